@@ -1,0 +1,62 @@
+# Wayout: `make help` lists what there is to do.
+PORT ?= 8000
+PY := .venv/bin/python
+RUN_READY := .venv/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
+DEV_READY := .venv/.dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
+CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
+DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo-reset test test-long lint format schema messages lock
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
+
+run: $(RUN_READY) $(CATALOGS:.po=.mo)  ## start Wayout with demo data on PORT (8000)
+	@$(DEMO) demo --serve $(PORT)
+
+demo-reset: $(RUN_READY)  ## throw the demo database away, so that the next run starts afresh
+	@$(DEMO) demo --reset
+
+test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQLite and PostgreSQL
+	@$(PY) -m tests.run
+
+test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as well
+	@$(PY) -m tests.run --long
+
+lint: $(DEV_READY)  ## ruff, mypy, import directions, migrations in step with the models
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --config .importlinter --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
+	@.venv/bin/mypy
+	@$(DEMO) makemigrations --check --dry-run
+
+format: $(DEV_READY)  ## let ruff put the code in order
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+schema: $(DEV_READY)  ## export schema.graphql
+	@$(DEMO) export_schema portal.graphql.schema:schema > schema.graphql
+
+messages: $(DEV_READY)  ## add new sentences to the catalogs
+	@$(PY) -m tests.catalogs
+
+lock: $(DEV_READY)  ## compile requirements*.in to exact pins
+	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
+	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+
+.venv/bin/python:
+	@python3 -m venv .venv
+
+$(RUN_READY): .venv/bin/python
+	@echo "Installing what Wayout runs on ..."
+	@.venv/bin/pip install -q --disable-pip-version-check -r requirements.txt
+	@rm -f .venv/.run-* && touch $@
+
+$(DEV_READY): .venv/bin/python
+	@echo "Installing what the tests need ..."
+	@.venv/bin/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@rm -f .venv/.dev-* && touch $@
+
+%.mo: %.po | $(RUN_READY)
+	@.venv/bin/pybabel -q compile -i $< -o $@

@@ -1,0 +1,1 @@
+"""Money: payment methods, charges, proration, refunds. Knows no subscription."""

@@ -1,0 +1,208 @@
+"""What was billed, what was paid, and what goes back. Amounts are integers of the currency's minor unit.
+
+Knows no subscription: a subscription has an Agreement, and everything here hangs on that.
+"""
+
+from __future__ import annotations
+
+import uuid
+from enum import StrEnum
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.money import EXPONENTS, Money
+from tenants.models import Tenant
+
+CURRENCIES = [(code, code) for code in sorted(EXPONENTS)]
+
+
+class BillingAccount(models.Model):
+    """How a tenant pays."""
+
+    tenant = models.OneToOneField(Tenant, models.PROTECT, related_name="billing_account", verbose_name=_("tenant"))
+    payment_methods_known = models.BooleanField(
+        _("payment methods known"),
+        default=False,
+        help_text=_("Off: nobody knows whether there is one, and trials are treated as if there were."),
+    )
+
+    class Meta:
+        verbose_name = _("billing account")
+        verbose_name_plural = _("billing accounts")
+
+    def __str__(self) -> str:
+        return str(self.tenant)
+
+
+class PaymentMethod(models.Model):
+    """A card, a bank account or an invoice arrangement that can be charged."""
+
+    account = models.ForeignKey(BillingAccount, models.CASCADE, related_name="payment_methods")
+    label = models.CharField(_("label"), max_length=100, help_text=_("For example: Visa ending in 4242."))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("payment method")
+        verbose_name_plural = _("payment methods")
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Agreement(models.Model):
+    """One thing an account is billed for, always in one currency."""
+
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="agreements")
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
+
+    class Meta:
+        verbose_name = _("billing agreement")
+        verbose_name_plural = _("billing agreements")
+
+    def __str__(self) -> str:
+        return f"{self.account} · {self.currency} · {self.pk}"
+
+
+class Charge(models.Model):
+    """What was billed for one period of some seats, after discounts. ``charged`` and ``settled`` include ``tax``.
+
+    ``corrected`` is the sum of the corrections that name this charge; ``refunded`` is everything returned,
+    on its way or held. The database refuses a refund above what was settled.
+    """
+
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="charges")
+    external_id = models.CharField(_("charge id"), max_length=100)
+    description = models.CharField(_("description"), max_length=200)
+    seats = models.PositiveIntegerField(_("seats"), default=1)
+    period_start = models.DateTimeField(_("period start"))
+    period_end = models.DateTimeField(_("period end"))
+    charged_at = models.DateTimeField(_("charged"))
+    charged = models.BigIntegerField(_("charged, minor units"))
+    tax = models.BigIntegerField(_("of that tax"), default=0)
+    settled = models.BigIntegerField(_("settled"), default=0)
+    in_flight = models.BigIntegerField(_("in flight"), default=0)
+    corrected = models.BigIntegerField(_("corrected"), default=0)
+    corrected_tax = models.BigIntegerField(_("of that tax"), default=0)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        constraints = [
+            models.UniqueConstraint(fields=["agreement", "external_id"], name="one_charge_per_external_id"),
+            models.CheckConstraint(condition=Q(period_start__lt=F("period_end")), name="charge_period_is_forward"),
+            models.CheckConstraint(
+                condition=Q(tax__gte=0, charged__gte=F("tax"), settled__gte=0, in_flight__gte=0),
+                name="charge_amounts_are_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(settled__lte=F("charged")), name="charge_settles_no_more_than_charged"),
+            models.CheckConstraint(
+                condition=Q(corrected__gte=0, corrected__lte=F("charged"), corrected_tax__gte=0)
+                & Q(corrected_tax__lte=F("corrected")),
+                name="charge_correction_is_within_charge",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("settled")), name="charge_refunds_no_more_than_settled"
+            ),
+        ]
+        indexes = [models.Index(fields=["agreement", "period_end"], name="charge_by_period_end")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Correction(models.Model):
+    """Reduces the charge it names, for example after a discount that came late."""
+
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="corrections")
+    external_id = models.CharField(_("correction id"), max_length=100)
+    amount = models.BigIntegerField(_("amount, minor units"))
+    tax = models.BigIntegerField(_("of that tax"), default=0)
+    corrected_at = models.DateTimeField(_("corrected"))
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        constraints = [
+            models.UniqueConstraint(fields=["charge", "external_id"], name="one_correction_per_external_id"),
+            models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="correction_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class RefundStatus(StrEnum):
+    """HELD while the undo is open, PENDING until a provider takes it; SUCCEEDED only when the provider said so."""
+
+    HELD = "HELD"
+    PENDING = "PENDING"
+    SUBMITTED = "SUBMITTED"
+    SUCCEEDED = "SUCCEEDED"
+    PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
+    FAILED = "FAILED"
+    VOIDED = "VOIDED"
+    SETTLED_MANUALLY = "SETTLED_MANUALLY"
+
+
+# A refund in one of these is over; any other one still has to arrive.
+FINAL_REFUND_STATUSES = (RefundStatus.SUCCEEDED, RefundStatus.VOIDED, RefundStatus.SETTLED_MANUALLY)
+
+
+class Refund(models.Model):
+    """Money that goes back under one agreement, in one part per charge."""
+
+    STATUS_CHOICES: ClassVar = [
+        (RefundStatus.HELD.value, _("held until the undo closes")),
+        (RefundStatus.PENDING.value, _("pending")),
+        (RefundStatus.SUBMITTED.value, _("submitted")),
+        (RefundStatus.SUCCEEDED.value, _("succeeded")),
+        (RefundStatus.PARTIALLY_SUCCEEDED.value, _("partially succeeded")),
+        (RefundStatus.FAILED.value, _("failed")),
+        (RefundStatus.VOIDED.value, _("voided")),
+        (RefundStatus.SETTLED_MANUALLY.value, _("settled by hand")),
+    ]
+
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="refunds")
+    amount = models.BigIntegerField(_("amount, minor units"))
+    status = models.CharField(_("status"), max_length=20, choices=STATUS_CHOICES)
+    priced_at = models.DateTimeField(_("priced"))
+    requested_at = models.DateTimeField(_("requested"))
+    held_until = models.DateTimeField(_("held until"))
+    due_by = models.DateField(_("due by"))
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="refund_is_positive")]
+        indexes = [models.Index(fields=["status", "due_by"], name="refund_by_status_and_due")]
+
+    def __str__(self) -> str:
+        return str(self.money)
+
+    @property
+    def money(self) -> Money:
+        """The amount. Reads the agreement: select_related it in lists."""
+        return Money(self.amount, self.agreement.currency)
+
+
+class RefundPart(models.Model):
+    """What a refund returns of one charge. Its id is the provider's idempotency key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts")
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts")
+    amount = models.BigIntegerField(_("amount, minor units"))
+    tax = models.BigIntegerField(_("of that tax"), default=0)
+
+    class Meta:
+        verbose_name = _("refund part")
+        verbose_name_plural = _("refund parts")
+        constraints = [
+            models.UniqueConstraint(fields=["refund", "charge"], name="one_part_per_charge"),
+            models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="refund_part_is_positive"),
+        ]

@@ -1,0 +1,103 @@
+"""Money as an integer of minor units. Pure: no Django, no clock, no float anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.errors import MoneyInvalid
+
+# ISO 4217, the exponents as the standard lists them. Display libraries disagree with it for a few
+# (IQD, ALL, RSD, LBP), so arithmetic never asks one.
+_BY_EXPONENT = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD "
+    "CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP "
+    "GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL "
+    "MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN "
+    "QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD "
+    "TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENTS: dict[str, int] = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
+
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,4})?")
+
+
+def exponent(currency: str) -> int:
+    """Digits after the point in ``currency`` (JPY 0, EUR 2, KWD 3). Raises MoneyInvalid for an unknown code."""
+    try:
+        return EXPONENTS[currency]
+    except KeyError:
+        raise MoneyInvalid(f"{currency!r} is not an ISO 4217 currency") from None
+
+
+def round_half_up(value: Fraction) -> int:
+    """The nearest integer; a half goes away from zero. The only rounding that money here ever sees."""
+    sign = -1 if value < 0 else 1
+    return sign * int(abs(value) + Fraction(1, 2))
+
+
+def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
+    """Split ``total`` minor units in the proportion of ``weights`` so that the parts add up to it exactly.
+
+    Every part is its exact share rounded down; the units left over go to the largest remainders, the
+    earlier part first. All weights zero: everything goes to the first part.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        return [total, *[0] * (len(weights) - 1)]
+    shares = [Fraction(total * weight, whole) for weight in weights]
+    parts = [share.numerator // share.denominator for share in shares]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - shares[i], i))
+    for i in by_remainder[: total - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount: ``minor_units`` (cents, yen, fils) of an ISO 4217 ``currency``."""
+
+    minor_units: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.minor_units, bool) or not isinstance(self.minor_units, int):
+            raise MoneyInvalid("minor units are a whole number")
+        exponent(self.currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Money:
+        """Read a decimal string such as ``"20.00"``. Raises MoneyInvalid for more digits than the currency has."""
+        if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
+            raise MoneyInvalid(f"{text!r} is not an amount")
+        digits = exponent(currency)
+        scaled = Decimal(text).scaleb(digits)
+        if scaled != scaled.to_integral_value():
+            raise MoneyInvalid(f"{text!r} has more digits than {currency} knows")
+        return cls(int(scaled), currency)
+
+    @property
+    def amount(self) -> Decimal:
+        """The exact decimal, with as many digits as the currency has: 1234 JPY is 1234, 1234 EUR is 12.34."""
+        return Decimal(self.minor_units).scaleb(-exponent(self.currency))
+
+    def _same(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise MoneyInvalid(f"{self.currency} and {other.currency} cannot be added up")
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.minor_units + other.minor_units, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.minor_units - other.minor_units, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"

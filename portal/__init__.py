@@ -1,0 +1,1 @@
+"""The door: settings, URLs, GraphQL, pages. No tables, no rules, no money."""

@@ -1,0 +1,284 @@
+"""Let us call you, on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import strawberry
+
+from portal.graphql.context import Info
+from portal.graphql.ids import Kind, make_id, read_id
+from portal.graphql.node import Node
+from portal.graphql.options import Verdict
+from portal.graphql.problems import InputProblem, NotAvailableProblem, input_problem, problem
+from subscriptions import models
+from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvailable
+from subscriptions.models.callbacks import CallbackSource, CloseReason
+from subscriptions.models.callbacks import CallbackStatus as Status
+from subscriptions.phones import international, masked
+from subscriptions.selectors import SubscriptionBatch, open_windows, visible, window_end
+from subscriptions.services import callbacks as services
+from tenants.callers import Scope
+from tenants.formatting import format_span
+
+if TYPE_CHECKING:
+    from portal.graphql.subscriptions import ProductSubscription
+
+strawberry.enum(Status, name="CallbackStatus")
+strawberry.enum(CloseReason, name="CallbackCloseReason")
+_MOST_DAYS = 30
+
+
+@strawberry.type
+class CallbackWindow:
+    begins: strawberry.Private[datetime]
+    ends: strawberry.Private[datetime]
+    zone: strawberry.Private[ZoneInfo]
+
+    @strawberry.field
+    def id(self) -> strawberry.ID:
+        return make_id(Kind.WINDOW, int(self.begins.timestamp()))
+
+    @strawberry.field
+    def start(self) -> datetime:
+        return self.begins
+
+    @strawberry.field
+    def end(self) -> datetime:
+        return self.ends
+
+    @strawberry.field(description="With day, hours and the zone's name, in the request's language.")
+    def label(self) -> str:
+        return format_span(self.begins, self.ends, self.zone)
+
+
+@strawberry.type
+class CallbackRequest(Node):
+    row: strawberry.Private[models.CallbackRequest]
+    verdict: strawberry.Private[Verdict]
+
+    def public_id(self) -> tuple[Kind, int]:
+        return Kind.CALLBACK, self.row.pk
+
+    @strawberry.field
+    def reference(self) -> str:
+        return self.row.reference
+
+    @strawberry.field
+    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
+        from portal.graphql.subscriptions import ProductSubscription
+
+        return ProductSubscription(verdict=self.verdict)
+
+    @strawberry.field
+    def status(self) -> Status:
+        return Status(self.row.status)
+
+    @strawberry.field
+    def contact_name(self) -> str:
+        return self.row.contact_name
+
+    @strawberry.field(
+        description="International format for the tenant's acting roles and tokens with CALLBACK, masked for anyone"
+        " else."
+    )
+    def phone(self, info: Info) -> str:
+        show = international if info.context.caller.may(Scope.CALLBACK, self.row.tenant_id) else masked
+        return show(self.row.phone)
+
+    @strawberry.field
+    def language(self) -> str:
+        return self.row.language
+
+    @strawberry.field
+    def time_zone(self) -> str:
+        return self.row.time_zone
+
+    @strawberry.field(description="Null: as soon as possible in business hours.")
+    def window(self) -> CallbackWindow | None:
+        if self.row.window_start is None or self.row.window_end is None:
+            return None
+        zone = ZoneInfo(self.row.time_zone)
+        return CallbackWindow(begins=self.row.window_start, ends=self.row.window_end, zone=zone)
+
+    @strawberry.field
+    def next_attempt_at(self) -> datetime | None:
+        return self.row.next_attempt_at
+
+    @strawberry.field
+    def attempts(self) -> int:
+        return self.row.attempts
+
+    @strawberry.field(description="Credit counts from here, however late support calls (see creditFrom).")
+    def requested_at(self) -> datetime:
+        return self.row.requested_at
+
+    @strawberry.field(
+        description="requestedAt, moved later only by a window that the customer chose more than five business days"
+        " away."
+    )
+    def credit_from(self) -> datetime:
+        return self.row.credit_from
+
+    @strawberry.field
+    def closed_at(self) -> datetime | None:
+        return self.row.closed_at
+
+    @strawberry.field
+    def close_reason(self) -> CloseReason | None:
+        return CloseReason(self.row.close_reason) if self.row.close_reason else None
+
+
+def find_callback(info: Info, callback_id: int) -> CallbackRequest | None:
+    """A callback request the caller sees."""
+    row = visible(models.CallbackRequest.objects.all(), info.context.caller).filter(pk=callback_id).first()
+    return wrap_callback(info, row) if row else None
+
+
+def wrap_callback(info: Info, row: models.CallbackRequest) -> CallbackRequest:
+    """The request with its subscription as it is now."""
+    batch = SubscriptionBatch.of(info.context.caller, row.subscription_id, info.context.now)
+    assert batch is not None  # whoever sees a request sees its subscription
+    return CallbackRequest(row=row, verdict=Verdict(batch.rows[0], batch))
+
+
+@strawberry.type
+class CallbackQuery:
+    @strawberry.field
+    def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
+        info.context.reader(Scope.READ, Scope.CALLBACK)
+        return find_callback(info, read_id(Kind.CALLBACK, id))
+
+    @strawberry.field(
+        description="Windows in which support can call: inside the desk's business hours and 09:00-19:00 of timeZone,"
+        " with capacity left."
+    )
+    def callback_windows(
+        self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
+    ) -> list[CallbackWindow] | None:
+        caller = info.context.reader(Scope.READ, Scope.CALLBACK)
+        if not 1 <= days <= _MOST_DAYS:
+            raise InputInvalid("days", rule="range", least=1, limit=_MOST_DAYS)
+        zone = services.read_time_zone(time_zone, "timeZone")
+        rows = visible(models.Subscription.objects.all(), caller)
+        if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():
+            return None
+        starts = open_windows(zone, info.context.now, days)
+        return [CallbackWindow(begins=start, ends=window_end(start), zone=zone) for start in starts]
+
+
+@strawberry.input
+class RequestCallbackInput:
+    subscription_id: strawberry.ID
+    phone: str
+    contact_name: str
+    language: str | None = strawberry.UNSET
+    time_zone: str | None = strawberry.UNSET
+    window_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="From callbackWindows; null: as soon as possible."
+    )
+    note: str | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class RescheduleCallbackInput:
+    callback_id: strawberry.ID
+    phone: str | None = strawberry.UNSET
+    window_id: strawberry.ID | None = strawberry.UNSET
+
+
+@strawberry.input
+class WithdrawCallbackInput:
+    callback_id: strawberry.ID
+
+
+@strawberry.type
+class RequestCallbackSuccess:
+    callback_request: CallbackRequest
+    existing: bool = strawberry.field(
+        description="True when an open request was already there and was updated instead."
+    )
+
+
+@strawberry.type
+class WithdrawCallbackSuccess:
+    callback_request: CallbackRequest
+
+
+RequestCallbackPayload = Annotated[
+    RequestCallbackSuccess | NotAvailableProblem | InputProblem, strawberry.union("RequestCallbackPayload")
+]
+WithdrawCallbackPayload = Annotated[WithdrawCallbackSuccess | InputProblem, strawberry.union("WithdrawCallbackPayload")]
+
+
+@strawberry.type
+class CallbackMutation:
+    @strawberry.mutation(
+        description="Let us call you: puts one open request per subscription into the staff queue, or updates the open"
+        " one."
+    )
+    def request_callback(self, info: Info, input: RequestCallbackInput) -> RequestCallbackPayload:
+        subscription_id = read_id(Kind.SUBSCRIPTION, input.subscription_id)
+        try:
+            requested = services.request_callback(
+                caller=info.context.caller,
+                subscription_id=subscription_id,
+                wish=services.Wish(
+                    phone=input.phone,
+                    contact_name=input.contact_name,
+                    language=input.language or info.context.language,
+                    time_zone=input.time_zone or "",
+                    window_start=_window_start(input.window_id),
+                    note=input.note or "",
+                ),
+                idempotency_key=input.idempotency_key or None,
+                source=CallbackSource.GRAPHQL,
+                language=info.context.language,
+                now=info.context.now,
+            )
+        except SubscriptionError as error:
+            return problem(error, info, subscription_id)
+        request = wrap_callback(info, requested.request)
+        return RequestCallbackSuccess(callback_request=request, existing=requested.existing)
+
+    @strawberry.mutation
+    def reschedule_callback(self, info: Info, input: RescheduleCallbackInput) -> RequestCallbackPayload:
+        try:
+            request = services.reschedule_callback(
+                caller=info.context.caller,
+                callback_id=read_id(Kind.CALLBACK, input.callback_id),
+                phone=input.phone or None,
+                window_start=_window_start(input.window_id),
+                language=info.context.language,
+                now=info.context.now,
+            )
+        except SubscriptionError as error:
+            return problem(error, info)
+        return RequestCallbackSuccess(callback_request=wrap_callback(info, request), existing=True)
+
+    @strawberry.mutation
+    def withdraw_callback(self, info: Info, input: WithdrawCallbackInput) -> WithdrawCallbackPayload:
+        try:
+            request = services.withdraw_callback(
+                caller=info.context.caller,
+                callback_id=read_id(Kind.CALLBACK, input.callback_id),
+                language=info.context.language,
+                now=info.context.now,
+            )
+        except SubscriptionError as error:
+            return input_problem(error)
+        return WithdrawCallbackSuccess(callback_request=wrap_callback(info, request))
+
+
+def _window_start(window_id: str | None) -> datetime | None:
+    """The start that a window id names; an id that is none is a window that is not available."""
+    if not window_id:
+        return None
+    seconds = read_id(Kind.WINDOW, window_id)
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise WindowNotAvailable("windowId") from None

@@ -1,0 +1,73 @@
+"""What every resolver knows: who calls, when, in which language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import strawberry
+from django.http import HttpRequest
+from django.utils import timezone, translation
+
+from portal.web.language import asked_language, language_of_tenants
+from subscriptions.errors import NotPermitted, SubscriptionError
+from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.models import User
+from tenants.people import caller_of_person
+from tenants.tokens import caller_of_token
+
+
+class NotAuthenticated(SubscriptionError):
+    """Nobody is signed in, or the token is wrong, expired or revoked."""
+
+    code = "NOT_AUTHENTICATED"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: ``now`` is read once, here at the edge, and passed down."""
+
+    request: HttpRequest
+    identified: Caller | None
+    now: datetime
+    language: str
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling. Raises NotAuthenticated."""
+        if self.identified is None:
+            raise NotAuthenticated
+        return self.identified
+
+    def reader(self, *scopes: Scope) -> Caller:
+        """The caller of a query: a token needs one of ``scopes`` (READ). Raises NotAuthenticated, NotPermitted."""
+        caller, wanted = self.caller, scopes or (Scope.READ,)
+        if caller.kind is CallerKind.PARTNER and not set(wanted) & with_included(caller.scopes):
+            raise NotPermitted(scope=wanted[0])
+        return caller
+
+
+def build_context(request: HttpRequest) -> Context:
+    """Identify the caller and settle the language; the caller's tenants decide it when the request does not."""
+    now = timezone.now()
+    caller = _identify(request, now)
+    if caller and asked_language(request) is None:
+        translation.activate(language_of_tenants(caller.visible_tenant_ids) or "en")
+    return Context(request, caller, now, translation.get_language() or "en")
+
+
+def _identify(request: HttpRequest, now: datetime) -> Caller | None:
+    """A token in the header, else the session's person. A token never rides with a cookie."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        kind, _, token = header.partition(" ")
+        return caller_of_token(token.strip(), now) if kind.lower() == "bearer" else None
+    user = request.user
+    return caller_of_person(user) if isinstance(user, User) and user.is_active else None
+
+
+if TYPE_CHECKING:
+    Info = strawberry.Info[Context, None]
+else:
+    Info = strawberry.Info

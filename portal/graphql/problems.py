@@ -1,0 +1,109 @@
+"""Expected failures on the wire: the one mapping from our errors to members of a payload, or to errors[]."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from portal.graphql.context import Info
+from portal.graphql.options import CancellationOptions, CancellationQuote, Verdict
+from subscriptions import wording
+from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
+from subscriptions.policy import Mode, Reason, Route
+from subscriptions.selectors import SubscriptionBatch
+
+
+@strawberry.enum
+class ProblemCode(Enum):
+    NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    NOT_FOUND = "NOT_FOUND"
+    QUOTE_CHANGED = "QUOTE_CHANGED"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
+    QUOTE_INVALID = "QUOTE_INVALID"
+    ROUTE_NOT_AVAILABLE = "ROUTE_NOT_AVAILABLE"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    UNDO_CLOSED = "UNDO_CLOSED"
+    PHONE_INVALID = "PHONE_INVALID"
+    PHONE_REGION_UNSUPPORTED = "PHONE_REGION_UNSUPPORTED"
+    PHONE_KIND_UNSUPPORTED = "PHONE_KIND_UNSUPPORTED"
+    TIME_ZONE_INVALID = "TIME_ZONE_INVALID"
+    WINDOW_NOT_AVAILABLE = "WINDOW_NOT_AVAILABLE"
+    DO_NOT_CALL = "DO_NOT_CALL"
+    TOO_MANY_USERS = "TOO_MANY_USERS"
+    INPUT_INVALID = "INPUT_INVALID"
+    RATE_LIMITED = "RATE_LIMITED"
+
+
+@strawberry.interface(
+    description="Every expected failure of a mutation. Clients can always select '... on Problem { code message }'."
+)
+class Problem:
+    code: ProblemCode
+    message: str
+    path: list[str]
+
+
+@strawberry.type
+class InputProblem(Problem):
+    pass
+
+
+@strawberry.type
+class QuoteChangedProblem(Problem):
+    quote: CancellationQuote | None = strawberry.field(description="Null when that mode is no longer on offer.")
+
+
+@strawberry.type
+class NotAvailableProblem(Problem):
+    cancellation_options: CancellationOptions
+
+
+def input_problem(error: SubscriptionError) -> InputProblem:
+    """The plain form: a code, a sentence, the field."""
+    return InputProblem(code=ProblemCode(error.code), message=wording.error_message(error), path=input_path(error))
+
+
+def quote_problem(error: QuoteChanged, info: Info, subscription_id: int) -> QuoteChangedProblem:
+    """What a changed or expired quote gets: the new one, or the reason why there is none."""
+    verdict = _verdict(info, subscription_id)
+    quote = verdict.decision.quote(Mode(str(error.data["mode"])))
+    message = wording.error_message(error)
+    if quote is None:
+        online = verdict.decision.option(Route.CANCEL_ONLINE)
+        message = f"{message} {wording.option_message(online, verdict.snapshot, verdict.decision)}"
+    return QuoteChangedProblem(
+        code=ProblemCode(error.code),
+        message=message,
+        path=input_path(error),
+        quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None,
+    )
+
+
+def problem(error: SubscriptionError, info: Info, subscription_id: int = 0) -> InputProblem | NotAvailableProblem:
+    """The form that helps most: a closed route brings the open ones."""
+    if not isinstance(error, RouteNotAvailable):
+        return input_problem(error)
+    verdict = _verdict(info, subscription_id or error.subscription_id)
+    reason = error.data.get("reason")
+    message = wording.error_message(error)
+    if isinstance(reason, Reason):
+        message = wording.reason_message(reason, verdict.snapshot, verdict.decision)
+    return NotAvailableProblem(
+        code=ProblemCode(error.code),
+        message=message,
+        path=input_path(error),
+        cancellation_options=CancellationOptions(verdict=verdict),
+    )
+
+
+def _verdict(info: Info, subscription_id: int) -> Verdict:
+    batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
+    assert batch is not None  # the service found it for this very caller
+    return Verdict(batch.rows[0], batch)
+
+
+def input_path(error: SubscriptionError) -> list[str]:
+    """The field as the mutation's arguments name it."""
+    return ["input", *error.path] if error.path else []

@@ -1,0 +1,212 @@
+"""Subscriptions on the wire: one, and the list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from portal.graphql.billing import Money
+from portal.graphql.callbacks import CallbackRequest
+from portal.graphql.cancellations import Cancellation
+from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
+from portal.graphql.context import Info
+from portal.graphql.ids import Kind, read_id
+from portal.graphql.licenses import LicenseConnection, license_page
+from portal.graphql.node import Node
+from portal.graphql.options import CancellationOptions, Verdict
+from portal.graphql.viewer import Tenant
+from subscriptions import models, policy
+from subscriptions.errors import NotFound
+from subscriptions.selectors import SubscriptionBatch, search_subscriptions, subscription_rows
+from subscriptions.wording import conversion_amount
+
+strawberry.enum(policy.Status, name="SubscriptionStatus")
+strawberry.enum(policy.Channel, name="SalesChannel")
+
+
+@strawberry.type
+class TrialConversion:
+    at: datetime
+    amount: Money | None
+
+
+@strawberry.type(
+    description="What a tenant bought. Not named Subscription: without a schema definition, readers of the SDL take"
+    " that type for the subscription root."
+)
+class ProductSubscription(Node):
+    verdict: strawberry.Private[Verdict]
+
+    def public_id(self) -> tuple[Kind, int]:
+        return Kind.SUBSCRIPTION, self.verdict.row.pk
+
+    @strawberry.field
+    def tenant(self) -> Tenant:
+        return self.verdict.row.tenant  # type: ignore[return-value]
+
+    @strawberry.field
+    def name(self) -> str:
+        return self.verdict.row.plan.display_name
+
+    @strawberry.field
+    def status(self) -> policy.Status:
+        return self.verdict.decision.status
+
+    @strawberry.field
+    def is_trial(self) -> bool:
+        return self.verdict.decision.is_trial
+
+    @strawberry.field(description="Set on a trial that converts: when, and what it would then cost, if known.")
+    def trial_conversion(self) -> TrialConversion | None:
+        decision, snapshot = self.verdict.decision, self.verdict.snapshot
+        if decision.reason is not policy.Reason.TRIAL_CONVERTS or decision.period is None:
+            return None
+        amount = conversion_amount(snapshot)
+        return TrialConversion(at=decision.period.end, amount=Money(exact=amount) if amount else None)
+
+    @strawberry.field
+    def channel(self) -> policy.Channel:
+        return policy.Channel(self.verdict.row.channel)
+
+    @strawberry.field
+    def partner_name(self) -> str | None:
+        return self.verdict.row.partner_name or None
+
+    @strawberry.field
+    def purchased_licenses(self) -> int:
+        return self.verdict.row.purchased_licenses
+
+    @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
+    def assigned_licenses(self) -> int:
+        return self.verdict.batch.counts[self.verdict.row.pk].assigned
+
+    @strawberry.field(description="Purchased and not assigned; never negative.")
+    def unused_licenses(self) -> int:
+        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
+        return max(0, self.verdict.row.purchased_licenses - assigned)
+
+    @strawberry.field(description="Assigned beyond what was purchased; never negative.")
+    def over_assigned_licenses(self) -> int:
+        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
+        return max(0, assigned - self.verdict.row.purchased_licenses)
+
+    @strawberry.field(description="Null when the import did not say.")
+    def current_period_start(self) -> datetime | None:
+        period = self.verdict.decision.period
+        return period.start if period else None
+
+    @strawberry.field
+    def current_period_end(self) -> datetime | None:
+        period = self.verdict.decision.period
+        return period.end if period else None
+
+    @strawberry.field
+    def term_months(self) -> int | None:
+        return self.verdict.row.term_months
+
+    @strawberry.field
+    def recurring_billing(self) -> bool:
+        return self.verdict.row.renews and self.verdict.row.canceled_mode is None
+
+    @strawberry.field(description="The latest one, also when undone.")
+    def cancellation(self) -> Cancellation | None:
+        row = self.verdict.batch.cancellations.get(self.verdict.row.pk)
+        return Cancellation(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def open_callback(self) -> CallbackRequest | None:
+        row = self.verdict.batch.open_callback(self.verdict.row)
+        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def latest_callback(self) -> CallbackRequest | None:
+        row = self.verdict.batch.callbacks.get(self.verdict.row.pk)
+        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def cancellation_options(self) -> CancellationOptions:
+        return CancellationOptions(verdict=self.verdict)
+
+    @strawberry.field(description="Least recently active first.")
+    def licenses(
+        self,
+        info: Info,
+        first: int = 20,
+        after: str | None = strawberry.UNSET,
+        search: str | None = strawberry.UNSET,
+    ) -> LicenseConnection:
+        return license_page(info.context.caller, self.verdict.row, first, after or None, search or None)
+
+
+@strawberry.type
+class SubscriptionEdge:
+    node: ProductSubscription
+    cursor: str
+
+
+@strawberry.type
+class SubscriptionConnection:
+    rows: strawberry.Private[models.plans.SubscriptionQuerySet]
+    edges: list[SubscriptionEdge]
+    page_info: PageInfo
+
+    @strawberry.field
+    def total_count(self) -> int:
+        return self.rows.count()
+
+
+def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
+    """The subscription with its verdict as of now, or None when the caller sees no such one."""
+    batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
+    return ProductSubscription(verdict=Verdict(batch.rows[0], batch)) if batch else None
+
+
+@strawberry.type
+class SubscriptionQuery:
+    @strawberry.field(description="Subscriptions the caller may see, newest first. first is 1..100.")
+    def subscriptions(
+        self,
+        info: Info,
+        first: int = 20,
+        after: str | None = strawberry.UNSET,
+        tenant_id: strawberry.ID | None = strawberry.UNSET,
+        status: list[policy.Status] | None = strawberry.UNSET,
+        search: str | None = strawberry.UNSET,
+    ) -> SubscriptionConnection:
+        caller, now = info.context.reader(), info.context.now
+        rows = subscription_rows(caller)
+        if tenant_id:
+            tenant = read_id(Kind.TENANT, tenant_id)
+            if not caller.sees(tenant):
+                raise NotFound("tenantId")
+            rows = rows.filter(tenant=tenant)
+        if status:
+            rows = rows.in_status(status, now)
+        if search := read_search(search or None):
+            rows = search_subscriptions(rows, search)
+        counted = rows
+        if after:
+            rows = rows.filter(pk__lt=read_cursor(after, 1)[0])
+        page = Page(rows.order_by("-pk"), first, after=bool(after))
+        batch = SubscriptionBatch(page.rows, now)
+        cursors = [make_cursor(row.pk) for row in page.rows]
+        return SubscriptionConnection(
+            rows=counted,
+            edges=[
+                SubscriptionEdge(node=ProductSubscription(verdict=Verdict(row, batch)), cursor=cursor)
+                for row, cursor in zip(page.rows, cursors, strict=True)
+            ],
+            page_info=page.info(cursors),
+        )
+
+    @strawberry.field
+    def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
+        info.context.reader()
+        return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
+
+    @strawberry.field(description="How this subscription can be canceled now, by whom, and what it would give back.")
+    def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
+        info.context.reader()
+        found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
+        return CancellationOptions(verdict=found.verdict) if found else None

@@ -1,0 +1,49 @@
+"""The language of an answer: header, the person's preference, the browser's, the tenant's, English."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from tenants.models import Tenant
+
+
+class LanguageMiddleware:
+    """Activate one language for the request and no longer; say it in Content-Language."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer in the language of the request."""
+        with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
+            response = self.get_response(request)
+            response.headers.setdefault("Content-Language", translation.get_language() or "en")
+        patch_vary_headers(response, ["Accept-Language", "Wayout-Locale"])
+        return response
+
+
+def asked_language(request: HttpRequest) -> str | None:
+    """What the request itself asks for: header, stored preference, Accept-Language; None when it says nothing."""
+    preferred = getattr(request.user, "language", "")
+    wanted = [request.headers.get("Wayout-Locale", ""), preferred]
+    wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
+    return next((known for code in wanted if (known := supported(code))), None)
+
+
+def language_of_tenants(tenant_ids: frozenset[int]) -> str | None:
+    """The language that all of a caller's tenants share, if they do: the fallback before English."""
+    languages = set(Tenant.objects.filter(pk__in=tenant_ids).values_list("language", flat=True)[:50])
+    return supported(languages.pop()) if len(languages) == 1 else None
+
+
+def supported(code: str) -> str | None:
+    """Our language for a code such as bg, bg-BG or EN_us; None for one we do not speak."""
+    base = code.strip().lower().replace("_", "-").split("-")[0]
+    return base if base in dict(settings.LANGUAGES) else None

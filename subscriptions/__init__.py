@@ -1,0 +1,1 @@
+"""What a tenant has and how it ends: policy, licenses, cancellations, callbacks."""

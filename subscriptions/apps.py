@@ -1,0 +1,31 @@
+"""The subscriptions room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class SubscriptionsConfig(AppConfig):
+    """What a tenant has and how it ends."""
+
+    name = "subscriptions"
+    verbose_name = _("Subscriptions")
+
+    def ready(self) -> None:
+        """Hook the rows that must exist to the end of migrate."""
+        post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
+
+
+def _ensure_defaults(using: str, **_kwargs: Any) -> None:
+    """A default policy, version 1 as the help page says it, and the callback desk."""
+    from subscriptions.models import CallbackDesk, CancellationPolicy  # noqa: PLC0415 (apps load before models)
+
+    CallbackDesk.objects.using(using).get_or_create(pk=1)
+    policies = CancellationPolicy.objects.using(using)
+    if not policies.filter(tenant=None).exists():
+        policies.create(name="Default", version=1, created_at=timezone.now())

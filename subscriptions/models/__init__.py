@@ -1,0 +1,20 @@
+"""What a tenant has and how it ends, as tables. The promises are constraints, because SQLite has no row locks."""
+
+from subscriptions.models.callbacks import CallbackDesk, CallbackRequest
+from subscriptions.models.cancellations import Cancellation, IdempotencyRecord
+from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License
+from subscriptions.models.plans import Plan, Subscription
+from subscriptions.models.policies import CancellationPolicy
+
+__all__ = [
+    "CallbackDesk",
+    "CallbackRequest",
+    "Cancellation",
+    "CancellationPolicy",
+    "DirectoryGroup",
+    "DirectoryUser",
+    "IdempotencyRecord",
+    "License",
+    "Plan",
+    "Subscription",
+]

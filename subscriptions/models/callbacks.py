@@ -1,0 +1,190 @@
+"""The callback queue: "let us call you"."""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from subscriptions.models.plans import Subscription
+from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
+
+
+class CallbackStatus(StrEnum):
+    """NEW (as soon as possible) or SCHEDULED, then CLAIMED and DONE; the others are ways aside."""
+
+    NEW = "NEW"
+    SCHEDULED = "SCHEDULED"
+    CLAIMED = "CLAIMED"
+    DONE = "DONE"
+    UNREACHABLE = "UNREACHABLE"
+    WITHDRAWN = "WITHDRAWN"
+    DO_NOT_CALL = "DO_NOT_CALL"
+
+
+OPEN_STATUSES = (
+    CallbackStatus.NEW,
+    CallbackStatus.SCHEDULED,
+    CallbackStatus.CLAIMED,
+    CallbackStatus.UNREACHABLE,
+)
+
+
+class CloseReason(StrEnum):
+    """How a request ended."""
+
+    CANCELED_BY_AGENT = "CANCELED_BY_AGENT"
+    CUSTOMER_KEEPS = "CUSTOMER_KEEPS"
+    DIRECTED_ONLINE = "DIRECTED_ONLINE"
+    RESOLVED_ONLINE = "RESOLVED_ONLINE"
+    WITHDRAWN_BY_CUSTOMER = "WITHDRAWN_BY_CUSTOMER"
+    ASKED_NOT_TO_CALL = "ASKED_NOT_TO_CALL"
+    OTHER = "OTHER"
+
+
+# What an agent can close a request with.
+DISPOSITIONS = (
+    CloseReason.CANCELED_BY_AGENT,
+    CloseReason.CUSTOMER_KEEPS,
+    CloseReason.DIRECTED_ONLINE,
+    CloseReason.OTHER,
+)
+
+
+class CallbackSource(StrEnum):
+    """Where a request came from."""
+
+    GRAPHQL = "graphql"
+    PORTAL = "portal"
+    STAFF = "staff"
+
+
+def validate_regions(regions: object) -> None:
+    """Raise ValidationError unless ``regions`` is a list of two-letter country codes."""
+    ok = isinstance(regions, list) and all(isinstance(r, str) and len(r) == 2 and r.isupper() for r in regions)
+    if not ok:
+        raise ValidationError(_('A list of country codes, for example ["BG", "DE"]; empty: every country.'))
+
+
+class CallbackDesk(models.Model):
+    """When and where the desk calls. One row."""
+
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Sofia", validators=[validate_time_zone])
+    country = models.CharField(_("country of its holidays"), max_length=2, default="BG")
+    opens_at = models.TimeField(_("opens"), default=time(9))
+    closes_at = models.TimeField(_("closes"), default=time(18))
+    window_capacity = models.PositiveSmallIntegerField(
+        _("calls per window"), default=4, validators=[MinValueValidator(1)]
+    )
+    regions = models.JSONField(
+        _("countries it calls"),
+        default=list,
+        blank=True,
+        validators=[validate_regions],
+        help_text=_("Country codes such as BG, DE; an empty list calls every country."),
+    )
+
+    class Meta:
+        verbose_name = _("callback desk")
+        verbose_name_plural = _("callback desk")
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_callback_desk"),
+            models.CheckConstraint(condition=Q(opens_at__lt=F("closes_at")), name="desk_opens_before_it_closes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M} {self.time_zone}"
+
+
+class CallbackRequest(models.Model):
+    """A customer waiting for a call about one subscription. At most one per subscription is open."""
+
+    STATUS_CHOICES: ClassVar = [
+        (CallbackStatus.NEW.value, _("new")),
+        (CallbackStatus.SCHEDULED.value, _("scheduled")),
+        (CallbackStatus.CLAIMED.value, _("claimed")),
+        (CallbackStatus.DONE.value, _("done")),
+        (CallbackStatus.UNREACHABLE.value, _("unreachable")),
+        (CallbackStatus.WITHDRAWN.value, _("withdrawn")),
+        (CallbackStatus.DO_NOT_CALL.value, _("do not call")),
+    ]
+    CLOSE_CHOICES: ClassVar = [
+        (CloseReason.CANCELED_BY_AGENT.value, _("canceled by agent")),
+        (CloseReason.CUSTOMER_KEEPS.value, _("the customer keeps it")),
+        (CloseReason.DIRECTED_ONLINE.value, _("directed online")),
+        (CloseReason.RESOLVED_ONLINE.value, _("resolved online")),
+        (CloseReason.WITHDRAWN_BY_CUSTOMER.value, _("withdrawn by the customer")),
+        (CloseReason.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
+        (CloseReason.OTHER.value, _("other")),
+    ]
+    SOURCE_CHOICES: ClassVar = [
+        (CallbackSource.GRAPHQL.value, _("API")),
+        (CallbackSource.PORTAL.value, _("portal page")),
+        (CallbackSource.STAFF.value, _("staff")),
+    ]
+
+    reference = models.CharField(_("reference"), max_length=16, unique=True)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="callbacks", verbose_name=_("tenant"))
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, related_name="callbacks", verbose_name=_("subscription")
+    )
+    requested_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("person")
+    )
+    requested_by_token = models.ForeignKey(
+        PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
+    )
+    source = models.CharField(_("source"), max_length=8, choices=SOURCE_CHOICES)
+    contact_name = models.CharField(_("contact name"), max_length=200, blank=True)
+    phone = models.CharField(_("phone"), max_length=16, blank=True, db_index=True)
+    phone_extension = models.CharField(_("extension"), max_length=20, blank=True)
+    phone_as_typed = models.CharField(_("phone as typed"), max_length=50, blank=True)
+    phone_is_valid = models.BooleanField(_("phone is in a known numbering range"), default=True)
+    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES)
+    time_zone = models.CharField(_("time zone"), max_length=64)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    requested_at = models.DateTimeField(_("requested"))
+    phone_given_at = models.DateTimeField(_("phone given"), db_index=True)
+    credit_from = models.DateTimeField(_("credit counts from"))
+    window_start = models.DateTimeField(_("window start"), null=True, blank=True)
+    window_end = models.DateTimeField(_("window end"), null=True, blank=True)
+    due_at = models.DateTimeField(_("due"))
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    status = models.CharField(_("status"), max_length=11, choices=STATUS_CHOICES)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("agent")
+    )
+    claim_expires_at = models.DateTimeField(_("claim expires"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    close_reason = models.CharField(_("close reason"), max_length=21, choices=CLOSE_CHOICES, blank=True)
+
+    class Meta:
+        verbose_name = _("callback request")
+        verbose_name_plural = _("callback requests")
+        permissions = [("work_callbacks", _("Can claim and close callback requests"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription"],
+                condition=Q(status__in=[status.value for status in OPEN_STATUSES]),
+                name="one_open_callback_per_subscription",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_start=None, window_end=None) | Q(window_start__lt=F("window_end")),
+                name="callback_window_is_forward",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="callback_by_due"),
+            models.Index(fields=["window_start"], name="callback_by_window"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,122 @@
+"""Cancellations, with the evidence of what was shown and decided, and the keys that make retries harmless."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Refund
+from billing.proration import NoRefundReason
+from subscriptions.models.plans import Subscription
+from subscriptions.models.policies import CancellationPolicy
+from tenants.models import PartnerToken, Tenant
+
+
+class CancellationStatus(StrEnum):
+    """SCHEDULED until it takes effect, EFFECTIVE after, UNDONE when it was reversed in time."""
+
+    SCHEDULED = "SCHEDULED"
+    EFFECTIVE = "EFFECTIVE"
+    UNDONE = "UNDONE"
+
+
+class Feedback(StrEnum):
+    """Why they left."""
+
+    TOO_EXPENSIVE = "TOO_EXPENSIVE"
+    MISSING_FEATURES = "MISSING_FEATURES"
+    SWITCHED_SERVICE = "SWITCHED_SERVICE"
+    UNUSED = "UNUSED"
+    CUSTOMER_SERVICE = "CUSTOMER_SERVICE"
+    TOO_COMPLEX = "TOO_COMPLEX"
+    LOW_QUALITY = "LOW_QUALITY"
+    OTHER = "OTHER"
+
+
+class Cancellation(models.Model):
+    """One decision to leave. At most one per subscription is in force; an undone one stays as a record."""
+
+    NO_REFUND_CHOICES: ClassVar = [
+        (NoRefundReason.PERIOD_END.value, _("it ends with the paid period")),
+        (NoRefundReason.TRIAL.value, _("a trial costs nothing")),
+        (NoRefundReason.PREPAID.value, _("paid with a product key")),
+        (NoRefundReason.WINDOW_CLOSED.value, _("the refund window is closed")),
+        (NoRefundReason.FULLY_USED.value, _("what was paid is used up")),
+        (NoRefundReason.ALREADY_REFUNDED.value, _("already refunded")),
+        (NoRefundReason.NOTHING_SETTLED.value, _("nothing was paid yet")),
+        (NoRefundReason.NO_CHARGE_ON_RECORD.value, _("no charge on record")),
+    ]
+    FEEDBACK_CHOICES: ClassVar = [
+        (Feedback.TOO_EXPENSIVE.value, _("too expensive")),
+        (Feedback.MISSING_FEATURES.value, _("missing features")),
+        (Feedback.SWITCHED_SERVICE.value, _("switched to another service")),
+        (Feedback.UNUSED.value, _("not used")),
+        (Feedback.CUSTOMER_SERVICE.value, _("customer service")),
+        (Feedback.TOO_COMPLEX.value, _("too complex")),
+        (Feedback.LOW_QUALITY.value, _("low quality")),
+        (Feedback.OTHER.value, _("other")),
+    ]
+
+    reference = models.CharField(_("reference"), max_length=16, unique=True)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="cancellations", verbose_name=_("tenant"))
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, related_name="cancellations", verbose_name=_("subscription")
+    )
+    mode = models.CharField(_("mode"), max_length=13, choices=Subscription.MODE_CHOICES)
+    undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
+    requested_at = models.DateTimeField(_("requested"))
+    requested_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("person")
+    )
+    requested_by_token = models.ForeignKey(
+        PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
+    )
+    by_staff = models.BooleanField(_("by staff"), default=False)
+    effective_at = models.DateTimeField(_("effective"))
+    undo_until = models.DateTimeField(_("undo until"))
+    access_ends_at = models.DateTimeField(_("access ends"))
+    data_available_until = models.DateTimeField(_("data available until"))
+    data_erased_by = models.DateTimeField(_("data erased by"))
+    priced_at = models.DateTimeField(_("priced"))
+    no_refund_reason = models.CharField(_("why no refund"), max_length=20, choices=NO_REFUND_CHOICES, blank=True)
+    refunds = models.ManyToManyField(Refund, related_name="cancellations", blank=True, verbose_name=_("refunds"))
+    policy = models.ForeignKey(CancellationPolicy, models.PROTECT, related_name="+", verbose_name=_("policy"))
+    quote = models.JSONField(_("quote as shown"))
+    facts = models.JSONField(_("facts"))
+    licenses_30_days_before = models.PositiveIntegerField(_("licenses 30 days before"))
+    language = models.CharField(_("language"), max_length=8)
+    feedback = models.CharField(_("feedback"), max_length=20, choices=FEEDBACK_CHOICES, blank=True)
+    comment = models.TextField(_("comment"), blank=True)
+
+    class Meta:
+        verbose_name = _("cancellation")
+        verbose_name_plural = _("cancellations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription"], condition=Q(undone_at=None), name="one_cancellation_in_force_per_subscription"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class IdempotencyRecord(models.Model):
+    """A key that was used for a success, and what it answered. Kept 30 days."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
+    operation = models.CharField(max_length=32)
+    key = models.CharField(max_length=255)
+    input_digest = models.CharField(max_length=64)
+    answer = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "operation", "key"], name="one_answer_per_idempotency_key")
+        ]

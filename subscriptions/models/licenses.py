@@ -1,0 +1,85 @@
+"""The users of a tenant and the licenses they hold."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from subscriptions.models.plans import Subscription
+from tenants.fields import SearchKeyField
+from tenants.models import Tenant
+
+
+class DirectoryUser(models.Model):
+    """A user in the tenant's directory: a holder of licenses, not somebody who signs in here."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="directory_users", verbose_name=_("tenant"))
+    principal_name = models.CharField(_("user principal name"), max_length=320)
+    principal_key = models.CharField(max_length=320, editable=False)
+    display_name = models.CharField(_("display name"), max_length=320, blank=True)
+    search_key = SearchKeyField(of=("display_name", "principal_name"))
+    last_active_at = models.DateTimeField(_("last active"), null=True, blank=True)
+    is_blocked = models.BooleanField(_("blocked"), default=False)
+    deleted_at = models.DateTimeField(_("soft-deleted"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("directory user")
+        verbose_name_plural = _("directory users")
+        constraints = [models.UniqueConstraint(fields=["tenant", "principal_key"], name="one_user_per_principal_name")]
+
+    def __str__(self) -> str:
+        return self.principal_name
+
+
+class DirectoryGroup(models.Model):
+    """A group that hands licenses to its members."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="directory_groups", verbose_name=_("tenant"))
+    name = models.CharField(_("name"), max_length=256)
+
+    class Meta:
+        verbose_name = _("directory group")
+        verbose_name_plural = _("directory groups")
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="one_group_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LicenseQuerySet(models.QuerySet["License"]):
+    """Filters that the counts are made of."""
+
+    def held(self) -> LicenseQuerySet:
+        """Licenses that somebody holds: assigned in either way, the holder not soft-deleted."""
+        return self.filter(Q(is_direct=True) | Q(is_inherited=True), user__deleted_at=None)
+
+
+class License(models.Model):
+    """One user's license of one subscription, direct, by groups, or both: it counts once.
+
+    The row stays when the license is taken away; ``removed_at`` then keeps an older export from bringing
+    it back.
+    """
+
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, related_name="licenses", verbose_name=_("subscription")
+    )
+    user = models.ForeignKey(DirectoryUser, models.PROTECT, related_name="licenses", verbose_name=_("user"))
+    is_direct = models.BooleanField(_("direct"), default=False)
+    is_inherited = models.BooleanField(_("by group"), default=False)
+    groups = models.ManyToManyField(DirectoryGroup, related_name="licenses", blank=True, verbose_name=_("groups"))
+    assigned_at = models.DateTimeField(_("assigned"), null=True, blank=True)
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+
+    objects = LicenseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("license")
+        verbose_name_plural = _("licenses")
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "user"], name="one_license_per_user_and_subscription")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.subscription}"

@@ -1,0 +1,420 @@
+"""How a subscription can be canceled, and what that gives back: the rules as pure functions.
+
+``evaluate`` is the only verdict there is. Preview and execution both call it, with the same snapshot and the
+same instant. Source of the rules: the help page "Canceling your subscription?" (docs/rules.md lists them row
+by row, with what comes from the page and what closes its gaps).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import reduce
+from operator import add
+from typing import TypedDict
+from zoneinfo import ZoneInfo
+
+from billing.money import Money
+from billing.periods import Period, refund_due_by, rolled
+from billing.proration import ChargeFacts, Convention, Line, NoRefundReason, RefundTerms, overall_reason, prorate
+
+QUOTE_LIFETIME = timedelta(minutes=30)
+UNDO_WINDOW = timedelta(hours=72)
+EXPIRED_FOR = timedelta(days=30)
+DISABLED_FOR = timedelta(days=90)
+ERASED_AFTER = timedelta(days=180)
+
+
+class Status(StrEnum):
+    """Where a subscription is in its life. See status_at."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CANCELING = "CANCELING"
+    EXPIRED = "EXPIRED"
+    DISABLED = "DISABLED"
+    DELETED = "DELETED"
+
+
+class Channel(StrEnum):
+    """Who sold it: us, a reseller, or a product key."""
+
+    DIRECT = "DIRECT"
+    PARTNER = "PARTNER"
+    PREPAID = "PREPAID"
+
+
+class Route(StrEnum):
+    """A way out."""
+
+    NOTHING_TO_CANCEL = "NOTHING_TO_CANCEL"
+    CANCEL_ONLINE = "CANCEL_ONLINE"
+    REMOVE_USERS = "REMOVE_USERS"
+    REQUEST_CALLBACK = "REQUEST_CALLBACK"
+    CONTACT_PARTNER = "CONTACT_PARTNER"
+    UNDO_CANCELLATION = "UNDO_CANCELLATION"
+
+
+class Reason(StrEnum):
+    """The rule that decided."""
+
+    UNDO_OPEN = "UNDO_OPEN"
+    ALREADY_CANCELED = "ALREADY_CANCELED"
+    ALREADY_ENDED = "ALREADY_ENDED"
+    PARTNER_MANAGED = "PARTNER_MANAGED"
+    TRIAL_EXPIRES_BY_ITSELF = "TRIAL_EXPIRES_BY_ITSELF"
+    TRIAL_CONVERTS = "TRIAL_CONVERTS"
+    UNDER_LIMIT = "UNDER_LIMIT"
+    LICENSES_AT_OR_OVER_LIMIT = "LICENSES_AT_OR_OVER_LIMIT"
+    ONLY_GROUP_LICENSES = "ONLY_GROUP_LICENSES"
+
+
+class Mode(StrEnum):
+    """Now, or when the period ends."""
+
+    IMMEDIATE = "IMMEDIATE"
+    AT_PERIOD_END = "AT_PERIOD_END"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """The versioned, editable part of the rules, as a staff member saved it."""
+
+    name: str
+    version: int
+    online_license_limit: int = 25
+    limit_is_inclusive: bool = False
+    convention: Convention = Convention.ELAPSED_24H
+    full_refund_hours: int | None = None
+    prorated_refund_hours: int | None = None
+
+    @property
+    def most_online(self) -> int:
+        """The largest license count that still cancels online."""
+        return self.online_license_limit if self.limit_is_inclusive else self.online_license_limit - 1
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The cancellation in force: what was decided and until when it can be reversed."""
+
+    mode: Mode
+    effective_at: datetime
+    undo_until: datetime | None
+    access_ends_at: datetime
+    data_available_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the policy looks at, read in one go. Counts are distinct users; charges are those of today.
+
+    ``base_status`` is what billing or the import says; the status people see is ``status_at``.
+    ``assigned`` counts users holding a license, ``removable`` those who hold it only directly,
+    ``by_group`` those who hold it by a group (also when they hold it directly too).
+    """
+
+    name: str
+    base_status: Status
+    is_trial: bool
+    channel: Channel
+    partner_name: str
+    renews: bool
+    has_payment_method: bool | None
+    period: Period | None
+    anchored_at: datetime | None
+    term_months: int | None
+    unit_price: Money | None
+    zone: ZoneInfo
+    purchased: int
+    assigned: int
+    removable: int
+    by_group: int
+    group_names: tuple[str, ...]
+    still_covered: int
+    charges: tuple[ChargeFacts, ...]
+    cancellation: InForce | None
+    policy: PolicyTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What canceling in one mode would do, to the cent and the second. Equal quotes are the same promise."""
+
+    mode: Mode
+    priced_at: datetime
+    effective_at: datetime
+    lines: tuple[Line, ...]
+    refund: Money | None
+    no_refund_reason: NoRefundReason | None
+    convention: Convention
+    refund_due_by: date | None
+    pending_charges: tuple[Money, ...]
+    affected_users: int
+    users_still_covered: int
+    access_ends_at: datetime
+    data_available_until: datetime
+    data_erased_by: datetime
+    undo_until: datetime
+    policy_version: int
+
+    @property
+    def expires_at(self) -> datetime:
+        """Executable until then."""
+        return self.priced_at + QUOTE_LIFETIME
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One route with its verdict. ``quotes`` only on CANCEL_ONLINE, ``users_to_remove`` only on REMOVE_USERS."""
+
+    route: Route
+    available: bool
+    reason: Reason
+    users_to_remove: int | None = None
+    quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict: every route, the one to show first in front."""
+
+    reason: Reason
+    options: tuple[Option, ...]
+    status: Status
+    is_trial: bool
+    period: Period | None
+    decided_at: datetime
+
+    @property
+    def route(self) -> Route:
+        """The route to show first."""
+        return self.options[0].route
+
+    def option(self, route: Route) -> Option:
+        """The verdict on one route."""
+        return next(option for option in self.options if option.route is route)
+
+    def quote(self, mode: Mode) -> Quote | None:
+        """The quote for one mode, or None when it is not on offer."""
+        return next((quote for quote in self.option(Route.CANCEL_ONLINE).quotes if quote.mode is mode), None)
+
+
+def evaluate(snapshot: Snapshot, at: datetime, *, limit_lifted: bool = False) -> Decision:
+    """Decide how ``snapshot`` can be canceled at the aware instant ``at``, and price it.
+
+    ``limit_lifted`` is for staff who cancel for a customer: 25 and more licenses then cancel like 24.
+    """
+    reason = _row(snapshot, at, limit_lifted=limit_lifted)
+    options = [_option(route, reason, snapshot, at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
+    return Decision(
+        reason=reason,
+        options=tuple(sorted(options, key=lambda option: not option.available)),
+        status=status_at(snapshot, at),
+        is_trial=_is_trial(snapshot, at),
+        period=current_period(snapshot, at),
+        decided_at=at,
+    )
+
+
+def status_at(snapshot: Snapshot, at: datetime) -> Status:
+    """The status at ``at``: what was last said of it, moved on by the time that has passed since.
+
+    After its end an immediate cancellation is DISABLED for 90 days; any other end is EXPIRED for 30 days and
+    then DISABLED for 90. DELETED after that.
+    """
+    end = _end(snapshot)
+    if end is None or at < end:
+        return Status.CANCELING if snapshot.cancellation else snapshot.base_status
+    if not snapshot.cancellation and snapshot.base_status not in (Status.ACTIVE, Status.SUSPENDED):
+        return snapshot.base_status
+    immediate = snapshot.cancellation is not None and snapshot.cancellation.mode is Mode.IMMEDIATE
+    expired_for = timedelta(0) if immediate else EXPIRED_FOR
+    if at < end + expired_for:
+        return Status.EXPIRED
+    return Status.DISABLED if at < end + expired_for + DISABLED_FOR else Status.DELETED
+
+
+def current_period(snapshot: Snapshot, at: datetime) -> Period | None:
+    """The period that contains ``at``: the one on record, or a later term when it renews by itself.
+
+    Anchors do not drift: 31 January, 29 February, 31 March.
+    """
+    period = snapshot.period
+    if period is None or at < period.end or not snapshot.renews or snapshot.cancellation:
+        return period
+    if snapshot.term_months is None:
+        return None
+    return rolled(snapshot.anchored_at or period.start, snapshot.term_months, at, snapshot.zone)
+
+
+def converts(snapshot: Snapshot) -> bool:
+    """Whether a trial turns into a paid subscription by itself. Nobody knows of a payment method: assume one."""
+    return snapshot.is_trial and snapshot.renews and snapshot.has_payment_method is not False
+
+
+def users_to_remove(snapshot: Snapshot) -> int:
+    """How many users must lose their license before canceling online opens; never negative."""
+    return max(0, snapshot.assigned - snapshot.policy.most_online)
+
+
+def boundary_between(snapshot: Snapshot, priced_at: datetime, now: datetime) -> bool:
+    """Whether a period of the subscription or of a charge began or ended in (priced_at, now]."""
+    periods = [charge.period for charge in snapshot.charges]
+    if period := current_period(snapshot, priced_at):
+        periods.append(period)
+    return any(priced_at < edge <= now for period in periods for edge in (period.start, period.end))
+
+
+def _end(snapshot: Snapshot) -> datetime | None:
+    if snapshot.cancellation:
+        return snapshot.cancellation.effective_at
+    goes_on = converts(snapshot) if snapshot.is_trial else snapshot.renews
+    return None if goes_on or snapshot.period is None else snapshot.period.end
+
+
+def _is_trial(snapshot: Snapshot, at: datetime) -> bool:
+    """A trial that converts is a trial until its period ends."""
+    converted = converts(snapshot) and not snapshot.cancellation and snapshot.period and at >= snapshot.period.end
+    return snapshot.is_trial and not converted
+
+
+def _row(snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Reason:
+    """The first row of the table that matches."""
+    if snapshot.cancellation:
+        undo_until = snapshot.cancellation.undo_until
+        return Reason.UNDO_OPEN if undo_until and at < undo_until else Reason.ALREADY_CANCELED
+    if status_at(snapshot, at) not in (Status.ACTIVE, Status.SUSPENDED):
+        return Reason.ALREADY_ENDED
+    if snapshot.channel is Channel.PARTNER:
+        return Reason.PARTNER_MANAGED
+    if _is_trial(snapshot, at):
+        return Reason.TRIAL_CONVERTS if converts(snapshot) else Reason.TRIAL_EXPIRES_BY_ITSELF
+    return Reason.UNDER_LIMIT if limit_lifted or _under_limit(snapshot) else Reason.LICENSES_AT_OR_OVER_LIMIT
+
+
+def _under_limit(snapshot: Snapshot) -> bool:
+    return snapshot.assigned <= snapshot.policy.most_online
+
+
+_AVAILABLE = {
+    Reason.UNDO_OPEN: (Route.UNDO_CANCELLATION, Route.CANCEL_ONLINE),
+    Reason.ALREADY_CANCELED: (Route.NOTHING_TO_CANCEL,),
+    Reason.ALREADY_ENDED: (Route.NOTHING_TO_CANCEL,),
+    Reason.PARTNER_MANAGED: (Route.CONTACT_PARTNER,),
+    Reason.TRIAL_EXPIRES_BY_ITSELF: (Route.NOTHING_TO_CANCEL,),
+    Reason.TRIAL_CONVERTS: (Route.CANCEL_ONLINE,),
+    Reason.UNDER_LIMIT: (Route.CANCEL_ONLINE,),
+    Reason.LICENSES_AT_OR_OVER_LIMIT: (Route.REMOVE_USERS, Route.REQUEST_CALLBACK),
+}
+
+
+# Where several routes are open: undo before canceling again, removal before the callback.
+_SHOWN_FIRST = sorted(Route, key=lambda route: route is not Route.UNDO_CANCELLATION)
+
+
+def _option(route: Route, reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
+    open_here = route in _AVAILABLE[reason]
+    if route is Route.CANCEL_ONLINE and open_here:
+        modes = _modes(reason, snapshot, at, limit_lifted=limit_lifted)
+        quotes = tuple(_quote(mode, snapshot, at) for mode in modes)
+        return Option(route, available=bool(quotes), reason=reason, quotes=quotes)
+    if route is Route.REMOVE_USERS and open_here:
+        to_remove = users_to_remove(snapshot)
+        enough = snapshot.removable >= to_remove
+        return Option(route, enough, reason if enough else Reason.ONLY_GROUP_LICENSES, users_to_remove=to_remove)
+    return Option(route, available=open_here, reason=reason)
+
+
+def _modes(reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> tuple[Mode, ...]:
+    """The modes on offer. A period that nobody knows leaves only IMMEDIATE."""
+    if reason is Reason.UNDO_OPEN:
+        at_end = snapshot.cancellation is not None and snapshot.cancellation.mode is Mode.AT_PERIOD_END
+        return (Mode.IMMEDIATE,) if at_end and (limit_lifted or _under_limit(snapshot)) else ()
+    if current_period(snapshot, at) is None:
+        return (Mode.IMMEDIATE,)
+    if reason is Reason.TRIAL_CONVERTS:
+        return (Mode.AT_PERIOD_END,)
+    return (Mode.IMMEDIATE, Mode.AT_PERIOD_END) if snapshot.renews else (Mode.IMMEDIATE,)
+
+
+def ends_by_itself(snapshot: Snapshot, at: datetime) -> datetime | None:
+    """When a subscription that does not renew ends without anybody doing anything, if known."""
+    period = current_period(snapshot, at)
+    return None if snapshot.renews or snapshot.cancellation or period is None else period.end
+
+
+def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quote:
+    """The quote as executed: an immediate cancellation takes effect when it was executed, its dates with it."""
+    if quote.mode is Mode.AT_PERIOD_END:
+        return quote
+    return replace(quote, **_dates(Mode.IMMEDIATE, executed_at, period))
+
+
+class _Dates(TypedDict):
+    effective_at: datetime
+    access_ends_at: datetime
+    data_available_until: datetime
+    data_erased_by: datetime
+    undo_until: datetime
+
+
+def _dates(mode: Mode, effective_at: datetime, period: Period | None) -> _Dates:
+    expired_for = EXPIRED_FOR if mode is Mode.AT_PERIOD_END else timedelta(0)
+    undo_until = effective_at
+    if mode is Mode.IMMEDIATE:
+        undo_until = min([effective_at + UNDO_WINDOW, *([period.end] if period else [])])
+    return {
+        "effective_at": effective_at,
+        "access_ends_at": effective_at,
+        "data_available_until": effective_at + expired_for + DISABLED_FOR,
+        "data_erased_by": effective_at + ERASED_AFTER,
+        "undo_until": undo_until,
+    }
+
+
+def _quote(mode: Mode, snapshot: Snapshot, at: datetime) -> Quote:
+    period = current_period(snapshot, at)
+    effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
+    terms = RefundTerms(
+        snapshot.policy.convention,
+        snapshot.zone,
+        snapshot.policy.full_refund_hours,
+        snapshot.policy.prorated_refund_hours,
+    )
+    charges, reason = _refundable(mode, snapshot, at, effective_at)
+    lines = tuple(prorate(charge, at if mode is Mode.IMMEDIATE else effective_at, terms) for charge in charges)
+    refund = reduce(add, (line.refund for line in lines)) if lines else None
+    if refund is not None and refund.minor_units == 0:
+        refund = None
+    if refund is None:
+        reason = reason or overall_reason(lines)
+    anchor = snapshot.anchored_at or (period.start if period else lines[0].period.start if lines else None)
+    return Quote(
+        mode=mode,
+        priced_at=at,
+        lines=lines,
+        refund=refund,
+        no_refund_reason=None if refund else reason,
+        convention=snapshot.policy.convention,
+        refund_due_by=refund_due_by(anchor, at, snapshot.zone) if refund and anchor else None,
+        pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
+        affected_users=snapshot.assigned,
+        users_still_covered=snapshot.still_covered,
+        policy_version=snapshot.policy.version,
+        **_dates(mode, effective_at, period),
+    )
+
+
+def _refundable(
+    mode: Mode, snapshot: Snapshot, at: datetime, effective_at: datetime
+) -> tuple[list[ChargeFacts], NoRefundReason | None]:
+    """The charges a quote has a line for, and the reason to give when none of them returns anything."""
+    if snapshot.channel is Channel.PREPAID:
+        return [], NoRefundReason.PREPAID
+    if _is_trial(snapshot, at):
+        return [], NoRefundReason.TRIAL
+    if mode is Mode.AT_PERIOD_END:
+        return [charge for charge in snapshot.charges if charge.period.start >= effective_at], NoRefundReason.PERIOD_END
+    return [charge for charge in snapshot.charges if charge.period.end > at], None

@@ -1,0 +1,315 @@
+"""Reads: who sees which rows, and the frozen snapshots the policy decides on, each in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet
+
+from billing.models import PaymentMethod, Refund
+from billing.money import Money
+from billing.periods import Period
+from billing.selectors import Charges, charges_not_over, held_by_charge
+from subscriptions.models import (
+    CallbackDesk,
+    CallbackRequest,
+    Cancellation,
+    CancellationPolicy,
+    License,
+    Subscription,
+)
+from subscriptions.models.callbacks import OPEN_STATUSES
+from subscriptions.models.cancellations import CancellationStatus
+from subscriptions.models.plans import SubscriptionQuerySet
+from subscriptions.policy import Channel, Decision, InForce, Mode, Snapshot, Status, evaluate
+from subscriptions.windows import WINDOW, Hours, windows
+from tenants.callers import Caller
+from tenants.models import User
+from tenants.search import fold
+
+Row = TypeVar("Row", bound=Model)
+
+
+def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> QuerySet[Row]:
+    """Only the rows of tenants that the caller sees; ``tenant`` is the path to it."""
+    return rows if caller.reaches_all else rows.filter(**{f"{tenant}__in": caller.visible_tenant_ids})
+
+
+def subscription_rows(caller: Caller) -> SubscriptionQuerySet:
+    """The subscriptions a caller sees, with what a batch needs joined."""
+    rows = visible(Subscription.objects.all(), caller)
+    return rows.select_related("tenant", "plan", "agreement__account").annotate(  # type: ignore[return-value]
+        has_method=Exists(PaymentMethod.objects.filter(account=OuterRef("agreement__account"), is_active=True)),
+        has_sibling=Exists(
+            Subscription.objects.filter(tenant=OuterRef("tenant"), plan=OuterRef("plan")).exclude(pk=OuterRef("pk"))
+        ),
+    )
+
+
+def search_subscriptions(rows: SubscriptionQuerySet, search: str) -> SubscriptionQuerySet:
+    """Those whose product, tenant or subscription id contains ``search``, in any case and either alphabet."""
+    key = fold(search)
+    return rows.filter(
+        Q(plan__search_key__contains=key) | Q(tenant__search_key__contains=key) | Q(external_id__iexact=search.strip())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseCounts:
+    """Distinct holders of one subscription, soft-deleted users left out. See policy.Snapshot."""
+
+    assigned: int = 0
+    removable: int = 0
+    by_group: int = 0
+
+
+class SubscriptionBatch:
+    """A page of subscriptions whose facts are read together: each kind with one query, when it is first asked for."""
+
+    def __init__(self, rows: Iterable[Subscription], at: datetime) -> None:
+        self.rows = list(rows)
+        self.at = at
+        self._ids = [row.pk for row in self.rows]
+
+    @classmethod
+    def of(cls, caller: Caller, subscription_id: int, at: datetime) -> SubscriptionBatch | None:
+        """The batch of one subscription, or None when the caller sees no such one."""
+        row = subscription_rows(caller).filter(pk=subscription_id).first()
+        return cls([row], at) if row else None
+
+    @cached_property
+    def counts(self) -> Mapping[int, LicenseCounts]:
+        """License counts by subscription."""
+        counted = (
+            License.objects.held()
+            .filter(subscription__in=self._ids)
+            .values("subscription")
+            .annotate(
+                assigned=Count("pk"),
+                removable=Count("pk", filter=Q(is_inherited=False)),
+                by_group=Count("pk", filter=Q(is_inherited=True)),
+            )
+        )
+        found: dict[int, LicenseCounts] = defaultdict(LicenseCounts)
+        for row in counted:
+            found[row["subscription"]] = LicenseCounts(row["assigned"], row["removable"], row["by_group"])
+        return found
+
+    @cached_property
+    def group_names(self) -> Mapping[int, tuple[str, ...]]:
+        """The groups that hand out licenses, by subscription. No query where no license is by group."""
+        with_groups = [pk for pk, counts in self.counts.items() if counts.by_group]
+        names: dict[int, list[str]] = defaultdict(list)
+        if with_groups:
+            held = License.objects.held().filter(subscription__in=with_groups, is_inherited=True)
+            pairs = held.values_list("subscription", "groups__name").distinct().order_by("groups__name")
+            for subscription_id, name in pairs:
+                if name:
+                    names[subscription_id].append(name)
+        return {pk: tuple(of_one) for pk, of_one in names.items()}
+
+    @cached_property
+    def still_covered(self) -> Mapping[int, int]:
+        """Holders who keep the product through another subscription. No query where no product was bought twice."""
+        twice = [row.pk for row in self.rows if row.has_sibling]  # type: ignore[attr-defined]
+        if not twice:
+            return {}
+        elsewhere = (
+            License.objects.held()
+            .filter(
+                user=OuterRef("user"),
+                subscription__plan=OuterRef("subscription__plan"),
+                subscription__canceled_mode=None,
+                subscription__base_status__in=[Status.ACTIVE, Status.SUSPENDED],
+            )
+            .exclude(subscription=OuterRef("subscription"))
+        )
+        held = License.objects.held().filter(Exists(elsewhere), subscription__in=twice)
+        return dict(held.values_list("subscription").annotate(Count("pk")))
+
+    @cached_property
+    def charges(self) -> Charges:
+        """Charges by agreement that are not over yet; what an undoable cancellation holds counts as not refunded."""
+        found = charges_not_over([row.agreement_id for row in self.rows], self.at)
+        if not self._held:
+            return found
+        return {
+            agreement_id: tuple(replace(c, refunded=c.refunded - self._held.get(c.id, 0)) for c in charges)
+            for agreement_id, charges in found.items()
+        }
+
+    @cached_property
+    def _held(self) -> Mapping[int, int]:
+        scheduled = [c.pk for c in self.cancellations.values() if c.undone_at is None and c.mode == Mode.AT_PERIOD_END]
+        return held_by_charge(Refund.objects.filter(cancellations__in=scheduled)) if scheduled else {}
+
+    @cached_property
+    def cancellations(self) -> Mapping[int, Cancellation]:
+        """The latest cancellation by subscription, also when undone. The one in force is always the latest."""
+        latest = Cancellation.objects.filter(subscription__in=self._ids).values("subscription").annotate(Max("pk"))
+        found = Cancellation.objects.filter(pk__in=latest.values("pk__max"))
+        return {c.subscription_id: c for c in found.select_related("requested_by_user", "requested_by_token")}
+
+    def include_cancellation(self, cancellation: Cancellation) -> None:
+        """Read the refunds of an older cancellation too."""
+        self.refunds = refunds_of([*self.cancellations.values(), cancellation])
+
+    @cached_property
+    def refunds(self) -> Mapping[int, Sequence[Refund]]:
+        """Refunds by cancellation, oldest first, voided ones left out unless nothing else is there."""
+        return refunds_of(self.cancellations.values())
+
+    @cached_property
+    def callbacks(self) -> Mapping[int, CallbackRequest]:
+        """The latest callback request by subscription. An open one is always the latest."""
+        latest = CallbackRequest.objects.filter(subscription__in=self._ids).values("subscription").annotate(Max("pk"))
+        found = CallbackRequest.objects.filter(pk__in=latest.values("pk__max"))
+        return {request.subscription_id: request for request in found}
+
+    @cached_property
+    def policies(self) -> Mapping[int, CancellationPolicy]:
+        """The policy in force by tenant: its own, or the default."""
+        tenant_ids = {row.tenant_id for row in self.rows}
+        in_force = CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=tenant_ids), in_force=True)
+        by_tenant = {policy.tenant_id: policy for policy in in_force}
+        return {tenant_id: by_tenant.get(tenant_id) or by_tenant[None] for tenant_id in tenant_ids}
+
+    @cached_property
+    def decisions(self) -> Mapping[int, Decision]:
+        """The verdict by subscription."""
+        return {row.pk: evaluate(self.snapshot(row), self.at) for row in self.rows}
+
+    def pretend_removed(self, subscription_id: int, users: int) -> None:
+        """Decide as if that many users had lost their direct licenses: for a dry run."""
+        now = self.counts[subscription_id]
+        pretended = replace(now, assigned=now.assigned - users, removable=now.removable - users)
+        self.counts = {**self.counts, subscription_id: pretended}
+
+    def open_callback(self, row: Subscription) -> CallbackRequest | None:
+        """The open callback request of one subscription."""
+        latest = self.callbacks.get(row.pk)
+        return latest if latest and latest.status in OPEN_STATUSES else None
+
+    def snapshot(self, row: Subscription) -> Snapshot:
+        """Everything the policy looks at for one subscription of the batch."""
+        counts = self.counts[row.pk]
+        cancellation = self.cancellations.get(row.pk)
+        return Snapshot(
+            name=row.plan.display_name,
+            base_status=Status(row.base_status),
+            is_trial=row.is_trial,
+            channel=Channel(row.channel),
+            partner_name=row.partner_name,
+            renews=row.renews,
+            has_payment_method=self._has_payment_method(row),
+            period=Period(row.period_start, row.period_end) if row.period_start and row.period_end else None,
+            anchored_at=row.anchored_at,
+            term_months=row.term_months,
+            unit_price=None if row.unit_price is None else Money(row.unit_price, row.agreement.currency),
+            zone=row.tenant.zone,
+            purchased=row.purchased_licenses,
+            assigned=counts.assigned,
+            removable=counts.removable,
+            by_group=counts.by_group,
+            group_names=self.group_names.get(row.pk, ()),
+            still_covered=self.still_covered.get(row.pk, 0),
+            charges=self.charges.get(row.agreement_id, ()),
+            cancellation=_in_force(cancellation),
+            policy=self.policies[row.tenant_id].terms,
+        )
+
+    @staticmethod
+    def _has_payment_method(row: Subscription) -> bool | None:
+        if row.has_method:  # type: ignore[attr-defined]
+            return True
+        return False if row.agreement.account.payment_methods_known else None
+
+
+def _in_force(cancellation: Cancellation | None) -> InForce | None:
+    if cancellation is None or cancellation.undone_at:
+        return None
+    return InForce(
+        mode=Mode(cancellation.mode),
+        effective_at=cancellation.effective_at,
+        undo_until=cancellation.undo_until,
+        access_ends_at=cancellation.access_ends_at,
+        data_available_until=cancellation.data_available_until,
+    )
+
+
+def refunds_of(cancellations: Iterable[Cancellation]) -> Mapping[int, Sequence[Refund]]:
+    """Refunds by cancellation, oldest first. A voided one is left out when another took its place. One query."""
+    ids = [cancellation.pk for cancellation in cancellations]
+    links = Cancellation.refunds.through.objects.filter(cancellation__in=ids).select_related("refund__agreement")
+    found: dict[int, list[Refund]] = defaultdict(list)
+    for link in links.order_by("refund_id"):
+        found[link.cancellation_id].append(link.refund)
+    return {pk: [refund for refund in refunds if refund.status != "VOIDED"] or refunds for pk, refunds in found.items()}
+
+
+def cancellation_status(cancellation: Cancellation, at: datetime) -> CancellationStatus:
+    """SCHEDULED until the effect, EFFECTIVE from then on, UNDONE for good."""
+    if cancellation.undone_at:
+        return CancellationStatus.UNDONE
+    return CancellationStatus.EFFECTIVE if cancellation.effective_at <= at else CancellationStatus.SCHEDULED
+
+
+def requested_by(cancellation: Cancellation) -> str:
+    """The name of the person or the token that canceled; empty when they are gone."""
+    who = cancellation.requested_by_user or cancellation.requested_by_token
+    if who is None:
+        return ""
+    return who.display_name if isinstance(who, User) else who.name
+
+
+def licenses_at(subscription_id: int, at: datetime) -> int:
+    """How many users held a license at an earlier instant, as far as assignments and removals are on record."""
+    return (
+        License.objects.filter(Q(assigned_at=None) | Q(assigned_at__lte=at), subscription=subscription_id)
+        .filter(Q(is_direct=True) | Q(is_inherited=True) | Q(removed_at__gt=at))
+        .filter(Q(user__deleted_at=None) | Q(user__deleted_at__gt=at))
+        .count()
+    )
+
+
+def license_rows(subscription_id: int, search: str | None) -> QuerySet[License]:
+    """The held licenses of one subscription; ``search`` in names and principal names, in either alphabet."""
+    held = License.objects.held().filter(subscription=subscription_id).select_related("user")
+    return held.filter(user__search_key__contains=fold(search)) if search else held
+
+
+def desk() -> CallbackDesk:
+    """The callback desk's settings."""
+    return CallbackDesk.objects.get_or_create(pk=1)[0]
+
+
+def desk_hours(settings: CallbackDesk) -> Hours:
+    """The desk's business hours as the pure rules read them."""
+    return Hours(ZoneInfo(settings.time_zone), settings.country, settings.opens_at, settings.closes_at)
+
+
+def open_windows(zone: ZoneInfo, now: datetime, business_days: int, *, but: int = 0) -> list[datetime]:
+    """Starts of the windows with capacity left, seen from the customer's ``zone``; two queries.
+
+    ``but`` is a callback request whose own place does not count.
+    """
+    settings = desk()
+    starts = list(windows(desk_hours(settings), zone, now, business_days))
+    taken: dict[datetime | None, int] = dict(
+        CallbackRequest.objects.filter(window_start__in=starts, status__in=OPEN_STATUSES)
+        .exclude(pk=but)
+        .values_list("window_start")
+        .annotate(Count("pk"))
+    )
+    return [start for start in starts if taken.get(start, 0) < settings.window_capacity]
+
+
+def window_end(start: datetime) -> datetime:
+    """The end of the window that begins at ``start``."""
+    return start + WINDOW

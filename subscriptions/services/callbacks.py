@@ -1,0 +1,298 @@
+"""Let us call you: ask, move, withdraw; and for the desk, claim, release and close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.db.models import Q
+from django.utils.translation import get_supported_language_variant
+
+from subscriptions.errors import (
+    InputInvalid,
+    NotFound,
+    RateLimited,
+    RouteNotAvailable,
+    TimeZoneInvalid,
+    WindowNotAvailable,
+)
+from subscriptions.models import CallbackDesk, CallbackRequest, Subscription
+from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackSource, CallbackStatus, CloseReason
+from subscriptions.phones import Phone, read_phone
+from subscriptions.policy import Route
+from subscriptions.references import new_reference
+from subscriptions.selectors import SubscriptionBatch, desk_hours, open_windows, visible, window_end
+from subscriptions.services.idempotency import IdempotentCall, one_transaction
+from subscriptions.services.inputs import clean_text, locked_subscription
+from subscriptions.windows import HORIZON, credit_from, next_open
+from tenants.audit import record
+from tenants.callers import Caller, CallerKind, Scope
+from tenants.models import LANGUAGES, User
+
+CLAIM_LEASE = timedelta(minutes=20)
+_MOST_A_DAY = 3
+_DAY = timedelta(days=1)
+_LONGEST_PHONE, _LONGEST_NAME, _LONGEST_NOTE = 50, 200, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The request, and whether an open one was there and was updated instead."""
+
+    request: CallbackRequest
+    existing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a customer asks for. ``window_start`` None: as soon as possible; the zone is an IANA name."""
+
+    phone: str
+    contact_name: str
+    language: str
+    time_zone: str
+    window_start: datetime | None
+    note: str
+
+
+def request_callback(
+    *,
+    caller: Caller,
+    subscription_id: int,
+    wish: Wish,
+    idempotency_key: str | None,
+    source: CallbackSource,
+    language: str,
+    now: datetime,
+) -> Requested:
+    """Put one request per subscription into the queue, or update the open one; it keeps its place and its credit.
+
+    Raises NotFound, NotPermitted, RouteNotAvailable, PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported,
+    TimeZoneInvalid, WindowNotAvailable, RateLimited, IdempotencyKeyReused, InputInvalid.
+    """
+    with one_transaction():
+        subscription = locked_subscription(caller, subscription_id, Scope.CALLBACK, "subscriptionId")
+        call = IdempotentCall.of(
+            subscription.tenant_id,
+            "requestCallback",
+            idempotency_key,
+            now,
+            subscription=subscription_id,
+            wish=[wish.phone, wish.contact_name, wish.language, wish.time_zone, str(wish.window_start), wish.note],
+        )
+        if known := call.answered():
+            return Requested(CallbackRequest.objects.get(pk=known["callback"]), existing=known["existing"])
+        open_one = CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+        if open_one is None:
+            _require_route(caller, subscription, now)
+        request = open_one or CallbackRequest(
+            reference=new_reference("R"),
+            tenant_id=subscription.tenant_id,
+            subscription=subscription,
+            requested_by_user_id=None if caller.kind is CallerKind.PARTNER else caller.id,
+            requested_by_token_id=caller.id if caller.kind is CallerKind.PARTNER else None,
+            source=source.value,
+            requested_at=now,
+        )
+        _fill(request, subscription, wish, now)
+        request.save()
+        _audit("callback.updated" if open_one else "callback.requested", caller, request, language, now)
+        call.remember({"callback": request.pk, "existing": open_one is not None})
+        return Requested(request, existing=open_one is not None)
+
+
+def reschedule_callback(
+    *,
+    caller: Caller,
+    callback_id: int,
+    phone: str | None,
+    window_start: datetime | None,
+    language: str,
+    now: datetime,
+) -> CallbackRequest:
+    """Change the number (None: keep it) and the window (None: as soon as possible) of an open request.
+
+    Raises NotFound, NotPermitted, RouteNotAvailable for a closed request, and what request_callback raises.
+    """
+    with one_transaction():
+        request, subscription = _locked(caller, callback_id)
+        if request.status not in OPEN_STATUSES:
+            raise RouteNotAvailable("callbackId").about(subscription.pk)
+        settings = _locked_desk()
+        if phone is not None:
+            _set_phone(request, _phone(phone, subscription, settings), phone, now)
+        _set_window(request, settings, window_start, now)
+        request.save()
+        _audit("callback.rescheduled", caller, request, language, now)
+        return request
+
+
+def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: datetime) -> CallbackRequest:
+    """The customer needs no call any more; repeating it, or withdrawing a closed request, changes nothing.
+
+    Raises NotFound, NotPermitted.
+    """
+    with one_transaction():
+        request, _ = _locked(caller, callback_id)
+        if _close(request, CallbackStatus.WITHDRAWN, CloseReason.WITHDRAWN_BY_CUSTOMER, now):
+            _audit("callback.withdrawn", caller, request, language, now)
+        request.refresh_from_db()
+        return request
+
+
+def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+    """Take a request for 20 minutes; False when somebody else has it or it is closed. Exactly one wins.
+
+    A conditional UPDATE decides, so that it holds on every database.
+    """
+    with one_transaction():
+        claimable = Q(claimed_by=None) | Q(claim_expires_at__lte=now) | Q(claimed_by=agent)
+        found = CallbackRequest.objects.filter(claimable, pk=callback_id, status__in=OPEN_STATUSES)
+        won = found.update(status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at=now + CLAIM_LEASE)
+        if won:
+            _audit("callback.claimed", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+        return bool(won)
+
+
+def release_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+    """Give a claimed request back to the queue; False when this agent does not hold it."""
+    with one_transaction():
+        held = CallbackRequest.objects.filter(pk=callback_id, status=CallbackStatus.CLAIMED, claimed_by=agent)
+        request = held.first()
+        if request is None:
+            return False
+        back = CallbackStatus.SCHEDULED if request.window_start else CallbackStatus.NEW
+        released = held.update(status=back, claimed_by=None, claim_expires_at=None)
+        if released:
+            _audit("callback.released", caller, request, language, now)
+        return bool(released)
+
+
+def close_callback(
+    *, agent: User, caller: Caller, callback_id: int, disposition: CloseReason, language: str, now: datetime
+) -> bool:
+    """Close a request that this agent has claimed, with what came of it; False when the agent does not hold it.
+
+    Raises InputInvalid for a reason that is not an agent's to give.
+    """
+    if disposition not in DISPOSITIONS:
+        raise InputInvalid("disposition", rule="choice")
+    with one_transaction():
+        request = CallbackRequest.objects.filter(
+            pk=callback_id, status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at__gt=now
+        ).first()
+        if request is None or not _close(request, CallbackStatus.DONE, disposition, now):
+            return False
+        _audit("callback.closed", caller, request, language, now)
+        return True
+
+
+def read_time_zone(name: str, *path: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises TimeZoneInvalid."""
+    if name not in available_timezones():
+        raise TimeZoneInvalid(*path)
+    return ZoneInfo(name)
+
+
+def _require_route(caller: Caller, subscription: Subscription, now: datetime) -> None:
+    batch = SubscriptionBatch.of(caller, subscription.pk, now)
+    assert batch is not None  # locked by this very caller
+    option = batch.decisions[subscription.pk].option(Route.REQUEST_CALLBACK)
+    if not option.available:
+        raise RouteNotAvailable("subscriptionId", reason=option.reason)
+
+
+def _locked(caller: Caller, callback_id: int) -> tuple[CallbackRequest, Subscription]:
+    found = visible(CallbackRequest.objects.all(), caller).filter(pk=callback_id).first()
+    if found is None:
+        raise NotFound("callbackId")
+    subscription = locked_subscription(caller, found.subscription_id, Scope.CALLBACK, "callbackId")
+    return CallbackRequest.objects.get(pk=callback_id), subscription
+
+
+def _locked_desk() -> CallbackDesk:
+    """The desk's settings, locked: two customers choosing the last place of a window take turns."""
+    return CallbackDesk.objects.select_for_update().get(pk=1)
+
+
+def _fill(request: CallbackRequest, subscription: Subscription, wish: Wish, now: datetime) -> None:
+    """Check the whole wish before anything is written."""
+    request.contact_name = clean_text(wish.contact_name, "contactName", most=_LONGEST_NAME, required=True)
+    request.note = clean_text(wish.note, "note", most=_LONGEST_NOTE)
+    request.language = _language(wish.language)
+    request.time_zone = read_time_zone(wish.time_zone, "timeZone").key
+    settings = _locked_desk()
+    _set_phone(request, _phone(wish.phone, subscription, settings), wish.phone, now)
+    _set_window(request, settings, wish.window_start, now)
+
+
+def _language(code: str) -> str:
+    try:
+        return get_supported_language_variant(code)
+    except LookupError:
+        raise InputInvalid("language", rule="choice", choices=[code for code, _ in LANGUAGES]) from None
+
+
+def _phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
+    typed = clean_text(text, "phone", most=_LONGEST_PHONE, required=True)
+    return read_phone(typed, subscription.tenant.phone_region, settings.regions)
+
+
+def _set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
+    """Take the number, unless it was given for three other requests within a day."""
+    if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
+        return
+    same = CallbackRequest.objects.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
+    if same.count() >= _MOST_A_DAY:
+        raise RateLimited("phone", limit=_MOST_A_DAY)
+    request.phone, request.phone_extension = phone.e164, phone.extension
+    request.phone_is_valid, request.phone_as_typed, request.phone_given_at = phone.is_valid, as_typed.strip(), now
+
+
+def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetime | None, now: datetime) -> None:
+    """Take a window that is open now (or was this request's already), or the first moment the desk is open."""
+    hours = desk_hours(settings)
+    if start is not None and start != request.window_start:
+        zone = ZoneInfo(request.time_zone)
+        if start not in open_windows(zone, now, HORIZON.days, but=request.pk or 0):
+            raise WindowNotAvailable("windowId")
+    request.window_start = start
+    request.window_end = window_end(start) if start else None
+    request.credit_from = credit_from(hours, request.requested_at, start)
+    request.due_at = start or next_open(hours, request.requested_at)
+    request.next_attempt_at = start or next_open(hours, now)
+    if request.status != CallbackStatus.CLAIMED:
+        request.status = (CallbackStatus.SCHEDULED if start else CallbackStatus.NEW).value
+
+
+def _close(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
+    still_open = CallbackRequest.objects.filter(pk=request.pk, status__in=OPEN_STATUSES)
+    return bool(
+        still_open.update(
+            status=status,
+            close_reason=reason,
+            closed_at=now,
+            next_attempt_at=None,
+            claimed_by=None,
+            claim_expires_at=None,
+        )
+    )
+
+
+def _audit(action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime) -> None:
+    record(
+        tenant_id=request.tenant_id,
+        at=now,
+        action=action,
+        subject=f"CallbackRequest:{request.pk}",
+        caller=caller,
+        language=language,
+        data={
+            "reference": request.reference,
+            "subscription": request.subscription_id,
+            "window_start": request.window_start,
+            "credit_from": request.credit_from,
+        },
+        personal={"name": caller.name, "contact": request.contact_name, "phone": request.phone, "note": request.note},
+    )

@@ -1,0 +1,271 @@
+"""Cancel exactly what was quoted, undo it in time, and hear why."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing.models import RefundStatus
+from billing.services.refunds import request_refund, void_refund
+from subscriptions.errors import NotFound, QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
+from subscriptions.models import CallbackRequest, Cancellation, Subscription
+from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.models.cancellations import Feedback
+from subscriptions.policy import QUOTE_LIFETIME, Quote, Reason, Route, Snapshot, boundary_between, effective, evaluate
+from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
+from subscriptions.references import new_reference
+from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
+from subscriptions.services.idempotency import IdempotentCall, one_transaction
+from subscriptions.services.inputs import clean_text, locked_subscription
+from tenants.audit import record
+from tenants.callers import Caller, CallerKind, Scope
+
+_EVIDENCE_BEFORE = timedelta(days=30)
+_LONGEST_COMMENT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """The cancellation, and whether it had been made before this call."""
+
+    cancellation: Cancellation
+    replayed: bool
+
+
+def cancel_subscription(
+    *,
+    caller: Caller,
+    subscription_id: int,
+    quote_id: str,
+    idempotency_key: str,
+    language: str,
+    now: datetime,
+    limit_lifted: bool = False,
+) -> Canceled:
+    """Cancel what the quote said, to the cent, or change nothing.
+
+    The facts of now are evaluated at the quote's priced_at; any difference is refused. Canceling in a mode that
+    is in force already answers the cancellation there is. ``limit_lifted``: staff cancel 25 and more licenses.
+
+    Raises NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
+    RouteNotAvailable, IdempotencyKeyReused, InputInvalid.
+    """
+    with one_transaction():
+        subscription = locked_subscription(caller, subscription_id, Scope.CANCEL, "subscriptionId")
+        call = IdempotentCall.of(
+            subscription.tenant_id,
+            "cancelSubscription",
+            idempotency_key,
+            now,
+            subscription=subscription_id,
+            quote=quote_id,
+        )
+        if known := call.answered():
+            return Canceled(Cancellation.objects.get(pk=known["cancellation"]), replayed=True)
+        signed = _signed_quote(caller, subscription, quote_id, now, limit_lifted=limit_lifted)
+        in_force = Cancellation.objects.filter(subscription=subscription, undone_at=None).first()
+        if in_force and in_force.mode == signed.mode:
+            cancellation, replayed = in_force, True
+        else:
+            quote, snapshot = _promised_quote(caller, subscription, signed, now, limit_lifted=limit_lifted)
+            cancellation = _write(caller, subscription, in_force, quote, snapshot, language, now)
+            replayed = False
+        call.remember({"cancellation": cancellation.pk})
+        return Canceled(cancellation, replayed)
+
+
+def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, now: datetime) -> Cancellation:
+    """Reverse a cancellation while that is open; repeating it is a no-op.
+
+    Held refunds are voided, access and renewal are back. Raises NotFound, NotPermitted, UndoClosed.
+    """
+    with one_transaction():
+        cancellation = _locked(caller, cancellation_id)
+        if cancellation.undone_at:
+            return cancellation
+        if now >= cancellation.undo_until or not _void_held(cancellation):
+            raise UndoClosed("cancellationId").about(cancellation.subscription_id)
+        cancellation.undone_at = now
+        cancellation.save(update_fields=["undone_at"])
+        Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
+        _audit("cancellation.undone", caller, cancellation, language, now, {})
+        return cancellation
+
+
+def submit_cancellation_feedback(
+    *, caller: Caller, cancellation_id: int, feedback: Feedback, comment: str, language: str, now: datetime
+) -> Cancellation:
+    """Keep why they left; the last word counts. Raises NotFound, NotPermitted, InputInvalid."""
+    with one_transaction():
+        cancellation = _locked(caller, cancellation_id)
+        cancellation.comment = clean_text(comment, "comment", most=_LONGEST_COMMENT)
+        cancellation.feedback = feedback.value
+        cancellation.save(update_fields=["feedback", "comment"])
+        _audit("cancellation.feedback", caller, cancellation, language, now, {"feedback": feedback.value})
+        return cancellation
+
+
+def _locked(caller: Caller, cancellation_id: int) -> Cancellation:
+    """The cancellation with its subscription locked first, as every writer does."""
+    found = visible(Cancellation.objects.all(), caller).filter(pk=cancellation_id).first()
+    if found is None:
+        raise NotFound("cancellationId")
+    locked_subscription(caller, found.subscription_id, Scope.CANCEL, "cancellationId")
+    return Cancellation.objects.get(pk=cancellation_id)
+
+
+def _signed_quote(
+    caller: Caller, subscription: Subscription, quote_id: str, now: datetime, *, limit_lifted: bool
+) -> SignedQuote:
+    """Read the quote id. Where canceling online is closed anyway, that is the better answer than a bad quote."""
+    try:
+        return read_quote_id(quote_id, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
+    except QuoteInvalid:
+        online = evaluate(_snapshot(caller, subscription, now), now, limit_lifted=limit_lifted)
+        option = online.option(Route.CANCEL_ONLINE)
+        if not option.available:
+            raise RouteNotAvailable("subscriptionId", reason=option.reason) from None
+        raise
+
+
+def _snapshot(caller: Caller, subscription: Subscription, at: datetime) -> Snapshot:
+    batch = SubscriptionBatch.of(caller, subscription.pk, at)
+    assert batch is not None  # locked by this very caller
+    return batch.snapshot(batch.rows[0])
+
+
+def _promised_quote(
+    caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, *, limit_lifted: bool
+) -> tuple[Quote, Snapshot]:
+    """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another."""
+    snapshot = _snapshot(caller, subscription, signed.priced_at)
+    decision = evaluate(snapshot, signed.priced_at, limit_lifted=limit_lifted)
+    quote = decision.quote(signed.mode)
+    if now >= signed.priced_at + QUOTE_LIFETIME:
+        raise QuoteExpired("quoteId", mode=signed.mode)
+    if quote is None or not signed.promises(quote) or boundary_between(snapshot, signed.priced_at, now):
+        raise QuoteChanged("quoteId", mode=signed.mode)
+    return effective(quote, now, decision.period), snapshot
+
+
+def _write(
+    caller: Caller,
+    subscription: Subscription,
+    in_force: Cancellation | None,
+    quote: Quote,
+    snapshot: Snapshot,
+    language: str,
+    now: datetime,
+) -> Cancellation:
+    """Write the cancellation (or turn the scheduled one in force into an immediate one), its refund and evidence."""
+    cancellation = in_force or Cancellation(
+        reference=new_reference("C"),
+        tenant_id=subscription.tenant_id,
+        subscription=subscription,
+    )
+    if in_force and not _void_held(in_force):
+        raise RouteNotAvailable("subscriptionId", reason=Reason.ALREADY_CANCELED)
+    batch = SubscriptionBatch.of(caller, subscription.pk, now)
+    assert batch is not None
+    cancellation.mode = quote.mode.value
+    cancellation.requested_at = now
+    cancellation.requested_by_user_id = None if caller.kind is CallerKind.PARTNER else caller.id
+    cancellation.requested_by_token_id = caller.id if caller.kind is CallerKind.PARTNER else None
+    cancellation.by_staff = caller.kind is CallerKind.STAFF
+    cancellation.effective_at = quote.effective_at
+    cancellation.undo_until = quote.undo_until
+    cancellation.access_ends_at = quote.access_ends_at
+    cancellation.data_available_until = quote.data_available_until
+    cancellation.data_erased_by = quote.data_erased_by
+    cancellation.priced_at = quote.priced_at
+    cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
+    cancellation.policy = batch.policies[subscription.tenant_id]
+    cancellation.quote = quote_evidence(quote)
+    cancellation.facts = _facts(snapshot)
+    cancellation.licenses_30_days_before = licenses_at(subscription.pk, now - _EVIDENCE_BEFORE)
+    cancellation.language = language
+    cancellation.save()
+    _request_refund(cancellation, subscription, quote, now)
+    Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
+    _close_callback(subscription, now, by_staff=cancellation.by_staff)
+    _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
+    return cancellation
+
+
+def _request_refund(cancellation: Cancellation, subscription: Subscription, quote: Quote, now: datetime) -> None:
+    if quote.refund is None or quote.refund_due_by is None:
+        return
+    refund = request_refund(
+        agreement=subscription.agreement,
+        lines=quote.lines,
+        priced_at=quote.priced_at,
+        requested_at=now,
+        held_until=quote.undo_until,
+        due_by=quote.refund_due_by,
+    )
+    cancellation.refunds.add(refund)
+
+
+def _void_held(cancellation: Cancellation) -> bool:
+    """Take back every refund of the cancellation; False when one is past that."""
+    return all(void_refund(refund=refund) for refund in cancellation.refunds.exclude(status=RefundStatus.VOIDED))
+
+
+def _close_callback(subscription: Subscription, now: datetime, *, by_staff: bool) -> None:
+    """Canceling resolves what the customer wanted to be called about."""
+    CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).update(
+        status=CallbackStatus.DONE if by_staff else CallbackStatus.WITHDRAWN,
+        close_reason=CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE,
+        closed_at=now,
+        next_attempt_at=None,
+        claimed_by=None,
+        claim_expires_at=None,
+    )
+
+
+def _facts(snapshot: Snapshot) -> dict[str, Any]:
+    """What the policy looked at, without the charges (they are in the quote's lines)."""
+    return {
+        "status": snapshot.base_status.value,
+        "is_trial": snapshot.is_trial,
+        "channel": snapshot.channel.value,
+        "renews": snapshot.renews,
+        "has_payment_method": snapshot.has_payment_method,
+        "purchased_licenses": snapshot.purchased,
+        "assigned_licenses": snapshot.assigned,
+        "group_assigned_licenses": snapshot.by_group,
+        "policy": dataclasses.asdict(snapshot.policy),
+    }
+
+
+def _decided(cancellation: Cancellation) -> dict[str, Any]:
+    """The evidence that the chain covers: all that was shown and decided, no personal data."""
+    return {
+        "reference": cancellation.reference,
+        "mode": cancellation.mode,
+        "quote": cancellation.quote,
+        "facts": cancellation.facts,
+        "licenses_30_days_before": cancellation.licenses_30_days_before,
+        "policy_version": cancellation.policy.version,
+        "by_staff": cancellation.by_staff,
+    }
+
+
+def _audit(
+    action: str, caller: Caller, cancellation: Cancellation, language: str, now: datetime, data: dict[str, Any]
+) -> None:
+    personal = {"name": caller.name, "email": caller.email}
+    if action == "cancellation.feedback":
+        personal["comment"] = cancellation.comment
+    record(
+        tenant_id=cancellation.tenant_id,
+        at=now,
+        action=action,
+        subject=f"Cancellation:{cancellation.pk}",
+        caller=caller,
+        language=language,
+        data={"subscription": cancellation.subscription_id, **data},
+        personal=personal,
+    )

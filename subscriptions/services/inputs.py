@@ -1,0 +1,45 @@
+"""Checks of what callers send that every service shares."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from subscriptions.errors import InputInvalid, NotFound, NotPermitted
+from subscriptions.models import Subscription
+from subscriptions.selectors import visible
+from tenants.callers import Caller, Scope
+
+
+def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
+    """Return ``text`` without surrounding space.
+
+    Raises InputInvalid for control characters (line breaks and tabs are fine), half surrogates, more than
+    ``most`` characters, or nothing where something is ``required``.
+    """
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in text):
+        raise InputInvalid(*path, rule="characters")
+    if len(text) > most:
+        raise InputInvalid(*path, rule="length", limit=most)
+    cleaned = text.strip()
+    if required and not cleaned:
+        raise InputInvalid(*path, rule="required")
+    return cleaned
+
+
+def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *path: str) -> Subscription:
+    """The subscription, its row locked until the transaction ends.
+
+    Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there.
+    """
+    rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self",))
+    subscription = rows.select_related("tenant", "agreement").filter(pk=subscription_id).first()
+    if subscription is None:
+        raise NotFound(*path)
+    require(caller, scope, subscription.tenant_id)
+    return subscription
+
+
+def require(caller: Caller, scope: Scope, tenant_id: int) -> None:
+    """Raise NotPermitted, naming the missing scope, unless the caller may do ``scope`` in the tenant."""
+    if not caller.may(scope, tenant_id):
+        raise NotPermitted(scope=scope)

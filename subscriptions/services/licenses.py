@@ -1,0 +1,203 @@
+"""Take licenses away from users."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from subscriptions.errors import RouteNotAvailable, TooManyUsers
+from subscriptions.models import DirectoryUser, License, Subscription
+from subscriptions.policy import Channel, Reason, Status, status_at
+from subscriptions.selectors import SubscriptionBatch
+from subscriptions.services.idempotency import IdempotentCall, one_transaction
+from subscriptions.services.inputs import locked_subscription
+from tenants.audit import record
+from tenants.callers import Caller, Scope
+
+MOST_USERS = 10_000
+_CHUNK = 1_000
+
+
+class Outcome(StrEnum):
+    """What became of one user's license."""
+
+    REMOVED = "REMOVED"
+    NOT_ASSIGNED = "NOT_ASSIGNED"
+    NOT_FOUND = "NOT_FOUND"
+    GROUP_INHERITED = "GROUP_INHERITED"
+    STILL_ASSIGNED_BY_GROUP = "STILL_ASSIGNED_BY_GROUP"
+    DUPLICATE = "DUPLICATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The outcome for one entry of the call, in its order. ``group_names``: who still hands the license out."""
+
+    user_id: str
+    outcome: Outcome
+    user: DirectoryUser | None = None
+    group_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedUsers:
+    """What a removal did, or would do; the batch decides on the subscription as it then stands."""
+
+    removals: Sequence[Removal]
+    batch: SubscriptionBatch
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is about to change, collected before anything does."""
+
+    removals: list[Removal] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    only_direct: int = 0
+
+
+def remove_users(
+    *,
+    caller: Caller,
+    subscription_id: int,
+    users: Sequence[tuple[str, int]],
+    dry_run: bool,
+    idempotency_key: str | None,
+    language: str,
+    now: datetime,
+) -> RemovedUsers:
+    """Unassign the licenses of these users from one subscription: one outcome per user, never all or nothing.
+
+    ``users`` are pairs of the id as the caller wrote it and the row's id. Deletes nobody; a license inherited
+    from a group cannot be removed here. Repeating a call is harmless; ``dry_run`` answers the same and changes
+    nothing. Raises NotFound, NotPermitted, RouteNotAvailable, TooManyUsers, IdempotencyKeyReused, InputInvalid.
+    """
+    with one_transaction():
+        subscription = locked_subscription(caller, subscription_id, Scope.REMOVE_USERS, "subscriptionId")
+        if len(users) > MOST_USERS:
+            raise TooManyUsers("userIds", limit=MOST_USERS)
+        written = [text for text, _ in users]
+        call = IdempotentCall.of(
+            subscription.tenant_id,
+            "removeUsers",
+            None if dry_run else idempotency_key,
+            now,
+            subscription=subscription_id,
+            users=written,
+        )
+        if known := call.answered():
+            return _answer(caller, subscription, _replayed(subscription, known), now)
+        _require_open(caller, subscription, now)
+        plan = _plan(subscription, users)
+        if dry_run:
+            return _answer(caller, subscription, plan.removals, now, minus=plan)
+        if plan.lost:
+            _take_away(plan.lost, now)
+            _audit(caller, subscription, plan, language, now)
+        call.remember([[r.user_id, r.user.pk if r.user else 0, r.outcome, r.group_names] for r in plan.removals])
+        return _answer(caller, subscription, plan.removals, now)
+
+
+def _require_open(caller: Caller, subscription: Subscription, now: datetime) -> None:
+    """Users can be removed from any subscription in service that no partner manages, whatever its route."""
+    batch = _batch(caller, subscription, now)
+    snapshot = batch.snapshot(batch.rows[0])
+    if snapshot.channel is Channel.PARTNER:
+        raise RouteNotAvailable("subscriptionId", reason=Reason.PARTNER_MANAGED)
+    if status_at(snapshot, now) not in (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING):
+        reason = Reason.ALREADY_CANCELED if snapshot.cancellation else Reason.ALREADY_ENDED
+        raise RouteNotAvailable("subscriptionId", reason=reason)
+
+
+def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan:
+    ids = list(dict.fromkeys(pk for _, pk in users))
+    known: dict[int, DirectoryUser] = {}
+    licenses: dict[int, License] = {}
+    for chunk in _chunks(ids):
+        known |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
+        held = License.objects.held().filter(subscription=subscription, user__in=chunk)
+        licenses |= {license.user_id: license for license in held}
+    groups = _group_names([license.pk for license in licenses.values() if license.is_inherited])
+    plan, seen = _Plan(), set[int]()
+    for written, pk in users:
+        user, license = known.get(pk), licenses.get(pk)
+        if user is None:
+            removal = Removal(written, Outcome.NOT_FOUND)
+        elif pk in seen:
+            removal = Removal(written, Outcome.DUPLICATE, user)
+        elif license is None:
+            removal = Removal(written, Outcome.NOT_ASSIGNED, user)
+        else:
+            removal = Removal(written, _outcome(license), user, groups.get(license.pk, ()))
+            if license.is_direct:
+                plan.lost.append(license.pk)
+                plan.only_direct += not license.is_inherited
+        seen.add(pk)
+        plan.removals.append(removal)
+    return plan
+
+
+def _outcome(license: License) -> Outcome:
+    if not license.is_inherited:
+        return Outcome.REMOVED
+    return Outcome.STILL_ASSIGNED_BY_GROUP if license.is_direct else Outcome.GROUP_INHERITED
+
+
+def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+    names: dict[int, list[str]] = defaultdict(list)
+    for chunk in _chunks(license_ids):
+        pairs = License.groups.through.objects.filter(license__in=chunk).order_by("directorygroup__name")
+        for license_id, name in pairs.values_list("license", "directorygroup__name"):
+            names[license_id].append(name)
+    return {pk: tuple(of_one) for pk, of_one in names.items()}
+
+
+def _take_away(license_ids: Sequence[int], now: datetime) -> None:
+    for chunk in _chunks(license_ids):
+        License.objects.filter(pk__in=chunk).update(is_direct=False, removed_at=now)
+
+
+def _answer(
+    caller: Caller, subscription: Subscription, removals: Sequence[Removal], now: datetime, minus: _Plan | None = None
+) -> RemovedUsers:
+    """The options as they stand now, or as they would stand without the licenses of ``minus``."""
+    batch = _batch(caller, subscription, now)
+    if minus is not None:
+        batch.pretend_removed(subscription.pk, minus.only_direct)
+    return RemovedUsers(removals, batch)
+
+
+def _batch(caller: Caller, subscription: Subscription, now: datetime) -> SubscriptionBatch:
+    batch = SubscriptionBatch.of(caller, subscription.pk, now)
+    assert batch is not None  # locked by this very caller
+    return batch
+
+
+def _replayed(subscription: Subscription, known: Sequence[Any]) -> list[Removal]:
+    users: dict[int, DirectoryUser] = {}
+    for chunk in _chunks([pk for _, pk, _, _ in known]):
+        users |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
+    return [Removal(text, Outcome(outcome), users.get(pk), tuple(groups)) for text, pk, outcome, groups in known]
+
+
+def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: str, now: datetime) -> None:
+    record(
+        tenant_id=subscription.tenant_id,
+        at=now,
+        action="users.removed",
+        subject=f"Subscription:{subscription.pk}",
+        caller=caller,
+        language=language,
+        data={"licenses": plan.lost, "removed": plan.only_direct},
+        personal={"name": caller.name, "email": caller.email},
+    )
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """SQLite takes a limited number of parameters in one statement."""
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

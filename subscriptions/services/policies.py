@@ -1,0 +1,59 @@
+"""Put a new version of a cancellation policy in force."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db import transaction
+
+from subscriptions.models import CancellationPolicy
+from tenants.audit import record
+from tenants.callers import Caller
+from tenants.models import Tenant
+
+
+def publish_policy(*, caller: Caller, policy: CancellationPolicy, language: str, now: datetime) -> CancellationPolicy:
+    """Save ``policy`` as the next version of its tenant (None: the default) and put it in force.
+
+    The version that was in force stays as it is: cancellations point at it. Quotes made under it are refused.
+    """
+    with transaction.atomic(durable=True):
+        versions = CancellationPolicy.objects.select_for_update().filter(tenant=policy.tenant)
+        last = versions.order_by("-version").first()
+        versions.filter(in_force=True).update(in_force=False)
+        policy.pk = None
+        policy.version = last.version + 1 if last else 1
+        policy.in_force = True
+        policy.created_at = now
+        policy.created_by_id = caller.id
+        policy.save(force_insert=True)
+        _audit("policy.published", caller, policy, policy.tenant, language, now)
+        return policy
+
+
+def withdraw_policy(*, caller: Caller, tenant: Tenant, language: str, now: datetime) -> bool:
+    """Let a tenant go by the default policy again; False when it did already."""
+    with transaction.atomic(durable=True):
+        own = CancellationPolicy.objects.select_for_update().filter(tenant=tenant, in_force=True).first()
+        if own is None or not CancellationPolicy.objects.filter(pk=own.pk, in_force=True).update(in_force=False):
+            return False
+        _audit("policy.withdrawn", caller, own, tenant, language, now)
+        return True
+
+
+def _audit(
+    action: str, caller: Caller, policy: CancellationPolicy, tenant: Tenant | None, language: str, now: datetime
+) -> None:
+    """On the tenant's chain. The default has none: its versions, each with its author, are its history."""
+    if tenant is not None:
+        record(
+            tenant_id=tenant.pk,
+            at=now,
+            action=action,
+            subject=f"CancellationPolicy:{policy.pk}",
+            caller=caller,
+            language=language,
+            data=asdict(policy.terms),
+            personal={"name": caller.name, "email": caller.email},
+        )

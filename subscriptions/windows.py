@@ -1,0 +1,97 @@
+"""When the desk can call: two-hour windows, business days, and what the customer's clock makes of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import holidays
+
+WINDOW = timedelta(hours=2)
+NOTICE = timedelta(minutes=30)
+HORIZON = timedelta(days=30)
+# Nobody is called before or after, in their own zone.
+CUSTOMER_FROM, CUSTOMER_UNTIL = time(9), time(19)
+# A window chosen further away than this moves the day from which credit counts.
+FREE_BUSINESS_DAYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The desk's business hours, Monday to Friday, without the holidays of ``country`` (ISO 3166, two letters)."""
+
+    zone: ZoneInfo
+    country: str
+    opens_at: time
+    closes_at: time
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether the desk works on ``day``, a date in its own zone."""
+        return day.weekday() < 5 and day not in holidays.country_holidays(self.country, years=day.year)
+
+    def opening(self, day: date) -> datetime:
+        """When the desk opens on ``day``, in UTC."""
+        return _at(day, self.opens_at, self.zone)
+
+    def closing(self, day: date) -> datetime:
+        """When the desk closes on ``day``, in UTC."""
+        return _at(day, self.closes_at, self.zone)
+
+
+def windows(hours: Hours, customer_zone: ZoneInfo, now: datetime, business_days: int) -> Iterator[datetime]:
+    """The starts (UTC) of the windows in the next ``business_days`` on which there are any, soonest first.
+
+    Inside business hours and 09:00-19:00 of the customer, at least 30 minutes and at most 30 days ahead.
+    """
+    day = now.astimezone(hours.zone).date()
+    days_with_windows = 0
+    while days_with_windows < business_days and hours.opening(day) <= now + HORIZON:
+        of_day = [start for start in _of_day(hours, day) if _suits(start, customer_zone, now)]
+        yield from of_day
+        days_with_windows += bool(of_day)
+        day += timedelta(days=1)
+
+
+def next_open(hours: Hours, now: datetime) -> datetime:
+    """The first instant from ``now`` on at which the desk is open."""
+    day = now.astimezone(hours.zone).date()
+    while not hours.is_business_day(day) or now >= hours.closing(day):
+        day += timedelta(days=1)
+    return max(now, hours.opening(day))
+
+
+def credit_from(hours: Hours, requested_at: datetime, window_start: datetime | None) -> datetime:
+    """From when credit counts: the request, moved later only by a window chosen over five business days away.
+
+    Waiting for us costs the customer nothing; postponing us does.
+    """
+    if window_start is None:
+        return requested_at
+    local = window_start.astimezone(hours.zone)
+    day, left = local.date(), FREE_BUSINESS_DAYS
+    while left:
+        day -= timedelta(days=1)
+        left -= hours.is_business_day(day)
+    return max(requested_at, _at(day, local.time(), hours.zone))
+
+
+def _of_day(hours: Hours, day: date) -> Iterator[datetime]:
+    if not hours.is_business_day(day):
+        return
+    start, closing = hours.opening(day), hours.closing(day)
+    while start + WINDOW <= closing:
+        yield start
+        start += WINDOW
+
+
+def _suits(start: datetime, customer_zone: ZoneInfo, now: datetime) -> bool:
+    local, local_end = start.astimezone(customer_zone), (start + WINDOW).astimezone(customer_zone)
+    same_day = local.date() == local_end.date()
+    decent = same_day and local.time() >= CUSTOMER_FROM and local_end.time() <= CUSTOMER_UNTIL
+    return decent and now + NOTICE <= start <= now + HORIZON
+
+
+def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,327 @@
+"""The sentences: what a verdict, a quote, an outcome or an error says to a person, in the active language.
+
+Codes never change with the language; these do. The API, the admin and the receipt all read them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.formatting import format_money
+from billing.money import Money
+from billing.periods import Period
+from billing.proration import Convention, NoRefundReason
+from subscriptions.errors import SubscriptionError
+from subscriptions.policy import (
+    Decision,
+    InForce,
+    Mode,
+    Option,
+    Quote,
+    Reason,
+    Route,
+    Snapshot,
+    ends_by_itself,
+    users_to_remove,
+)
+from subscriptions.services.licenses import Outcome, Removal
+from tenants.formatting import format_date, format_datetime
+
+_GROUPS_NAMED = 5
+
+
+def headline(snapshot: Snapshot, decision: Decision) -> str:
+    """One sentence that says how to leave."""
+    return option_message(decision.options[0], snapshot, decision)
+
+
+def option_message(option: Option, snapshot: Snapshot, decision: Decision) -> str:
+    """Why this route is open, or why it is not."""
+    if option.route is Route.REMOVE_USERS and option.reason is Reason.LICENSES_AT_OR_OVER_LIMIT:
+        return _remove_users(snapshot)
+    if option.route is Route.REQUEST_CALLBACK and option.available:
+        return _("Let us call you: a support engineer cancels it with you.")
+    if option.route is Route.CANCEL_ONLINE and option.reason is Reason.UNDO_OPEN and option.available:
+        return _("It stays in use until %(date)s. You can also cancel it right now instead.") % {
+            "date": format_date(_in_force(snapshot).effective_at, snapshot.zone)
+        }
+    return _BY_REASON[option.reason](snapshot, decision)
+
+
+def _in_force(snapshot: Snapshot) -> InForce:
+    assert snapshot.cancellation is not None
+    return snapshot.cancellation
+
+
+def _undo_open(snapshot: Snapshot, decision: Decision) -> str:
+    cancellation = _in_force(snapshot)
+    assert cancellation.undo_until is not None
+    return _("This subscription is canceled. You can undo the cancellation until %(when)s.") % {
+        "when": format_datetime(cancellation.undo_until, snapshot.zone)
+    }
+
+
+def _already_canceled(snapshot: Snapshot, decision: Decision) -> str:
+    return _("This subscription is already canceled: it ended on %(date)s.") % {
+        "date": format_date(_in_force(snapshot).effective_at, snapshot.zone)
+    }
+
+
+def _already_ended(snapshot: Snapshot, decision: Decision) -> str:
+    return _("This subscription has already ended. There is nothing to cancel.")
+
+
+def _partner(snapshot: Snapshot, decision: Decision) -> str:
+    if not snapshot.partner_name:
+        return _("A partner sold this subscription. Contact them to cancel it.")
+    return _("%(partner)s sold this subscription. Contact them to cancel it.") % {"partner": snapshot.partner_name}
+
+
+def _trial_expires(snapshot: Snapshot, decision: Decision) -> str:
+    if decision.period is None:
+        return _("The trial ends by itself and you will not be charged.")
+    return _("The trial ends on %(date)s by itself and you will not be charged.") % {
+        "date": format_date(decision.period.end, snapshot.zone)
+    }
+
+
+def _trial_converts(snapshot: Snapshot, decision: Decision) -> str:
+    amount = conversion_amount(snapshot)
+    values = {
+        "date": _end_or_nothing(decision.period, snapshot),
+        "amount": format_money(amount) if amount else "",
+    }
+    if decision.period is None:
+        return _("This trial becomes paid by itself. Stop it now.")
+    if snapshot.has_payment_method is None:
+        return (
+            _("This trial may become paid on %(date)s: you may be charged. Stop it now; you can use it until then.")
+            % values
+        )
+    if amount is None:
+        return _("This trial becomes paid on %(date)s. Stop it now; you can use it until then.") % values
+    return _("This trial becomes paid on %(date)s (%(amount)s). Stop it now; you can use it until then.") % values
+
+
+def _end_or_nothing(period: Period | None, snapshot: Snapshot) -> str:
+    return format_date(period.end, snapshot.zone) if period else ""
+
+
+def conversion_amount(snapshot: Snapshot) -> Money | None:
+    """What a trial would cost for its next term: the price of a license times the licenses, if known."""
+    price = snapshot.unit_price
+    return Money(price.minor_units * snapshot.purchased, price.currency) if price else None
+
+
+def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
+    sentence = ngettext(
+        "You can cancel online: %(count)d license is assigned.",
+        "You can cancel online: %(count)d licenses are assigned.",
+        snapshot.assigned,
+    ) % {"count": snapshot.assigned}
+    ends = ends_by_itself(snapshot, decision.decided_at)
+    if ends is None:
+        return sentence
+    already = _("It does not renew and already ends on %(date)s.") % {"date": format_date(ends, snapshot.zone)}
+    return f"{sentence} {already}"
+
+
+def _over_limit(snapshot: Snapshot, decision: Decision) -> str:
+    most = snapshot.policy.most_online
+    assigned = ngettext("%(count)d license is assigned.", "%(count)d licenses are assigned.", snapshot.assigned) % {
+        "count": snapshot.assigned
+    }
+    opens = ngettext(
+        "Canceling online opens at %(count)d license or fewer.",
+        "Canceling online opens at %(count)d licenses or fewer.",
+        most,
+    ) % {"count": most}
+    return f"{assigned} {opens}"
+
+
+def _remove_users(snapshot: Snapshot) -> str:
+    assigned = ngettext("%(count)d license is assigned.", "%(count)d licenses are assigned.", snapshot.assigned) % {
+        "count": snapshot.assigned
+    }
+    to_remove = users_to_remove(snapshot)
+    remove = ngettext(
+        "Remove %(count)d user to cancel online.", "Remove %(count)d users to cancel online.", to_remove
+    ) % {"count": to_remove}
+    return f"{assigned} {remove}"
+
+
+def _only_groups(snapshot: Snapshot, decision: Decision) -> str:
+    return _(
+        "Too few licenses are assigned directly to cancel online: others come from groups (%(groups)s) and are"
+        " removed there."
+    ) % {"groups": _listed(snapshot.group_names)}
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """At most five names; the rest as a number."""
+    named, more = names[:_GROUPS_NAMED], len(names) - _GROUPS_NAMED
+    listed = ", ".join(named)
+    return f"{listed} +{more}" if more > 0 else listed
+
+
+_BY_REASON: Mapping[Reason, Callable[[Snapshot, Decision], str]] = {
+    Reason.UNDO_OPEN: _undo_open,
+    Reason.ALREADY_CANCELED: _already_canceled,
+    Reason.ALREADY_ENDED: _already_ended,
+    Reason.PARTNER_MANAGED: _partner,
+    Reason.TRIAL_EXPIRES_BY_ITSELF: _trial_expires,
+    Reason.TRIAL_CONVERTS: _trial_converts,
+    Reason.UNDER_LIMIT: _under_limit,
+    Reason.LICENSES_AT_OR_OVER_LIMIT: _over_limit,
+    Reason.ONLY_GROUP_LICENSES: _only_groups,
+}
+
+
+def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
+    """How the credit was computed, or why there is none: 26 of 28 days unused, whole 24-hour days."""
+    if quote.no_refund_reason:
+        return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot)
+    lines = [line for line in quote.lines if line.refund.minor_units]
+    said = dict.fromkeys(
+        _units_sentence(line.period_units - line.used_units, line.period_units, quote) for line in lines
+    )
+    return " ".join(said)
+
+
+def _units_sentence(unused: int, units: int, quote: Quote) -> str:
+    return _CONVENTIONS[quote.convention](units) % {"unused": unused, "units": units}
+
+
+_CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
+    Convention.ELAPSED_24H: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, whole 24-hour days.",
+        "%(unused)d of %(units)d days unused, whole 24-hour days.",
+        units,
+    ),
+    Convention.CALENDAR_DAY: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, calendar days without the day of canceling.",
+        "%(unused)d of %(units)d days unused, calendar days without the day of canceling.",
+        units,
+    ),
+    Convention.CALENDAR_DAY_INCLUSIVE: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, calendar days with the day of canceling.",
+        "%(unused)d of %(units)d days unused, calendar days with the day of canceling.",
+        units,
+    ),
+    Convention.SECOND: lambda units: ngettext(
+        "%(unused)d of %(units)d second unused.", "%(unused)d of %(units)d seconds unused.", units
+    ),
+}
+
+
+def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, snapshot: Snapshot) -> str:
+    """Why no credit is due. Never "a refund of 0.00"."""
+    sentences = {
+        NoRefundReason.PERIOD_END: _("No credit is due because you can use all that was paid, until %(date)s."),
+        NoRefundReason.TRIAL: _("No credit is due because a trial costs nothing."),
+        NoRefundReason.PREPAID: _("No credit is due because it was paid with a product key."),
+        NoRefundReason.WINDOW_CLOSED: _("No credit is due because the time for refunds is over."),
+        NoRefundReason.FULLY_USED: _("No credit is due because all that was paid is used up."),
+        NoRefundReason.ALREADY_REFUNDED: _("No credit is due because it was already refunded."),
+        NoRefundReason.NOTHING_SETTLED: _("No credit is due because no payment has arrived yet."),
+        NoRefundReason.NO_CHARGE_ON_RECORD: _("No credit is due because no charge is on record."),
+    }
+    return sentences[reason] % {"date": format_date(effective_at, snapshot.zone)}
+
+
+def mode_name(mode: Mode) -> str:
+    """Now, or at the end of the period."""
+    return {Mode.IMMEDIATE: _("immediately"), Mode.AT_PERIOD_END: _("at the end of the period")}[mode]
+
+
+def removal_message(removal: Removal) -> str:
+    """What became of one user."""
+    sentences = {
+        Outcome.REMOVED: _("The license was removed."),
+        Outcome.NOT_ASSIGNED: _("This user holds no license of this subscription."),
+        Outcome.NOT_FOUND: _("There is no such user."),
+        Outcome.DUPLICATE: _("This user is in the list more than once."),
+        Outcome.GROUP_INHERITED: _("The license comes from a group (%(groups)s): remove the user from it."),
+        Outcome.STILL_ASSIGNED_BY_GROUP: _(
+            "The direct license was removed, but a group (%(groups)s) still hands one out: remove the user from it."
+        ),
+    }
+    return sentences[removal.outcome] % {"groups": _listed(removal.group_names)}
+
+
+def would_be_message(removal: Removal) -> str:
+    """What would become of one user, in a dry run."""
+    if removal.outcome is Outcome.REMOVED:
+        return _("The license would be removed.")
+    if removal.outcome is Outcome.STILL_ASSIGNED_BY_GROUP:
+        return _("The direct license would be removed, but a group (%(groups)s) would still hand one out.") % {
+            "groups": _listed(removal.group_names)
+        }
+    return removal_message(removal)
+
+
+def _rule_sentence(error: SubscriptionError) -> str:
+    limit = int(str(error.data.get("limit") or 0))
+    match error.data.get("rule"):
+        case "length":
+            return ngettext("At most %(limit)d character.", "At most %(limit)d characters.", limit) % {"limit": limit}
+        case "required":
+            return _("This field must not be empty.")
+        case "characters":
+            return _("This field contains characters that are not text.")
+        case "choice":
+            return _("This value is not one of the choices.")
+        case "range":
+            return _("This must be a number from %(least)s to %(limit)s.") % error.data
+        case "zone":
+            return _("A date and time needs an offset, for example 2026-11-25T10:00:00+02:00.")
+        case _:
+            return _("This value cannot be read.")
+
+
+def error_message(error: SubscriptionError) -> str:
+    """What went wrong and what to do next."""
+    match error.code:
+        case "INPUT_INVALID":
+            return _rule_sentence(error)
+        case "NOT_PERMITTED" if error.data.get("scope"):
+            return (
+                _("You are not allowed to do this. It takes the scope %(scope)s, or the role of an admin.") % error.data
+            )
+        case "TOO_MANY_USERS":
+            limit = int(str(error.data["limit"]))
+            return ngettext(
+                "At most %(limit)d user in one call. Send the rest in another.",
+                "At most %(limit)d users in one call. Send the rest in another.",
+                limit,
+            ) % {"limit": limit}
+        case code:
+            return {
+                "NOT_AUTHENTICATED": _("Sign in, or send a valid token."),
+                "NOT_PERMITTED": _("You are not allowed to do this."),
+                "NOT_FOUND": _("There is nothing with this id."),
+                "QUOTE_INVALID": _("This is not a quote for this subscription. Ask for a new one."),
+                "QUOTE_EXPIRED": _("This quote has expired; nothing was canceled. Here is a new one."),
+                "QUOTE_CHANGED": _("Something changed since this quote was made; nothing was canceled."),
+                "ROUTE_NOT_AVAILABLE": _("This is not possible for this subscription any more. See its options."),
+                "UNDO_CLOSED": _("The time to undo this cancellation is over."),
+                "IDEMPOTENCY_KEY_REUSED": _("This idempotency key was already used for something else. Use a new one."),
+                "PHONE_INVALID": _(
+                    "This is not a phone number. Write it with its country code, like +359 88 812 3456."
+                ),
+                "PHONE_REGION_UNSUPPORTED": _("We cannot call numbers in this country."),
+                "PHONE_KIND_UNSUPPORTED": _("We cannot call premium-rate or shared-cost numbers."),
+                "TIME_ZONE_INVALID": _("There is no such time zone. Use a name like Europe/Sofia."),
+                "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
+                "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
+                "RATE_LIMITED": _("Too many requests. Try again later."),
+            }[code]
+
+
+def reason_message(reason: Reason, snapshot: Snapshot, decision: Decision) -> str:
+    """Why something is not possible, by the rule that decided."""
+    return _BY_REASON[reason](snapshot, decision)

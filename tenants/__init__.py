@@ -1,0 +1,1 @@
+"""Who is who and what was done: tenants, people, tokens, the audit trail."""

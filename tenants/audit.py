@@ -1,0 +1,111 @@
+"""The audit trail: append, and verify. The chain is per tenant; its head is locked while it grows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.crypto import salted_hmac
+
+from tenants.callers import Caller
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData
+
+Data = Mapping[str, Any]
+
+
+def record(
+    *,
+    tenant_id: int,
+    at: datetime,
+    action: str,
+    subject: str,
+    caller: Caller,
+    language: str,
+    data: Data,
+    personal: Data | None = None,
+) -> AuditEvent:
+    """Append one event to the tenant's chain, in the transaction of the change it tells of.
+
+    ``data`` is evidence without personal data; ``personal`` is kept apart so that it can be erased.
+    Lock order: the caller holds its subscription already, the head comes last.
+    """
+    AuditHead.objects.get_or_create(tenant_id=tenant_id)
+    head = AuditHead.objects.select_for_update().get(tenant_id=tenant_id)
+    event = AuditEvent(
+        tenant_id=tenant_id,
+        position=head.position + 1,
+        at=at,
+        action=action,
+        subject=subject,
+        actor_kind=caller.kind.value,
+        actor_id=caller.id,
+        language=language,
+        data=json.loads(_canonical(data)),
+        personal_digest=_keyed_hash(personal) if personal else "",
+        previous_hash=head.hash,
+    )
+    event.hash = _hash(event)
+    event.save(force_insert=True)
+    if personal:
+        AuditPersonalData.objects.create(event=event, data=dict(personal))
+    AuditHead.objects.filter(tenant_id=tenant_id).update(position=event.position, hash=event.hash)
+    return event
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where a tenant's chain does not hold."""
+
+    tenant_id: int
+    position: int
+    problem: str
+
+
+def verify(tenant_id: int) -> Iterator[Break]:
+    """Yield every place where the chain was changed, cut, reordered or shortened, or personal data edited."""
+    position, previous_hash = 0, ""
+    for event in (
+        AuditEvent.objects.filter(tenant_id=tenant_id).select_related("personal").order_by("position").iterator()
+    ):
+        if event.position != position + 1:
+            yield Break(tenant_id, event.position, "an event before it is missing")
+        if event.previous_hash != previous_hash:
+            yield Break(tenant_id, event.position, "it does not follow the event before it")
+        if event.hash != _hash(event):
+            yield Break(tenant_id, event.position, "it was changed")
+        personal = getattr(event, "personal", None)
+        if personal is not None and event.personal_digest != _keyed_hash(personal.data):
+            yield Break(tenant_id, event.position, "its personal data was changed")
+        position, previous_hash = event.position, event.hash
+    head = AuditHead.objects.filter(tenant_id=tenant_id).first()
+    if head and (head.position, head.hash) != (position, previous_hash):
+        yield Break(tenant_id, head.position, "events at the end are missing")
+
+
+def _hash(event: AuditEvent) -> str:
+    covered = {
+        "previous": event.previous_hash,
+        "tenant": event.tenant_id,
+        "position": event.position,
+        "at": event.at.isoformat(),
+        "action": event.action,
+        "subject": event.subject,
+        "actor": [event.actor_kind, event.actor_id],
+        "language": event.language,
+        "data": event.data,
+        "personal": event.personal_digest,
+    }
+    return hashlib.sha256(_canonical(covered).encode()).hexdigest()
+
+
+def _keyed_hash(personal: Data) -> str:
+    return salted_hmac("wayout.audit.personal", _canonical(personal), algorithm="sha256").hexdigest()
+
+
+def _canonical(data: Data) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), cls=DjangoJSONEncoder)

@@ -1,0 +1,88 @@
+"""Who is calling and what they may do. Pure: built at the door, passed down, asked everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class CallerKind(StrEnum):
+    """A signed-in person, a partner's token, a staff member in the admin, or a command."""
+
+    PERSON = "PERSON"
+    PARTNER = "PARTNER"
+    STAFF = "STAFF"
+    SYSTEM = "SYSTEM"
+
+
+class Role(StrEnum):
+    """What a person is in a tenant. The admins act; a viewer sees everything and is told who can."""
+
+    GLOBAL_ADMIN = "GLOBAL_ADMIN"
+    BILLING_ADMIN = "BILLING_ADMIN"
+    VIEWER = "VIEWER"
+
+
+class Scope(StrEnum):
+    """What a token may do; roles are translated to the same words."""
+
+    READ = "READ"
+    READ_USERS = "READ_USERS"
+    QUOTE = "QUOTE"
+    REMOVE_USERS = "REMOVE_USERS"
+    CALLBACK = "CALLBACK"
+    CANCEL = "CANCEL"
+
+
+ACTING_ROLES = (Role.GLOBAL_ADMIN, Role.BILLING_ADMIN)
+_INCLUDED = {Scope.QUOTE: {Scope.READ}, Scope.CANCEL: {Scope.QUOTE, Scope.READ}}
+_OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
+
+
+def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """QUOTE includes READ; CANCEL includes QUOTE (and undo)."""
+    return scopes.union(*(_INCLUDED.get(scope, set()) for scope in scopes))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The one on whose behalf something is read or done.
+
+    ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token.
+    STAFF and SYSTEM reach every tenant: the admin has checked the permission before it calls a service.
+    """
+
+    kind: CallerKind
+    id: int
+    name: str
+    email: str = ""
+    phone: str = ""
+    language: str = ""
+    roles: Mapping[int, Role] = field(default_factory=dict)
+    scopes: frozenset[Scope] = frozenset()
+    tenant_ids: frozenset[int] = frozenset()
+
+    @property
+    def reaches_all(self) -> bool:
+        """Whether every tenant is visible."""
+        return self.kind in (CallerKind.STAFF, CallerKind.SYSTEM)
+
+    @property
+    def visible_tenant_ids(self) -> frozenset[int]:
+        """The tenants this caller can see at all. Ask ``reaches_all`` first."""
+        return frozenset(self.roles) if self.kind is CallerKind.PERSON else self.tenant_ids
+
+    def sees(self, tenant_id: int) -> bool:
+        """Whether the tenant exists for this caller."""
+        return self.reaches_all or tenant_id in self.visible_tenant_ids
+
+    def may(self, scope: Scope, tenant_id: int) -> bool:
+        """Whether the caller may do ``scope`` in a tenant. False for a tenant that it does not see."""
+        if self.reaches_all:
+            return True
+        if not self.sees(tenant_id):
+            return False
+        if self.kind is CallerKind.PARTNER:
+            return scope in with_included(self.scopes)
+        return self.roles[tenant_id] in ACTING_ROLES or scope in _OF_VIEWER

@@ -1,0 +1,51 @@
+"""Dates and times for people, in the active language and always in a named zone. Babel does the wording."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date as babel_date
+from babel.dates import format_time, get_timezone_location
+from django.utils.translation import get_language
+
+
+def locale() -> Locale:
+    """The Babel locale of the active language; English is the one that writes the day first."""
+    language = get_language() or "en"
+    return Locale.parse("en_GB" if language == "en" else language)
+
+
+def format_day(day: date) -> str:
+    """25 November 2026, 25 ноември 2026 г."""
+    return babel_date(day, "long", locale=locale())
+
+
+def format_date(instant: datetime, zone: ZoneInfo) -> str:
+    """The date of an instant in ``zone``: 22:30 UTC on 30 November is 1 December in Sofia."""
+    return format_day(instant.astimezone(zone).date())
+
+
+def format_datetime(instant: datetime, zone: ZoneInfo) -> str:
+    """25 November 2026, 10:00 (Sofia)."""
+    local = instant.astimezone(zone)
+    return f"{format_day(local.date())}, {format_time(local, 'HH:mm', locale=locale())} ({zone_name(zone)})"
+
+
+def format_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """Thursday, 26 November 2026, 10:00–12:00 (Sofia, UTC+02:00): with the offset on that very date."""
+    local, local_end = start.astimezone(zone), end.astimezone(zone)
+    day = babel_date(local.date(), "full", locale=locale())
+    offset = local.strftime("%z")
+    where = zone_name(zone)
+    utc = f"UTC{offset[:3]}:{offset[3:]}"
+    label = where if where == "UTC" else f"{where}, {utc}"
+    return f"{day}, {local:%H:%M}–{local_end:%H:%M} ({label})"
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """The city that names the zone: Sofia, София."""
+    if "/" not in zone.key or zone.key.startswith("Etc/"):
+        return zone.key.removeprefix("Etc/")
+    return get_timezone_location(zone, locale=locale(), return_city=True)

@@ -1,0 +1,170 @@
+"""Who is who, and what was done: people, tenants, memberships, partner tokens, the audit trail."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.callers import Role, Scope
+from tenants.fields import SearchKeyField
+
+LANGUAGES = [("en", "English"), ("bg", "Български")]
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError unless ``name`` is an IANA time zone."""
+    if name not in available_timezones():
+        raise ValidationError(
+            _("“%(name)s” is not an IANA time zone, for example Europe/Sofia."), params={"name": name}
+        )
+
+
+class User(AbstractUser):
+    """A person who signs in: an admin of tenants, a staff member, or both."""
+
+    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, blank=True)
+    phone = models.CharField(_("phone"), max_length=20, blank=True)
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+
+    @property
+    def display_name(self) -> str:
+        """What other people see."""
+        return self.get_full_name() or self.username
+
+
+class Tenant(models.Model):
+    """A business account: the customer."""
+
+    name = models.CharField(_("name"), max_length=200)
+    domain = models.CharField(_("domain"), max_length=253, unique=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Sofia", validators=[validate_time_zone])
+    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, default="en")
+    phone_region = models.CharField(
+        _("phone region"), max_length=2, default="BG", help_text=_("Country of phone numbers typed without a prefix.")
+    )
+    billing_contact_name = models.CharField(_("billing contact"), max_length=200, blank=True)
+    billing_contact_email = models.EmailField(_("email of the billing contact"), blank=True)
+    billing_contact_language = models.CharField(
+        _("language of the billing contact"), max_length=2, choices=LANGUAGES, blank=True
+    )
+    search_key = SearchKeyField(of=("name", "domain"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ("name", "pk")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose days count for this tenant."""
+        return ZoneInfo(self.time_zone)
+
+
+class Membership(models.Model):
+    """A person's role in a tenant."""
+
+    ROLE_CHOICES: ClassVar = [
+        (Role.GLOBAL_ADMIN.value, _("global admin")),
+        (Role.BILLING_ADMIN.value, _("billing admin")),
+        (Role.VIEWER.value, _("viewer")),
+    ]
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships", verbose_name=_("tenant"))
+    role = models.CharField(_("role"), max_length=16, choices=ROLE_CHOICES)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [models.UniqueConstraint(fields=["user", "tenant"], name="one_role_per_person_and_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.tenant} · {self.get_role_display()}"
+
+
+class PartnerToken(models.Model):
+    """An API token of a partner. Only its SHA-256 is kept; the text is shown once, when it is made."""
+
+    SCOPE_CHOICES: ClassVar = [
+        (Scope.READ.value, _("see subscriptions")),
+        (Scope.READ_USERS.value, _("see names of users")),
+        (Scope.QUOTE.value, _("ask for quotes")),
+        (Scope.REMOVE_USERS.value, _("remove users")),
+        (Scope.CALLBACK.value, _("request callbacks")),
+        (Scope.CANCEL.value, _("cancel and undo")),
+    ]
+
+    name = models.CharField(_("name"), max_length=100, help_text=_("Shown as the one who acted."))
+    key_id = models.CharField(_("token id"), max_length=16, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(_("scopes"), default=list)
+    tenants = models.ManyToManyField(Tenant, related_name="partner_tokens", verbose_name=_("tenants"))
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+
+    class Meta:
+        verbose_name = _("partner token")
+        verbose_name_plural = _("partner tokens")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.key_id})"
+
+
+class AuditHead(models.Model):
+    """The end of a tenant's chain. Locking it puts the writers of one tenant in a row."""
+
+    tenant = models.OneToOneField(Tenant, models.PROTECT, primary_key=True, related_name="audit_head")
+    position = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+
+
+class AuditEvent(models.Model):
+    """One thing that was decided or done. Append-only by trigger, chained by hash within its tenant.
+
+    Holds no personal data: that sits in AuditPersonalData, which can be erased; the chain covers a keyed hash.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="audit_events", verbose_name=_("tenant"))
+    position = models.PositiveBigIntegerField(_("position"))
+    at = models.DateTimeField(_("when"))
+    action = models.CharField(_("action"), max_length=64)
+    subject = models.CharField(_("subject"), max_length=64)
+    actor_kind = models.CharField(_("kind of actor"), max_length=8)
+    actor_id = models.BigIntegerField(_("actor"))
+    language = models.CharField(_("language"), max_length=8)
+    data = models.JSONField(_("evidence"), default=dict)
+    personal_digest = models.CharField(max_length=64, blank=True)
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(_("hash"), max_length=64)
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        constraints = [models.UniqueConstraint(fields=["tenant", "position"], name="one_audit_event_per_position")]
+        indexes = [models.Index(fields=["tenant", "subject"], name="audit_by_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+
+class AuditPersonalData(models.Model):
+    """Names, addresses, numbers and notes of an audit event: what may have to be erased."""
+
+    event = models.OneToOneField(AuditEvent, models.PROTECT, primary_key=True, related_name="personal")
+    data = models.JSONField(default=dict)

@@ -1,0 +1,29 @@
+"""Settings of the tests: the database is WAYOUT_TEST_DB (sqlite, in a file, or postgres), named after this clone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+os.environ.setdefault("WAYOUT_DEBUG", "1")
+
+from portal.settings import *  # noqa: F403
+from portal.settings import BASE_DIR, VAR_DIR, database
+
+DEBUG = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+
+_CLONE = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:10]
+if os.environ.get("WAYOUT_TEST_DB", "sqlite") == "postgres":
+    _server = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+    DATABASES = {"default": {**database(_server), "TEST": {"NAME": f"wayout_test_{_CLONE}"}}}
+else:
+    VAR_DIR.mkdir(exist_ok=True)
+    _file = VAR_DIR / "test.sqlite3"
+    DATABASES = {"default": {**database(f"sqlite:///{_file}"), "TEST": {"NAME": str(_file)}}}
