@@ -92,7 +92,10 @@ def database(url: str) -> dict[str, object]:
     return config
 
 
-DATABASES = {"default": database(env.str("DATABASE_URL", f"sqlite:///{VAR_DIR / 'wayout.sqlite3'}"))}
+# The demo has a database of its own: its logins do not exist where debug is off.
+_EMBEDDED = VAR_DIR / ("demo.sqlite3" if DEBUG else "wayout.sqlite3")
+VAR_DIR.mkdir(exist_ok=True)
+DATABASES = {"default": database(env.str("DATABASE_URL", f"sqlite:///{_EMBEDDED}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from portal.graphql.view import graphql
+from portal.web.pages import cancel, details, home, undo
+from portal.web.receipts import receipt
 
 urlpatterns = [
+    path("", home, name="home"),
+    path("subscriptions/<int:pk>/", details, name="details"),
+    path("subscriptions/<int:pk>/cancel/", cancel, name="cancel"),
+    path("cancellations/<int:pk>/undo/", undo, name="undo"),
+    path("receipts/<str:reference>/", receipt, name="receipt"),
+    path("login/", LoginView.as_view(template_name="portal/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
     path("graphql/", graphql, name="graphql"),
-    path("receipts/<str:reference>/", graphql, name="receipt"),
     path("admin/", admin.site.urls),
 ]

@@ -79,10 +79,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyTerms:
-    """The versioned, editable part of the rules, as a staff member saved it."""
+    """The versioned, editable part of the rules, as a staff member saved it. Versions count per tenant; ids do not."""
 
     name: str
     version: int
+    id: int = 0
     online_license_limit: int = 25
     limit_is_inclusive: bool = False
     convention: Convention = Convention.ELAPSED_24H
@@ -157,6 +158,7 @@ class Quote:
     data_available_until: datetime
     data_erased_by: datetime
     undo_until: datetime
+    policy_id: int
     policy_version: int
 
     @property
@@ -402,6 +404,7 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime) -> Quote:
         pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
         affected_users=snapshot.assigned,
         users_still_covered=snapshot.still_covered,
+        policy_id=snapshot.policy.id,
         policy_version=snapshot.policy.version,
         **_dates(mode, effective_at, period),
     )

@@ -5,8 +5,9 @@ Codes never change with the language; these do. The API, the admin and the recei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,6 +26,7 @@ from subscriptions.policy import (
     Reason,
     Route,
     Snapshot,
+    Status,
     ends_by_itself,
     users_to_remove,
 )
@@ -184,16 +186,15 @@ _BY_REASON: Mapping[Reason, Callable[[Snapshot, Decision], str]] = {
 def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
     """How the credit was computed, or why there is none: 26 of 28 days unused, whole 24-hour days."""
     if quote.no_refund_reason:
-        return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot)
+        return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot.zone)
     lines = [line for line in quote.lines if line.refund.minor_units]
-    said = dict.fromkeys(
-        _units_sentence(line.period_units - line.used_units, line.period_units, quote) for line in lines
-    )
-    return " ".join(said)
+    return units_explanation(quote.convention, [(line.used_units, line.period_units) for line in lines])
 
 
-def _units_sentence(unused: int, units: int, quote: Quote) -> str:
-    return _CONVENTIONS[quote.convention](units) % {"unused": unused, "units": units}
+def units_explanation(convention: Convention, lines: Iterable[tuple[int, int]]) -> str:
+    """One sentence for every different pair of used units and units of the period."""
+    sentences = [_CONVENTIONS[convention](units) % {"unused": units - used, "units": units} for used, units in lines]
+    return " ".join(dict.fromkeys(sentences))
 
 
 _CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
@@ -218,7 +219,7 @@ _CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
 }
 
 
-def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, snapshot: Snapshot) -> str:
+def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, zone: ZoneInfo) -> str:
     """Why no credit is due. Never "a refund of 0.00"."""
     sentences = {
         NoRefundReason.PERIOD_END: _("No credit is due because you can use all that was paid, until %(date)s."),
@@ -230,7 +231,7 @@ def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, snapshot:
         NoRefundReason.NOTHING_SETTLED: _("No credit is due because no payment has arrived yet."),
         NoRefundReason.NO_CHARGE_ON_RECORD: _("No credit is due because no charge is on record."),
     }
-    return sentences[reason] % {"date": format_date(effective_at, snapshot.zone)}
+    return sentences[reason] % {"date": format_date(effective_at, zone)}
 
 
 def mode_name(mode: Mode) -> str:
@@ -325,3 +326,27 @@ def error_message(error: SubscriptionError) -> str:
 def reason_message(reason: Reason, snapshot: Snapshot, decision: Decision) -> str:
     """Why something is not possible, by the rule that decided."""
     return _BY_REASON[reason](snapshot, decision)
+
+
+def route_name(route: Route) -> str:
+    """The name of a way out."""
+    return {
+        Route.NOTHING_TO_CANCEL: _("Nothing to cancel"),
+        Route.CANCEL_ONLINE: _("Cancel online"),
+        Route.REMOVE_USERS: _("Remove users"),
+        Route.REQUEST_CALLBACK: _("Let us call you"),
+        Route.CONTACT_PARTNER: _("Contact your partner"),
+        Route.UNDO_CANCELLATION: _("Undo the cancellation"),
+    }[route]
+
+
+def status_name(status: Status) -> str:
+    """The status, as a word in the list."""
+    return {
+        Status.ACTIVE: _("Active"),
+        Status.SUSPENDED: _("Suspended"),
+        Status.CANCELING: _("Canceling"),
+        Status.EXPIRED: _("Expired"),
+        Status.DISABLED: _("Disabled"),
+        Status.DELETED: _("Deleted"),
+    }[status]

@@ -35,19 +35,22 @@ def issue_token(
     created_by: User | None = None,
 ) -> tuple[PartnerToken, str]:
     """Make a token; returns it with its text, which exists nowhere else from then on."""
-    key_id = _random(_ID_LENGTH)
-    body = f"wyo_{settings.WAYOUT_ENVIRONMENT}_{key_id}{_random(_SECRET_LENGTH)}"
-    text = body + _checksum(body)
-    token = PartnerToken.objects.create(
-        name=name,
-        key_id=key_id,
-        digest=_digest(text),
-        scopes=sorted(scope.value for scope in scopes),
-        expires_at=expires_at,
-        created_by=created_by,
+    token = PartnerToken(
+        name=name, scopes=sorted(scope.value for scope in scopes), expires_at=expires_at, created_by=created_by
     )
+    text = mint(token)
+    token.save()
     token.tenants.set(tenants)
     return token, text
+
+
+def mint(token: PartnerToken) -> str:
+    """Give an unsaved token its id and secret; returns the text to show once."""
+    token.key_id = _random(_ID_LENGTH)
+    body = f"wyo_{settings.WAYOUT_ENVIRONMENT}_{token.key_id}{_random(_SECRET_LENGTH)}"
+    text = body + _checksum(body)
+    token.digest = _digest(text)
+    return text
 
 
 def caller_of_token(text: str, now: datetime) -> Caller | None:

@@ -8,9 +8,10 @@ import os
 os.environ.setdefault("WAYOUT_DEBUG", "1")
 
 from portal.settings import *  # noqa: F403
-from portal.settings import BASE_DIR, VAR_DIR, database
+from portal.settings import BASE_DIR, STATIC_ROOT, VAR_DIR, database
 
 DEBUG = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -24,6 +25,5 @@ if os.environ.get("WAYOUT_TEST_DB", "sqlite") == "postgres":
     _server = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
     DATABASES = {"default": {**database(_server), "TEST": {"NAME": f"wayout_test_{_CLONE}"}}}
 else:
-    VAR_DIR.mkdir(exist_ok=True)
     _file = VAR_DIR / "test.sqlite3"
     DATABASES = {"default": {**database(f"sqlite:///{_file}"), "TEST": {"NAME": str(_file)}}}

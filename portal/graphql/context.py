@@ -10,12 +10,10 @@ import strawberry
 from django.http import HttpRequest
 from django.utils import timezone, translation
 
+from portal.web.callers import identify
 from portal.web.language import asked_language, language_of_tenants
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
-from tenants.models import User
-from tenants.people import caller_of_person
-from tenants.tokens import caller_of_token
 
 
 class NotAuthenticated(SubscriptionError):
@@ -51,20 +49,10 @@ class Context:
 def build_context(request: HttpRequest) -> Context:
     """Identify the caller and settle the language; the caller's tenants decide it when the request does not."""
     now = timezone.now()
-    caller = _identify(request, now)
+    caller = identify(request, now)
     if caller and asked_language(request) is None:
         translation.activate(language_of_tenants(caller.visible_tenant_ids) or "en")
     return Context(request, caller, now, translation.get_language() or "en")
-
-
-def _identify(request: HttpRequest, now: datetime) -> Caller | None:
-    """A token in the header, else the session's person. A token never rides with a cookie."""
-    header = request.headers.get("Authorization")
-    if header is not None:
-        kind, _, token = header.partition(" ")
-        return caller_of_token(token.strip(), now) if kind.lower() == "bearer" else None
-    user = request.user
-    return caller_of_person(user) if isinstance(user, User) and user.is_active else None
 
 
 if TYPE_CHECKING:

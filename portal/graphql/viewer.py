@@ -38,8 +38,9 @@ class Tenant(Node):
     time_zone: auto
     language: str
 
-    def public_id(self) -> tuple[Kind, int]:
-        return Kind.TENANT, self.pk  # type: ignore[attr-defined]
+    @strawberry.field
+    def id(self) -> strawberry.ID:  # resolved on the model's own instances, which are no Node
+        return make_id(Kind.TENANT, self.pk)  # type: ignore[attr-defined]
 
 
 @strawberry.type

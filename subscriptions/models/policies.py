@@ -80,6 +80,7 @@ class CancellationPolicy(models.Model):
         return PolicyTerms(
             name=self.name,
             version=self.version,
+            id=self.pk,
             online_license_limit=self.online_license_limit,
             limit_is_inclusive=self.limit_is_inclusive,
             convention=Convention(self.proration_convention),

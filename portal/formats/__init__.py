@@ -1,0 +1,1 @@
+"""How dates look and are read in the admin."""

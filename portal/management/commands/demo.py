@@ -1,0 +1,142 @@
+"""manage.py demo: seed the demo, say how to get in, and serve it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from portal.demo import ACCOUNTS, logins, seed
+from portal.settings import VAR_DIR
+from subscriptions.models import Subscription
+from tenants.callers import Scope
+from tenants.models import Tenant
+from tenants.tokens import caller_of_token, issue_token
+
+HOST = "127.0.0.1"
+# Token texts are shown once and kept nowhere else; the demo may be asked again.
+REMEMBERED = VAR_DIR / "demo.json"
+_TRY = "headline options { route available message }"
+_TOKENS = {"partner": tuple(Scope), "reader": (Scope.READ,)}
+
+
+class Command(BaseCommand):
+    """Make the demo's database and people (only what is missing), print how to get in, and serve it if asked."""
+
+    help = "Seed demo data and print addresses, logins, tokens. Only in debug."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How to print, and whether to serve."""
+        parser.add_argument("--json", action="store_true", help="print for scripts")
+        parser.add_argument("--reset", action="store_true", help="delete the demo's database instead")
+        parser.add_argument("--serve", type=int, metavar="PORT", help="then serve page, GraphQL and admin")
+
+    def handle(self, **options: Any) -> None:
+        """Refuse outside debug: demo logins are known to everybody."""
+        if not settings.DEBUG:
+            raise CommandError("The demo exists only with WAYOUT_DEBUG=1: its passwords are public.")
+        if options["reset"]:
+            self._reset()
+            return
+        port = options["serve"]
+        if port and not _is_free(port):
+            raise CommandError(f"Port {port} is in use; choose another one: make run PORT={port + 1}")
+        call_command("migrate", verbosity=0)
+        seeded = seed(timezone.now())
+        facts = self._facts(port)
+        if options["json"]:
+            self.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False))
+        else:
+            self._print(facts, seeded=seeded)
+        if port:
+            self.stdout.flush()
+            _serve(port)
+
+    def _reset(self) -> None:
+        database = settings.DATABASES["default"]
+        if database["ENGINE"] != "django.db.backends.sqlite3":
+            raise CommandError("--reset deletes the demo's SQLite file; another database you drop yourself.")
+        for name in (str(database["NAME"]), f"{database['NAME']}-wal", f"{database['NAME']}-shm", str(REMEMBERED)):
+            Path(name).unlink(missing_ok=True)
+        self.stdout.write("The demo is gone. make run makes a new one.")
+
+    def _facts(self, port: int | None) -> dict[str, Any]:
+        remembered = json.loads(REMEMBERED.read_text()) if REMEMBERED.exists() else {}
+        port = port or remembered.get("port", 8000)
+        tokens = self._tokens(remembered.get("tokens", {}))
+        REMEMBERED.write_text(json.dumps({"port": port, "tokens": tokens}))
+        REMEMBERED.chmod(0o600)
+        base = f"http://{HOST}:{port}"
+        return {
+            "page": f"{base}/",
+            "graphql": f"{base}/graphql/",
+            "admin": f"{base}/admin/",
+            "login": f"{base}/login/",
+            "logins": logins(),
+            "tokens": tokens,
+            "subscriptions": self._subscriptions(ACCOUNTS[0].word),
+            "tenants": {account.word: self._subscriptions(account.word) for account in ACCOUNTS},
+        }
+
+    def _tokens(self, remembered: dict[str, str]) -> dict[str, str]:
+        """The demo's tokens for the first tenant, new ones where the old do not work."""
+        now, tenant = timezone.now(), Tenant.objects.get(domain=ACCOUNTS[0].domain)
+        tokens = {}
+        for name, scopes in _TOKENS.items():
+            text = remembered.get(name, "")
+            if caller_of_token(text, now) is None:
+                _, text = issue_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant])
+            tokens[name] = text
+        return tokens
+
+    def _subscriptions(self, word: str) -> dict[str, str]:
+        """The public id of the subscription for each route, by the words of the external ids."""
+        rows = Subscription.objects.filter(external_id__startswith=f"{word}-").order_by("pk")
+        return {row.external_id.removeprefix(f"{word}-"): f"sub_{row.pk}" for row in rows}
+
+    def _print(self, facts: dict[str, Any], *, seeded: bool) -> None:
+        write = self.stdout.write
+        write("Demo data made." if seeded else "Demo data kept as it was (make demo-reset throws it away).")
+        write(f"\n  Page      {facts['page']}\n  GraphQL   {facts['graphql']}\n  Admin     {facts['admin']}")
+        write("\n  Sign in with:")
+        for login in facts["logins"]:
+            where = f" of {login['tenant']}" if login["tenant"] else ""
+            write(f"    {login['username']:<18} {login['password']}   {login['role']}{where}")
+        write(f"\n  Partner token of contoso.example:\n    {facts['tokens']['partner']}")
+        subscription = facts["subscriptions"]["over_limit"]
+        query = f'{{ cancellationOptions(subscriptionId: \\"{subscription}\\") {{ {_TRY} }} }}'
+        write("\n  Try it:")
+        write(
+            f"    curl -s {facts['graphql']} -H 'Authorization: Bearer {facts['tokens']['partner']}'"
+            f" -H 'Content-Type: application/json' -d '{{\"query\": \"{query}\"}}'\n"
+        )
+
+
+def _is_free(port: int) -> bool:
+    """Whether the port can be bound. Two servers would share one silently: SO_REUSEPORT."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # A server that stopped a moment ago leaves the address in TIME_WAIT: that is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _serve(port: int) -> None:
+    """Become the server, so that signals reach it."""
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
+        "--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "portal.wsgi:application",
+    ]  # fmt: skip
+    os.execv(sys.executable, command)  # noqa: S606

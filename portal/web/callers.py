@@ -1,0 +1,22 @@
+"""Who is behind a request: the one place that reads tokens and sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpRequest
+
+from tenants.callers import Caller
+from tenants.models import User
+from tenants.people import caller_of_person
+from tenants.tokens import caller_of_token
+
+
+def identify(request: HttpRequest, now: datetime) -> Caller | None:
+    """A token in the header, else the session's person. A token never rides with a cookie."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        kind, _, token = header.partition(" ")
+        return caller_of_token(token.strip(), now) if kind.lower() == "bearer" else None
+    user = request.user
+    return caller_of_person(user) if isinstance(user, User) and user.is_active else None

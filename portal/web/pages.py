@@ -1,0 +1,154 @@
+"""Billing > Products & services, without JavaScript: the list, a subscription's details, cancel and undo.
+
+Everything goes through the selectors and services that the API uses; the API can do more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.formatting import format_money
+from portal.web.callers import identify
+from subscriptions import wording
+from subscriptions.errors import NotFound, SubscriptionError
+from subscriptions.models import Subscription
+from subscriptions.policy import Decision, Mode, Option, Quote, Route, Snapshot
+from subscriptions.quotes import quote_id
+from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
+from tenants.callers import Caller, Scope
+from tenants.formatting import format_date, format_datetime, format_day
+
+PAGE_SIZE = 25
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The list: every subscription with its state, and the way to cancel in every row."""
+    now = timezone.now()
+    caller = _caller(request, now)
+    page = Paginator(subscription_rows(caller).order_by("-pk"), PAGE_SIZE).get_page(request.GET.get("page"))
+    batch = SubscriptionBatch(page.object_list, now)
+    rows = [_row(row, batch) for row in batch.rows]
+    return render(request, "portal/home.html", {"page": page, "rows": rows, "caller": caller})
+
+
+@require_safe
+@login_required
+def details(request: HttpRequest, pk: int) -> HttpResponse:
+    """One subscription, with Settings & Actions > Cancel subscription: always shown, always with its reason."""
+    now = timezone.now()
+    caller = _caller(request, now)
+    batch = SubscriptionBatch.of(caller, pk, now)
+    if batch is None:
+        raise Http404
+    [row] = batch.rows
+    snapshot, decision = batch.snapshot(row), batch.decisions[pk]
+    context = {
+        **_row(row, batch),
+        "headline": wording.headline(snapshot, decision),
+        "options": [_option(option, snapshot, decision) for option in decision.options],
+        "quotes": [_quote(quote, snapshot, row) for quote in decision.option(Route.CANCEL_ONLINE).quotes],
+        "cancellation": batch.cancellations.get(pk),
+        "can_undo": decision.option(Route.UNDO_CANCELLATION).available,
+        "can_act": caller.may(Scope.CANCEL, row.tenant_id),
+        "idempotency_key": uuid.uuid4().hex,
+    }
+    return render(request, "portal/details.html", context)
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancel what the form's quote said, then show the receipt; a refusal goes back to the details."""
+    now = timezone.now()
+    try:
+        canceled = cancel_subscription(
+            caller=_caller(request, now),
+            subscription_id=pk,
+            quote_id=request.POST.get("quote", ""),
+            idempotency_key=request.POST.get("key", ""),
+            language=get_language() or "en",
+            now=now,
+        )
+    except SubscriptionError as error:
+        return _refused(request, error, pk)
+    return redirect("receipt", reference=canceled.cancellation.reference)
+
+
+@require_POST
+@login_required
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Undo a cancellation and go back to the subscription."""
+    now = timezone.now()
+    try:
+        undone = undo_cancellation(
+            caller=_caller(request, now), cancellation_id=pk, language=get_language() or "en", now=now
+        )
+    except SubscriptionError as error:
+        return _refused(request, error, error.subscription_id)
+    messages.success(request, _("The cancellation was undone. You keep the subscription."))
+    return redirect("details", pk=undone.subscription_id)
+
+
+def _caller(request: HttpRequest, now: datetime) -> Caller:
+    caller = identify(request, now)
+    if caller is None:
+        raise Http404
+    return caller
+
+
+def _refused(request: HttpRequest, error: SubscriptionError, subscription_id: int) -> HttpResponse:
+    if isinstance(error, NotFound) or not subscription_id:
+        raise Http404
+    messages.error(request, wording.error_message(error))
+    return redirect("details", pk=subscription_id)
+
+
+def _row(row: Subscription, batch: SubscriptionBatch) -> dict[str, Any]:
+    counts, decision = batch.counts[row.pk], batch.decisions[row.pk]
+    return {
+        "subscription": row,
+        "name": row.plan.display_name,
+        "status": wording.status_name(decision.status),
+        "assigned": counts.assigned,
+        "callback": batch.open_callback(row),
+        "ends": format_date(row.ends_at, row.tenant.zone) if row.ends_at else "",
+    }
+
+
+def _option(option: Option, snapshot: Snapshot, decision: Decision) -> dict[str, Any]:
+    return {
+        "name": wording.route_name(option.route),
+        "available": option.available,
+        "message": wording.option_message(option, snapshot, decision),
+    }
+
+
+def _quote(quote: Quote, snapshot: Snapshot, row: Subscription) -> dict[str, Any]:
+    zone = snapshot.zone
+    return {
+        "id": quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk),
+        "now": quote.mode is Mode.IMMEDIATE,
+        "users": quote.affected_users,
+        "access_ends": format_datetime(quote.access_ends_at, zone),
+        "refund": format_money(quote.refund) if quote.refund else "",
+        "explanation": wording.quote_explanation(quote, snapshot),
+        "due_by": format_day(quote.refund_due_by) if quote.refund_due_by else "",
+        "data_until": format_date(quote.data_available_until, zone),
+        "erased_by": format_date(quote.data_erased_by, zone),
+        "undo_until": format_datetime(quote.undo_until, zone),
+    }

@@ -1,0 +1,179 @@
+"""The callback queue: claim, release, close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from subscriptions.admin.staff import button, staff
+from subscriptions.models import CallbackDesk, CallbackRequest
+from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CloseReason
+from subscriptions.phones import international, masked
+from subscriptions.services.callbacks import claim_callback, close_callback, release_callback
+from tenants.readonly import ReadOnlyAdmin
+
+WORK = "subscriptions.work_callbacks"
+
+
+@admin.register(CallbackDesk)
+class CallbackDeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("time_zone", "country", "opens_at", "closes_at", "window_capacity")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one desk."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: CallbackDesk | None = None) -> bool:
+        """There is one desk."""
+        return False
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open ones unless asked for others."""
+
+    title = _("queue")
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The choices besides the default."""
+        return [("closed", _("closed")), ("all", _("all"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Call the default what it is."""
+        first, *others = super().choices(changelist)
+        return [{**first, "display": _("open")}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
+        """Apply the choice."""
+        match self.value():
+            case "all":
+                return queryset
+            case "closed":
+                return queryset.exclude(status__in=OPEN_STATUSES)
+            case _:
+                return queryset.filter(status__in=OPEN_STATUSES)
+
+
+@admin.register(CallbackRequest)
+class CallbackRequestAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "tenant", "language", "masked_phone", "due_at", "status", "claimed_by", "attempts")
+    list_filter = (OpenFilter, "language")
+    list_select_related = ("tenant", "claimed_by")
+    search_fields = ("=reference", "tenant__search_key")
+    show_full_result_count = False
+    change_form_template = "admin/subscriptions/callbackrequest/change_form.html"
+    fields = (
+        "reference", "tenant", "subscription", "status", "contact_name", "shown_phone", "phone_extension",
+        "phone_is_valid", "language", "time_zone", "window_start", "window_end", "due_at", "next_attempt_at",
+        "requested_at", "credit_from", "note", "claimed_by", "claim_expires_at", "closed_at", "close_reason",
+        "source",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallbackRequest]:
+        """Due first, then the one that waits longest."""
+        return super().get_queryset(request).order_by(F("due_at").asc(), "requested_at", "pk")
+
+    @admin.display(description=_("phone"))
+    def masked_phone(self, row: CallbackRequest) -> str:
+        """In lists nobody reads numbers over a shoulder."""
+        return masked(row.phone)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the buttons."""
+        views = (("claim", self.claim), ("release", self.release), ("close", self.close))
+        return [*(button(self, name, require_POST(view)) for name, view in views), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the buttons that fit; the whole number only to the agent who has claimed it."""
+        row = CallbackRequest.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        mine = row is not None and _is_claimed_by(row, request)
+        context = {
+            **(extra_context or {}),
+            "can_work": request.user.has_perm(WORK) and row is not None and row.status in OPEN_STATUSES,
+            "mine": mine,
+            "dispositions": [(r.value, dict(CallbackRequest.CLOSE_CHOICES)[r.value]) for r in DISPOSITIONS],
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:
+        """Bind the phone to who is looking."""
+        mine = obj is not None and _is_claimed_by(obj, request)
+
+        @admin.display(description=_("phone"))
+        def shown_phone(row: CallbackRequest) -> str:
+            return international(row.phone) if mine else masked(row.phone)
+
+        return [shown_phone if name == "shown_phone" else name for name in self.fields]
+
+    def get_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:
+        """The same, in the order of ``fields``."""
+        return self.get_readonly_fields(request, obj)
+
+    def claim(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take it for 20 minutes."""
+        agent, caller = staff(request, WORK)
+        won = claim_callback(
+            agent=agent, caller=caller, callback_id=pk, language=get_language() or "en", now=timezone.now()
+        )
+        if won:
+            messages.success(request, _("You have it for 20 minutes."))
+        else:
+            messages.warning(request, _taken(pk))
+        return redirect("admin:subscriptions_callbackrequest_change", pk)
+
+    def release(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Give it back."""
+        agent, caller = staff(request, WORK)
+        released = release_callback(
+            agent=agent, caller=caller, callback_id=pk, language=get_language() or "en", now=timezone.now()
+        )
+        if released:
+            messages.success(request, _("It is back in the queue."))
+        else:
+            messages.warning(request, _taken(pk))
+        return redirect("admin:subscriptions_callbackrequest_changelist")
+
+    def close(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Close it with what came of the call."""
+        agent, caller = staff(request, WORK)
+        given = request.POST.get("disposition", "")
+        if given not in set(DISPOSITIONS):
+            messages.error(request, _("Choose what came of the call."))
+            return redirect("admin:subscriptions_callbackrequest_change", pk)
+        closed = close_callback(
+            agent=agent,
+            caller=caller,
+            callback_id=pk,
+            disposition=CloseReason(given),
+            language=get_language() or "en",
+            now=timezone.now(),
+        )
+        if closed:
+            messages.success(request, _("The request is closed."))
+            return redirect("admin:subscriptions_callbackrequest_changelist")
+        messages.warning(request, _("Claim it first: you do not have it, or not any more."))
+        return redirect("admin:subscriptions_callbackrequest_change", pk)
+
+
+def _is_claimed_by(row: CallbackRequest, request: HttpRequest) -> bool:
+    live = row.claim_expires_at is not None and row.claim_expires_at > timezone.now()
+    return live and row.claimed_by_id == request.user.pk
+
+
+def _taken(pk: int) -> str:
+    """Why the agent did not get it: somebody has it, or it is closed."""
+    row = CallbackRequest.objects.filter(pk=pk).select_related("claimed_by").first()
+    if row is None or row.status not in OPEN_STATUSES or row.claimed_by is None:
+        return str(_("This request is not open any more, or not yours."))
+    return str(_("%(agent)s has this request.") % {"agent": row.claimed_by.display_name})

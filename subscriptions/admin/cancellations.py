@@ -1,0 +1,79 @@
+"""Cancellations with their evidence: to look at, and to undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from billing.formatting import format_money
+from subscriptions import wording
+from subscriptions.admin.staff import button, staff
+from subscriptions.admin.subscriptions import CANCEL
+from subscriptions.errors import SubscriptionError
+from subscriptions.models import Cancellation
+from subscriptions.services.cancellations import undo_cancellation
+from tenants.admin import pretty
+from tenants.readonly import ReadOnlyAdmin
+
+
+@admin.register(Cancellation)
+class CancellationAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "tenant", "subscription", "mode", "requested_at", "effective_at", "undone_at")
+    list_filter = ("mode", "by_staff", "feedback")
+    list_select_related = ("tenant", "subscription__plan", "subscription__tenant")
+    search_fields = ("=reference", "tenant__search_key")
+    ordering = ("-pk",)
+    exclude = ("quote", "facts", "refunds")
+    readonly_fields = ("refund_list", "quote_as_shown", "facts_as_seen")
+    change_form_template = "admin/subscriptions/cancellation/change_form.html"
+
+    @admin.display(description=_("refunds"))
+    def refund_list(self, cancellation: Cancellation) -> str:
+        """Amount, status and due date of each."""
+        rows = (
+            (format_money(refund.money), refund.get_status_display(), refund.due_by.isoformat())
+            for refund in cancellation.refunds.select_related("agreement")
+        )
+        return format_html_join("", "<div>{} · {} · {}</div>", rows)
+
+    @admin.display(description=_("quote as shown"))
+    def quote_as_shown(self, cancellation: Cancellation) -> str:
+        """Every line, amount and date."""
+        return pretty(cancellation.quote)
+
+    @admin.display(description=_("facts"))
+    def facts_as_seen(self, cancellation: Cancellation) -> str:
+        """What the policy looked at."""
+        return pretty(cancellation.facts)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the undo."""
+        return [button(self, "undo", require_POST(self.undo)), *super().get_urls()]
+
+    def undo(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Undo for the customer."""
+        _user, caller = staff(request, CANCEL)
+        try:
+            undo_cancellation(caller=caller, cancellation_id=pk, language=get_language() or "en", now=timezone.now())
+            messages.success(request, _("The cancellation was undone."))
+        except SubscriptionError as error:
+            messages.error(request, wording.error_message(error))
+        return redirect("admin:subscriptions_cancellation_change", pk)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Offer the undo while it is open."""
+        row = Cancellation.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        can_undo = row is not None and row.undone_at is None and timezone.now() < row.undo_until
+        context = {**(extra_context or {}), "can_undo": can_undo and request.user.has_perm(CANCEL)}
+        return super().change_view(request, object_id, form_url, context)

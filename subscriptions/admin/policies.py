@@ -1,0 +1,96 @@
+"""Policies: a new version instead of an edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms.models import model_to_dict
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from subscriptions.admin.staff import staff
+from subscriptions.models import CancellationPolicy
+from subscriptions.services.policies import publish_policy, withdraw_policy
+from tenants.readonly import ReadOnlyAdmin
+
+ADD = "subscriptions.add_cancellationpolicy"
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A policy's terms."""
+
+    class Meta:
+        model = CancellationPolicy
+        fields = (
+            "tenant",
+            "name",
+            "online_license_limit",
+            "limit_is_inclusive",
+            "proration_convention",
+            "full_refund_hours",
+            "prorated_refund_hours",
+        )
+
+
+@admin.register(CancellationPolicy)
+class CancellationPolicyAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name", "tenant", "version", "in_force", "online_license_limit", "limit_is_inclusive", "proration_convention",
+        "created_at",
+    )  # fmt: skip
+    list_filter = ("in_force",)
+    list_select_related = ("tenant",)
+    ordering = ("tenant__name", "-version")
+    actions = ("withdraw",)
+    change_form_template = "admin/subscriptions/cancellationpolicy/change_form.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those who may publish."""
+        return request.user.has_perm(ADD)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Publish a new version, started from the one that ``?from=`` names; the old one stays as it is."""
+        _user, caller = staff(request, ADD)
+        form = PolicyForm(request.POST or None, initial=self._start(request))
+        if request.method == "POST" and form.is_valid():
+            published = publish_policy(
+                caller=caller, policy=form.instance, language=get_language() or "en", now=timezone.now()
+            )
+            messages.success(request, _("“%(policy)s” is in force.") % {"policy": published})
+            return redirect("admin:subscriptions_cancellationpolicy_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Publish a new version"),
+            "opts": self.opts,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/subscriptions/cancellationpolicy/publish.html", context)
+
+    def _start(self, request: HttpRequest) -> dict[str, Any]:
+        given = request.GET.get("from", "")
+        start = CancellationPolicy.objects.filter(pk=given).first() if given.isdecimal() else None
+        return model_to_dict(start) if start else {}
+
+    @admin.action(description=_("Withdraw: the tenant goes by the default again"))
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[CancellationPolicy]) -> None:
+        """End overrides; the default cannot be withdrawn, only replaced."""
+        if not request.user.has_perm(ADD):
+            raise PermissionDenied
+        _user, caller = staff(request, ADD)
+        language, now = get_language() or "en", timezone.now()
+        own = [policy.tenant for policy in queryset.select_related("tenant") if policy.in_force and policy.tenant]
+        withdrawn = sum(withdraw_policy(caller=caller, tenant=tenant, language=language, now=now) for tenant in own)
+        skipped = queryset.count() - withdrawn
+        self.message_user(
+            request,
+            _("%(withdrawn)d withdrawn, %(skipped)d skipped (the default, or not in force).")
+            % {"withdrawn": withdrawn, "skipped": skipped},
+        )

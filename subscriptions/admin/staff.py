@@ -1,0 +1,31 @@
+"""What every staff action shares: who acts, and a button's address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+
+from tenants.callers import Caller
+from tenants.models import User
+from tenants.people import caller_of_staff
+
+
+def staff(request: HttpRequest, permission: str) -> tuple[User, Caller]:
+    """The staff member behind a request, who must hold ``permission``. Raises PermissionDenied."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_staff or not user.has_perm(permission):
+        raise PermissionDenied
+    return user, caller_of_staff(user)
+
+
+def button(admin: ModelAdmin[Any], name: str, view: Any) -> URLPattern:
+    """The address of an action on one object: <pk>/<name>/."""
+    meta = admin.model._meta
+    pattern: URLPattern = path(
+        f"<int:pk>/{name}/", admin.admin_site.admin_view(view), name=f"{meta.app_label}_{meta.model_name}_{name}"
+    )
+    return pattern

@@ -1,0 +1,290 @@
+"""Read what admins export: users, products, charges as CSV, in whatever shape their tools left it. Pure.
+
+UTF-8 with and without BOM, UTF-16, windows-1251; comma, semicolon or tab; English, Bulgarian or French headers.
+A file that cannot be read raises FileUnreadable; a row that cannot is collected with its line and reason.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from billing.errors import BillingError
+from billing.money import Money
+from billing.periods import Period, local_midnight
+from tenants.search import fold
+
+_HEADERS = {
+    "principal": ("user principal name", "основно потребителско име", "nom d'utilisateur", "username"),
+    "display": ("display name", "показвано име", "nom complet"),
+    "licenses": ("licenses", "лицензи", "licences"),
+    "blocked": ("block credential", "блокиране на идентификационни данни", "blocage des informations d'identification"),
+    "deleted": ("soft deletion time stamp", "времеви печат на меко изтриване"),
+    "last_active": ("last activity date", "последна активност"),
+    "title": ("product title", "продукт", "titre du produit"),
+    "total": ("total licenses", "общо лицензи", "nombre total de licences"),
+    "status": ("status", "състояние"),
+    "charge_id": ("charge_id",),
+    "tenant": ("tenant",),
+    "product": ("product",),
+    "subscription_id": ("subscription_id",),
+    "seats": ("seats",),
+    "charged": ("charged",),
+    "tax": ("tax",),
+    "settled": ("settled",),
+    "in_flight": ("in_flight",),
+    "currency": ("currency",),
+    "charged_at": ("charged_at",),
+    "period_start": ("period_start",),
+    "period_end": ("period_end",),
+    "term_months": ("term_months",),
+    "corrects": ("corrects",),
+}
+_FIELD_OF = {header: name for name, headers in _HEADERS.items() for header in headers}
+_UNLICENSED = {"", "unlicensed", "нелицензиран", "без лиценз", "sans licence"}
+_TRUE = {"true", "да", "yes", "oui", "1"}
+# Product names are joined without spaces; a name may itself hold a plus between spaces.
+_JOINT = re.compile(r"(?<! )\+(?! )")
+_LONGEST = 320
+_STATUSES = {"active", "suspended", "expired", "disabled", "deleted"}
+
+
+class FileUnreadable(Exception):
+    """Not a file of its kind: an unknown encoding, or headers that are not there. Nothing was imported."""
+
+
+class RowUnreadable(Exception):
+    """One row that makes no sense; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A row that was left out: its first line in the file, and why."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as exported. ``products`` are the names in the licenses cell, each once."""
+
+    principal_name: str
+    display_name: str
+    products: tuple[str, ...]
+    is_blocked: bool
+    is_deleted: bool
+    deleted_at: datetime | None
+    last_active_at: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What makes two spellings of a principal name the same user."""
+        return self.principal_name.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product with its seats; ``status`` empty when the file does not say."""
+
+    title: str
+    seats: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRow:
+    """What was charged for one period, or a correction of it. Amounts in minor units; charged and settled with tax."""
+
+    line: int
+    charge_id: str
+    tenant: str
+    product: str
+    subscription_id: str
+    seats: int
+    currency: str
+    charged: int
+    tax: int
+    settled: int
+    in_flight: int
+    charged_at: datetime
+    period: Period
+    term_months: int | None
+    corrects: str
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(slots=True)
+class Parsed(Generic[Row]):
+    """The rows of one file, and the rows that could not be read."""
+
+    rows: list[Row] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
+
+
+def read_users(data: bytes, file: str) -> Parsed[UserRow]:
+    """The active users list."""
+    return _read(data, file, ("principal", "licenses"), _user)
+
+
+def read_products(data: bytes, file: str) -> Parsed[ProductRow]:
+    """The products list."""
+    return _read(data, file, ("title", "total"), _product)
+
+
+def read_charges(data: bytes, file: str, zone: ZoneInfo) -> Parsed[ChargeRow]:
+    """The charges; a date without a time is that day in ``zone``."""
+    wanted = ("charge_id", "product", "charged", "currency", "period_start", "period_end")
+    return _read(data, file, wanted, lambda cells, line: _charge(cells, line, zone))
+
+
+def read_instant(text: str, zone: ZoneInfo) -> datetime:
+    """An ISO date and time with an offset, or a date: that day's start in ``zone``. Raises RowUnreadable."""
+    try:
+        if len(text) == 10:
+            return local_midnight(date.fromisoformat(text), zone)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise RowUnreadable(f"“{text}” is not a date or a date and time") from None
+    if instant.tzinfo is None:
+        raise RowUnreadable(f"“{text}” has no offset: write 2026-11-25T10:00:00+02:00")
+    return instant
+
+
+def _read(
+    data: bytes, file: str, required: Sequence[str], read_row: Callable[[Mapping[str, str], int], Row]
+) -> Parsed[Row]:
+    parsed: Parsed[Row] = Parsed()
+    for line, cells in _cells(_decode(data, file), file, required):
+        try:
+            if isinstance(cells, str):
+                raise RowUnreadable(cells)
+            parsed.rows.append(read_row(cells, line))
+        except (RowUnreadable, BillingError) as error:
+            parsed.problems.append(RowProblem(file, line, str(error)))
+    return parsed
+
+
+def _decode(data: bytes, file: str) -> str:
+    """Text of a file whose encoding nobody wrote down. windows-1251 takes any bytes, so it comes last."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif data[1:2] == b"\x00":
+        encodings = ["utf-16-le"]
+    else:
+        encodings = ["utf-8-sig", "cp1251"]
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise FileUnreadable(f"{file}: the text is in no encoding that this reads (UTF-8, UTF-16, windows-1251)")
+
+
+def _cells(text: str, file: str, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str] | str]]:
+    """Line number and cells by field of every row, or what is wrong with the row."""
+    first = text.splitlines()[0] if text.strip() else ""
+    delimiter = max(",;\t", key=lambda candidate: len(_fields(next(csv.reader([first], delimiter=candidate), []))))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        header = next(reader, [])
+        fields = _fields(header)
+        if missing := [name for name in required if name not in fields]:
+            wanted = ", ".join(f"“{_HEADERS[name][0]}”" for name in missing)
+            raise FileUnreadable(f"{file}: the first line has no column {wanted}")
+        line = reader.line_num + 1
+        for row in reader:
+            if len(row) == len(header):
+                yield line, {name: row[column].strip() for name, column in fields.items()}
+            elif any(row):
+                yield line, f"it has {len(row)} columns, the first line has {len(header)}"
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise FileUnreadable(f"{file}: line {reader.line_num} cannot be read ({error})") from None
+
+
+def _fields(header: Sequence[str]) -> dict[str, int]:
+    known = ((_FIELD_OF.get(fold(name)), column) for column, name in enumerate(header))
+    return {name: column for name, column in known if name}
+
+
+def _user(cells: Mapping[str, str], line: int) -> UserRow:
+    principal, display = cells["principal"], cells.get("display", "")
+    if not principal:
+        raise RowUnreadable("the user principal name is empty")
+    if len(principal) > _LONGEST or len(display) > _LONGEST:
+        raise RowUnreadable(f"a name is longer than {_LONGEST} characters")
+    if any("\x00" in cell for cell in cells.values()):
+        raise RowUnreadable("it contains a NUL character")
+    licenses = cells["licenses"]
+    names = [] if fold(licenses) in _UNLICENSED else [name.strip() for name in _JOINT.split(licenses)]
+    return UserRow(
+        principal_name=principal,
+        display_name=" ".join(display.split()),
+        products=tuple(dict.fromkeys(name for name in names if name)),
+        is_blocked=fold(cells.get("blocked", "")) in _TRUE,
+        is_deleted=bool(cells.get("deleted")),
+        deleted_at=_lenient(cells.get("deleted", "")),
+        last_active_at=_lenient(cells.get("last_active", "")),
+    )
+
+
+def _lenient(text: str) -> datetime | None:
+    """A timestamp that is nice to have."""
+    try:
+        return read_instant(text, ZoneInfo("UTC")) if text else None
+    except RowUnreadable:
+        return None
+
+
+def _product(cells: Mapping[str, str], line: int) -> ProductRow:
+    status = fold(cells.get("status", ""))
+    if status and status not in _STATUSES:
+        raise RowUnreadable(f"“{cells['status']}” is not a status")
+    if not cells["title"]:
+        raise RowUnreadable("the product title is empty")
+    return ProductRow(cells["title"], _count(cells["total"], "total licenses"), status.upper())
+
+
+def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
+    currency = cells["currency"]
+    net, tax = Money.parse(cells["charged"], currency), Money.parse(cells.get("tax") or "0", currency)
+    if not cells["charge_id"] or not cells["product"]:
+        raise RowUnreadable("the charge id or the product is empty")
+    period = Period(read_instant(cells["period_start"], zone), read_instant(cells["period_end"], zone))
+    if period.start >= period.end:
+        raise RowUnreadable("the period ends before it starts")
+    term = cells.get("term_months", "")
+    return ChargeRow(
+        line=line,
+        charge_id=cells["charge_id"],
+        tenant=cells.get("tenant", ""),
+        product=cells["product"],
+        subscription_id=cells.get("subscription_id", ""),
+        seats=_count(cells.get("seats") or "0", "seats"),
+        currency=currency,
+        charged=(net + tax).minor_units,
+        tax=tax.minor_units,
+        settled=Money.parse(cells.get("settled") or "0", currency).minor_units,
+        in_flight=Money.parse(cells.get("in_flight") or "0", currency).minor_units,
+        charged_at=read_instant(cells.get("charged_at") or cells["period_start"], zone),
+        period=period,
+        term_months=_count(term, "term") if term else None,
+        corrects=cells.get("corrects", ""),
+    )
+
+
+def _count(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise RowUnreadable(f"{what}: “{text}” is not a whole number from 0 on")
+    return int(text)

@@ -1,0 +1,132 @@
+"""manage.py import_directory: bring in what an admin exported."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+from subscriptions.directory_files import (
+    FileUnreadable,
+    Parsed,
+    RowUnreadable,
+    read_charges,
+    read_instant,
+    read_products,
+    read_users,
+)
+from subscriptions.services.directory import Files, Report, import_directory
+from tenants.models import Tenant
+
+_MOST_PROBLEMS_SHOWN = 50
+
+
+class Command(BaseCommand):
+    """Import users, products and charges of one tenant from CSV files, and report what came in."""
+
+    help = "Import users, products and charges that an admin exported. Repeating it changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The files and what is known of them."""
+        parser.add_argument("--tenant", required=True, help="domain of the tenant; one that is not there is created")
+        parser.add_argument("--users", required=True, type=Path, help="the active users list")
+        parser.add_argument("--products", type=Path, help="the products list: how many seats there are")
+        parser.add_argument("--charges", type=Path, help="what was charged: subscriptions, periods, money")
+        parser.add_argument(
+            "--exported-at",
+            help="when the users were exported, ISO 8601 with an offset (default: the time of the file)."
+            " What was removed here after that stays removed",
+        )
+        parser.add_argument(
+            "--complete",
+            action="store_true",
+            help="the users file names every user: who is not in it holds nothing any more",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="report what would change, and change nothing")
+
+    def handle(self, **options: Any) -> None:
+        """Read all files first: one that cannot be read imports nothing."""
+        now = timezone.now()
+        tenant = Tenant.objects.filter(domain=options["tenant"].casefold()).first()
+        created = tenant is None
+        tenant = tenant or Tenant(domain=options["tenant"].casefold(), name=options["tenant"])
+        files = self._read(tenant, options)
+        exported_at = self._exported_at(tenant, options, now)
+        report = import_directory(
+            tenant=tenant,
+            files=files,
+            exported_at=exported_at,
+            complete=options["complete"],
+            dry_run=options["dry_run"],
+            now=now,
+            progress=lambda rows: tqdm(rows, desc="users", unit=" rows", disable=None, total=len(files.users.rows)),
+        )
+        if created and not options["dry_run"]:
+            self.stdout.write(f"Created tenant {tenant.domain}; set its name, zone and language in the admin.")
+        self._print(report, exported_at, dry_run=options["dry_run"])
+
+    def _read(self, tenant: Tenant, options: dict[str, Any]) -> Files:
+        try:
+            users = read_users(_bytes(options["users"]), options["users"].name)
+            products, charges = options["products"], options["charges"]
+            return Files(
+                users=users,
+                products=read_products(_bytes(products), products.name) if products else Parsed(),
+                charges=read_charges(_bytes(charges), charges.name, tenant.zone) if charges else Parsed(),
+            )
+        except FileUnreadable as error:
+            raise CommandError(f"{error}. Nothing was imported.") from None
+
+    def _exported_at(self, tenant: Tenant, options: dict[str, Any], now: datetime) -> datetime:
+        given = options["exported_at"]
+        if given is None:
+            return min(now, datetime.fromtimestamp(options["users"].stat().st_mtime, UTC))
+        try:
+            exported_at = read_instant(given, tenant.zone)
+        except RowUnreadable as error:
+            raise CommandError(f"--exported-at: {error}. Nothing was imported.") from None
+        if exported_at > now:
+            raise CommandError(f"--exported-at: {given} is in the future. Nothing was imported.")
+        return exported_at
+
+    def _print(self, report: Report, exported_at: datetime, *, dry_run: bool) -> None:
+        write = self.stdout.write
+        write("Dry run: nothing was changed." if dry_run else "Imported." if report.changed else "Nothing new.")
+        write(f"Exported at {exported_at.isoformat(timespec='seconds')}")
+        write("\nHolders of a license:")
+        for label, count in report.holders.items():
+            write(f"  {count:>7}  {label}")
+        counted = {
+            "users created": report.users_created,
+            "users changed": report.users_changed,
+            "licenses assigned": report.licenses_assigned,
+            "licenses taken away": report.licenses_removed,
+            "charges recorded": report.charges_recorded,
+            "soft-deleted users, not counted": report.soft_deleted,
+            "users without a license": report.unlicensed,
+            "rows with a principal name seen before, merged": report.merged,
+            "licenses removed here after the export, left removed": report.kept_removed,
+            "licenses of users who are not in the file": report.not_in_file,
+        }
+        write("")
+        for what, count in counted.items():
+            if count:
+                write(f"  {count:>7}  {what}")
+        for note in report.notes:
+            write(f"\nNote: {note}.")
+        if report.problems:
+            write(self.style.WARNING(f"\nRows left out: {len(report.problems)}"))
+            for problem in report.problems[:_MOST_PROBLEMS_SHOWN]:
+                write(f"  {problem.file}, line {problem.line}: {problem.reason}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}. Nothing was imported.") from None

@@ -1,0 +1,48 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+
+from tenants.triggers import drop_append_only
+from tests.world import World
+
+settings.register_profile("wayout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("wayout"), max_examples=1000)
+settings.load_profile("long" if os.environ.get("WAYOUT_LONG") else "wayout")
+
+
+def pytest_report_header() -> str:
+    return f"database: {os.environ.get('WAYOUT_TEST_DB', 'sqlite')}"
+
+
+@pytest.fixture(autouse=True)
+def _append_only_tables_can_be_emptied(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A transactional test ends with a flush, which the audit trail's triggers would refuse.
+
+    The flush emits post_migrate, and with it the triggers come back.
+    """
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        drop_append_only(connection, "tenants_auditevent")
+
+
+@pytest.fixture(autouse=True)
+def _no_server_side_state_between_tests() -> Iterator[None]:
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def world(db: Any) -> World:
+    """One tenant with a global admin, and ways to give it subscriptions."""
+    return World.build()

@@ -1,0 +1,87 @@
+"""The operations of the tests."""
+
+QUOTE = """
+  id mode pricedAt expiresAt effectiveAt timeZone
+  refund { amount currency formatted } noRefundReason explanation refundDueBy
+  lines { description periodStart periodEnd charged { amount } used { amount } refund { amount }
+          refundTax { amount } usedUnits periodUnits }
+  pendingCharges { amount } affectedUsers usersStillCovered
+  accessEndsAt dataAvailableUntil dataErasedBy undoUntil prorationConvention
+"""
+OPTIONS_FIELDS = f"""
+  route headline canAct eligibleRoles decidedAt
+  options {{ route available reason message usersToRemove quotes {{ {QUOTE} }} }}
+  facts {{ isTrial hasPaymentMethod purchasedLicenses assignedLicenses groupAssignedLicenses onlineLicenseLimit
+           limitIsInclusive policyName policyVersion }}
+"""
+OPTIONS = f"query($id: ID!) {{ cancellationOptions(subscriptionId: $id) {{ {OPTIONS_FIELDS} }} }}"
+PROBLEM = "__typename ... on Problem { code message path }"
+CANCELLATION = """
+  id reference mode status requestedAt requestedBy effectiveAt undoUntil noRefundReason
+  accessEndsAt dataAvailableUntil dataErasedBy receiptUrl feedback comment
+  refunds { id amount { amount formatted } status dueBy settledAt overdue }
+  subscription { id status }
+"""
+CANCEL = f"""
+mutation($input: CancelSubscriptionInput!) {{ cancelSubscription(input: $input) {{ {PROBLEM}
+  ... on CancelSubscriptionSuccess {{ replayed cancellation {{ {CANCELLATION} }} }}
+  ... on QuoteChangedProblem {{ quote {{ {QUOTE} }} }}
+  ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
+}} }}"""
+UNDO = f"""
+mutation($input: UndoCancellationInput!) {{ undoCancellation(input: $input) {{ {PROBLEM}
+  ... on UndoCancellationSuccess {{ cancellation {{ {CANCELLATION} }} }}
+  ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
+}} }}"""
+FEEDBACK = f"""
+mutation($input: CancellationFeedbackInput!) {{ submitCancellationFeedback(input: $input) {{ {PROBLEM}
+  ... on CancellationFeedbackSuccess {{ cancellation {{ {CANCELLATION} }} }}
+}} }}"""
+REMOVE = f"""
+mutation($input: RemoveUsersInput!) {{ removeUsers(input: $input) {{ {PROBLEM}
+  ... on RemoveUsersSuccess {{ dryRun removedCount
+    results {{ userId outcome groupNames message user {{ id displayName }} }}
+    cancellationOptions {{ route facts {{ assignedLicenses }} options {{ route usersToRemove available }} }} }}
+  ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
+}} }}"""
+CALLBACK = """
+  id reference status contactName phone language timeZone nextAttemptAt attempts requestedAt creditFrom
+  closedAt closeReason window { id start end label } subscription { id openCallback { id } latestCallback { id } }
+"""
+REQUEST = f"""
+mutation($input: RequestCallbackInput!) {{ requestCallback(input: $input) {{ {PROBLEM}
+  ... on RequestCallbackSuccess {{ existing callbackRequest {{ {CALLBACK} }} }}
+  ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
+}} }}"""
+RESCHEDULE = f"""
+mutation($input: RescheduleCallbackInput!) {{ rescheduleCallback(input: $input) {{ {PROBLEM}
+  ... on RequestCallbackSuccess {{ existing callbackRequest {{ {CALLBACK} }} }}
+  ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
+}} }}"""
+WITHDRAW = f"""
+mutation($input: WithdrawCallbackInput!) {{ withdrawCallback(input: $input) {{ {PROBLEM}
+  ... on WithdrawCallbackSuccess {{ callbackRequest {{ {CALLBACK} }} }}
+}} }}"""
+WINDOWS = """
+query($id: ID!, $zone: String!, $days: Int! = 5) {
+  callbackWindows(subscriptionId: $id, timeZone: $zone, days: $days) { id start end label } }"""
+SUBSCRIPTION = f"""
+  id name status isTrial channel partnerName purchasedLicenses assignedLicenses unusedLicenses overAssignedLicenses
+  currentPeriodStart currentPeriodEnd termMonths recurringBilling trialConversion {{ at amount {{ amount }} }}
+  tenant {{ id name domain timeZone language }}
+  cancellation {{ {CANCELLATION} }} openCallback {{ {CALLBACK} }} latestCallback {{ {CALLBACK} }}
+  cancellationOptions {{ {OPTIONS_FIELDS} }}
+"""
+LIST = f"""
+query($first: Int! = 20, $after: String, $tenantId: ID, $status: [SubscriptionStatus!], $search: String) {{
+  subscriptions(first: $first, after: $after, tenantId: $tenantId, status: $status, search: $search) {{
+    totalCount pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+    edges {{ cursor node {{ {SUBSCRIPTION} }} }} }} }}"""
+ONE = f"query($id: ID!) {{ subscription(id: $id) {{ {SUBSCRIPTION} }} }}"
+LICENSES = """
+query($id: ID!, $first: Int! = 20, $after: String, $search: String) { subscription(id: $id) {
+  licenses(first: $first, after: $after, search: $search) { totalCount pageInfo { hasNextPage endCursor }
+    edges { cursor node { id assignedAt sources groupNames removable
+      user { id userPrincipalName displayName lastActiveAt isBlocked } } } } } }"""
+VIEWER = """{ viewer { id displayName email phone kind scopes
+  tenants { totalCount edges { cursor node { role tenant { id name } } } } } }"""

@@ -1,0 +1,308 @@
+"""Options and the list: what is shown, in which language, at what cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.models import PaymentMethod
+from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
+from subscriptions.policy import Mode, Status
+from subscriptions.references import new_reference
+from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from subscriptions.services.policies import publish_policy
+from tenants.callers import Role, Scope
+from tests.builders import NOW, PERIOD
+from tests.graphql.documents import LICENSES, LIST, ONE, OPTIONS
+from tests.world import Api, World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("language", "headline"),
+    [
+        ("en", "26 licenses are assigned. Remove 2 users to cancel online."),
+        ("bg", "Присвоени са 26 лиценза. Премахнете 2 потребители, за да анулирате онлайн."),
+    ],
+)
+@time_machine.travel(NOW, tick=False)
+def test_over_the_limit_in_both_languages(world: World, language: str, headline: str) -> None:
+    subscription = world.subscription(26)
+    options = Api(world.admin, language=language)(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    assert options["route"] == "REMOVE_USERS"
+    assert options["headline"] == headline
+    assert [o["route"] for o in options["options"] if o["available"]] == ["REMOVE_USERS", "REQUEST_CALLBACK"]
+    assert len(options["options"]) == 6
+    assert options["options"][0]["usersToRemove"] == 2
+
+
+@pytest.mark.parametrize(("assigned", "to_remove"), [(21, 1), (22, 2), (41, 21)])
+@time_machine.travel(NOW, tick=False)
+def test_case_64_plurals(world: World, assigned: int, to_remove: int) -> None:
+    policy = CancellationPolicy(name="Twenty", tenant=world.tenant, online_license_limit=21)
+    world.subscription(assigned)
+    publish_policy(caller=world.caller(), policy=policy, language="en", now=NOW)
+    [subscription] = Subscription.objects.all()
+    options = Api(world.admin, language="bg")(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    users = "1 потребител" if to_remove == 1 else f"{to_remove} потребители"
+    assert options["headline"] == f"Присвоени са {assigned} лиценза. Премахнете {users}, за да анулирате онлайн."
+
+
+@time_machine.travel(NOW, tick=False)
+def test_what_the_policy_looked_at(world: World) -> None:
+    subscription = world.subscription(20, by_group=4)
+    options = Api(world.admin)(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    assert options["facts"] == {
+        "isTrial": False,
+        "hasPaymentMethod": True,
+        "purchasedLicenses": 40,
+        "assignedLicenses": 24,
+        "groupAssignedLicenses": 4,
+        "onlineLicenseLimit": 25,
+        "limitIsInclusive": False,
+        "policyName": "Default",
+        "policyVersion": 1,
+    }
+    assert options["decidedAt"] == NOW.isoformat()
+
+
+@time_machine.travel(NOW, tick=False)
+def test_counting_holders(world: World) -> None:
+    # Cases 6 to 9: unassigned seats and soft-deleted users do not count, blocked ones do, direct and group is one.
+    subscription = world.subscription(21, purchased_licenses=5)
+    world.assign(subscription, 1)
+    blocked, deleted = world.users(1, is_blocked=True), world.users(1, deleted_at=NOW)
+    for user in (*blocked, *deleted):
+        License.objects.create(subscription=subscription, user=user, is_direct=True)
+    License.objects.create(subscription=subscription, user=world.users(1)[0], is_direct=True, is_inherited=True)
+    License.objects.create(subscription=subscription, user=world.users(1)[0], removed_at=NOW)
+    node = Api(world.admin)(ONE, id=f"sub_{subscription.pk}")["subscription"]
+    assert node["assignedLicenses"] == 24
+    assert (node["unusedLicenses"], node["overAssignedLicenses"]) == (0, 19)
+    assert node["cancellationOptions"]["route"] == "CANCEL_ONLINE"
+
+
+@time_machine.travel(NOW, tick=False)
+def test_case_12_a_product_without_a_name_is_shown_by_its_part_number(world: World) -> None:
+    subscription = world.subscription(1)
+    Plan.objects.filter(pk=subscription.plan_id).update(name="", part_number="SPE_E3")
+    assert Api(world.admin)(ONE, id=f"sub_{subscription.pk}")["subscription"]["name"] == "SPE_E3"
+
+
+@time_machine.travel(NOW, tick=False)
+def test_case_2_a_viewer_sees_everything_and_who_can(world: World) -> None:
+    subscription = world.subscription()
+    options = Api(world.person(Role.VIEWER))(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    assert options["canAct"] is False
+    assert options["eligibleRoles"] == ["GLOBAL_ADMIN", "BILLING_ADMIN"]
+    assert len(options["options"]) == 6
+    assert options["options"][0]["quotes"]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_nobody_knows_of_a_payment_method(world: World) -> None:
+    subscription = world.subscription(1, is_trial=True, charged=None)
+    PaymentMethod.objects.all().delete()
+    world.tenant.billing_account.payment_methods_known = False
+    world.tenant.billing_account.save()
+    options = Api(world.admin)(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    assert options["facts"]["hasPaymentMethod"] is None
+    assert options["options"][0]["reason"] == "TRIAL_CONVERTS"
+    assert "may be charged" in options["headline"]
+
+
+def queries_of(api: Api, query: str, **variables: Any) -> int:
+    api(query, **variables)  # parse, validate and open the session once
+    with CaptureQueriesContext(connection) as captured:
+        api(query, **variables)
+    return len(captured)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_options_cost_the_same_whatever_the_license_count(world: World) -> None:
+    small, large = world.subscription(1), world.subscription(400, by_group=100)
+    token = Api(token=world.token(*Scope))
+    costs = {queries_of(token, OPTIONS, id=f"sub_{s.pk}") for s in (small, large)}
+    # token, its tenants, language of the tenants, subscription, counts, group names, charges, cancellations, policies
+    assert costs == {9, 8}
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_list_of_20_costs_no_more_queries_than_a_list_of_2(world: World) -> None:
+    for number in range(20):
+        world.subscription(number, by_group=1, plan="E3" if number % 2 else None)
+    api = Api(world.admin)
+    two, twenty = queries_of(api, LIST, first=2), queries_of(api, LIST, first=20)
+    assert two == twenty == 13
+
+
+@time_machine.travel(NOW, tick=False)
+def test_pages_go_through_everything_once_newest_first(world: World) -> None:
+    made = [world.subscription(0, charged=None).pk for _ in range(7)]
+    api, seen, after = Api(world.admin), [], None
+    while True:
+        page = api(LIST, first=3, after=after)["subscriptions"]
+        assert page["totalCount"] == 7
+        assert page["pageInfo"]["hasPreviousPage"] is (after is not None)
+        seen += [edge["node"]["id"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == [f"sub_{pk}" for pk in reversed(made)]
+
+
+@pytest.mark.parametrize("first", [0, -1, 101, 2_000_000_000])
+def test_a_page_is_between_1_and_100(world: World, first: int) -> None:
+    error = Api(world.admin).raw(LIST, first=first)["errors"][0]["extensions"]
+    assert (error["code"], error["path"]) == ("INPUT_INVALID", ["first"])
+
+
+@pytest.mark.parametrize("after", ["", "x", "c-", "c--1", "c-١", "c-1-2", "c-01", "c-" + "9" * 40, "\x00"])
+def test_a_bad_cursor(world: World, after: str) -> None:
+    world.subscription(0, charged=None)
+    body = Api(world.admin).raw(LIST, after=after)
+    if after:
+        assert body["errors"][0]["extensions"]["code"] == "INPUT_INVALID"
+        assert body["errors"][0]["extensions"]["path"] == ["after"]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_filters(world: World) -> None:
+    active = world.subscription(0)
+    ended = world.subscription(0, renews=False, period_end=NOW - timedelta(days=1))
+    plan = Plan.objects.get(pk=active.plan_id)
+    plan.name = "Фактуриране България"
+    plan.save()
+    api = Api(world.admin)
+
+    def found(**filters: Any) -> list[str]:
+        return [edge["node"]["id"] for edge in api(LIST, **filters)["subscriptions"]["edges"]]
+
+    assert found(status=["ACTIVE"]) == [f"sub_{active.pk}"]
+    assert found(status=["EXPIRED"]) == [f"sub_{ended.pk}"]
+    assert found(status=["ACTIVE", "EXPIRED"]) == [f"sub_{ended.pk}", f"sub_{active.pk}"]
+    # Case 63, also decomposed as macOS pastes it, and in Latin letters.
+    assert found(search="българия") == [f"sub_{active.pk}"]
+    assert found(search="БЪЛГАРИЯ".replace("Й", "Й")) == [f"sub_{active.pk}"]
+    assert found(search="fakturirane") == [f"sub_{active.pk}"]
+    assert found(search="nothing like it") == []
+    assert found(tenantId=f"ten_{world.tenant.pk}", search=world.tenant.domain.upper()) == [
+        f"sub_{ended.pk}",
+        f"sub_{active.pk}",
+    ]
+
+
+@pytest.mark.parametrize("search", ["x" * 300, "a\x00b"])
+def test_a_bad_search(world: World, search: str) -> None:
+    error = Api(world.admin).raw(LIST, search=search)["errors"][0]["extensions"]
+    assert (error["code"], error["path"]) == ("INPUT_INVALID", ["search"])
+
+
+@time_machine.travel(NOW, tick=False)
+def test_holders_least_recently_active_first_page_by_page(world: World) -> None:
+    subscription = world.subscription(0)
+    active = [NOW - timedelta(days=3), None, NOW, None, NOW - timedelta(days=3)]
+    for last in active:
+        [user] = world.users(1, last_active_at=last)
+        License.objects.create(subscription=subscription, user=user, is_direct=True)
+    api, seen, after = Api(world.admin), [], None
+    while True:
+        page = api(LICENSES, id=f"sub_{subscription.pk}", first=2, after=after)["subscription"]["licenses"]
+        assert page["totalCount"] == 5
+        seen += [edge["node"]["user"]["lastActiveAt"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    day = (NOW - timedelta(days=3)).isoformat()
+    assert seen == [None, None, day, day, NOW.isoformat()]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_holders_are_found_in_either_alphabet(world: World) -> None:
+    subscription = world.subscription(2, by_group=1)
+    [ivan] = world.users(1)
+    ivan.display_name = "Иван Йорданов"
+    ivan.save()
+    License.objects.create(subscription=subscription, user=ivan, is_direct=True, is_inherited=True)
+    api = Api(world.admin)
+    for search in ("иван", "ИВАН ЙОРД", "Ivan Yordanov", "Йорданов"):
+        edges = api(LICENSES, id=f"sub_{subscription.pk}", search=search)["subscription"]["licenses"]["edges"]
+        [node] = [edge["node"] for edge in edges]
+        assert node["user"]["displayName"] == "Иван Йорданов"
+        assert (node["sources"], node["removable"]) == (["DIRECT", "GROUP"], False)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_licenses_cost_the_same_for_2_and_50(world: World) -> None:
+    subscription = world.subscription(30, by_group=30)
+    api = Api(world.admin)
+    assert queries_of(api, LICENSES, id=f"sub_{subscription.pk}", first=2) == queries_of(
+        api, LICENSES, id=f"sub_{subscription.pk}", first=50
+    )
+
+
+STATUSES = [status.value for status in Status if status is not Status.CANCELING]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_the_status_in_sql_is_the_status_of_the_rules(db: None, data: st.DataObject) -> None:
+    with transaction.atomic():
+        world = World.build()
+        account = world.tenant.billing_account
+        account.payment_methods_known = data.draw(st.booleans())
+        account.save()
+        if data.draw(st.booleans()):
+            PaymentMethod.objects.filter(account=account).update(is_active=False)
+        end = NOW + timedelta(days=data.draw(st.sampled_from([-200, -121, -120, -119, -31, -30, -29, -1, 0, 1, 40])))
+        known = data.draw(st.booleans())
+        subscription = world.subscription(
+            0,
+            charged=None,
+            base_status=data.draw(st.sampled_from(STATUSES)),
+            is_trial=data.draw(st.booleans()),
+            renews=data.draw(st.booleans()),
+            period_start=end - timedelta(days=30) if known else None,
+            period_end=end if known else None,
+        )
+        mode = data.draw(st.sampled_from([None, *Mode]))
+        if mode:
+            cancel_in_the_database(world, subscription, mode, end)
+        caller = world.caller()
+        row = subscription_rows(caller).with_status(NOW).get(pk=subscription.pk)
+        assert row.status_now == SubscriptionBatch([row], NOW).decisions[row.pk].status.value  # type: ignore[attr-defined]
+        transaction.set_rollback(True)
+
+
+def cancel_in_the_database(world: World, subscription: Subscription, mode: Mode, end: Any) -> None:
+    Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=mode, ends_at=end)
+    Cancellation.objects.create(
+        reference=new_reference("C"),
+        tenant=world.tenant,
+        subscription=subscription,
+        mode=mode.value,
+        requested_at=NOW,
+        effective_at=end,
+        undo_until=end,
+        access_ends_at=end,
+        data_available_until=end,
+        data_erased_by=end,
+        priced_at=NOW,
+        policy=CancellationPolicy.objects.get(tenant=None, in_force=True),
+        quote={},
+        facts={},
+        licenses_30_days_before=0,
+        language="en",
+    )
+
+
+def test_the_period_of_the_tests_is_november_in_sofia() -> None:
+    assert (PERIOD.end - PERIOD.start).days == 30

@@ -1,0 +1,164 @@
+"""What was used and what comes back, to the cent: figures of other billing systems, and properties."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.money import Money
+from billing.periods import Period
+from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, prorate
+from tests.builders import PERIOD, SOFIA, at, charge
+
+VECTORS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "proration.csv").read_text().splitlines()))
+DAYS = RefundTerms(Convention.CALENDAR_DAY, ZoneInfo("UTC"))
+HALF = at("2026-11-15T22:00Z")  # 15 of the 30 days of November in Sofia
+
+
+def terms(convention: Convention = Convention.ELAPSED_24H, **windows: int) -> RefundTerms:
+    return RefundTerms(convention, SOFIA, **windows)
+
+
+@pytest.mark.parametrize("row", VECTORS, ids=lambda row: f"{row['convention']}-{row['paid']}-{row['cancel_at'][:10]}")
+def test_vectors(row: dict[str, str]) -> None:
+    paid = Money.parse(row["paid"], row["currency"])
+    facts = charge(
+        period=Period(at(row["period_start"]), at(row["period_end"])),
+        currency=row["currency"],
+        charged=paid.minor_units,
+    )
+    line = prorate(facts, at(row["cancel_at"]), RefundTerms(Convention(row["convention"]), ZoneInfo(row["time_zone"])))
+    assert line.used == Money.parse(row["used"], row["currency"])
+    assert line.refund == Money.parse(row["refund"], row["currency"])
+
+
+def test_all_vectors_were_read() -> None:
+    assert len(VECTORS) == 60
+
+
+@pytest.mark.parametrize(
+    ("given", "refund"),
+    [
+        ({"charged": 10000, "settled": 5000}, 0),  # case 46
+        ({"charged": 10000, "settled": 8000}, 3000),
+        ({"charged": 10000, "settled": 0}, 0),
+        ({"charged": 10000, "refunded": 10000}, 0),  # case 29
+        ({"charged": 10000, "refunded": 2000}, 5000),
+        ({"charged": 10000, "refunded": 7000}, 3000),
+        ({"charged": 7000}, 3500),  # case 32: 100 with a correction of -30
+        ({"charged": 3100}, 1550),  # case 28: what was charged, whatever the list says now
+    ],
+)
+def test_half_of_a_period_left(given: dict[str, int], refund: int) -> None:
+    assert prorate(charge(**given), HALF, terms()).refund.minor_units == refund
+
+
+def test_partial_manual_refunds_count() -> None:
+    # Case 27: 239.90 for a year, canceled after 30 days; with 100.00 given back by hand before.
+    year = Period(at("2013-08-18T00:00Z"), at("2014-08-18T00:00Z"))
+    cancel_at = at("2013-09-17T00:00Z")
+    assert prorate(charge(period=year, charged=23990), cancel_at, DAYS).used.minor_units == 1972
+    assert prorate(charge(period=year, charged=23990), cancel_at, DAYS).refund.minor_units == 22018
+    assert prorate(charge(period=year, charged=23990, refunded=10000), cancel_at, DAYS).refund.minor_units == 13990
+    after = prorate(charge(period=year, charged=23990, refunded=23990), cancel_at, DAYS)
+    assert (after.refund.minor_units, after.reason) == (0, NoRefundReason.ALREADY_REFUNDED)
+
+
+def test_tax_comes_back_in_the_proportion_of_the_net() -> None:
+    # Case 30: 31.00 with a 10.00 coupon and 20 % tax; 16 of 31 days unused: 10.84 + 2.17.
+    october = Period(at("2022-10-01T00:00Z"), at("2022-11-01T00:00Z"))
+    line = prorate(charge(period=october, charged=2520, tax=420), at("2022-10-16T00:00Z"), DAYS)
+    assert line.refund == Money(1301, "EUR")
+    assert line.refund_tax == Money(217, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("given", "windows", "reason"),
+    [
+        ({"settled": 0}, {}, NoRefundReason.NOTHING_SETTLED),
+        ({"refunded": 2000}, {}, NoRefundReason.ALREADY_REFUNDED),
+        ({}, {"prorated_hours": 24}, NoRefundReason.WINDOW_CLOSED),
+        ({"settled": 500}, {}, NoRefundReason.FULLY_USED),
+        ({}, {}, None),
+    ],
+)
+def test_reason_of_a_line(given: dict[str, int], windows: dict[str, int], reason: NoRefundReason | None) -> None:
+    assert prorate(charge(**given), HALF, terms(**windows)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("hours", "refund"),
+    [(71, 2000), (72, 1800), (143, 1667), (144, 0)],
+)
+def test_windows_count_from_the_start_of_the_charge(hours: int, refund: int) -> None:
+    canceled = PERIOD.start + timedelta(hours=hours)
+    assert prorate(charge(), canceled, terms(full_hours=72, prorated_hours=144)).refund.minor_units == refund
+
+
+def test_a_charge_that_has_not_begun_comes_back_whole() -> None:
+    line = prorate(charge(), PERIOD.start - timedelta(days=3), terms(Convention.CALENDAR_DAY_INCLUSIVE))
+    assert (line.used_units, line.refund.minor_units) == (0, 2000)
+
+
+START = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+ZONES = st.sampled_from(["Europe/Sofia", "America/New_York", "Asia/Kuwait", "UTC"]).map(ZoneInfo)
+
+
+@st.composite
+def paid_charges(draw: st.DrawFn) -> ChargeFacts:
+    start = draw(START)
+    length = timedelta(seconds=draw(st.integers(1, 400 * 86400)))
+    charged = draw(st.integers(0, 10**9))
+    settled = draw(st.integers(0, charged))
+    return charge(
+        period=Period(start, start + length),
+        charged=charged,
+        tax=draw(st.integers(0, charged)),
+        settled=settled,
+        refunded=draw(st.integers(0, settled)),
+    )
+
+
+ANY_TERMS = st.builds(
+    RefundTerms,
+    st.sampled_from(Convention),
+    ZONES,
+    st.none() | st.integers(0, 2000),
+    st.none() | st.integers(0, 2000),
+)
+
+
+@given(paid_charges(), st.floats(-0.5, 1.5), ANY_TERMS)
+def test_a_refund_is_between_nothing_and_what_was_paid(facts: ChargeFacts, when: float, any_terms: RefundTerms) -> None:
+    line = prorate(facts, facts.period.start + (facts.period.end - facts.period.start) * when, any_terms)
+    assert 0 <= line.refund.minor_units <= facts.settled - facts.refunded
+    assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units
+    assert 0 <= line.used_units <= line.period_units
+    assert (line.reason is None) == (line.refund.minor_units > 0)
+
+
+@given(paid_charges(), st.floats(0, 1), st.sampled_from(Convention), ZONES)
+def test_refund_and_used_are_what_was_paid(
+    facts: ChargeFacts, when: float, convention: Convention, zone: ZoneInfo
+) -> None:
+    paid = charge(period=facts.period, charged=facts.charged, tax=facts.tax)
+    line = prorate(
+        paid, facts.period.start + (facts.period.end - facts.period.start) * when, RefundTerms(convention, zone)
+    )
+    assert line.refund + line.used == line.charged
+
+
+@given(paid_charges(), st.floats(-0.2, 1.2), st.floats(-0.2, 1.2), ANY_TERMS)
+def test_a_later_cancel_never_refunds_more(
+    facts: ChargeFacts, one: float, other: float, any_terms: RefundTerms
+) -> None:
+    length = facts.period.end - facts.period.start
+    sooner, later = sorted((one, other))
+    first = prorate(facts, facts.period.start + length * sooner, any_terms).refund.minor_units
+    assert prorate(facts, facts.period.start + length * later, any_terms).refund.minor_units <= first
