@@ -230,7 +230,7 @@ class CallbackMutation:
                     phone=input.phone,
                     contact_name=input.contact_name,
                     language=input.language or info.context.language,
-                    time_zone=input.time_zone or "",
+                    time_zone=input.time_zone or None,
                     window_start=_window_start(input.window_id),
                     note=input.note or "",
                 ),

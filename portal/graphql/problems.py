@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from enum import Enum
 
 import strawberry
+from django.utils.translation import gettext as _
+from graphql import GraphQLError
 
 from portal.graphql.context import Info
 from portal.graphql.options import CancellationOptions, CancellationQuote, Verdict
@@ -12,6 +16,8 @@ from subscriptions import wording
 from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route
 from subscriptions.selectors import SubscriptionBatch
+
+logger = logging.getLogger("wayout.graphql")
 
 
 @strawberry.enum
@@ -102,6 +108,22 @@ def _verdict(info: Info, subscription_id: int) -> Verdict:
     batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
     assert batch is not None  # the service found it for this very caller
     return Verdict(batch.rows[0], batch)
+
+
+def coded(error: GraphQLError) -> GraphQLError:
+    """An error of errors[]: with its code; what nobody expected masked, and logged under an id the client sees."""
+    cause = error.original_error
+    extensions: dict[str, object]
+    if isinstance(cause, SubscriptionError):
+        message, extensions = wording.error_message(cause), {"code": cause.code, "path": cause.path}
+    elif cause is None or isinstance(cause, GraphQLError):
+        message, extensions = error.message, {"code": ProblemCode.INPUT_INVALID.value, "path": []}
+    else:
+        correlation_id = uuid.uuid4().hex
+        logger.error("unexpected error %s", correlation_id, exc_info=cause)
+        message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
+        extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}
+    return GraphQLError(message, nodes=error.nodes, path=error.path, extensions=extensions)
 
 
 def input_path(error: SubscriptionError) -> list[str]:

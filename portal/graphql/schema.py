@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from typing import Any
 
 import strawberry
-from django.utils.translation import gettext as _
 from graphql import GraphQLError
 from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
-from strawberry.extensions.base_extension import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -25,8 +22,7 @@ from portal.graphql.problems import Problem
 from portal.graphql.scalars import SCALARS
 from portal.graphql.subscriptions import SubscriptionQuery, find_subscription
 from portal.graphql.viewer import ViewerQuery
-from subscriptions import models, wording
-from subscriptions.errors import SubscriptionError
+from subscriptions import models
 from subscriptions.selectors import visible
 from tenants.callers import Scope
 from tenants.models import Tenant
@@ -85,36 +81,11 @@ _NODES: dict[Kind, Any] = {
 }
 
 
-class CodedErrors(SchemaExtension):
-    """Gives every error a code; what nobody expected is masked and logged under an id that the client sees."""
-
-    def on_operation(self) -> Any:
-        """Rewrite the errors of the result, after it is made."""
-        yield
-        result = self.execution_context.result
-        if result is not None and getattr(result, "errors", None):
-            result.errors = [_coded(error) for error in result.errors]  # type: ignore[union-attr]
-
-
-def _coded(error: GraphQLError) -> GraphQLError:
-    cause = error.original_error
-    if isinstance(cause, SubscriptionError):
-        message, extensions = wording.error_message(cause), {"code": cause.code, "path": cause.path}
-    elif cause is None or isinstance(cause, GraphQLError):
-        message, extensions = error.message, {"code": "INPUT_INVALID", "path": []}
-    else:
-        correlation_id = uuid.uuid4().hex
-        logger.error("unexpected error %s", correlation_id, exc_info=cause)
-        message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
-        extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}
-    return GraphQLError(message, nodes=error.nodes, path=error.path, extensions=extensions)
-
-
 class Schema(strawberry.Schema):
-    """Logs nothing by itself: CodedErrors logs what is worth it, without the document."""
+    """Logs nothing by itself: the view logs what is worth it, without the document."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave it to CodedErrors."""
+        """Leave it to the view."""
 
 
 schema = Schema(
@@ -126,6 +97,5 @@ schema = Schema(
         lambda: MaxTokensLimiter(max_token_count=1000),
         lambda: ParserCache(maxsize=500),
         lambda: ValidationCache(maxsize=500),
-        CodedErrors,
     ],
 )

@@ -7,18 +7,26 @@ from typing import Any
 
 from cross_web import HTTPException
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from strawberry.django.views import GraphQLView
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.types import ExecutionResult
 
 from portal.graphql.context import Context, build_context
+from portal.graphql.problems import coded
 from portal.graphql.schema import schema
 
 
 class ApiView(GraphQLView[Context, None]):
     """The stock view, with every refusal as JSON errors."""
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """There is no IDE here: it would need scripts from elsewhere."""
+        return False
 
     def get_context(self, request: HttpRequest, response: HttpResponse) -> Context:
         """Identify the caller once per request."""
@@ -33,6 +41,21 @@ class ApiView(GraphQLView[Context, None]):
         if not isinstance(decoded, dict):
             raise HTTPException(400, _("The body is not a JSON object."))
         return decoded
+
+    def parse_http_body(self, request: Any) -> Any:
+        """The body, refused with a status of its own where Django or the decoder would fail."""
+        try:
+            return super().parse_http_body(request)
+        except UnicodeDecodeError:
+            raise HTTPException(400, _("The body is not JSON.")) from None
+        except RequestDataTooBig:
+            raise HTTPException(413, _("The body is too large.")) from None
+
+    def process_result(self, request: HttpRequest, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """Every error leaves with a code."""
+        if result.errors:
+            result.errors = [coded(error) for error in result.errors]
+        return super().process_result(request, result)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Run, and answer refusals as JSON with a code."""

@@ -46,12 +46,12 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer asks for. ``window_start`` None: as soon as possible; the zone is an IANA name."""
+    """What a customer asks for. ``window_start`` None: as soon as possible; ``time_zone`` None: the tenant's."""
 
     phone: str
     contact_name: str
     language: str
-    time_zone: str
+    time_zone: str | None
     window_start: datetime | None
     note: str
 
@@ -221,7 +221,7 @@ def _fill(request: CallbackRequest, subscription: Subscription, wish: Wish, now:
     request.contact_name = clean_text(wish.contact_name, "contactName", most=_LONGEST_NAME, required=True)
     request.note = clean_text(wish.note, "note", most=_LONGEST_NOTE)
     request.language = _language(wish.language)
-    request.time_zone = read_time_zone(wish.time_zone, "timeZone").key
+    request.time_zone = read_time_zone(wish.time_zone or subscription.tenant.time_zone, "timeZone").key
     settings = _locked_desk()
     _set_phone(request, _phone(wish.phone, subscription, settings), wish.phone, now)
     _set_window(request, settings, wish.window_start, now)

@@ -1,0 +1,403 @@
+"""Who may do what: every caller against every field and mutation, and that a refusal changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.db.models import Model
+
+from subscriptions.models import Cancellation, License
+from tenants.callers import Role, Scope
+from tenants.models import Membership, PartnerToken
+from tenants.tokens import caller_of_token, revoke_token
+from tests.builders import NOW
+from tests.graphql.documents import (
+    CANCEL,
+    FEEDBACK,
+    LICENSES,
+    LIST,
+    OPTIONS,
+    REMOVE,
+    REQUEST,
+    RESCHEDULE,
+    UNDO,
+    VIEWER,
+    WINDOWS,
+    WITHDRAW,
+)
+from tests.world import Api, World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
+
+
+@pytest.fixture
+def frozen() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@dataclass
+class Scene:
+    """A tenant with one of everything, to be called from inside and outside."""
+
+    world: World
+    online: str
+    over: str
+    canceled: str
+    callback: str
+    quote: str
+    user: str
+
+
+@pytest.fixture
+def scene(world: World) -> Scene:
+    online, over = world.subscription(5), world.subscription(25)
+    to_cancel, with_callback = world.subscription(1), world.subscription(26)
+    api = Api(world.admin)
+
+    def quote(pk: int) -> str:
+        options = api(OPTIONS, id=f"sub_{pk}")["cancellationOptions"]["options"]
+        found: str = options[0]["quotes"][0]["id"]
+        return found
+
+    canceled = api(
+        CANCEL,
+        input={"subscriptionId": f"sub_{to_cancel.pk}", "quoteId": quote(to_cancel.pk), "idempotencyKey": "scene"},
+    )["cancelSubscription"]["cancellation"]["id"]
+    wish = {"subscriptionId": f"sub_{with_callback.pk}", "phone": "0888123456", "contactName": "Ada"}
+    callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
+    user = License.objects.filter(subscription=online).values_list("user", flat=True)[0]
+    return Scene(world, f"sub_{online.pk}", f"sub_{over.pk}", canceled, callback, quote(online.pk), f"usr_{user}")
+
+
+def everything() -> dict[str, list[Any]]:
+    """All rows of our rooms, but for when a token was last used."""
+
+    def rows(model: type[Model]) -> list[Any]:
+        volatile = {"last_used_at", "last_login"}
+        names = [f.attname for f in model._meta.concrete_fields if f.attname not in volatile]
+        return list(model._default_manager.order_by("pk").values_list(*names))
+
+    rooms = ("subscriptions", "billing", "tenants")
+    return {model._meta.label: rows(model) for room in rooms for model in apps.get_app_config(room).get_models()}
+
+
+# What each door takes: the operation, its variables, and the scope that opens it.
+Variables = Callable[[Scene], dict[str, Any]]
+MUTATIONS: dict[str, tuple[str, Variables, Scope]] = {
+    "cancelSubscription": (
+        CANCEL,
+        lambda s: {"input": {"subscriptionId": s.online, "quoteId": s.quote, "idempotencyKey": "x"}},
+        Scope.CANCEL,
+    ),
+    "undoCancellation": (UNDO, lambda s: {"input": {"cancellationId": s.canceled}}, Scope.CANCEL),
+    "submitCancellationFeedback": (
+        FEEDBACK,
+        lambda s: {"input": {"cancellationId": s.canceled, "feedback": "OTHER"}},
+        Scope.CANCEL,
+    ),
+    "removeUsers": (
+        REMOVE,
+        lambda s: {"input": {"subscriptionId": s.online, "userIds": [s.user]}},
+        Scope.REMOVE_USERS,
+    ),
+    "requestCallback": (
+        REQUEST,
+        lambda s: {"input": {"subscriptionId": s.over, "phone": "0888999999", "contactName": "Ada"}},
+        Scope.CALLBACK,
+    ),
+    "rescheduleCallback": (RESCHEDULE, lambda s: {"input": {"callbackId": s.callback}}, Scope.CALLBACK),
+    "withdrawCallback": (WITHDRAW, lambda s: {"input": {"callbackId": s.callback}}, Scope.CALLBACK),
+}
+NAMES = sorted(MUTATIONS)
+
+
+def answer(api: Api, name: str, scene: Scene) -> dict[str, Any]:
+    document, variables, _ = MUTATIONS[name]
+    body = api.raw(document, **variables(scene))
+    found: dict[str, Any] = body["data"][name]
+    return found
+
+
+def with_included(scope: Scope) -> set[Scope]:
+    return {
+        scope,
+        *({Scope.QUOTE, Scope.READ} if scope is Scope.CANCEL else ()),
+        *({Scope.READ} if scope is Scope.QUOTE else ()),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("role", [Role.GLOBAL_ADMIN, Role.BILLING_ADMIN])
+def test_admins_act(scene: Scene, name: str, role: Role) -> None:
+    found = answer(Api(scene.world.person(role)), name, scene)
+    assert found["__typename"].endswith("Success"), found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_viewers_do_not(scene: Scene, name: str) -> None:
+    viewer = scene.world.person(Role.VIEWER)
+    before = everything()
+    found = answer(Api(viewer), name, scene)
+    assert (found["code"], found["__typename"]) == ("NOT_PERMITTED", "InputProblem")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scope", list(Scope))
+def test_tokens_act_by_scope(scene: Scene, name: str, scope: Scope) -> None:
+    text = scene.world.token(scope)
+    needed = MUTATIONS[name][2]
+    before = everything()
+    found = answer(Api(token=text), name, scene)
+    if needed in with_included(scope):
+        assert found["__typename"].endswith("Success"), found
+        assert everything() != before
+    else:
+        assert found["code"] == "NOT_PERMITTED"
+        assert needed.value in found["message"]
+        assert everything() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("who", ["nobody", "wrong token", "expired token", "revoked token", "basic", "inactive person"])
+def test_strangers_are_not_authenticated(scene: Scene, name: str, who: str) -> None:
+    before = everything()
+    api = stranger(scene.world, who)
+    before = everything()
+    found = answer(api, name, scene)
+    assert found["code"] == "NOT_AUTHENTICATED"
+    assert everything() == before
+
+
+def stranger(world: World, who: str) -> Api:
+    match who:
+        case "nobody":
+            return Api()
+        case "wrong token":
+            text = world.token(*Scope)
+            return Api(token=text[:-1] + ("a" if text[-1] != "a" else "b"))
+        case "expired token":
+            return Api(token=world.token(*Scope, expires_at=NOW - timedelta(seconds=1)))
+        case "revoked token":
+            text = world.token(*Scope)
+            assert revoke_token(PartnerToken.objects.get(), NOW)
+            return Api(token=text)
+        case "basic":
+            api = Api(world.admin)
+            api.headers["Authorization"] = "Basic YTpi"
+            return api
+        case _:
+            user = world.person(Role.GLOBAL_ADMIN)
+            api = Api(user)
+            user.is_active = False
+            user.save()
+            return api
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "who", ["admin of another tenant", "token of another tenant", "person without a tenant", "ended membership"]
+)
+def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str) -> None:
+    other = World.build()
+    match who:
+        case "admin of another tenant":
+            api = Api(other.admin)
+        case "token of another tenant":
+            api = Api(token=other.token(*Scope))
+        case "person without a tenant":
+            api = Api(other.person(None))
+        case _:
+            user = scene.world.person(Role.GLOBAL_ADMIN)
+            Membership.objects.filter(user=user).update(is_active=False)
+            api = Api(user)
+    before = everything()
+    theirs = answer(api, name, scene)
+    unknown = answer(
+        api,
+        name,
+        Scene(scene.world, "sub_999999999", "sub_999999999", "can_999999999", "cal_999999999", scene.quote, scene.user),
+    )
+    malformed = answer(api, name, Scene(scene.world, " sub_1", "sub_٣", "can_01", "\x00", scene.quote, scene.user))
+    assert theirs == unknown == malformed
+    assert theirs["code"] == "NOT_FOUND"
+    assert everything() == before
+
+
+QUERIES: dict[str, tuple[str, Callable[[Scene], dict[str, Any]], set[Scope]]] = {
+    "viewer": (VIEWER, lambda s: {}, set(Scope)),
+    "subscriptions": (
+        "{ subscriptions { totalCount edges { node { id } } } }",
+        lambda s: {},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL},
+    ),
+    "subscription": (
+        "query($id: ID!) { subscription(id: $id) { id name } }",
+        lambda s: {"id": s.online},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL},
+    ),
+    "cancellationOptions": (
+        "query($id: ID!) { cancellationOptions(subscriptionId: $id) { route headline } }",
+        lambda s: {"id": s.online},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL},
+    ),
+    "callbackRequest": (
+        "query($id: ID!) { callbackRequest(id: $id) { id reference } }",
+        lambda s: {"id": s.callback},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL, Scope.CALLBACK},
+    ),
+    "callbackWindows": (
+        WINDOWS,
+        lambda s: {"id": s.over, "zone": "UTC"},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL, Scope.CALLBACK},
+    ),
+    "node": (
+        "query($id: ID!) { node(id: $id) { __typename id } }",
+        lambda s: {"id": s.canceled},
+        {Scope.READ, Scope.QUOTE, Scope.CANCEL},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+@pytest.mark.parametrize("scope", list(Scope))
+def test_tokens_read_by_scope(scene: Scene, name: str, scope: Scope) -> None:
+    document, variables, scopes = QUERIES[name]
+    text = scene.world.token(scope)
+    before = everything()
+    body = Api(token=text).raw(document, **variables(scene))
+    if scope in scopes:
+        assert "errors" not in body
+        assert body["data"][name]
+    else:
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["NOT_PERMITTED"]
+        assert not (body["data"] or {}).get(name)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+@pytest.mark.parametrize("role", list(Role))
+def test_people_of_every_role_read_everything(scene: Scene, name: str, role: Role) -> None:
+    document, variables, _ = QUERIES[name]
+    assert Api(scene.world.person(role))(document, **variables(scene))[name]
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_strangers_read_nothing(scene: Scene, name: str) -> None:
+    document, variables, _ = QUERIES[name]
+    body = Api().raw(document, **variables(scene))
+    assert [error["extensions"]["code"] for error in body["errors"]] == ["NOT_AUTHENTICATED"]
+    assert not (body["data"] or {}).get(name)
+
+
+@pytest.mark.parametrize("name", sorted(set(QUERIES) - {"viewer"}))
+def test_another_tenants_objects_are_null_without_an_error(scene: Scene, name: str) -> None:
+    document, variables, _ = QUERIES[name]
+    other = World.build()
+    for api in (Api(other.admin), Api(token=other.token(*Scope))):
+        found = api(document, **variables(scene))[name]
+        assert found == ({"totalCount": 0, "edges": []} if name == "subscriptions" else None)
+
+
+@pytest.mark.parametrize("tenant_id", ["ten_999999", "nonsense", "theirs"])
+def test_a_filter_by_a_tenant_that_is_not_ours(scene: Scene, tenant_id: str) -> None:
+    wanted = f"ten_{scene.world.tenant.pk}" if tenant_id == "theirs" else tenant_id
+    body = Api(World.build().admin).raw(LIST, tenantId=wanted)
+    assert body["errors"][0]["extensions"] == {"code": "NOT_FOUND", "path": ["tenantId"]}
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_names_of_users_take_their_own_scope(scene: Scene, scope: Scope) -> None:
+    body = Api(token=scene.world.token(scope, Scope.READ)).raw(LICENSES, id=scene.online)
+    if scope is Scope.READ_USERS:
+        assert body["data"]["subscription"]["licenses"]["edges"]
+    else:
+        assert body["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+        assert "READ_USERS" in body["errors"][0]["message"]
+        assert "@contoso.example" not in str(body)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_quotes_are_null_with_an_error_for_a_token_that_may_not_quote(scene: Scene, scope: Scope) -> None:
+    query = "query($id: ID!) { cancellationOptions(subscriptionId: $id) { options { route quotes { id } } } }"
+    body = Api(token=scene.world.token(scope, Scope.READ)).raw(query, id=scene.online)
+    online = next(o for o in body["data"]["cancellationOptions"]["options"] if o["route"] == "CANCEL_ONLINE")
+    if scope in (Scope.QUOTE, Scope.CANCEL):
+        assert online["quotes"]
+    else:
+        assert online["quotes"] is None
+        assert body["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+
+
+@pytest.mark.parametrize(
+    ("scope", "on", "can_act"),
+    [
+        (Scope.READ, "online", False),
+        (Scope.CANCEL, "online", True),
+        (Scope.REMOVE_USERS, "online", False),
+        (Scope.CANCEL, "over", False),
+        (Scope.REMOVE_USERS, "over", True),
+        (Scope.CALLBACK, "over", True),
+    ],
+)
+def test_can_act_is_about_the_scopes_of_what_is_open(scene: Scene, scope: Scope, on: str, can_act: bool) -> None:
+    query = "query($id: ID!) { cancellationOptions(subscriptionId: $id) { canAct } }"
+    found = Api(token=scene.world.token(scope, Scope.READ))(query, id=getattr(scene, on))
+    assert found["cancellationOptions"]["canAct"] is can_act
+
+
+def test_viewer_says_who_calls(scene: Scene) -> None:
+    world = scene.world
+    person = Api(world.admin)(VIEWER)["viewer"]
+    assert (person["kind"], person["scopes"], person["email"]) == ("PERSON", [], world.admin.email)
+    [edge] = person["tenants"]["edges"]
+    assert (edge["node"]["role"], edge["node"]["tenant"]["name"]) == ("GLOBAL_ADMIN", world.tenant.name)
+    token = Api(token=world.token(Scope.READ, Scope.CANCEL))(VIEWER)["viewer"]
+    assert (token["kind"], token["scopes"], token["displayName"]) == ("PARTNER", ["CANCEL", "READ"], "Partner")
+    assert token["tenants"]["edges"][0]["node"]["role"] is None
+
+
+def test_every_kind_of_node(scene: Scene) -> None:
+    world = scene.world
+    api = Api(world.admin)
+    license = License.objects.held().first()
+    assert license
+    refund = Cancellation.objects.get().refunds.get()
+    ids = {
+        "Tenant": f"ten_{world.tenant.pk}",
+        "ProductSubscription": scene.online,
+        "License": f"lic_{license.pk}",
+        "DirectoryUser": scene.user,
+        "Cancellation": scene.canceled,
+        "Refund": f"ref_{refund.pk}",
+        "CallbackRequest": scene.callback,
+    }
+    query = "query($id: ID!) { node(id: $id) { __typename id } }"
+    for typename, public_id in ids.items():
+        assert api(query, id=public_id)["node"] == {"__typename": typename, "id": public_id}
+        assert Api(World.build().admin)(query, id=public_id)["node"] is None
+    for bad in ("", "x", "sub_", "sub_1 ", "SUB_1", "win_1", "sub_" + "9" * 30, "sub_1_0"):
+        assert api(query, id=bad)["node"] is None
+
+
+def test_a_token_never_rides_with_a_cookie(scene: Scene) -> None:
+    api = Api(scene.world.admin, token=scene.world.token(Scope.READ))
+    assert api(VIEWER)["viewer"]["kind"] == "PARTNER"
+
+
+def test_last_used_is_kept_to_the_minute(scene: Scene) -> None:
+    text = scene.world.token(Scope.READ)
+    caller_of_token(text, NOW)
+    assert PartnerToken.objects.get().last_used_at == NOW
+    caller_of_token(text, NOW + timedelta(seconds=59))
+    assert PartnerToken.objects.get().last_used_at == NOW
+    caller_of_token(text, NOW + timedelta(seconds=60))
+    assert PartnerToken.objects.get().last_used_at == NOW + timedelta(seconds=60)
+    assert text not in str(PartnerToken.objects.values())

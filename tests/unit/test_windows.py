@@ -1,0 +1,125 @@
+"""When the desk calls, and from when credit counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscriptions.windows import WINDOW, Hours, credit_from, next_open, windows
+from tenants.formatting import format_span
+from tests.builders import NOW, SOFIA, at
+
+DESK = Hours(SOFIA, "BG", time(9), time(18))
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def local(instants: list[datetime], zone: ZoneInfo = SOFIA) -> list[str]:
+    return [instant.astimezone(zone).strftime("%a %d %H:%M") for instant in instants]
+
+
+def test_today_and_tomorrow_in_sofia() -> None:
+    # NOW is Wednesday 12:00 in Sofia.
+    assert local(list(windows(DESK, SOFIA, NOW, 2))) == [
+        "Wed 25 13:00", "Wed 25 15:00",
+        "Thu 26 09:00", "Thu 26 11:00", "Thu 26 13:00", "Thu 26 15:00",
+    ]  # fmt: skip
+
+
+def test_half_an_hour_of_notice() -> None:
+    now = at("2026-11-25T12:31:00+02:00")
+    assert local(list(windows(DESK, SOFIA, now, 1))) == ["Wed 25 15:00"]
+
+
+def test_inside_the_customers_day() -> None:
+    # New York is seven hours behind: only 16:00-18:00 in Sofia is after 09:00 there, and no window is that late.
+    assert local(list(windows(DESK, NEW_YORK, NOW, 1)), NEW_YORK) == []
+    late = Hours(SOFIA, "BG", time(12), time(20))
+    assert local(list(windows(late, NEW_YORK, NOW, 1)), NEW_YORK) == ["Wed 25 09:00", "Wed 25 11:00"]
+
+
+def test_weekends_and_holidays_are_skipped() -> None:
+    # 24-26 and 28 December 2026 are holidays in Bulgaria, 27 is a Sunday.
+    now = at("2026-12-23T15:30:00+02:00")
+    assert local(list(windows(DESK, SOFIA, now, 1)))[0] == "Tue 29 09:00"
+
+
+def test_case_59_a_window_over_a_clock_change() -> None:
+    desk = Hours(NEW_YORK, "US", time(9), time(17))
+    [first, *_] = windows(desk, NEW_YORK, at("2026-10-29T22:00Z"), 1)
+    assert first == at("2026-10-30T13:00Z")
+    [monday, *_] = windows(desk, NEW_YORK, at("2026-10-31T22:00Z"), 1)
+    assert monday == at("2026-11-02T14:00Z")
+
+
+@pytest.mark.parametrize(
+    ("language", "label"),
+    [
+        ("en", "Thursday 26 November 2026, 09:00–11:00 (Sofia, UTC+02:00)"),
+        ("bg", "четвъртък, 26 ноември 2026 г., 09:00–11:00 (София, UTC+02:00)"),
+    ],
+)
+def test_case_60_the_label_names_the_zone_and_the_offset_on_that_date(language: str, label: str) -> None:
+    start = at("2026-11-26T07:00Z")
+    with translation.override(language):
+        assert format_span(start, start + WINDOW, SOFIA).replace("\u202f", " ").replace("\u00a0", " ").replace(
+            ",", ""
+        ) == label.replace(",", "")
+        summer = format_span(at("2026-07-01T07:00Z"), at("2026-07-01T09:00Z"), SOFIA)
+        assert "UTC+03:00" in summer
+
+
+@pytest.mark.parametrize(
+    ("now", "opens"),
+    [
+        ("2026-11-25T12:00+02:00", "2026-11-25T12:00+02:00"),
+        ("2026-11-25T03:00+02:00", "2026-11-25T09:00+02:00"),
+        ("2026-11-27T18:00+02:00", "2026-11-30T09:00+02:00"),
+        ("2026-12-23T20:00+02:00", "2026-12-29T09:00+02:00"),
+    ],
+)
+def test_next_open(now: str, opens: str) -> None:
+    assert next_open(DESK, at(now)) == at(opens)
+
+
+@pytest.mark.parametrize(
+    ("window", "credit"),
+    [
+        (None, "2026-11-25T10:00Z"),  # waiting for us costs nothing
+        ("2026-11-26T07:00Z", "2026-11-25T10:00Z"),
+        ("2026-12-02T07:00Z", "2026-11-25T10:00Z"),  # five business days ahead, to the hour before
+        ("2026-12-02T13:00Z", "2026-11-25T13:00Z"),  # three hours more than five business days
+        ("2026-12-10T07:00Z", "2026-12-03T07:00Z"),  # postponing us does
+    ],
+)
+def test_credit_from(window: str | None, credit: str) -> None:
+    assert credit_from(DESK, NOW, at(window) if window else None) == at(credit)
+
+
+ZONES = st.sampled_from(["Europe/Sofia", "America/New_York", "Asia/Tokyo", "Pacific/Apia", "UTC"]).map(ZoneInfo)
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    ZONES,
+    ZONES,
+    st.integers(0, 12),
+    st.integers(1, 11),
+)
+def test_every_window_is_decent(now: datetime, desk_zone: ZoneInfo, customer: ZoneInfo, opens: int, hours: int) -> None:
+    desk = Hours(desk_zone, "BG", time(opens), time(opens + hours))
+    found = list(windows(desk, customer, now, 3))
+    assert found == sorted(set(found))
+    for start in found:
+        assert now + timedelta(minutes=30) <= start <= now + timedelta(days=30)
+        here, there = start.astimezone(desk_zone), start.astimezone(customer)
+        assert desk.is_business_day(here.date())
+        assert desk.opening(here.date()) <= start
+        assert start + WINDOW <= desk.closing(here.date())
+        assert time(9) <= there.time()
+        assert (start + WINDOW).astimezone(customer).time() <= time(19)
+        assert now <= credit_from(desk, now, start) <= start
