@@ -176,26 +176,32 @@ def _read(
 
 
 def _decode(data: bytes, file: str) -> str:
-    """Text of a file whose encoding nobody wrote down. windows-1251 takes any bytes, so it comes last."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    elif data[1:2] == b"\x00":
-        encodings = ["utf-16-le"]
-    else:
-        encodings = ["utf-8-sig", "cp1251"]
-    for encoding in encodings:
+    """Text of a file whose encoding nobody wrote down: the one in which its first line names a known column."""
+    with_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if with_mark else ("utf-8-sig", "utf-16-le", "cp1251"):
         try:
-            return data.decode(encoding)
+            text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise FileUnreadable(f"{file}: the text is in no encoding that this reads (UTF-8, UTF-16, windows-1251)")
+        if _fields(_first_line(text, _delimiter(text))):
+            return text
+    raise FileUnreadable(
+        f"{file}: no column of the first line is known, in any encoding that this reads (UTF-8, UTF-16, windows-1251)"
+    )
+
+
+def _delimiter(text: str) -> str:
+    """The one that makes the most known columns of the first line."""
+    return max(",;\t", key=lambda candidate: len(_fields(_first_line(text, candidate))))
+
+
+def _first_line(text: str, delimiter: str) -> Sequence[str]:
+    return next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
 
 
 def _cells(text: str, file: str, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     """Line number and cells by field of every row, or what is wrong with the row."""
-    first = text.splitlines()[0] if text.strip() else ""
-    delimiter = max(",;\t", key=lambda candidate: len(_fields(next(csv.reader([first], delimiter=candidate), []))))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
         header = next(reader, [])
         fields = _fields(header)

@@ -1,0 +1,247 @@
+"""Many at once: every thread gets a true answer, and the money moves once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from billing.models import Charge, Refund, RefundPart
+from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
+from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
+from subscriptions.models.callbacks import CallbackSource, CloseReason
+from subscriptions.policy import Mode
+from subscriptions.quotes import quote_id
+from subscriptions.selectors import SubscriptionBatch, open_windows
+from subscriptions.services.callbacks import (
+    Requested,
+    Wish,
+    claim_callback,
+    close_callback,
+    release_callback,
+    request_callback,
+)
+from subscriptions.services.cancellations import Canceled, cancel_subscription, undo_cancellation
+from subscriptions.services.licenses import RemovedUsers, remove_users
+from tenants import audit
+from tenants.callers import Role
+from tenants.models import AuditEvent, User
+from tenants.people import caller_of_staff
+from tests.builders import NOW, SOFIA
+from tests.races.together import together
+from tests.world import World, later
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def quote(world: World, subscription: Any, mode: Mode = Mode.IMMEDIATE) -> str:
+    batch = SubscriptionBatch.of(world.caller(), subscription.pk, NOW)
+    assert batch
+    made = batch.decisions[subscription.pk].quote(mode)
+    assert made
+    return quote_id(made, tenant_id=world.tenant.pk, subscription_id=subscription.pk)
+
+
+def cancel(world: World, subscription: Any, quoted: str, key: str, user: User | None = None) -> Canceled:
+    return cancel_subscription(
+        caller=world.caller(user),
+        subscription_id=subscription.pk,
+        quote_id=quoted,
+        idempotency_key=key,
+        language="en",
+        now=later(minutes=1),
+    )
+
+
+@pytest.mark.parametrize("keys", ["one key", "a key each"])
+def test_a_hundred_threads_cancel_one_subscription(keys: str) -> None:
+    world = World.build()
+    subscription = world.subscription()
+    quoted = quote(world, subscription)
+    answers = together(100, lambda n: cancel(world, subscription, quoted, "same" if keys == "one key" else f"key-{n}"))
+    assert [type(answer) for answer in answers] == [Canceled] * 100
+    assert sum(not answer.replayed for answer in answers) == 1  # type: ignore[union-attr]
+    assert len({answer.cancellation.reference for answer in answers}) == 1  # type: ignore[union-attr]
+    assert Cancellation.objects.count() == Refund.objects.count() == RefundPart.objects.count() == 1
+    assert Charge.objects.get().refunded == Refund.objects.get().amount > 0
+    assert IdempotencyRecord.objects.count() == (1 if keys == "one key" else 100)
+    assert AuditEvent.objects.filter(action="cancellation.requested").count() == 1
+    assert list(audit.verify(world.tenant.pk)) == []
+
+
+def test_case_35_two_admins_at_the_same_instant() -> None:
+    world = World.build()
+    subscription = world.subscription()
+    other = world.person(Role.BILLING_ADMIN)
+    quoted = quote(world, subscription)
+    answers = together(2, lambda n: cancel(world, subscription, quoted, f"{n}", world.admin if n else other))
+    assert {answer.replayed for answer in answers} == {True, False}  # type: ignore[union-attr]
+    assert len({answer.cancellation.pk for answer in answers}) == 1  # type: ignore[union-attr]
+    assert Refund.objects.count() == 1
+
+
+def test_one_key_for_many_subscriptions_serves_one() -> None:
+    world = World.build()
+    subscriptions = [world.subscription() for _ in range(10)]
+    quotes = [quote(world, subscription) for subscription in subscriptions]
+    answers = together(10, lambda n: cancel(world, subscriptions[n], quotes[n], "same"))
+    done = [answer for answer in answers if isinstance(answer, Canceled)]
+    refused = [answer for answer in answers if isinstance(answer, SubscriptionError)]
+    assert (len(done), {error.code for error in refused}) == (1, {"IDEMPOTENCY_KEY_REUSED"})
+    assert len(answers) == 10
+    assert Cancellation.objects.count() == Refund.objects.count() == 1
+    assert Charge.objects.filter(refunded__gt=0).count() == 1
+
+
+def test_now_and_at_the_end_at_once_is_one_cancellation() -> None:
+    world = World.build()
+    subscription = world.subscription()
+    quotes = [quote(world, subscription, mode) for mode in Mode]
+    answers = together(20, lambda n: cancel(world, subscription, quotes[n % 2], f"{n}"))
+    assert len({a.cancellation.reference for a in answers if isinstance(a, Canceled)}) == 1
+    # Who comes with "at the end" after "now" was done is told that this is gone.
+    assert {type(answer) for answer in answers} <= {Canceled, QuoteChanged}
+    cancellation = Cancellation.objects.get()
+    assert cancellation.mode == Mode.IMMEDIATE
+    assert Refund.objects.exclude(status="VOIDED").count() == 1
+
+
+def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:
+    world = World.build()
+    subscriptions = [world.subscription() for _ in range(100)]
+    quotes = [quote(world, subscription) for subscription in subscriptions]
+    answers = together(100, lambda n: cancel(world, subscriptions[n], quotes[n], f"{n}"))
+    assert [type(answer) for answer in answers] == [Canceled] * 100
+    assert AuditEvent.objects.filter(action="cancellation.requested").count() == 100
+    assert list(audit.verify(world.tenant.pk)) == []
+
+
+def test_undo_and_cancel_again_and_again() -> None:
+    world = World.build()
+    subscription = world.subscription()
+    first = cancel(world, subscription, quote(world, subscription), "first").cancellation
+
+    def undo(_number: int) -> Cancellation:
+        return undo_cancellation(caller=world.caller(), cancellation_id=first.pk, language="en", now=later(minutes=2))
+
+    answers = together(50, undo)
+    assert [type(answer) for answer in answers] == [Cancellation] * 50
+    assert Charge.objects.get().refunded == 0
+    assert Refund.objects.get().status == "VOIDED"
+    assert AuditEvent.objects.filter(action="cancellation.undone").count() == 1
+    later_one = cancel(world, subscription, quote(world, subscription), "second").cancellation
+    with pytest.raises(UndoClosed):
+        undo_cancellation(caller=world.caller(), cancellation_id=later_one.pk, language="en", now=later(days=9))
+
+
+def test_removing_the_same_users_at_once() -> None:
+    world = World.build()
+    subscription = world.subscription(30)
+    users = [(f"usr_{pk}", pk) for pk in License.objects.values_list("user", flat=True)[:10]]
+
+    def remove(_number: int) -> RemovedUsers:
+        return remove_users(
+            caller=world.caller(),
+            subscription_id=subscription.pk,
+            users=users,
+            dry_run=False,
+            idempotency_key=None,
+            language="en",
+            now=NOW,
+        )
+
+    answers = together(20, remove)
+    removed = [
+        sum(removal.outcome == "REMOVED" for removal in answer.removals)
+        for answer in answers
+        if isinstance(answer, RemovedUsers)
+    ]
+    assert sorted(removed) == [0] * 19 + [10]
+    assert License.objects.held().count() == 20
+    assert AuditEvent.objects.count() == 1
+
+
+def wish(number: int, window: Any = None) -> Wish:
+    return Wish(f"0888 000 {number:03}", "Ada", "en", "Europe/Sofia", window, "")
+
+
+def ask(world: World, subscription: Any, asked: Wish) -> Requested:
+    return request_callback(
+        caller=world.caller(),
+        subscription_id=subscription.pk,
+        wish=asked,
+        idempotency_key=None,
+        source=CallbackSource.GRAPHQL,
+        language="en",
+        now=NOW,
+    )
+
+
+def test_asking_for_a_call_at_once_is_one_request() -> None:
+    world = World.build()
+    subscription = world.subscription(25)
+    answers = together(20, lambda n: ask(world, subscription, wish(1)))
+    assert [type(answer) for answer in answers] == [Requested] * 20
+    assert sum(not answer.existing for answer in answers) == 1  # type: ignore[union-attr]
+    assert CallbackRequest.objects.count() == 1
+
+
+def test_the_last_places_of_a_window() -> None:
+    world = World.build()
+    CallbackDesk.objects.update(window_capacity=3)
+    subscriptions = [world.subscription(25) for _ in range(12)]
+    window = open_windows(SOFIA, NOW, 1)[0]
+    answers = together(12, lambda n: ask(world, subscriptions[n], wish(n, window)))
+    assert sum(isinstance(answer, Requested) for answer in answers) == 3
+    assert sum(isinstance(answer, WindowNotAvailable) for answer in answers) == 9
+    assert CallbackRequest.objects.filter(window_start=window).count() == 3
+
+
+def test_case_53_many_agents_take_one_request() -> None:
+    world = World.build()
+    request = ask(world, world.subscription(25), wish(1)).request
+    agents = [world.person(None, is_staff=True) for _ in range(16)]
+
+    def claim(number: int) -> bool:
+        agent = agents[number]
+        return claim_callback(
+            agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, language="en", now=NOW
+        )
+
+    answers = together(16, claim)
+    assert sorted(answers) == [False] * 15 + [True]  # type: ignore[type-var]
+    winner = agents[answers.index(True)]
+    request.refresh_from_db()
+    assert request.claimed_by == winner
+    loser = next(agent for agent in agents if agent != winner)
+    for act in (release_callback, close_callback):
+        extra = {"disposition": CloseReason.OTHER} if act is close_callback else {}
+        assert not act(
+            agent=loser, caller=caller_of_staff(loser), callback_id=request.pk, language="en", now=NOW, **extra
+        )
+    # The lease runs out and another agent can take it.
+    assert claim_callback(
+        agent=loser,
+        caller=caller_of_staff(loser),
+        callback_id=request.pk,
+        language="en",
+        now=NOW + timedelta(minutes=20),
+    )
+
+
+def test_the_database_itself_refuses_a_second_cancellation_in_force() -> None:
+    world = World.build()
+    subscription = world.subscription()
+    made = cancel(world, subscription, quote(world, subscription), "k").cancellation
+    made.pk, made.reference = None, "C-2222-2222"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        made.save(force_insert=True)
+
+
+def test_the_database_itself_refuses_a_refund_above_what_was_settled() -> None:
+    world = World.build()
+    world.subscription()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Charge.objects.update(refunded=2001)

@@ -1,0 +1,226 @@
+"""Import what admins export: the counts come out, twice is once, and what was removed here stays removed."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+
+from billing.models import Charge
+from subscriptions.models import DirectoryUser, License, Subscription
+from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from tenants.callers import Role
+from tenants.models import AuditEvent, Tenant
+from tenants.people import SYSTEM
+from tests.builders import NOW, at
+from tests.graphql.documents import OPTIONS, REMOVE
+from tests.graphql.test_access import everything
+from tests.world import Api, World
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+EXPECTED: dict[str, Any] = json.loads((EXAMPLES / "expected.json").read_text())
+TENANTS = [name for name in EXPECTED if name.endswith(".example")]
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def run(tenant: str, *files: str, **options: Any) -> str:
+    kinds = {"users": "users", "products": "products", "charges": "charges"}
+    named = {kind: EXAMPLES / file for file in files for word, kind in kinds.items() if word in file}
+    out = io.StringIO()
+    call_command("import_directory", tenant=tenant, stdout=out, **{"exported_at": "2026-11-25", **named, **options})
+    return out.getvalue()
+
+
+def holders(tenant: str) -> dict[str, int]:
+    """Holders by product; a product bought twice added up."""
+    found: dict[str, int] = {}
+    batch = SubscriptionBatch(subscription_rows(SYSTEM).filter(tenant__domain=tenant), NOW)
+    for row in batch.rows:
+        name = row.plan.display_name
+        found[name] = found.get(name, 0) + batch.counts[row.pk].assigned
+    return found
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_the_examples_count_as_expected(tenant: str) -> None:
+    expected = EXPECTED[tenant]
+    report = run(tenant, *expected["files"])
+    assert holders(tenant) == expected["holders"]
+    for words, count in (
+        ("soft-deleted users", expected.get("skipped", {}).get("soft_deleted")),
+        ("users without a license", expected.get("skipped", {}).get("unlicensed")),
+        ("merged", expected.get("merged", {}).get("same_principal_name_in_another_case")),
+    ):
+        if count:
+            assert (
+                f"{count}  {words}" in report or f"{count}  rows with a principal name seen before, {words}" in report
+            )
+
+
+def test_a_product_bought_twice_and_one_without_a_charge() -> None:
+    report = run("contoso.example", *EXPECTED["contoso.example"]["files"])
+    yearly = Subscription.objects.get(external_id="sub-e3-y")
+    monthly = Subscription.objects.get(external_id="sub-e3-m")
+    assert (yearly.purchased_licenses, monthly.purchased_licenses) == (32, 18)
+    assert License.objects.held().filter(subscription=yearly).count() == 31
+    assert License.objects.held().filter(subscription=monthly).count() == 0
+    assert "Microsoft 365 E3 was bought 2 times" in report
+    assert "Visio Plan 2: no charge on record" in report
+    seats = Subscription.objects.get(external_id="sub-bs-1")
+    assert (seats.period_start, seats.period_end) == (at("2026-10-31T22:00Z"), at("2026-11-30T22:00Z"))
+    assert (seats.term_months, seats.purchased_licenses) == (1, 40)
+    assert Subscription.objects.get(plan__name="Visio Plan 2").period_end is None
+
+
+def test_the_file_says_what_comes_back() -> None:
+    run("contoso.example", *EXPECTED["contoso.example"]["files"])
+    tenant = Tenant.objects.get(domain="contoso.example")
+    world = World(tenant, None)  # type: ignore[arg-type]
+    power_bi = Subscription.objects.get(external_id="sub-pbi")
+    api = Api(world.person(Role.GLOBAL_ADMIN))
+    options = api(OPTIONS, id=f"sub_{power_bi.pk}")["cancellationOptions"]["options"]
+    quote = options[0]["quotes"][0]
+    # 223.20 for 30 days from 5 November, 20 whole days used: 148.80.
+    assert quote["refund"]["amount"] == "74.40"
+    assert quote["lines"][0]["refundTax"]["amount"] == "12.40"
+
+
+def test_repeating_changes_nothing() -> None:
+    files = EXPECTED["contoso.example"]["files"]
+    run("contoso.example", *files)
+    before = everything()
+    assert "Nothing new." in run("contoso.example", *files)
+    assert everything() == before
+
+
+def test_a_dry_run_reports_the_same_and_changes_nothing() -> None:
+    files = EXPECTED["contoso.example"]["files"]
+    before = everything()
+    dry = run("contoso.example", *files, dry_run=True)
+    assert everything() == before
+    real = run("contoso.example", *files)
+    assert dry.splitlines()[2:] == [line for line in real.splitlines() if "Created tenant" not in line][2:]
+
+
+def test_case_70_what_was_removed_here_after_the_export_stays_removed() -> None:
+    files = EXPECTED["fabrikam.example"]["files"]
+    run("fabrikam.example", *files, exported_at="2026-11-24T08:00:00+02:00")
+    tenant = Tenant.objects.get(domain="fabrikam.example")
+    world = World(tenant, None)  # type: ignore[arg-type]
+    api = Api(world.person(Role.GLOBAL_ADMIN))
+    subscription = Subscription.objects.get(plan__name="Microsoft 365 Business Standard")
+    license = License.objects.held().filter(subscription=subscription).first()
+    assert license
+    given = {"subscriptionId": f"sub_{subscription.pk}", "userIds": [f"usr_{license.user_id}"]}
+    assert api(REMOVE, input=given)["removeUsers"]["removedCount"] == 1
+    report = run("fabrikam.example", *files, exported_at="2026-11-24T08:00:00+02:00")
+    assert "1  licenses removed here after the export, left removed" in report
+    assert holders("fabrikam.example")["Microsoft 365 Business Standard"] == 24
+    # An export made after the removal shows who holds it now.
+    with time_machine.travel(NOW + timedelta(days=1), tick=False):
+        run("fabrikam.example", *files, exported_at="2026-11-26T08:00:00+02:00")
+    assert holders("fabrikam.example")["Microsoft 365 Business Standard"] == 25
+
+
+def users_file(tmp_path: Path, *rows: str) -> Path:
+    path = tmp_path / "users.csv"
+    path.write_text("User principal name,Display name,Licenses\n" + "\n".join(rows))
+    return path
+
+
+def test_a_later_export_takes_away_what_it_no_longer_shows(tmp_path: Path) -> None:
+    path = users_file(tmp_path, "a@x.example,Ada,E3+Visio", "b@x.example,Bob,E3")
+    call_command("import_directory", tenant="x.example", users=path, exported_at="2026-11-20", stdout=io.StringIO())
+    path = users_file(tmp_path, "A@X.example,Ada Lovelace,E3")
+    out = io.StringIO()
+    call_command("import_directory", tenant="x.example", users=path, exported_at="2026-11-24", stdout=out)
+    assert holders("x.example") == {"E3": 2, "Visio": 0}
+    assert "1  licenses of users who are not in the file" in out.getvalue()
+    assert DirectoryUser.objects.get(principal_key="a@x.example").display_name == "Ada Lovelace"
+    call_command(
+        "import_directory", tenant="x.example", users=path, exported_at="2026-11-24", complete=True,
+        stdout=io.StringIO(),
+    )  # fmt: skip
+    assert holders("x.example") == {"E3": 1, "Visio": 0}
+
+
+def test_a_row_that_cannot_be_read_is_reported_and_the_rest_comes_in(tmp_path: Path) -> None:
+    path = users_file(tmp_path, "a@x.example,Ada,E3", ",Nobody,E3", "c@x.example,Cleo,E3")
+    charges = tmp_path / "charges.csv"
+    charges.write_text(
+        "charge_id,tenant,product,subscription_id,seats,charged,tax,settled,currency,period_start,period_end\n"
+        "c1,x.example,E3,s1,5,10.00,0,10.00,EUR,2026-11-01,2026-12-01\n"
+        "c2,x.example,E3,s1,5,10.00,0,11.00,EUR,2026-11-01,2026-12-01\n"
+        "c3,other.example,E3,s1,5,10.00,0,1.00,EUR,2026-11-01,2026-12-01\n"
+        "c4,x.example,E3,s1,5,10.00,0,1.00,USD,2026-11-01,2026-12-01\n"
+    )
+    out = io.StringIO()
+    call_command(
+        "import_directory", tenant="x.example", users=path, charges=charges, exported_at="2026-11-24", stdout=out
+    )
+    report = out.getvalue()
+    assert "users.csv, line 3: the user principal name is empty" in report
+    assert "charges, line 3: c2: more was paid than charged" in report
+    assert "charges, line 4: c3: it belongs to other.example" in report
+    assert "charges, line 5: c4: the currency is USD" in report
+    assert holders("x.example") == {"E3": 2}
+    assert list(Charge.objects.values_list("external_id", flat=True)) == ["c1"]
+
+
+def test_a_correction_and_a_payment_that_settled_later(tmp_path: Path) -> None:
+    path = users_file(tmp_path, "a@x.example,Ada,E3")
+    charges = tmp_path / "charges.csv"
+    header = "charge_id,product,subscription_id,charged,settled,currency,period_start,period_end,corrects\n"
+    charges.write_text(header + "c1,E3,s1,100.00,0,EUR,2026-11-01,2026-12-01,\n")
+    given = {"tenant": "x.example", "users": path, "charges": charges, "exported_at": "2026-11-24"}
+    call_command("import_directory", stdout=io.StringIO(), **given)
+    charges.write_text(
+        header
+        + "c1,E3,s1,100.00,100.00,EUR,2026-11-01,2026-12-01,\n"
+        + "k1,E3,s1,-30.00,0,EUR,2026-11-01,2026-12-01,c1\n"
+        + "k2,E3,s1,-80.00,0,EUR,2026-11-01,2026-12-01,c1\n"
+    )
+    out = io.StringIO()
+    call_command("import_directory", stdout=out, **given)
+    charge = Charge.objects.get()
+    assert (charge.settled, charge.corrected) == (10000, 3000)
+    assert "k2: a correction cannot exceed the charge it names" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"users": EXAMPLES / "charges.csv"}, "no column “user principal name”"),
+        ({"users": EXAMPLES / "nothing.csv"}, "No such file"),
+        ({"products": EXAMPLES / "expected.json"}, "no column of the first line is known"),
+        ({"exported_at": "2026-11-25T10:00"}, "no offset"),
+        ({"exported_at": "2027-01-01"}, "in the future"),
+    ],
+)
+def test_a_file_that_cannot_be_read_imports_nothing(options: dict[str, Any], reason: str) -> None:
+    before = everything()
+    given = {"users": EXAMPLES / "active-users-utf8-bom.csv", "exported_at": "2026-11-24", **options}
+    with pytest.raises(CommandError, match="Nothing was imported") as raised:
+        call_command("import_directory", tenant="contoso.example", **given)
+    assert reason in str(raised.value)
+    assert everything() == before
+
+
+def test_an_import_is_on_the_audit_trail() -> None:
+    run("adatum.example", *EXPECTED["adatum.example"]["files"])
+    [event] = AuditEvent.objects.all()
+    assert (event.action, event.actor_kind, event.data["users_created"]) == ("directory.imported", "SYSTEM", 26)
+    assert "@" not in json.dumps(event.data)

@@ -1,0 +1,127 @@
+"""The audit trail: append-only on both databases, chained, verifiable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from tenants import audit
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData
+from tenants.people import SYSTEM
+from tenants.triggers import drop_append_only, make_append_only
+from tests.builders import NOW
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def write(world: World, count: int = 5) -> list[AuditEvent]:
+    return [
+        audit.record(
+            tenant_id=world.tenant.pk,
+            at=NOW,
+            action="test.done",
+            subject=f"Test:{number}",
+            caller=SYSTEM,
+            language="bg",
+            data={"number": number, "име": "не е лично"},
+            personal={"name": "Ада"},
+        )
+        for number in range(count)
+    ]
+
+
+def problems(world: World) -> list[tuple[int, str]]:
+    return [(found.position, found.problem) for found in audit.verify(world.tenant.pk)]
+
+
+def test_a_whole_chain_verifies(world: World) -> None:
+    events = write(world)
+    assert [event.position for event in events] == [1, 2, 3, 4, 5]
+    assert events[0].previous_hash == ""
+    assert events[1].previous_hash == events[0].hash
+    assert problems(world) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events.update(action="other"),
+        lambda events: events.all().delete(),
+        lambda events: events.all()[0].delete(),
+    ],
+)
+def test_the_database_refuses_to_change_the_past(world: World, change: Any) -> None:
+    write(world)
+    AuditPersonalData.objects.all().delete()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        change(AuditEvent.objects)
+    assert AuditEvent.objects.filter(action="test.done").count() == 5
+
+
+def unprotected(world: World) -> None:
+    drop_append_only(connection, "tenants_auditevent")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "found"),
+    [
+        (lambda e: e.filter(position=3).update(data={"number": 9}), [(3, "it was changed")]),
+        (lambda e: e.filter(position=3).update(actor_id=9), [(3, "it was changed")]),
+        (lambda e: e.filter(position=5).delete(), [(5, "events at the end are missing")]),
+        (
+            lambda e: e.filter(position=3).delete(),
+            [(4, "an event before it is missing"), (4, "it does not follow the event before it")],
+        ),
+    ],
+)
+def test_tampering_is_found(world: World, tamper: Any, found: list[tuple[int, str]]) -> None:
+    write(world)
+    unprotected(world)
+    AuditPersonalData.objects.all().delete()
+    tamper(AuditEvent.objects)
+    assert problems(world) == found
+    make_append_only(connection, "tenants_auditevent")
+
+
+def test_erasing_personal_data_keeps_the_chain_and_editing_it_does_not(world: World) -> None:
+    write(world)
+    AuditPersonalData.objects.filter(event__position=1).delete()
+    assert problems(world) == []
+    AuditPersonalData.objects.filter(event__position=2).update(data={"name": "Боб"})
+    assert problems(world) == [(2, "its personal data was changed")]
+
+
+def test_chains_of_two_tenants_are_their_own(world: World) -> None:
+    other = World.build()
+    write(world, 2)
+    write(other, 3)
+    assert AuditHead.objects.get(tenant=world.tenant).position == 2
+    assert AuditHead.objects.get(tenant=other.tenant).position == 3
+    assert problems(world) == problems(other) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_protection_is_still_there_after_a_migration_that_remakes_the_table() -> None:
+    world = World.build()
+    with transaction.atomic():
+        write(world, 1)
+    # What a later migration that alters the table does: SQLite makes a new table and drops the old one.
+    state = MigrationExecutor(connection).loader.project_state()
+    model = state.apps.get_model("tenants", "AuditEvent")
+    old = model._meta.get_field("action")
+    wider = old.clone()
+    wider.max_length = 80
+    wider.set_attributes_from_name("action")
+    with connection.schema_editor() as editor:
+        editor.alter_field(model, old, wider)
+    call_command("migrate", verbosity=0)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEvent.objects.update(action="other")
+    with connection.schema_editor() as editor:
+        editor.alter_field(model, wider, old)
+    call_command("migrate", verbosity=0)
