@@ -196,7 +196,10 @@ def _delimiter(text: str) -> str:
 
 
 def _first_line(text: str, delimiter: str) -> Sequence[str]:
-    return next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
+    try:
+        return next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _cells(text: str, file: str, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str] | str]]:

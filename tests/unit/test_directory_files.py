@@ -41,6 +41,7 @@ def test_every_shape_says_the_same(encoding: str, newline: str, header: str, row
         b"\xff\xfe\x00",
         b"\x98\x98\x98",
         b"Name,City\nAda,Sofia\n",
+        b"x" * 200_000,
         b"\x00\x01\x02\x03" * 40,
         ('"' + EN + "\n" + ROW_EN).encode(),
         (EN + '\n"' + "x" * 200_000).encode(),
