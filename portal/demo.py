@@ -135,7 +135,7 @@ class _Seeder:
         for number in range(count):
             first = self.account.first_names[number % 5]
             last = self.account.last_names[number // 5 % 5]
-            name = f"user{number:02}@{self.account.domain}"
+            name = f"demo{number:02}@{self.account.domain}"
             last_active = self.now - timedelta(days=number * 3) if number % 7 else None
             yield DirectoryUser(
                 tenant=self.tenant,

@@ -4,6 +4,7 @@ WAYOUT_DEBUG         on for development and the demo; demo logins exist only the
 WAYOUT_SECRET_KEY    required outside debug: signs sessions, quotes and the audit trail's personal data
 WAYOUT_HOSTS         host names served, comma separated
 WAYOUT_ENVIRONMENT   a word in every partner token that tells live from test: wyo_live_...
+WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
 DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 """
 
@@ -17,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
 
 env = Env()
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
+VAR_DIR = env.path("WAYOUT_VAR", BASE_DIR / "var")
 
 DEBUG = env.bool("WAYOUT_DEBUG", False)
 SECRET_KEY = env.str("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
