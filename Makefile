@@ -12,11 +12,11 @@ DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
 
-run: $(RUN_READY) $(CATALOGS:.po=.mo)  ## start Wayout with demo data on PORT (8000)
-	@$(DEMO) demo --serve $(PORT)
+run: $(RUN_READY) $(CATALOGS:.po=.mo) .env  ## start Wayout with demo data on PORT (8000)
+	@$(PY) manage.py demo --serve $(PORT)
 
-demo-reset: $(RUN_READY)  ## throw the demo database away, so that the next run starts afresh
-	@$(DEMO) demo --reset
+demo-reset: $(RUN_READY) .env  ## throw the demo database away, so that the next run starts afresh
+	@$(PY) manage.py demo --reset
 
 test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQLite and PostgreSQL
 	@$(PY) -m tests.run
@@ -27,7 +27,7 @@ test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as w
 lint: $(DEV_READY)  ## ruff, mypy, import directions, migrations in step with the models
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/lint-imports --config .importlinter --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
+	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
 	@.venv/bin/mypy
 	@$(DEMO) makemigrations --check --dry-run
 
@@ -44,6 +44,10 @@ messages: $(DEV_READY)  ## add new sentences to the catalogs
 lock: $(DEV_READY)  ## compile requirements*.in to exact pins
 	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
 	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+
+# Says that this folder is for trying Wayout out, so that every manage.py command in it finds the demo.
+.env:
+	@echo 'WAYOUT_DEBUG=1' > $@
 
 .venv/bin/python:
 	@python3 -m venv .venv

@@ -29,6 +29,8 @@ if not SECRET_KEY:
     raise ImproperlyConfigured("Set WAYOUT_SECRET_KEY to a long random text (or WAYOUT_DEBUG=1 to try Wayout out).")
 ALLOWED_HOSTS = env.list("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 WAYOUT_ENVIRONMENT = env.str("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")
+if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT_ENVIRONMENT.islower()):
+    raise ImproperlyConfigured("WAYOUT_ENVIRONMENT is one word of lower-case letters, for example live.")
 
 INSTALLED_APPS = [
     "portal",

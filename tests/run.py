@@ -12,13 +12,14 @@ import sys
 import psycopg
 
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
-PURE = "tests/unit"
+# Neither touches the database that the other tests use.
+ONCE = ("tests/unit", "tests/served")
 
 
 def pytest(title: str, *args: str, **environment: str) -> bool:
     """Run pytest on two processes; True when it passed."""
     print(f"\n== {title}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-n", "2", *args]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *args]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode == 0
 
 
@@ -37,10 +38,14 @@ def postgres_is_there() -> bool:
 
 def main() -> int:
     """The exit code: 0 when everything that could run passed."""
-    kind = ["-m", "long"] if "--long" in sys.argv else ["-m", "not long"]
-    passed = [pytest("SQLite, and the pure tests", *kind, WAYOUT_TEST_DB="sqlite")]
+    # Long: what is marked so, and every property with many more examples.
+    is_long = "--long" in sys.argv
+    kind = ["-m", "long or hypothesis" if is_long else "not long"]
+    more = {"WAYOUT_LONG": "1"} if is_long else {}
+    passed = [pytest("SQLite, and the pure tests", *kind, WAYOUT_TEST_DB="sqlite", **more)]
     if postgres_is_there():
-        passed.append(pytest("PostgreSQL", *kind, f"--ignore={PURE}", WAYOUT_TEST_DB="postgres"))
+        without = [f"--ignore={folder}" for folder in ONCE]
+        passed.append(pytest("PostgreSQL", *kind, *without, WAYOUT_TEST_DB="postgres", **more))
     elif os.environ.get("CI") == "true":
         passed.append(False)
     return 0 if all(passed) else 1

@@ -24,7 +24,7 @@ from portal.web.callers import identify
 from subscriptions import wording
 from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription
-from subscriptions.policy import Decision, Mode, Option, Quote, Route, Snapshot
+from subscriptions.policy import Decision, Mode, Quote, Route, Snapshot
 from subscriptions.quotes import quote_id
 from subscriptions.selectors import SubscriptionBatch, subscription_rows
 from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
@@ -60,7 +60,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         **_row(row, batch),
         "headline": wording.headline(snapshot, decision),
-        "options": [_option(option, snapshot, decision) for option in decision.options],
+        "ways": _ways(snapshot, decision),
         "quotes": [_quote(quote, snapshot, row) for quote in decision.option(Route.CANCEL_ONLINE).quotes],
         "cancellation": batch.cancellations.get(pk),
         "can_undo": decision.option(Route.UNDO_CANCELLATION).available,
@@ -130,12 +130,15 @@ def _row(row: Subscription, batch: SubscriptionBatch) -> dict[str, Any]:
     }
 
 
-def _option(option: Option, snapshot: Snapshot, decision: Decision) -> dict[str, Any]:
-    return {
-        "name": wording.route_name(option.route),
-        "available": option.available,
-        "message": wording.option_message(option, snapshot, decision),
-    }
+def _ways(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
+    """Every route with its reason; those that are closed for one reason stand together."""
+    ways: dict[tuple[bool, str], list[str]] = {}
+    for option in decision.options:
+        said = option.available, wording.option_message(option, snapshot, decision)
+        ways.setdefault(said, []).append(wording.route_name(option.route))
+    return [
+        {"available": available, "message": message, "names": names} for (available, message), names in ways.items()
+    ]
 
 
 def _quote(quote: Quote, snapshot: Snapshot, row: Subscription) -> dict[str, Any]:

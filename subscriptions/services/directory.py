@@ -211,7 +211,7 @@ class _Import:
     def _subscription(self, product: str, external_id: str, currency: str) -> Subscription:
         """The tenant's subscription of that product and id, made when it is not there."""
         for known in self._of(product):
-            if known.external_id == external_id:
+            if known.external_id == external_id or self._adopt(known, external_id, currency):
                 return known
         subscription = Subscription.objects.create(
             tenant=self.tenant,
@@ -221,6 +221,16 @@ class _Import:
         )
         self._of(product).append(subscription)
         return subscription
+
+    def _adopt(self, known: Subscription, external_id: str, currency: str) -> bool:
+        """Whether a subscription made from an export without charges is the one that the charges now name."""
+        if known.external_id or known.agreement.charges.exists():
+            return False
+        known.external_id = external_id
+        known.agreement.currency = currency
+        known.agreement.save()
+        known.save()
+        return True
 
     def _note(self, text: str) -> None:
         if text not in self.report.notes:

@@ -252,7 +252,7 @@ def test_licenses_cost_the_same_for_2_and_50(world: World) -> None:
 STATUSES = [status.value for status in Status if status is not Status.CANCELING]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_the_status_in_sql_is_the_status_of_the_rules(db: None, data: st.DataObject) -> None:
     with transaction.atomic():

@@ -118,6 +118,29 @@ def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:
     assert list(audit.verify(world.tenant.pk)) == []
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("turn", range(10))
+def test_cancel_and_undo_at_once_leave_no_money_behind(turn: int) -> None:
+    world = World.build()
+    subscription = world.subscription()
+    first = cancel(world, subscription, quote(world, subscription), "first").cancellation
+
+    def either(number: int) -> object:
+        if number % 2:
+            return undo_cancellation(
+                caller=world.caller(), cancellation_id=first.pk, language="en", now=later(minutes=2)
+            )
+        return cancel(world, subscription, "not a quote", f"{number}-{turn}")
+
+    answers = together(60, either)
+    assert len(answers) == 60
+    # While it is canceled there is nothing to cancel online; after the undo the text is no quote.
+    assert {getattr(answer, "code", "done") for answer in answers} <= {"done", "QUOTE_INVALID", "ROUTE_NOT_AVAILABLE"}
+    assert Charge.objects.get().refunded == 0
+    assert Refund.objects.get().status == "VOIDED"
+    assert list(audit.verify(world.tenant.pk)) == []
+
+
 def test_undo_and_cancel_again_and_again() -> None:
     world = World.build()
     subscription = world.subscription()

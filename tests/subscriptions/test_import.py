@@ -135,6 +135,18 @@ def test_case_70_what_was_removed_here_after_the_export_stays_removed() -> None:
     assert holders("fabrikam.example")["Microsoft 365 Business Standard"] == 25
 
 
+def test_charges_that_come_later_belong_to_the_subscription_that_is_there() -> None:
+    users, products, charges = EXPECTED["contoso.example"]["files"]
+    run("contoso.example", users, products)
+    before = Subscription.objects.count()
+    assert Subscription.objects.get(plan__name="Power BI Pro").period_end is None
+    run("contoso.example", users, products, charges)
+    assert holders("contoso.example") == EXPECTED["contoso.example"]["holders"]
+    # E3 turns out to have been bought twice; everything else is the subscription it was.
+    assert Subscription.objects.count() == before + 1
+    assert Subscription.objects.get(external_id="sub-pbi").period_end == at("2026-12-04T22:00Z")
+
+
 def users_file(tmp_path: Path, *rows: str) -> Path:
     path = tmp_path / "users.csv"
     path.write_text("User principal name,Display name,Licenses\n" + "\n".join(rows))

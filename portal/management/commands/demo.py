@@ -43,7 +43,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Refuse outside debug: demo logins are known to everybody."""
         if not settings.DEBUG:
-            raise CommandError("The demo exists only with WAYOUT_DEBUG=1: its passwords are public.")
+            raise CommandError(
+                "The demo exists only with WAYOUT_DEBUG=1 (make run writes it into .env): its passwords are public."
+            )
         if options["reset"]:
             self._reset()
             return

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```(sh run|json)\n(.*?)```", re.DOTALL)
 # Ids, references, numbers of days and money change from day to day; words and codes do not.
 VOLATILE = re.compile(r"[A-Z]-[2-9A-Z]{4}-[2-9A-Z]{4}|\d[\d.,:]*")
-# Nothing here is about a database engine of ours: it is a server of its own.
-pytestmark = pytest.mark.skipif(os.environ.get("WAYOUT_TEST_DB") == "postgres", reason="once is enough")
+# One server serves all of these tests.
+pytestmark = pytest.mark.xdist_group("served")
 
 
 @pytest.fixture(scope="module")
