@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 
 from portal.graphql.view import graphql
 from portal.web.pages import cancel, details, home, undo
@@ -19,5 +21,6 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="portal/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("graphql/", graphql, name="graphql"),
+    path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg"))),
     path("admin/", admin.site.urls),
 ]
