@@ -91,7 +91,11 @@ def database(url: str) -> dict[str, object]:
         }
     else:
         config["CONN_MAX_AGE"] = 0
-        config["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 10, "timeout": 20}}
+        statement_timeout = env.int("WAYOUT_STATEMENT_TIMEOUT", 0)
+        config["OPTIONS"] = {
+            "pool": {"min_size": 1, "max_size": 10, "timeout": 20},
+            "options": f"-c statement_timeout={statement_timeout}s",
+        }
     return config
 
 
@@ -127,6 +131,19 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.web.csrf.refused"
 # 10,000 user ids in one removeUsers call are about 200 kB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+
+# What one GraphQL document may ask for, with its fragments written out. See portal/graphql/limits.py.
+GRAPHQL_LIMITS = {
+    "tokens": 1_000,
+    "depth": 20,
+    "rootFields": 20,
+    "fieldsPerSelection": 100,
+    "aliases": 50,
+    "directives": 50,
+    "cost": 30_000,
+}
+# How long an API request may work, in seconds.
+REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)
 
 LOGGING = {
     "version": 1,

@@ -7,11 +7,14 @@ import uuid
 from enum import Enum
 
 import strawberry
+from django.conf import settings
 from django.utils.translation import gettext as _
 from graphql import GraphQLError
 
 from portal.graphql.context import Info
+from portal.graphql.limits import LimitExceeded
 from portal.graphql.options import CancellationOptions, CancellationQuote, Verdict
+from portal.graphql.timeouts import RequestTimeout
 from subscriptions import wording
 from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route
@@ -116,8 +119,13 @@ def coded(error: GraphQLError) -> GraphQLError:
     extensions: dict[str, object]
     if isinstance(cause, SubscriptionError):
         message, extensions = wording.error_message(cause), {"code": cause.code, "path": cause.path}
+    elif isinstance(cause, RecursionError):
+        return coded(LimitExceeded("depth", settings.GRAPHQL_LIMITS["depth"]))
+    elif isinstance(cause, RequestTimeout):
+        message, extensions = _("This took too long and was stopped. Ask for less."), {"code": "TIMEOUT", "path": []}
     elif cause is None or isinstance(cause, GraphQLError):
-        message, extensions = error.message, {"code": ProblemCode.INPUT_INVALID.value, "path": []}
+        message = error.message
+        extensions = dict(error.extensions or {}) or {"code": ProblemCode.INPUT_INVALID.value, "path": []}
     else:
         correlation_id = uuid.uuid4().hex
         logger.error("unexpected error %s", correlation_id, exc_info=cause)

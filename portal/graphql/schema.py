@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 from typing import Any
 
 import strawberry
+from django.conf import settings
 from graphql import GraphQLError
-from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.extensions import MaxTokensLimiter, ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -17,6 +18,7 @@ from portal.graphql.cancellations import CancellationMutation, find_cancellation
 from portal.graphql.context import Info
 from portal.graphql.ids import Kind, split_id
 from portal.graphql.licenses import DirectoryUser, License, LicenseMutation
+from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.node import Node
 from portal.graphql.problems import Problem
 from portal.graphql.scalars import SCALARS
@@ -26,8 +28,6 @@ from subscriptions import models
 from subscriptions.selectors import visible
 from tenants.callers import Scope
 from tenants.models import Tenant
-
-logger = logging.getLogger("wayout.graphql")
 
 
 @strawberry.type
@@ -88,14 +88,19 @@ class Schema(strawberry.Schema):
         """Leave it to the view."""
 
 
+@functools.cache
+def _page_sizes() -> dict[str, int]:
+    return page_sizes(schema._schema)
+
+
 schema = Schema(
     query=Query,
     mutation=Mutation,
     types=[Problem],
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[
-        lambda: MaxTokensLimiter(max_token_count=1000),
+        lambda: MaxTokensLimiter(max_token_count=settings.GRAPHQL_LIMITS["tokens"]),
         lambda: ParserCache(maxsize=500),
-        lambda: ValidationCache(maxsize=500),
+        lambda: LimitedValidation(_page_sizes(), maxsize=500),
     ],
 )

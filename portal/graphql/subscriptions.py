@@ -17,7 +17,7 @@ from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.viewer import Tenant
 from subscriptions import models, policy
-from subscriptions.errors import NotFound
+from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.selectors import SubscriptionBatch, search_subscriptions, subscription_rows
 from subscriptions.wording import conversion_amount
 
@@ -181,6 +181,8 @@ class SubscriptionQuery:
             if not caller.sees(tenant):
                 raise NotFound("tenantId")
             rows = rows.filter(tenant=tenant)
+        if status and len(status) > len(policy.Status):
+            raise InputInvalid("status", rule="length", limit=len(policy.Status))
         if status:
             rows = rows.in_status(status, now)
         if search := read_search(search or None):

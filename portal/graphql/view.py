@@ -1,4 +1,4 @@
-"""The HTTP door of the API: JSON in, JSON out, whatever comes."""
+"""The HTTP door of the API, by the GraphQL over HTTP specification: JSON in, JSON out, whatever comes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,44 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from graphql import GraphQLError
 from strawberry.django.views import GraphQLView
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
 from portal.graphql.context import Context, build_context
+from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.problems import coded
 from portal.graphql.schema import schema
+from portal.graphql.timeouts import RequestTimeout, deadline
+
+JSON = "application/json"
+GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
 class ApiView(GraphQLView[Context, None]):
-    """The stock view, with every refusal as JSON errors."""
+    """The stock view, with the statuses and media types of the specification and every refusal as JSON errors."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Run, and answer refusals as JSON with a code."""
+        try:
+            self._refuse_what_is_not_ours(request)
+            with deadline(settings.REQUEST_TIMEOUT):
+                return self.run(request=request)
+        except PersistedQueryNotFound:
+            return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)
+        except HTTPException as error:
+            response = _errors(error.reason, "INPUT_INVALID", error.status_code)
+            if error.status_code == 405:
+                response["Allow"] = "POST" if request.method == "GET" else "GET, POST"
+            return response
+        except Exception as error:
+            # Outside execution, for example while the caller is identified; inside it coded() sees to it.
+            failed = coded(GraphQLError("", original_error=error))
+            return JsonResponse(
+                {"errors": [failed.formatted]}, status=503 if isinstance(error, RequestTimeout) else 500
+            )
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """There is no IDE here: it would need scripts from elsewhere."""
@@ -43,27 +70,74 @@ class ApiView(GraphQLView[Context, None]):
         return decoded
 
     def parse_http_body(self, request: Any) -> Any:
-        """The body, refused with a status of its own where Django or the decoder would fail."""
+        """The request, refused with a status of its own where Django or the decoder would fail."""
         try:
-            return super().parse_http_body(request)
+            asked = super().parse_http_body(request)
         except UnicodeDecodeError:
             raise HTTPException(400, _("The body is not JSON.")) from None
         except RequestDataTooBig:
             raise HTTPException(413, _("The body is too large.")) from None
+        assert isinstance(asked, GraphQLRequestData)  # decode_json lets no list through
+        if not isinstance(asked.operation_name, str | None):
+            raise HTTPException(400, _("The operation's name is not a string."))
+        if asked.query is None:
+            asked.query = recall(asked.extensions)
+        return asked
+
+    def execute_single(
+        self, request: Any, request_adapter: Any, sub_response: Any, context: Any, root_value: Any,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:  # fmt: skip
+        """A mutation by GET is a method that is not allowed; a document that works may be asked for by its hash."""
+        try:
+            result = super().execute_single(request, request_adapter, sub_response, context, root_value, request_data)
+        except HTTPException as error:
+            if isinstance(error.__cause__, InvalidOperationTypeError):
+                raise HTTPException(405, error.reason) from error
+            raise
+        if context.identified and not _is_request_error(result):
+            remember(request_data.query, request_data.extensions)
+        return result
 
     def process_result(self, request: HttpRequest, result: ExecutionResult) -> GraphQLHTTPResponse:
-        """Every error leaves with a code."""
+        """Every error leaves with a code. A request that was never executed has no data."""
+        never_executed = _is_request_error(result)
         if result.errors:
             result.errors = [coded(error) for error in result.errors]
-        return super().process_result(request, result)
+        body = super().process_result(request, result)
+        if never_executed and self._media_type == GRAPHQL_RESPONSE:
+            del body["data"]
+        return body
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Run, and answer refusals as JSON with a code."""
-        try:
-            return self.run(request=request)
-        except HTTPException as error:
-            body = {"errors": [{"message": error.reason, "extensions": {"code": "INPUT_INVALID", "path": []}}]}
-            return JsonResponse(body, status=error.status_code)
+    def create_response(self, response_data: Any, sub_response: HttpResponse) -> HttpResponseBase:
+        """In the media type asked for; 400 for a request error where that type can say so."""
+        response = super().create_response(response_data, sub_response)
+        response["Content-Type"] = f"{self._media_type}; charset=utf-8"
+        if self._media_type == GRAPHQL_RESPONSE and "data" not in response_data:
+            response.status_code = 400
+        return response
+
+    def _refuse_what_is_not_ours(self, request: HttpRequest) -> None:
+        if request.method not in ("GET", "POST"):
+            raise HTTPException(405, _("Only GET and POST are answered here."))
+        spoken = [kind + charset for kind in (JSON, GRAPHQL_RESPONSE) for charset in ("", "; charset=utf-8")]
+        media_type = request.get_preferred_type(spoken)
+        if media_type is None:
+            raise HTTPException(406, _("Only application/json and application/graphql-response+json are spoken here."))
+        self._media_type = media_type.partition(";")[0]
+        charset = (request.content_params or {}).get("charset", "utf-8").lower().strip('"')
+        if request.method == "POST" and (request.content_type != JSON or charset not in ("utf-8", "utf8")):
+            raise HTTPException(415, _("The body must be application/json in UTF-8."))
+
+
+def _is_request_error(result: ExecutionResult) -> bool:
+    """Whether nothing was executed: the document or its variables were wrong."""
+    return bool(result.errors) and result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def _errors(message: str, code: str, status: int) -> JsonResponse:
+    body = {"errors": [{"message": message, "extensions": {"code": code, "path": []}}]}
+    return JsonResponse(body, status=status, json_dumps_params={"ensure_ascii": False})
 
 
 _view = ApiView.as_view(schema=schema, graphql_ide=None, multipart_uploads_enabled=False)

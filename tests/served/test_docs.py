@@ -6,13 +6,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +21,6 @@ BLOCK = re.compile(r"```(sh run|json)\n(.*?)```", re.DOTALL)
 VOLATILE = re.compile(r"[A-Z]-[2-9A-Z]{4}-[2-9A-Z]{4}|\d[\d.,:]*")
 # One server serves all of these tests.
 pytestmark = pytest.mark.xdist_group("served")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, dict[str, str]]]:
-    """The demo on a free port, with a database of its own; its port and environment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    environment = {**os.environ, "WAYOUT_DEBUG": "1", "WAYOUT_VAR": str(tmp_path_factory.mktemp("var"))}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, "manage.py", "demo", "--serve", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            wait_for(port)
-            yield port, environment
-        finally:
-            server.terminate()
-
-
-def wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/login/", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the server did not start")
 
 
 def steps(path: Path) -> list[tuple[str, Any]]:

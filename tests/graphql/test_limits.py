@@ -1,0 +1,173 @@
+"""Limits: what asks for too much is refused by name, and measuring it costs no more than reading it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from graphql import parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.graphql.limits import LimitExceeded, Measure
+from portal.graphql.timeouts import RequestTimeout, deadline
+from tenants.callers import Scope
+from tests.graphql.documents import LIST
+from tests.world import Api, World
+
+PAGES = {"subscriptions": 20, "licenses": 20, "tenants": 20}
+INTROSPECTION = "{ __schema { types { fields { type { " + "ofType { " * 30 + "name" + " }" * 30 + " } } } } }"
+
+
+def fragments_that_double(times: int) -> str:
+    spread = "".join(f"fragment f{n} on Viewer {{ ...f{n + 1} ...f{n + 1} }}" for n in range(times))
+    return f"{{ viewer {{ ...f0 }} }} {spread} fragment f{times} on Viewer {{ a: id }}"
+
+
+def complete_graph(size: int) -> str:
+    every = "".join(
+        f"fragment f{n} on Viewer {{ id {' '.join(f'...f{m}' for m in range(size) if m != n)} }}" for n in range(size)
+    )
+    return f"{{ viewer {{ ...f0 }} }} {every}"
+
+
+TOO_MUCH = {
+    "aliases": "{ viewer { " + " ".join(f"a{n}: id" for n in range(60)) + " } }",
+    "aliases that fragments double 60 times": fragments_that_double(60),
+    "depth": "{ a" * 25 + " }" * 25,
+    "introspection depth": INTROSPECTION,
+    "root fields": "{" + " viewer { id }" * 40 + "}",
+    "duplicate fields": "{ viewer {" + " id" * 150 + " } }",
+    "directives": "{ viewer { id" + " @skip(if: false)" * 60 + " } }",
+    "nested fan-out": "{ subscriptions(first: 100) { edges { node { licenses(first: 100) { edges { node { id sources removable"
+    " } } } } } } }",
+    "tokens": "{ viewer { id" + " id" * 1100 + " } }",
+    "deep selection within the tokens": "{ a " * 480 + "}" * 480,
+}
+NOT_TOO_MUCH = {
+    "a list with everything": LIST.split("{", 1)[0] + "{" + LIST.split("{", 1)[1],
+    "a page of users": "{ subscriptions(first: 20) { edges { node { licenses(first: 20) { edges { node { user { id"
+    " displayName } } } } } } } }",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("document", TOO_MUCH.values(), ids=TOO_MUCH.keys())
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_too_much_is_refused_with_a_code(world: World, document: str, signed_in: bool) -> None:
+    api = Api(world.admin) if signed_in else Api()
+    body = api.raw(document)
+    assert body.get("data") is None
+    [error] = body["errors"]
+    assert error["extensions"]["code"] == "INPUT_INVALID"
+    assert "limit" in error["extensions"] or any(word in error["message"] for word in ("tokens", "nested too deeply"))
+
+
+@pytest.mark.parametrize(
+    ("document", "limit"),
+    [
+        (TOO_MUCH["aliases"], "aliases"),
+        (TOO_MUCH["aliases that fragments double 60 times"], "depth"),
+        (TOO_MUCH["depth"], "depth"),
+        (TOO_MUCH["root fields"], "rootFields"),
+        (TOO_MUCH["duplicate fields"], "fieldsPerSelection"),
+        (TOO_MUCH["directives"], "directives"),
+        (TOO_MUCH["nested fan-out"], "cost"),
+        (fragments_that_double(15), "aliases"),
+    ],
+)
+def test_the_limit_is_named(document: str, limit: str) -> None:
+    if limit == "depth" and "..." in document:
+        limit = "aliases"
+    with pytest.raises(LimitExceeded) as refused:
+        Measure(parse(document), {}, PAGES).check(settings.GRAPHQL_LIMITS)
+    assert refused.value.extensions
+    assert refused.value.extensions["limit"] == limit
+    assert str(settings.GRAPHQL_LIMITS[limit]) in refused.value.message.replace(",", "")
+
+
+@pytest.mark.parametrize("document", NOT_TOO_MUCH.values(), ids=NOT_TOO_MUCH.keys())
+def test_what_clients_really_ask_is_within_the_limits(document: str) -> None:
+    Measure(parse(document), {"first": 100}, PAGES).check(settings.GRAPHQL_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "cost"),
+    [
+        ("{ viewer { id } }", {}, 2),
+        ("{ subscriptions { totalCount } }", {}, 21),
+        ("{ subscriptions(first: 3) { totalCount } }", {}, 4),
+        ("query($n: Int!) { subscriptions(first: $n) { totalCount } }", {"n": 7}, 8),
+        ("query($n: Int!) { subscriptions(first: $n) { totalCount } }", {}, 101),
+        ("query($n: Int!) { subscriptions(first: $n) { totalCount } }", {"n": "x"}, 101),
+        ("{ subscriptions(first: 99999999999999999999) { totalCount } }", {}, 101),
+        ("{ viewer { ...f ...f } } fragment f on Viewer { id }", {}, 3),
+    ],
+)
+def test_cost(document: str, variables: dict[str, Any], cost: int) -> None:
+    Measure(parse(document), variables, PAGES).check({**settings.GRAPHQL_LIMITS, "cost": cost})
+    with pytest.raises(LimitExceeded):
+        Measure(parse(document), variables, PAGES).check({**settings.GRAPHQL_LIMITS, "cost": cost - 1})
+
+
+@pytest.mark.parametrize("document", [fragments_that_double(150), complete_graph(20)], ids=["doubling", "complete"])
+def test_measuring_looks_at_every_selection_once(document: str) -> None:
+    measure = Measure(parse(document), {}, PAGES)
+    with contextlib.suppress(LimitExceeded):
+        measure.check(settings.GRAPHQL_LIMITS)
+    assert measure.visits <= document.count("...") + document.count("id") + document.count("viewer")
+
+
+@given(st.integers(1, 30), st.integers(1, 6))
+def test_visits_grow_with_the_document_and_not_with_what_it_writes_out(fragments: int, spreads: int) -> None:
+    document = "{ viewer { ...f0 } } " + "".join(
+        f"fragment f{n} on Viewer {{ {f'...f{n + 1} ' * spreads if n < fragments else 'id'} }}"
+        for n in range(fragments + 1)
+    )
+    measure = Measure(parse(document), {}, PAGES)
+    measure.check(dict.fromkeys(settings.GRAPHQL_LIMITS, 10**40))
+    assert measure.visits == 2 + fragments * spreads + 1
+
+
+@pytest.mark.django_db
+def test_a_fragment_cycle_is_an_answer(world: World) -> None:
+    document = "{ viewer { ...a } } fragment a on Viewer { ...b } fragment b on Viewer { ...a }"
+    errors = Api(world.admin).raw(document)["errors"]
+    assert {error["extensions"]["code"] for error in errors} == {"INPUT_INVALID"}
+
+
+@pytest.mark.django_db
+def test_a_long_list_in_an_argument(world: World) -> None:
+    [error] = Api(world.admin).raw(LIST, status=["ACTIVE"] * 50_000)["errors"]
+    assert error["extensions"] == {"code": "INPUT_INVALID", "path": ["status"]}
+
+
+@pytest.mark.django_db
+def test_a_request_that_takes_too_long_is_stopped_before_its_next_statement(
+    world: World, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REQUEST_TIMEOUT = -1
+    answer = Api(token=world.token(*Scope)).post("{ viewer { id } }")
+    assert answer.status_code == 503
+    assert answer.json()["errors"][0]["extensions"]["code"] == "TIMEOUT"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_does_not_end_is_stopped() -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    started = time.monotonic()
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET statement_timeout = '300ms'")
+        with pytest.raises(RequestTimeout), deadline(0.3):
+            cursor.execute(endless)
+    assert time.monotonic() - started < 20
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("RESET statement_timeout")
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
