@@ -35,8 +35,8 @@ format: $(DEV_READY)  ## let ruff put the code in order
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-schema: $(DEV_READY)  ## export schema.graphql
-	@$(DEMO) export_schema portal.graphql.schema:schema > schema.graphql
+schema: $(DEV_READY)  ## export schema.graphql and docs/access.md
+	@WAYOUT_DEBUG=1 DJANGO_SETTINGS_MODULE=portal.settings $(PY) -m tests.exports
 
 messages: $(DEV_READY)  ## add new sentences to the catalogs
 	@$(PY) -m tests.catalogs

@@ -4,6 +4,13 @@ WAYOUT_DEBUG         on for development and the demo; demo logins exist only the
 WAYOUT_SECRET_KEY    required outside debug: signs sessions, quotes and the audit trail's personal data
 WAYOUT_HOSTS         host names served, comma separated
 WAYOUT_ENVIRONMENT   a word in every partner token that tells live from test: wyo_live_...
+WAYOUT_HTTPS         off only where something else redirects to HTTPS (on outside debug)
+WAYOUT_PROXIES       how many proxies stand in front: their X-Forwarded headers are believed (0)
+WAYOUT_ORIGINS       origins of portals elsewhere that call the API with a token, comma separated (none)
+WAYOUT_REDIS_URL     one cache and one count of requests for all processes (without it each has its own)
+WAYOUT_CALLER_RATE   requests of one person or token (600/minute)
+WAYOUT_TENANT_RATE   changes of one tenant (300/minute)
+WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
 WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
 DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 """
@@ -11,8 +18,10 @@ DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env
@@ -25,12 +34,20 @@ VAR_DIR = env.path("WAYOUT_VAR", BASE_DIR / "var")
 
 DEBUG = env.bool("WAYOUT_DEBUG", False)
 SECRET_KEY = env.str("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
-if not SECRET_KEY:
-    raise ImproperlyConfigured("Set WAYOUT_SECRET_KEY to a long random text (or WAYOUT_DEBUG=1 to try Wayout out).")
+if len(SECRET_KEY) < (1 if DEBUG else 50):
+    raise ImproperlyConfigured(
+        "Set WAYOUT_SECRET_KEY to a random text of 50 characters or more (or WAYOUT_DEBUG=1 to try Wayout out)."
+    )
 ALLOWED_HOSTS = env.list("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 WAYOUT_ENVIRONMENT = env.str("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")
 if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT_ENVIRONMENT.islower()):
     raise ImproperlyConfigured("WAYOUT_ENVIRONMENT is one word of lower-case letters, for example live.")
+
+WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
+WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
+WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
+WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
+WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
 
 INSTALLED_APPS = [
     "portal",
@@ -42,12 +59,19 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "corsheaders",
+    "csp",
+    "django_prometheus",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "portal.web.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -56,6 +80,7 @@ MIDDLEWARE = [
     "portal.web.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -125,8 +150,31 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = DEBUG
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("WAYOUT_HTTPS", not DEBUG)
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
+SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
+if WAYOUT_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Whether the hosts beside this one, and browsers' preload lists, are ready for HSTS is not ours to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# A portal on another origin sends a token, never our cookies.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("WAYOUT_ORIGINS", [])
+CORS_URLS_REGEX = r"^/graphql/$"
+CORS_ALLOW_METHODS = ["GET", "POST", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "wayout-locale"]
+CORS_EXPOSE_HEADERS = [
+    "wayout-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after", "content-language",
+]  # fmt: skip
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.web.csrf.refused"
 # 10,000 user ids in one removeUsers call are about 200 kB.
@@ -145,10 +193,40 @@ GRAPHQL_LIMITS = {
 # How long an API request may work, in seconds.
 REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": WAYOUT_REDIS_URL}
+    if WAYOUT_REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2_000}}
+}
+
+# One JSON object a line, with the number of the request; in debug, lines for people.
+_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[*_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
+            ],
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # The demo's terminal shows how to get in, not every request.
+    "loggers": {"wayout.request": {"level": "WARNING" if DEBUG else "INFO"}},
 }

@@ -9,6 +9,8 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from portal.graphql.view import graphql
+from portal.web.health import live, ready
+from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
 
@@ -21,6 +23,9 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="portal/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("graphql/", graphql, name="graphql"),
+    path("healthz/live", live, name="live"),
+    path("healthz/ready", ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg"))),
     path("admin/", admin.site.urls),
 ]

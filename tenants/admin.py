@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -12,13 +13,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from tenants.audit import record
+from tenants.callers import Caller
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
+from tenants.people import caller_of_staff
 from tenants.readonly import ReadOnlyAdmin
+from tenants.requests import from_request
 from tenants.search import fold
-from tenants.tokens import mint, revoke_token
+from tenants.tokens import mint, record_created, revoke_token, rotate_token
 
+_OVERLAP = timedelta(days=7)
 admin.site.site_header = admin.site.site_title = "Wayout"
 
 
@@ -31,7 +38,13 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     extra = 0
-    autocomplete_fields = ("user",)
+    fields = readonly_fields = ("user", "role", "is_active")
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Memberships are given in their own list, which writes the audit trail."""
+        return False
 
 
 @admin.register(Tenant)
@@ -59,6 +72,25 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     autocomplete_fields = ("user", "tenant")
     search_fields = ("user__username", "user__email", "tenant__domain")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        """Whose membership it is stays."""
+        return ("user", "tenant") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        """Save, and put it on the tenant's audit trail."""
+        super().save_model(request, obj, form, change)
+        _audit_membership("membership.changed" if change else "membership.given", obj, request)
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        """Take it away, and put that on the tenant's audit trail."""
+        _audit_membership("membership.taken", obj, request)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        """The same, for many."""
+        for membership in queryset:
+            self.delete_model(request, membership)
+
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     """Scopes as check boxes."""
@@ -78,7 +110,7 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "key_id", "scope_list", "expires_at", "last_used_at", "revoked_at")
     readonly_fields = ("key_id", "last_used_at", "revoked_at", "created_at", "created_by")
     autocomplete_fields = ("tenants",)
-    actions = ("revoke",)
+    actions = ("rotate", "revoke")
 
     @admin.display(description=_("scopes"))
     def scope_list(self, token: PartnerToken) -> str:
@@ -90,12 +122,22 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not change:
             assert isinstance(request.user, User)
             obj.created_by = request.user
-            text = mint(obj)
-            shown = format_html(
-                "{} <code>{}</code>", _("The token, shown only now. Copy it to where it will be used:"), text
-            )
-            messages.warning(request, shown)
+            messages.warning(request, _shown_once(obj.name, mint(obj)))
         super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Once the tenants are known, put a new token on their audit trails."""
+        super().save_related(request, form, formsets, change)
+        if not change:
+            record_created(token=form.instance, caller=_staff(request), now=timezone.now())
+
+    @admin.action(description=_("Rotate: make successors, the selected work on for a week"))
+    def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
+        """Show each successor, this once."""
+        now = timezone.now()
+        for token in queryset.filter(revoked_at=None):
+            _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=_staff(request), now=now)
+            messages.warning(request, _shown_once(token.name, text))
 
     def has_delete_permission(self, request: HttpRequest, obj: PartnerToken | None = None) -> bool:
         """Tokens are revoked: what they did keeps their name."""
@@ -105,7 +147,8 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def revoke(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """End tokens at once."""
         now = timezone.now()
-        revoked = sum(revoke_token(token, now) for token in queryset)
+        caller = _staff(request)
+        revoked = sum(revoke_token(token=token, caller=caller, now=now) for token in queryset)
         skipped = queryset.count() - revoked
         self.message_user(
             request,
@@ -121,7 +164,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ("=subject", "tenant__domain")
     show_full_result_count = False
     fields = (
-        "tenant", "position", "at", "action", "subject", "actor_kind", "actor_id", "language", "evidence",
+        "tenant", "position", "at", "action", "subject", "actor_kind", "actor_id", "language", "correlation_id",
+        "evidence",
         "personal_data", "previous_hash", "hash",
     )  # fmt: skip
     readonly_fields = ("evidence", "personal_data")
@@ -141,3 +185,27 @@ class AuditEventAdmin(ReadOnlyAdmin):
 def pretty(data: Any) -> str:
     """JSON for reading, in a block of its own."""
     return format_html("<pre>{}</pre>", json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _staff(request: HttpRequest) -> Caller:
+    assert isinstance(request.user, User)  # the admin lets nobody else in
+    return from_request(caller_of_staff(request.user), request)
+
+
+def _shown_once(name: str, text: str) -> str:
+    said = _("The token “%(name)s”, shown only now. Copy it to where it will be used:") % {"name": name}
+    return format_html("{} <code>{}</code>", said, text)
+
+
+def _audit_membership(action: str, membership: Membership, request: HttpRequest) -> None:
+    caller = _staff(request)
+    record(
+        tenant_id=membership.tenant_id,
+        at=timezone.now(),
+        action=action,
+        subject=f"Membership:{membership.pk}",
+        caller=caller,
+        language=get_language() or "en",
+        data={"person": membership.user_id, "role": membership.role, "active": membership.is_active},
+        personal={"name": caller.name},
+    )

@@ -34,6 +34,7 @@ def record(
     ``data`` is evidence without personal data; ``personal`` is kept apart so that it can be erased.
     Lock order: the caller holds its subscription already, the head comes last.
     """
+    personal = {**(personal or {}), **({"address": caller.address} if caller.address else {})}
     AuditHead.objects.get_or_create(tenant_id=tenant_id)
     head = AuditHead.objects.select_for_update().get(tenant_id=tenant_id)
     event = AuditEvent(
@@ -45,6 +46,7 @@ def record(
         actor_kind=caller.kind.value,
         actor_id=caller.id,
         language=language,
+        correlation_id=caller.correlation_id,
         data=json.loads(_canonical(data)),
         personal_digest=_keyed_hash(personal) if personal else "",
         previous_hash=head.hash,
@@ -97,6 +99,7 @@ def _hash(event: AuditEvent) -> str:
         "subject": event.subject,
         "actor": [event.actor_kind, event.actor_id],
         "language": event.language,
+        "request": event.correlation_id,
         "data": event.data,
         "personal": event.personal_digest,
     }

@@ -51,6 +51,7 @@ class Caller:
 
     ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token.
     STAFF and SYSTEM reach every tenant: the admin has checked the permission before it calls a service.
+    ``address`` and ``correlation_id`` are of the request, for the audit trail.
     """
 
     kind: CallerKind
@@ -62,6 +63,8 @@ class Caller:
     roles: Mapping[int, Role] = field(default_factory=dict)
     scopes: frozenset[Scope] = frozenset()
     tenant_ids: frozenset[int] = frozenset()
+    address: str = ""
+    correlation_id: str = ""
 
     @property
     def reaches_all(self) -> bool:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenants.callers import Role, Scope
@@ -115,7 +116,7 @@ class PartnerToken(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
 
     class Meta:
@@ -148,6 +149,7 @@ class AuditEvent(models.Model):
     actor_kind = models.CharField(_("kind of actor"), max_length=8)
     actor_id = models.BigIntegerField(_("actor"))
     language = models.CharField(_("language"), max_length=8)
+    correlation_id = models.CharField(_("request"), max_length=32, blank=True)
     data = models.JSONField(_("evidence"), default=dict)
     personal_digest = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64, blank=True)

@@ -15,9 +15,11 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
+from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
-from tenants.models import PartnerToken, Tenant, User
+from tenants.models import PartnerToken, Tenant
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
@@ -26,22 +28,61 @@ _TOKEN = re.compile(rf"wyo_([a-z]+)_([0-9a-z]{{{_ID_LENGTH}}})[0-9a-z]{{{_SECRET
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
 
-def issue_token(
+def create_token(
     *,
     name: str,
     scopes: Iterable[Scope],
     tenants: Collection[Tenant],
     expires_at: datetime | None = None,
-    created_by: User | None = None,
+    caller: Caller,
+    now: datetime,
 ) -> tuple[PartnerToken, str]:
-    """Make a token; returns it with its text, which exists nowhere else from then on."""
-    token = PartnerToken(
-        name=name, scopes=sorted(scope.value for scope in scopes), expires_at=expires_at, created_by=created_by
-    )
-    text = mint(token)
-    token.save()
-    token.tenants.set(tenants)
-    return token, text
+    """Make a token; returns it with its text, which exists nowhere else from then on. On the tenants' audit trails."""
+    with transaction.atomic():
+        token = PartnerToken(
+            name=name, scopes=sorted(scope.value for scope in scopes), expires_at=expires_at, created_at=now
+        )
+        if caller.kind is CallerKind.STAFF:
+            token.created_by_id = caller.id
+        text = mint(token)
+        token.save()
+        token.tenants.set(tenants)
+        record_created(token=token, caller=caller, now=now)
+        return token, text
+
+
+def record_created(*, token: PartnerToken, caller: Caller, now: datetime) -> None:
+    """Put a new token on the audit trails of its tenants."""
+    _audit("token.created", token, caller, now)
+
+
+def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:
+    """Make a successor with the same name, scopes and tenants; the old one works on for ``overlap``, no longer."""
+    with transaction.atomic():
+        ends = min(filter(None, (token.expires_at, now + overlap)))
+        PartnerToken.objects.filter(pk=token.pk).update(expires_at=ends)
+        _audit("token.rotated", token, caller, now)
+        return create_token(
+            name=token.name,
+            scopes=[Scope(scope) for scope in token.scopes],
+            tenants=token.tenants.all(),
+            caller=caller,
+            now=now,
+        )
+
+
+def revoke_token(*, token: PartnerToken, caller: Caller, now: datetime) -> bool:
+    """End a token at once; False when it was revoked before."""
+    with transaction.atomic():
+        if not PartnerToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
+            return False
+        _audit("token.revoked", token, caller, now)
+        return True
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether the text is a whole token: its checksum tells a typo without asking the database."""
+    return bool(_TOKEN.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
 
 
 def mint(token: PartnerToken) -> str:
@@ -56,7 +97,7 @@ def mint(token: PartnerToken) -> str:
 def caller_of_token(text: str, now: datetime) -> Caller | None:
     """The caller behind the text of a token, or None when it is wrong, expired or revoked."""
     match = _TOKEN.fullmatch(text)
-    if not match or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
+    if not match or not is_well_formed(text):
         return None
     token = PartnerToken.objects.filter(key_id=match[2]).first()
     if token is None or not hmac.compare_digest(token.digest, _digest(text)):
@@ -74,9 +115,18 @@ def caller_of_token(text: str, now: datetime) -> Caller | None:
     )
 
 
-def revoke_token(token: PartnerToken, now: datetime) -> bool:
-    """End a token at once; False when it was revoked before."""
-    return bool(PartnerToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now))
+def _audit(action: str, token: PartnerToken, caller: Caller, now: datetime) -> None:
+    for tenant in token.tenants.order_by("pk"):
+        record(
+            tenant_id=tenant.pk,
+            at=now,
+            action=action,
+            subject=f"PartnerToken:{token.pk}",
+            caller=caller,
+            language="en",
+            data={"token": token.key_id, "scopes": token.scopes, "expires_at": token.expires_at},
+            personal={"name": caller.name},
+        )
 
 
 def _random(length: int) -> str:

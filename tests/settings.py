@@ -17,7 +17,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+# Row ids repeat from test to test; what counts requests does not forget in between.
+WAYOUT_CALLER_RATE = WAYOUT_TENANT_RATE = "1000000/minute"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
 _CLONE = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:10]

@@ -16,8 +16,8 @@ from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, S
 from subscriptions.policy import Channel
 from tenants.callers import Caller, Role, Scope
 from tenants.models import Membership, Tenant, User
-from tenants.people import caller_of_person
-from tenants.tokens import issue_token
+from tenants.people import SYSTEM, caller_of_person
+from tenants.tokens import create_token
 from tests.builders import NOW, PERIOD
 
 _numbers = itertools.count(1)
@@ -53,7 +53,9 @@ class World:
         return caller_of_person(user or self.admin)
 
     def token(self, *scopes: Scope, tenants: Sequence[Tenant] | None = None, **given: Any) -> str:
-        _, text = issue_token(name="Partner", scopes=scopes, tenants=tenants or [self.tenant], **given)
+        _, text = create_token(
+            name="Partner", scopes=scopes, tenants=tenants or [self.tenant], caller=SYSTEM, now=NOW, **given
+        )
         return text
 
     def subscription(

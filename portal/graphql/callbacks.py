@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import strawberry
 
+from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.ids import Kind, make_id, read_id
 from portal.graphql.node import Node
@@ -148,7 +149,7 @@ def wrap_callback(info: Info, row: models.CallbackRequest) -> CallbackRequest:
 class CallbackQuery:
     @strawberry.field
     def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
-        info.context.reader(Scope.READ, Scope.CALLBACK)
+        info.context.reader(*QUERIES["callbackRequest"])
         return find_callback(info, read_id(Kind.CALLBACK, id))
 
     @strawberry.field(
@@ -158,7 +159,7 @@ class CallbackQuery:
     def callback_windows(
         self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
     ) -> list[CallbackWindow] | None:
-        caller = info.context.reader(Scope.READ, Scope.CALLBACK)
+        caller = info.context.reader(*QUERIES["callbackWindows"])
         if not 1 <= days <= _MOST_DAYS:
             raise InputInvalid("days", rule="range", least=1, limit=_MOST_DAYS)
         zone = services.read_time_zone(time_zone, "timeZone")

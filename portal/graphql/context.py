@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import strawberry
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone, translation
 
@@ -14,6 +15,17 @@ from portal.web.callers import identify
 from portal.web.language import asked_language, language_of_tenants
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.rates import Standing, spend
+
+STANDING = "wayout.standing"
+
+
+class TooManyRequests(Exception):
+    """The caller asked more often than it may."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__()
+        self.standing = standing
 
 
 class NotAuthenticated(SubscriptionError):
@@ -38,9 +50,9 @@ class Context:
             raise NotAuthenticated
         return self.identified
 
-    def reader(self, *scopes: Scope) -> Caller:
-        """The caller of a query: a token needs one of ``scopes`` (READ). Raises NotAuthenticated, NotPermitted."""
-        caller, wanted = self.caller, scopes or (Scope.READ,)
+    def reader(self, *wanted: Scope) -> Caller:
+        """The caller of a query: a token needs one of ``wanted``. Raises NotAuthenticated, NotPermitted."""
+        caller = self.caller
         if caller.kind is CallerKind.PARTNER and not set(wanted) & with_included(caller.scopes):
             raise NotPermitted(scope=wanted[0])
         return caller
@@ -50,6 +62,10 @@ def build_context(request: HttpRequest) -> Context:
     """Identify the caller and settle the language; the caller's tenants decide it when the request does not."""
     now = timezone.now()
     caller = identify(request, now)
+    if caller:
+        request.META[STANDING] = standing = spend(settings.WAYOUT_CALLER_RATE, caller.kind, str(caller.id))
+        if not standing.allowed:
+            raise TooManyRequests(standing)
     if caller and asked_language(request) is None:
         translation.activate(language_of_tenants(caller.visible_tenant_ids) or "en")
     return Context(request, caller, now, translation.get_language() or "en")

@@ -10,6 +10,7 @@ import strawberry
 from django.conf import settings
 from django.utils.translation import gettext as _
 from graphql import GraphQLError
+from structlog.contextvars import get_contextvars
 
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
@@ -127,7 +128,7 @@ def coded(error: GraphQLError) -> GraphQLError:
         message = error.message
         extensions = dict(error.extensions or {}) or {"code": ProblemCode.INPUT_INVALID.value, "path": []}
     else:
-        correlation_id = uuid.uuid4().hex
+        correlation_id = get_contextvars().get("request_id") or uuid.uuid4().hex
         logger.error("unexpected error %s", correlation_id, exc_info=cause)
         message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
         extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}

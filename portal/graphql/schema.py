@@ -12,6 +12,7 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from portal.graphql.access import QUERIES
 from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackMutation, CallbackQuery, find_callback
 from portal.graphql.cancellations import CancellationMutation, find_cancellation
@@ -34,7 +35,7 @@ from tenants.models import Tenant
 class Query(ViewerQuery, SubscriptionQuery, CallbackQuery):
     @strawberry.field
     def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        info.context.reader()
+        info.context.reader(*QUERIES["node"])
         found = split_id(id)
         return _NODES[found[0]](info, found[1]) if found and found[0] in _NODES else None
 

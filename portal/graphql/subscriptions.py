@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from portal.graphql.access import QUERIES
 from portal.graphql.billing import Money
 from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
@@ -174,7 +175,7 @@ class SubscriptionQuery:
         status: list[policy.Status] | None = strawberry.UNSET,
         search: str | None = strawberry.UNSET,
     ) -> SubscriptionConnection:
-        caller, now = info.context.reader(), info.context.now
+        caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
         rows = subscription_rows(caller)
         if tenant_id:
             tenant = read_id(Kind.TENANT, tenant_id)
@@ -204,11 +205,11 @@ class SubscriptionQuery:
 
     @strawberry.field
     def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
-        info.context.reader()
+        info.context.reader(*QUERIES["subscription"])
         return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
 
     @strawberry.field(description="How this subscription can be canceled now, by whom, and what it would give back.")
     def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
-        info.context.reader()
+        info.context.reader(*QUERIES["cancellationOptions"])
         found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
         return CancellationOptions(verdict=found.verdict) if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from cross_web import HTTPException
@@ -18,11 +19,14 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
-from portal.graphql.context import Context, build_context
+from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.problems import coded
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
+from subscriptions import wording
+from subscriptions.errors import RateLimited
+from tenants.rates import Standing
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -37,6 +41,11 @@ class ApiView(GraphQLView[Context, None]):
             self._refuse_what_is_not_ours(request)
             with deadline(settings.REQUEST_TIMEOUT):
                 return self.run(request=request)
+        except TooManyRequests as refused:
+            message = wording.error_message(RateLimited())
+            response = _errors(message, RateLimited.code, 429)
+            response["Retry-After"] = str(max(1, round(refused.standing.reset_at - time.time())))
+            return _with_standing(response, request)
         except PersistedQueryNotFound:
             return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)
         except HTTPException as error:
@@ -115,7 +124,7 @@ class ApiView(GraphQLView[Context, None]):
         response["Content-Type"] = f"{self._media_type}; charset=utf-8"
         if self._media_type == GRAPHQL_RESPONSE and "data" not in response_data:
             response.status_code = 400
-        return response
+        return _with_standing(response, self.request)
 
     def _refuse_what_is_not_ours(self, request: HttpRequest) -> None:
         if request.method not in ("GET", "POST"):
@@ -133,6 +142,16 @@ class ApiView(GraphQLView[Context, None]):
 def _is_request_error(result: ExecutionResult) -> bool:
     """Whether nothing was executed: the document or its variables were wrong."""
     return bool(result.errors) and result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def _with_standing(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
+    """Say how often the caller may still ask."""
+    standing: Standing | None = request.META.get(STANDING)
+    if standing:
+        response["RateLimit-Limit"] = str(standing.limit)
+        response["RateLimit-Remaining"] = str(standing.remaining)
+        response["RateLimit-Reset"] = str(max(0, round(standing.reset_at - time.time())))
+    return response
 
 
 def _errors(message: str, code: str, status: int) -> JsonResponse:

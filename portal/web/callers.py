@@ -9,11 +9,17 @@ from django.http import HttpRequest
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person
+from tenants.requests import from_request
 from tenants.tokens import caller_of_token
 
 
 def identify(request: HttpRequest, now: datetime) -> Caller | None:
     """A token in the header, else the session's person. A token never rides with a cookie."""
+    caller = _caller(request, now)
+    return from_request(caller, request) if caller else None
+
+
+def _caller(request: HttpRequest, now: datetime) -> Caller | None:
     header = request.headers.get("Authorization")
     if header is not None:
         kind, _, token = header.partition(" ")

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_staff
+from tenants.requests import from_request
 
 
 def staff(request: HttpRequest, permission: str) -> tuple[User, Caller]:
@@ -19,7 +20,7 @@ def staff(request: HttpRequest, permission: str) -> tuple[User, Caller]:
     user = request.user
     if not isinstance(user, User) or not user.is_staff or not user.has_perm(permission):
         raise PermissionDenied
-    return user, caller_of_staff(user)
+    return user, from_request(caller_of_staff(user), request)
 
 
 def button(admin: ModelAdmin[Any], name: str, view: Any) -> URLPattern:

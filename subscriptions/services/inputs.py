@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
-from subscriptions.errors import InputInvalid, NotFound, NotPermitted
+from django.conf import settings
+
+from subscriptions.errors import InputInvalid, NotFound, NotPermitted, RateLimited
 from subscriptions.models import Subscription
 from subscriptions.selectors import visible
-from tenants.callers import Caller, Scope
+from tenants.callers import Caller, CallerKind, Scope
+from tenants.rates import spend
 
 
 def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
@@ -29,14 +32,23 @@ def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
 def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *path: str) -> Subscription:
     """The subscription, its row locked until the transaction ends.
 
-    Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there.
+    Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there,
+    RateLimited when the tenant is changed too often.
     """
     rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self",))
     subscription = rows.select_related("tenant", "agreement").filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound(*path)
     require(caller, scope, subscription.tenant_id)
+    _within_rate(caller, subscription.tenant_id)
     return subscription
+
+
+def _within_rate(caller: Caller, tenant_id: int) -> None:
+    """Changes of one tenant by people and partners are counted together; staff and commands are not."""
+    counted = caller.kind in (CallerKind.PERSON, CallerKind.PARTNER)
+    if counted and not spend(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id)).allowed:
+        raise RateLimited(limit=settings.WAYOUT_TENANT_RATE)
 
 
 def require(caller: Caller, scope: Scope, tenant_id: int) -> None:

@@ -99,7 +99,12 @@ def test_the_evidence_says_what_was_shown_and_decided(world: World) -> None:
     assert (cancellation.language, cancellation.policy.version) == ("bg", 1)
     [event] = AuditEvent.objects.filter(action="cancellation.requested")
     assert event.data["quote"] == cancellation.quote
-    assert event.personal.data == {"name": world.admin.display_name, "email": world.admin.email}
+    assert event.personal.data == {
+        "name": world.admin.display_name,
+        "email": world.admin.email,
+        "address": "127.0.0.1",
+    }
+    assert len(event.correlation_id) == 32
     assert world.admin.display_name not in str(event.data)
 
 

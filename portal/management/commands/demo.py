@@ -20,7 +20,8 @@ from portal.settings import VAR_DIR
 from subscriptions.models import Subscription
 from tenants.callers import Scope
 from tenants.models import Tenant
-from tenants.tokens import caller_of_token, issue_token
+from tenants.people import SYSTEM
+from tenants.tokens import caller_of_token, create_token
 
 HOST = "127.0.0.1"
 # Token texts are shown once and kept nowhere else; the demo may be asked again.
@@ -96,7 +97,7 @@ class Command(BaseCommand):
         for name, scopes in _TOKENS.items():
             text = remembered.get(name, "")
             if caller_of_token(text, now) is None:
-                _, text = issue_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant])
+                _, text = create_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant], caller=SYSTEM, now=now)
             tokens[name] = text
         return tokens
 

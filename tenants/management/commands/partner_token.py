@@ -1,0 +1,97 @@
+"""manage.py partner_token: make, rotate, revoke, check and list partner tokens."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from tenants.callers import Scope
+from tenants.models import PartnerToken, Tenant
+from tenants.people import SYSTEM
+from tenants.tokens import create_token, is_well_formed, revoke_token, rotate_token
+
+
+class Command(BaseCommand):
+    """The text of a new token goes to standard output, once; everything else to standard error."""
+
+    help = "Make, rotate, revoke, check or list partner tokens."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One thing to do, and what it needs."""
+        act = parser.add_mutually_exclusive_group(required=True)
+        act.add_argument("--create", metavar="NAME", help="make a token")
+        act.add_argument("--rotate", metavar="ID", help="make its successor; the old one works on for --overlap days")
+        act.add_argument("--revoke", metavar="ID", help="end it now")
+        act.add_argument("--check", metavar="TOKEN", help="tell a typo from a whole token, without the database")
+        act.add_argument("--list", action="store_true", help="all tokens, without their text")
+        parser.add_argument("--scope", action="append", choices=[s.value for s in Scope], default=[])
+        parser.add_argument("--tenant", action="append", default=[], metavar="DOMAIN")
+        parser.add_argument("--expires", metavar="TIME", help="ISO 8601 with an offset")
+        parser.add_argument("--overlap", type=int, default=7, metavar="DAYS")
+
+    def handle(self, **options: Any) -> None:
+        """Do the one thing."""
+        now = timezone.now()
+        if options["check"]:
+            if not is_well_formed(options["check"]):
+                raise CommandError("This is not a whole token: a character is missing or mistyped.")
+            self.stdout.write("This is a whole token. Whether it is known, expired or revoked only the server tells.")
+        elif options["list"]:
+            self._list()
+        elif options["create"]:
+            self._create(options, now)
+        elif options["rotate"]:
+            _, text = rotate_token(
+                token=self._known(options["rotate"]), overlap=timedelta(days=options["overlap"]), caller=SYSTEM, now=now
+            )
+            self.stderr.write(f"The old token works on for {options['overlap']} days. The new one, shown only now:")
+            self.stdout.write(text)
+        elif revoke_token(token=self._known(options["revoke"]), caller=SYSTEM, now=now):
+            self.stderr.write("Revoked.")
+        else:
+            self.stderr.write("It was revoked before.")
+
+    def _create(self, options: dict[str, Any], now: datetime) -> None:
+        tenants = list(Tenant.objects.filter(domain__in=options["tenant"]))
+        missing = set(options["tenant"]) - {tenant.domain for tenant in tenants}
+        if missing or not tenants:
+            raise CommandError(f"There is no tenant {', '.join(sorted(missing)) or '(give --tenant)'}.")
+        if not options["scope"]:
+            raise CommandError(f"Give at least one --scope: {', '.join(Scope)}.")
+        _, text = create_token(
+            name=options["create"],
+            scopes=[Scope(scope) for scope in options["scope"]],
+            tenants=tenants,
+            expires_at=self._instant(options["expires"]),
+            caller=SYSTEM,
+            now=now,
+        )
+        self.stderr.write("The token, shown only now:")
+        self.stdout.write(text)
+
+    def _instant(self, text: str | None) -> datetime | None:
+        if text is None:
+            return None
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            raise CommandError(f"--expires: “{text}” is not a date and time.") from None
+        if instant.tzinfo is None:
+            raise CommandError("--expires: write the offset, for example 2027-01-01T00:00:00+02:00.")
+        return instant
+
+    def _known(self, key_id: str) -> PartnerToken:
+        token = PartnerToken.objects.filter(key_id=key_id).first()
+        if token is None:
+            raise CommandError(f"There is no token with the id {key_id}. See --list.")
+        return token
+
+    def _list(self) -> None:
+        for token in PartnerToken.objects.prefetch_related("tenants").order_by("pk"):
+            ends = "revoked" if token.revoked_at else f"expires {token.expires_at or 'never'}"
+            domains = ", ".join(tenant.domain for tenant in token.tenants.all())
+            self.stdout.write(f"{token.key_id}  {token.name}  {'+'.join(token.scopes)}  {domains}  {ends}")

@@ -1,0 +1,35 @@
+"""How often a caller may ask: fixed windows, shared across processes when they are kept in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from limits import parse
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands after asking once more. ``reset_at``: Unix seconds."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_at: float
+
+
+def spend(rate: str, *who: str) -> Standing:
+    """Count one request of ``who`` against ``rate``, for example "600/minute"."""
+    item = parse(rate)
+    allowed = _limiter(settings.WAYOUT_REDIS_URL).hit(item, *who)
+    stats = _limiter(settings.WAYOUT_REDIS_URL).get_window_stats(item, *who)
+    return Standing(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
+
+
+@cache
+def _limiter(redis_url: str) -> FixedWindowRateLimiter:
+    """In memory, each process counts for itself: with Redis they count together."""
+    return FixedWindowRateLimiter(storage_from_string(redis_url or "memory://"))
