@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,29 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Served = tuple[int, dict[str, str]]
+
+
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, dict[str, str]]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo on a free port, with a database of its own; its port and environment."""
+    with serve(tmp_path_factory.mktemp("var")) as running:
+        yield running
+
+
+@contextmanager
+def serve(var: Path, **environment: str) -> Iterator[Served]:
+    """Serve the demo until the block ends; its log goes to ``var``/log."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    environment = {**os.environ, "WAYOUT_DEBUG": "1", "WAYOUT_VAR": str(tmp_path_factory.mktemp("var"))}
+    environment = {**os.environ, "WAYOUT_DEBUG": "1", "WAYOUT_VAR": str(var), **environment}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, "manage.py", "demo", "--serve", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with (
+        (var / "log").open("w") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as server,
+    ):
         try:
             wait_for(port)
             yield port, environment
@@ -43,3 +58,13 @@ def wait_for(port: int) -> None:
         else:
             return
     pytest.fail("the server did not start")
+
+
+def need_npm(otherwise: str) -> str:
+    """The path of npm; without it says what was not tested, and fails in CI."""
+    npm = shutil.which("npm")
+    if npm is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"NOT TESTED: node and npm are not there, {otherwise}")
+        pytest.skip(f"NOT TESTED: node and npm are not there, {otherwise}")
+    return npm

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"```(sh run|json)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"^ *```(sh run|json)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 # Ids, references, numbers of days and money change from day to day; words and codes do not.
 VOLATILE = re.compile(r"[A-Z]-[2-9A-Z]{4}-[2-9A-Z]{4}|\d[\d.,:]*")
 # One server serves all of these tests.
