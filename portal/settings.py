@@ -11,6 +11,9 @@ WAYOUT_REDIS_URL     one cache and one count of requests for all processes (with
 WAYOUT_CALLER_RATE   requests of one person or token (600/minute)
 WAYOUT_TENANT_RATE   changes of one tenant (300/minute)
 WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
+WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
+WAYOUT_EMAIL_URL     submission://user:password@host:587 (mail is written to the terminal without)
+WAYOUT_EMAIL_FROM    the sender of mail
 WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
 DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 """
@@ -54,11 +57,14 @@ INSTALLED_APPS = [
     "subscriptions",
     "billing",
     "tenants",
-    "django.contrib.admin",
+    "portal.web.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "corsheaders",
     "csp",
     "django_prometheus",
@@ -77,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "portal.web.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -136,9 +143,29 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "login"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "login"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "portal.web.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# The same answer whether there is such an account or not.
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ALLAUTH_TRUSTED_PROXY_COUNT = WAYOUT_PROXIES
+MFA_TOTP_ISSUER = "Wayout"
+# Staff come into the admin with a second factor.
+WAYOUT_STAFF_SECOND_FACTOR = env.bool("WAYOUT_STAFF_SECOND_FACTOR", not DEBUG)
+_EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", "console:")
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_BACKEND"], _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]
+DEFAULT_FROM_EMAIL = env.str("WAYOUT_EMAIL_FROM", "wayout@localhost")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("bg", _("Bulgarian"))]
@@ -162,6 +189,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "object-src": ["'none'"],
+        # The code that an authenticator app scans is an image in the page.
+        "img-src": ["'self'", "data:"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],

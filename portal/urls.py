@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
 from django.templatetags.static import static
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal.graphql.view import graphql
@@ -20,8 +19,9 @@ urlpatterns = [
     path("subscriptions/<int:pk>/cancel/", cancel, name="cancel"),
     path("cancellations/<int:pk>/undo/", undo, name="undo"),
     path("receipts/<str:reference>/", receipt, name="receipt"),
-    path("login/", LoginView.as_view(template_name="portal/login.html"), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("graphql/", graphql, name="graphql"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),

@@ -18,6 +18,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # Row ids repeat from test to test; what counts requests does not forget in between.
+WAYOUT_STAFF_SECOND_FACTOR = False
 WAYOUT_CALLER_RATE = WAYOUT_TENANT_RATE = "1000000/minute"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

@@ -26,6 +26,9 @@ def frozen() -> Any:
         yield
 
 
+LOGIN = "/accounts/login/"
+
+
 def client_of(user: User, language: str = "en") -> Client:
     client = Client(headers={"Wayout-Locale": language})
     client.force_login(user)
@@ -48,14 +51,15 @@ def test_signing_in_leads_to_the_list(world: World) -> None:
     world.admin.save()
     world.subscription(3)
     client = Client()
-    assert client.get("/").url == "/login/?next=/"  # type: ignore[attr-defined]
-    wrong = client.post("/login/", {"username": world.admin.username, "password": "wrong"})
+    assert client.get("/").url == f"{LOGIN}?next=/"  # type: ignore[attr-defined]
+    wrong = client.post(LOGIN, {"login": world.admin.username, "password": "wrong"})
     assert "errorlist" in wrong.text
-    page = client.post("/login/", {"username": world.admin.username, "password": "correct horse"}, follow=True)
-    assert page.redirect_chain == [("/", 302)]
-    assert "Cancel subscription" in page.text
-    client.post("/logout/")
-    assert client.get("/").status_code == 302
+    for name in (world.admin.username, world.admin.email):
+        page = client.post(LOGIN, {"login": name, "password": "correct horse"}, follow=True)
+        assert page.redirect_chain == [("/", 302)]
+        assert "Cancel subscription" in page.text
+        client.post("/accounts/logout/")
+        assert client.get("/").status_code == 302
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""People: sign-in that tells nothing, second factor for staff, access that ends at once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, generate_totp_secret, hotp_value
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from tenants.callers import Role
+from tenants.models import Membership, User
+from tests.graphql.documents import VIEWER
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = "/accounts/login/"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rates() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def person(world: World) -> User:
+    user = world.person(Role.GLOBAL_ADMIN)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def sign_in(client: Client, user: User, password: str = PASSWORD, **more: str) -> Any:
+    return client.post(LOGIN, {"login": user.username, "password": password, **more}, follow=True)
+
+
+def with_totp(user: User) -> str:
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    secret: str = generate_totp_secret()
+    TOTP.activate(user, secret)
+    return secret
+
+
+def code(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+
+
+@pytest.mark.parametrize("language", ["en", "bg"])
+def test_no_answer_tells_whether_an_account_exists(world: World, person: User, language: str) -> None:
+    client = Client(headers={"Wayout-Locale": language})
+    wrong = client.post(LOGIN, {"login": person.username, "password": "wrong"}).text
+    unknown = client.post(LOGIN, {"login": "nobody", "password": "wrong"}).text
+    for page, name in ((wrong, person.username), (unknown, "nobody")):
+        assert "errorlist" in page
+        assert name in page
+    assert mask(wrong, person.username) == mask(unknown, "nobody")
+    reset = reverse("account_reset_password")
+    known, other = (client.post(reset, {"email": email}) for email in (person.email, "nobody@contoso.example"))
+    assert (known.status_code, known["Location"]) == (other.status_code, other["Location"]) == (302, reset + "done/")
+    assert [message.to for message in mail.outbox] == [[person.email], ["nobody@contoso.example"]]
+
+
+def mask(page: str, name: str) -> str:
+    import re
+
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", page.replace(name, "#"))
+
+
+def test_resetting_a_password_works_once(world: World, person: User) -> None:
+    Client().post(reverse("account_reset_password"), {"email": person.email})
+    [link] = [word for word in mail.outbox[0].body.split() if "/accounts/password/reset/key/" in word]
+    client = Client()
+    form = client.get(link.partition("testserver")[2], follow=True)
+    address = form.redirect_chain[-1][0]
+    new = {"password1": "another fine horse", "password2": "another fine horse"}
+    client.post(address, new)
+    assert sign_in(Client(), person, "another fine horse").redirect_chain
+    again = Client().get(link.partition("testserver")[2], follow=True)
+    assert "invalid" in again.text.lower()
+
+
+def test_failed_sign_ins_are_rate_limited(world: World, person: User) -> None:
+    for _ in range(6):
+        sign_in(Client(), person, "wrong")
+    blocked = sign_in(Client(), person)
+    assert not blocked.redirect_chain
+    assert "Too many failed login attempts" in blocked.text
+
+
+def test_nobody_signs_up(world: World) -> None:
+    form = {"username": "eve", "email": "eve@x.example", "password1": PASSWORD, "password2": PASSWORD}
+    Client().post("/accounts/signup/", form)
+    assert not User.objects.filter(username="eve").exists()
+
+
+def test_deactivating_a_person_or_a_membership_ends_access_at_the_next_request(world: World, person: User) -> None:
+    client = Client()
+    sign_in(client, person)
+    query = {"query": VIEWER}
+
+    def viewer() -> Any:
+        return client.post("/graphql/", query, content_type="application/json").json()
+
+    assert viewer()["data"]["viewer"]["tenants"]["totalCount"] == 1
+    Membership.objects.filter(user=person).update(is_active=False)
+    assert viewer()["data"]["viewer"]["tenants"]["totalCount"] == 0
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    assert viewer()["errors"][0]["extensions"]["code"] == "NOT_AUTHENTICATED"
+    assert client.get("/").status_code == 302
+
+
+@pytest.fixture
+def staff(world: World, settings: Any) -> User:
+    settings.WAYOUT_STAFF_SECOND_FACTOR = True
+    user = world.person(None, is_staff=True, is_superuser=True)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def test_staff_without_a_second_factor_are_sent_to_set_one_up(staff: User) -> None:
+    client = Client()
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0].startswith(LOGIN)
+    sign_in(client, staff)
+    page = client.get("/admin/", follow=True)
+    assert "The admin needs a second factor" in page.text
+    # Setting one up takes the password once more.
+    again = page.redirect_chain[-1][0]
+    assert again.startswith(reverse("account_reauthenticate"))
+    set_up = client.post(again, {"password": PASSWORD}, follow=True)
+    assert set_up.redirect_chain[-1][0] == reverse("mfa_activate_totp")
+    secret = client.session["mfa.totp.secret"]
+    client.post(reverse("mfa_activate_totp"), {"code": code(secret)})
+    assert Authenticator.objects.filter(user=staff, type="totp").exists()
+
+
+def test_staff_come_in_with_both(staff: User) -> None:
+    secret = with_totp(staff)
+    client = Client()
+    asked = sign_in(client, staff)
+    assert asked.redirect_chain[-1][0] == reverse("mfa_authenticate")
+    assert client.get("/admin/").status_code == 302
+    assert "errorlist" in client.post(reverse("mfa_authenticate"), {"code": "000000"}).text
+    client.post(reverse("mfa_authenticate"), {"code": code(secret)})
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_session_from_before_the_second_factor_shows_it_first(staff: User) -> None:
+    client = Client()
+    sign_in(client, staff)
+    secret = with_totp(staff)
+    asked = client.get("/admin/subscriptions/subscription/", follow=True)
+    address = asked.redirect_chain[-1][0]
+    assert address.startswith(reverse("mfa_reauthenticate"))
+    client.post(address, {"code": code(secret)})
+    assert client.get("/admin/subscriptions/subscription/").status_code == 200
+
+
+def test_customers_stay_out_of_the_admin(world: World, person: User, staff: User) -> None:
+    client = Client()
+    sign_in(client, person)
+    assert client.get("/admin/", follow=True).status_code == 403
+
+
+def test_the_embedded_demo_asks_for_none(world: World, staff: User, settings: Any) -> None:
+    settings.WAYOUT_STAFF_SECOND_FACTOR = False
+    client = Client()
+    sign_in(client, staff)
+    assert client.get("/admin/").status_code == 200
