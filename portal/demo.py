@@ -243,8 +243,7 @@ class _Seeder:
 
     def _cancel(self, subscription: Subscription, mode: Mode, at: datetime) -> None:
         caller = caller_of_person(User.objects.get(username=f"{self.account.word}-admin"))
-        batch = SubscriptionBatch.of(caller, subscription.pk, at)
-        assert batch is not None  # made above
+        batch = SubscriptionBatch.of_known(caller, subscription.pk, at)
         decision = batch.decisions[subscription.pk]
         [quote] = [quote for quote in decision.option(Route.CANCEL_ONLINE).quotes if quote.mode is mode]
         cancel_subscription(

@@ -116,12 +116,6 @@ class WindowNotAvailable(SubscriptionError):
     code = "WINDOW_NOT_AVAILABLE"
 
 
-class DoNotCall(SubscriptionError):
-    """The number is on the opt-out list of this tenant."""
-
-    code = "DO_NOT_CALL"
-
-
 class RateLimited(SubscriptionError):
     """Too many requests of one kind. data: limit."""
 

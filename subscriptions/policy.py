@@ -102,9 +102,7 @@ class InForce:
 
     mode: Mode
     effective_at: datetime
-    undo_until: datetime | None
-    access_ends_at: datetime
-    data_available_until: datetime
+    undo_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,6 @@ class Snapshot:
     ``by_group`` those who hold it by a group (also when they hold it directly too).
     """
 
-    name: str
     base_status: Status
     is_trial: bool
     channel: Channel
@@ -286,7 +283,7 @@ def _row(snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Reason:
     """The first row of the table that matches."""
     if snapshot.cancellation:
         undo_until = snapshot.cancellation.undo_until
-        return Reason.UNDO_OPEN if undo_until and at < undo_until else Reason.ALREADY_CANCELED
+        return Reason.UNDO_OPEN if at < undo_until else Reason.ALREADY_CANCELED
     if status_at(snapshot, at) not in (Status.ACTIVE, Status.SUSPENDED):
         return Reason.ALREADY_ENDED
     if snapshot.channel is Channel.PARTNER:

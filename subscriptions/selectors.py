@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet
 
-from billing.models import PaymentMethod, Refund
+from billing.models import PaymentMethod, Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
@@ -82,6 +82,11 @@ class SubscriptionBatch:
         """The batch of one subscription, or None when the caller sees no such one."""
         row = subscription_rows(caller).filter(pk=subscription_id).first()
         return cls([row], at) if row else None
+
+    @classmethod
+    def of_known(cls, caller: Caller, subscription_id: int, at: datetime) -> SubscriptionBatch:
+        """The batch of one subscription that this caller was already found to see."""
+        return cls([subscription_rows(caller).get(pk=subscription_id)], at)
 
     @cached_property
     def counts(self) -> Mapping[int, LicenseCounts]:
@@ -183,10 +188,15 @@ class SubscriptionBatch:
     @cached_property
     def decisions(self) -> Mapping[int, Decision]:
         """The verdict by subscription."""
-        return {row.pk: evaluate(self.snapshot(row), self.at) for row in self.rows}
+        return {pk: evaluate(snapshot, self.at) for pk, snapshot in self.snapshots.items()}
+
+    @cached_property
+    def snapshots(self) -> Mapping[int, Snapshot]:
+        """Everything the policy looks at, by subscription."""
+        return {row.pk: self._snapshot(row) for row in self.rows}
 
     def pretend_removed(self, subscription_id: int, users: int) -> None:
-        """Decide as if that many users had lost their direct licenses: for a dry run."""
+        """Decide, from the start, as if that many users had lost their direct licenses: for a dry run."""
         now = self.counts[subscription_id]
         pretended = replace(now, assigned=now.assigned - users, removable=now.removable - users)
         self.counts = {**self.counts, subscription_id: pretended}
@@ -196,12 +206,10 @@ class SubscriptionBatch:
         latest = self.callbacks.get(row.pk)
         return latest if latest and latest.status in OPEN_STATUSES else None
 
-    def snapshot(self, row: Subscription) -> Snapshot:
-        """Everything the policy looks at for one subscription of the batch."""
+    def _snapshot(self, row: Subscription) -> Snapshot:
         counts = self.counts[row.pk]
         cancellation = self.cancellations.get(row.pk)
         return Snapshot(
-            name=row.plan.display_name,
             base_status=Status(row.base_status),
             is_trial=row.is_trial,
             channel=Channel(row.channel),
@@ -238,8 +246,6 @@ def _in_force(cancellation: Cancellation | None) -> InForce | None:
         mode=Mode(cancellation.mode),
         effective_at=cancellation.effective_at,
         undo_until=cancellation.undo_until,
-        access_ends_at=cancellation.access_ends_at,
-        data_available_until=cancellation.data_available_until,
     )
 
 
@@ -250,7 +256,10 @@ def refunds_of(cancellations: Iterable[Cancellation]) -> Mapping[int, Sequence[R
     found: dict[int, list[Refund]] = defaultdict(list)
     for link in links.order_by("refund_id"):
         found[link.cancellation_id].append(link.refund)
-    return {pk: [refund for refund in refunds if refund.status != "VOIDED"] or refunds for pk, refunds in found.items()}
+    return {
+        pk: [refund for refund in refunds if refund.status != RefundStatus.VOIDED] or refunds
+        for pk, refunds in found.items()
+    }
 
 
 def cancellation_status(cancellation: Cancellation, at: datetime) -> CancellationStatus:
@@ -286,7 +295,7 @@ def license_rows(subscription_id: int, search: str | None) -> QuerySet[License]:
 
 def desk() -> CallbackDesk:
     """The callback desk's settings."""
-    return CallbackDesk.objects.get_or_create(pk=1)[0]
+    return CallbackDesk.objects.get(pk=1)
 
 
 def desk_hours(settings: CallbackDesk) -> Hours:

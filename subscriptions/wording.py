@@ -60,10 +60,8 @@ def _in_force(snapshot: Snapshot) -> InForce:
 
 
 def _undo_open(snapshot: Snapshot, decision: Decision) -> str:
-    cancellation = _in_force(snapshot)
-    assert cancellation.undo_until is not None
     return _("This subscription is canceled. You can undo the cancellation until %(when)s.") % {
-        "when": format_datetime(cancellation.undo_until, snapshot.zone)
+        "when": format_datetime(_in_force(snapshot).undo_until, snapshot.zone)
     }
 
 

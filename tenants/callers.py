@@ -67,6 +67,16 @@ class Caller:
     correlation_id: str = ""
 
     @property
+    def user_id(self) -> int | None:
+        """The row of the person or staff member; None for a token or a command."""
+        return self.id if self.kind in (CallerKind.PERSON, CallerKind.STAFF) else None
+
+    @property
+    def token_id(self) -> int | None:
+        """The row of the partner's token; None for everyone else."""
+        return self.id if self.kind is CallerKind.PARTNER else None
+
+    @property
     def reaches_all(self) -> bool:
         """Whether every tenant is visible."""
         return self.kind in (CallerKind.STAFF, CallerKind.SYSTEM)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
@@ -23,10 +23,15 @@ class Standing:
 
 def spend(rate: str, *who: str) -> Standing:
     """Count one request of ``who`` against ``rate``, for example "600/minute"."""
-    item = parse(rate)
-    allowed = _limiter(settings.WAYOUT_REDIS_URL).hit(item, *who)
-    stats = _limiter(settings.WAYOUT_REDIS_URL).get_window_stats(item, *who)
+    item, limiter = _item(rate), _limiter(settings.WAYOUT_REDIS_URL)
+    allowed = limiter.hit(item, *who)
+    stats = limiter.get_window_stats(item, *who)
     return Standing(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
+
+
+@cache
+def _item(rate: str) -> RateLimitItem:
+    return parse(rate)
 
 
 @cache

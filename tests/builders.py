@@ -41,7 +41,6 @@ def charge(**given: Any) -> ChargeFacts:
 def snapshot(**given: Any) -> Snapshot:
     """An active, renewing monthly subscription with 10 of 20 licenses assigned and November paid."""
     values: dict[str, Any] = {
-        "name": "Business Standard",
         "base_status": Status.ACTIVE,
         "is_trial": False,
         "channel": Channel.DIRECT,
@@ -72,5 +71,4 @@ def snapshot(**given: Any) -> Snapshot:
 def in_force(mode: Mode, effective_at: datetime, undo_until: datetime | None = None) -> InForce:
     """A cancellation in force, with the dates the rules give it."""
     undo = undo_until or effective_at + (timedelta(hours=72) if mode is Mode.IMMEDIATE else timedelta(0))
-    grace = timedelta(0) if mode is Mode.IMMEDIATE else timedelta(days=30)
-    return InForce(mode, effective_at, undo, effective_at, effective_at + grace + timedelta(days=90))
+    return InForce(mode, effective_at, undo)

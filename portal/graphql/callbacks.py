@@ -19,7 +19,7 @@ from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvail
 from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.models.callbacks import CallbackStatus as Status
 from subscriptions.phones import international, masked
-from subscriptions.selectors import SubscriptionBatch, open_windows, visible, window_end
+from subscriptions.selectors import open_windows, visible, window_end
 from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 from tenants.formatting import format_span
@@ -140,9 +140,7 @@ def find_callback(info: Info, callback_id: int) -> CallbackRequest | None:
 
 def wrap_callback(info: Info, row: models.CallbackRequest) -> CallbackRequest:
     """The request with its subscription as it is now."""
-    batch = SubscriptionBatch.of(info.context.caller, row.subscription_id, info.context.now)
-    assert batch is not None  # whoever sees a request sees its subscription
-    return CallbackRequest(row=row, verdict=Verdict(batch.rows[0], batch))
+    return CallbackRequest(row=row, verdict=Verdict.now(info, row.subscription_id))
 
 
 @strawberry.type

@@ -26,7 +26,7 @@ from subscriptions import models, policy
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
-from subscriptions.selectors import SubscriptionBatch, cancellation_status, requested_by, visible
+from subscriptions.selectors import cancellation_status, requested_by, visible
 from subscriptions.services import cancellations as services
 
 if TYPE_CHECKING:
@@ -120,10 +120,9 @@ def find_cancellation(info: Info, cancellation_id: int) -> Cancellation | None:
 
 def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
     """The cancellation with its subscription as it is now."""
-    batch = SubscriptionBatch.of(info.context.caller, row.subscription_id, info.context.now)
-    assert batch is not None  # whoever sees a cancellation sees its subscription
-    batch.include_cancellation(row)
-    return Cancellation(row=row, verdict=Verdict(batch.rows[0], batch))
+    verdict = Verdict.now(info, row.subscription_id)
+    verdict.batch.include_cancellation(row)
+    return Cancellation(row=row, verdict=verdict)
 
 
 @strawberry.input

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -43,13 +42,19 @@ class Verdict:
         self.row = row
         self.batch = batch
 
-    @cached_property
-    def snapshot(self) -> policy.Snapshot:
-        return self.batch.snapshot(self.row)
+    @classmethod
+    def now(cls, info: Info, subscription_id: int) -> Verdict:
+        """The verdict of now on a subscription that the caller was already found to see."""
+        batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
+        return cls(batch.rows[0], batch)
 
-    @cached_property
+    @property
+    def snapshot(self) -> policy.Snapshot:
+        return self.batch.snapshots[self.row.pk]
+
+    @property
     def decision(self) -> policy.Decision:
-        return policy.evaluate(self.snapshot, self.batch.at)
+        return self.batch.decisions[self.row.pk]
 
 
 @strawberry.type

@@ -19,7 +19,6 @@ from portal.graphql.timeouts import RequestTimeout
 from subscriptions import wording
 from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route
-from subscriptions.selectors import SubscriptionBatch
 
 logger = logging.getLogger("wayout.graphql")
 
@@ -77,7 +76,7 @@ def input_problem(error: SubscriptionError) -> InputProblem:
 
 def quote_problem(error: QuoteChanged, info: Info, subscription_id: int) -> QuoteChangedProblem:
     """What a changed or expired quote gets: the new one, or the reason why there is none."""
-    verdict = _verdict(info, subscription_id)
+    verdict = Verdict.now(info, subscription_id)
     quote = verdict.decision.quote(Mode(str(error.data["mode"])))
     message = wording.error_message(error)
     if quote is None:
@@ -95,7 +94,7 @@ def problem(error: SubscriptionError, info: Info, subscription_id: int = 0) -> I
     """The form that helps most: a closed route brings the open ones."""
     if not isinstance(error, RouteNotAvailable):
         return input_problem(error)
-    verdict = _verdict(info, subscription_id or error.subscription_id)
+    verdict = Verdict.now(info, subscription_id or error.subscription_id)
     reason = error.data.get("reason")
     message = wording.error_message(error)
     if isinstance(reason, Reason):
@@ -106,12 +105,6 @@ def problem(error: SubscriptionError, info: Info, subscription_id: int = 0) -> I
         path=input_path(error),
         cancellation_options=CancellationOptions(verdict=verdict),
     )
-
-
-def _verdict(info: Info, subscription_id: int) -> Verdict:
-    batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
-    assert batch is not None  # the service found it for this very caller
-    return Verdict(batch.rows[0], batch)
 
 
 def coded(error: GraphQLError) -> GraphQLError:

@@ -56,7 +56,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
     if batch is None:
         raise Http404
     [row] = batch.rows
-    snapshot, decision = batch.snapshot(row), batch.decisions[pk]
+    snapshot, decision = batch.snapshots[pk], batch.decisions[pk]
     context = {
         **_row(row, batch),
         "headline": wording.headline(snapshot, decision),

@@ -115,7 +115,7 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _quotes(self, request: HttpRequest, batch: SubscriptionBatch) -> dict[str, Any]:
         [row] = batch.rows
-        snapshot = batch.snapshot(row)
+        snapshot = batch.snapshots[row.pk]
         decision = evaluate(snapshot, batch.at, limit_lifted=True)
         quotes = [
             {

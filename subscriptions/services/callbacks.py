@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import get_supported_language_variant
 
 from subscriptions.errors import (
@@ -27,8 +27,8 @@ from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from subscriptions.windows import HORIZON, credit_from, next_open
 from tenants.audit import record
-from tenants.callers import Caller, CallerKind, Scope
-from tenants.models import LANGUAGES, User
+from tenants.callers import Caller, Scope
+from tenants.models import User
 
 CLAIM_LEASE = timedelta(minutes=20)
 _MOST_A_DAY = 3
@@ -90,8 +90,8 @@ def request_callback(
             reference=new_reference("R"),
             tenant_id=subscription.tenant_id,
             subscription=subscription,
-            requested_by_user_id=None if caller.kind is CallerKind.PARTNER else caller.id,
-            requested_by_token_id=caller.id if caller.kind is CallerKind.PARTNER else None,
+            requested_by_user_id=caller.user_id,
+            requested_by_token_id=caller.token_id,
             source=source.value,
             requested_at=now,
         )
@@ -188,6 +188,20 @@ def close_callback(
         return True
 
 
+def close_open(requests: QuerySet[CallbackRequest], status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
+    """Close those of ``requests`` that are open; False when none is."""
+    return bool(
+        requests.filter(status__in=OPEN_STATUSES).update(
+            status=status,
+            close_reason=reason,
+            closed_at=now,
+            next_attempt_at=None,
+            claimed_by=None,
+            claim_expires_at=None,
+        )
+    )
+
+
 def read_time_zone(name: str, *path: str) -> ZoneInfo:
     """The IANA zone of that name. Raises TimeZoneInvalid."""
     if name not in available_timezones():
@@ -196,8 +210,7 @@ def read_time_zone(name: str, *path: str) -> ZoneInfo:
 
 
 def _require_route(caller: Caller, subscription: Subscription, now: datetime) -> None:
-    batch = SubscriptionBatch.of(caller, subscription.pk, now)
-    assert batch is not None  # locked by this very caller
+    batch = SubscriptionBatch.of_known(caller, subscription.pk, now)
     option = batch.decisions[subscription.pk].option(Route.REQUEST_CALLBACK)
     if not option.available:
         raise RouteNotAvailable("subscriptionId", reason=option.reason)
@@ -231,7 +244,7 @@ def _language(code: str) -> str:
     try:
         return get_supported_language_variant(code)
     except LookupError:
-        raise InputInvalid("language", rule="choice", choices=[code for code, _ in LANGUAGES]) from None
+        raise InputInvalid("language", rule="choice") from None
 
 
 def _phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
@@ -267,17 +280,7 @@ def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetim
 
 
 def _close(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
-    still_open = CallbackRequest.objects.filter(pk=request.pk, status__in=OPEN_STATUSES)
-    return bool(
-        still_open.update(
-            status=status,
-            close_reason=reason,
-            closed_at=now,
-            next_attempt_at=None,
-            claimed_by=None,
-            claim_expires_at=None,
-        )
-    )
+    return close_open(CallbackRequest.objects.filter(pk=request.pk), status, reason, now)
 
 
 def _audit(action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime) -> None:

@@ -11,12 +11,13 @@ from billing.models import RefundStatus
 from billing.services.refunds import request_refund, void_refund
 from subscriptions.errors import NotFound, QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
-from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
 from subscriptions.policy import QUOTE_LIFETIME, Quote, Reason, Route, Snapshot, boundary_between, effective, evaluate
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
+from subscriptions.services.callbacks import close_open
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from tenants.audit import record
@@ -131,9 +132,7 @@ def _signed_quote(
 
 
 def _snapshot(caller: Caller, subscription: Subscription, at: datetime) -> Snapshot:
-    batch = SubscriptionBatch.of(caller, subscription.pk, at)
-    assert batch is not None  # locked by this very caller
-    return batch.snapshot(batch.rows[0])
+    return SubscriptionBatch.of_known(caller, subscription.pk, at).snapshots[subscription.pk]
 
 
 def _promised_quote(
@@ -167,12 +166,10 @@ def _write(
     )
     if in_force and not _void_held(in_force):
         raise RouteNotAvailable("subscriptionId", reason=Reason.ALREADY_CANCELED)
-    batch = SubscriptionBatch.of(caller, subscription.pk, now)
-    assert batch is not None
     cancellation.mode = quote.mode.value
     cancellation.requested_at = now
-    cancellation.requested_by_user_id = None if caller.kind is CallerKind.PARTNER else caller.id
-    cancellation.requested_by_token_id = caller.id if caller.kind is CallerKind.PARTNER else None
+    cancellation.requested_by_user_id = caller.user_id
+    cancellation.requested_by_token_id = caller.token_id
     cancellation.by_staff = caller.kind is CallerKind.STAFF
     cancellation.effective_at = quote.effective_at
     cancellation.undo_until = quote.undo_until
@@ -181,7 +178,7 @@ def _write(
     cancellation.data_erased_by = quote.data_erased_by
     cancellation.priced_at = quote.priced_at
     cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
-    cancellation.policy = batch.policies[subscription.tenant_id]
+    cancellation.policy_id = quote.policy_id
     cancellation.quote = quote_evidence(quote)
     cancellation.facts = _facts(snapshot)
     cancellation.licenses_30_days_before = licenses_at(subscription.pk, now - _EVIDENCE_BEFORE)
@@ -215,14 +212,11 @@ def _void_held(cancellation: Cancellation) -> bool:
 
 def _close_callback(subscription: Subscription, now: datetime, *, by_staff: bool) -> None:
     """Canceling resolves what the customer wanted to be called about."""
-    CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).update(
-        status=CallbackStatus.DONE if by_staff else CallbackStatus.WITHDRAWN,
-        close_reason=CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE,
-        closed_at=now,
-        next_attempt_at=None,
-        claimed_by=None,
-        claim_expires_at=None,
-    )
+    requests = CallbackRequest.objects.filter(subscription=subscription)
+    if by_staff:
+        close_open(requests, CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, now)
+    else:
+        close_open(requests, CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, now)
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
@@ -248,7 +242,7 @@ def _decided(cancellation: Cancellation) -> dict[str, Any]:
         "quote": cancellation.quote,
         "facts": cancellation.facts,
         "licenses_30_days_before": cancellation.licenses_30_days_before,
-        "policy_version": cancellation.policy.version,
+        "policy_version": cancellation.quote["policy_version"],
         "by_staff": cancellation.by_staff,
     }
 

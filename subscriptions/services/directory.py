@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,12 +17,10 @@ from subscriptions.directory_files import ChargeRow, Parsed, ProductRow, RowProb
 from subscriptions.models import DirectoryUser, License, Plan, Subscription
 from subscriptions.policy import Status
 from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from subscriptions.services.chunks import chunks
 from tenants.audit import record
 from tenants.models import Tenant
 from tenants.people import SYSTEM
-
-_CHUNK = 1_000
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +243,7 @@ class _Import:
                 row = _merge(merged[row.key], row)
             merged[row.key] = row
         self._missing_products(merged.values(), listed_products)
-        for chunk in _chunks(list(merged.values())):
+        for chunk in chunks(list(merged.values())):
             self._users(chunk)
 
     def _missing_products(self, rows: Iterable[UserRow], listed: Sequence[str]) -> None:
@@ -377,7 +374,7 @@ class _Import:
         absent = [pk for pk, user_id in held.values_list("pk", "user_id") if user_id not in self.seen]
         self.report.not_in_file = len(absent)
         if complete:
-            for chunk in _chunks(absent):
+            for chunk in chunks(absent):
                 License.objects.filter(pk__in=chunk).update(is_direct=False, removed_at=self.exported_at)
             self.report.licenses_removed += len(absent)
 
@@ -437,8 +434,3 @@ def _audit(tenant: Tenant, report: Report, now: datetime) -> None:
             "holders": report.holders,
         },
     )
-
-
-def _chunks(rows: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(rows), _CHUNK):
-        yield rows[start : start + _CHUNK]

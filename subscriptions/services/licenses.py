@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,15 +11,16 @@ from typing import Any
 
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
 from subscriptions.models import DirectoryUser, License, Subscription
-from subscriptions.policy import Channel, Reason, Status, status_at
+from subscriptions.policy import Channel, Reason, Status
 from subscriptions.selectors import SubscriptionBatch
+from subscriptions.services.chunks import chunks
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 
 MOST_USERS = 10_000
-_CHUNK = 1_000
+_IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 
 
 class Outcome(StrEnum):
@@ -91,7 +92,7 @@ def remove_users(
         )
         if known := call.answered():
             return _answer(caller, subscription, _replayed(subscription, known), now)
-        _require_open(caller, subscription, now)
+        _require_open(subscription, now)
         plan = _plan(subscription, users)
         if dry_run:
             return _answer(caller, subscription, plan.removals, now, minus=plan)
@@ -102,23 +103,20 @@ def remove_users(
         return _answer(caller, subscription, plan.removals, now)
 
 
-def _require_open(caller: Caller, subscription: Subscription, now: datetime) -> None:
+def _require_open(subscription: Subscription, now: datetime) -> None:
     """Users can be removed from any subscription in service that no partner manages, whatever its route."""
-    batch = _batch(caller, subscription, now)
-    snapshot = batch.snapshot(batch.rows[0])
-    if snapshot.channel is Channel.PARTNER:
+    if subscription.channel == Channel.PARTNER:
         raise RouteNotAvailable("subscriptionId", reason=Reason.PARTNER_MANAGED)
-    if status_at(snapshot, now) not in (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING):
-        reason = Reason.ALREADY_CANCELED if snapshot.cancellation else Reason.ALREADY_ENDED
+    if not Subscription.objects.filter(pk=subscription.pk).in_status(_IN_SERVICE, now).exists():
+        reason = Reason.ALREADY_CANCELED if subscription.canceled_mode else Reason.ALREADY_ENDED
         raise RouteNotAvailable("subscriptionId", reason=reason)
 
 
 def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan:
     ids = list(dict.fromkeys(pk for _, pk in users))
-    known: dict[int, DirectoryUser] = {}
+    known = _users_of(subscription, ids)
     licenses: dict[int, License] = {}
-    for chunk in _chunks(ids):
-        known |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
+    for chunk in chunks(ids):
         held = License.objects.held().filter(subscription=subscription, user__in=chunk)
         licenses |= {license.user_id: license for license in held}
     groups = _group_names([license.pk for license in licenses.values() if license.is_inherited])
@@ -141,6 +139,14 @@ def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan
     return plan
 
 
+def _users_of(subscription: Subscription, ids: Sequence[int]) -> Mapping[int, DirectoryUser]:
+    """Those of the ids that are users of the subscription's tenant."""
+    users: dict[int, DirectoryUser] = {}
+    for chunk in chunks(ids):
+        users |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
+    return users
+
+
 def _outcome(license: License) -> Outcome:
     if not license.is_inherited:
         return Outcome.REMOVED
@@ -149,7 +155,7 @@ def _outcome(license: License) -> Outcome:
 
 def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
     names: dict[int, list[str]] = defaultdict(list)
-    for chunk in _chunks(license_ids):
+    for chunk in chunks(license_ids):
         pairs = License.groups.through.objects.filter(license__in=chunk).order_by("directorygroup__name")
         for license_id, name in pairs.values_list("license", "directorygroup__name"):
             names[license_id].append(name)
@@ -157,7 +163,7 @@ def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
 
 
 def _take_away(license_ids: Sequence[int], now: datetime) -> None:
-    for chunk in _chunks(license_ids):
+    for chunk in chunks(license_ids):
         License.objects.filter(pk__in=chunk).update(is_direct=False, removed_at=now)
 
 
@@ -165,22 +171,14 @@ def _answer(
     caller: Caller, subscription: Subscription, removals: Sequence[Removal], now: datetime, minus: _Plan | None = None
 ) -> RemovedUsers:
     """The options as they stand now, or as they would stand without the licenses of ``minus``."""
-    batch = _batch(caller, subscription, now)
+    batch = SubscriptionBatch.of_known(caller, subscription.pk, now)
     if minus is not None:
         batch.pretend_removed(subscription.pk, minus.only_direct)
     return RemovedUsers(removals, batch)
 
 
-def _batch(caller: Caller, subscription: Subscription, now: datetime) -> SubscriptionBatch:
-    batch = SubscriptionBatch.of(caller, subscription.pk, now)
-    assert batch is not None  # locked by this very caller
-    return batch
-
-
 def _replayed(subscription: Subscription, known: Sequence[Any]) -> list[Removal]:
-    users: dict[int, DirectoryUser] = {}
-    for chunk in _chunks([pk for _, pk, _, _ in known]):
-        users |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
+    users = _users_of(subscription, [pk for _, pk, _, _ in known])
     return [Removal(text, Outcome(outcome), users.get(pk), tuple(groups)) for text, pk, outcome, groups in known]
 
 
@@ -195,9 +193,3 @@ def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: st
         data={"licenses": plan.lost, "removed": plan.only_direct},
         personal={"name": caller.name, "email": caller.email},
     )
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """SQLite takes a limited number of parameters in one statement."""
-    for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK]

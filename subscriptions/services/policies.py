@@ -26,7 +26,7 @@ def publish_policy(*, caller: Caller, policy: CancellationPolicy, language: str,
         policy.version = last.version + 1 if last else 1
         policy.in_force = True
         policy.created_at = now
-        policy.created_by_id = caller.id
+        policy.created_by_id = caller.user_id
         policy.save(force_insert=True)
         _audit("policy.published", caller, policy, policy.tenant, language, now)
         return policy
