@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.formatting import format_money
 from billing.models import BillingAccount, Charge, Correction, PaymentMethod, Refund, RefundPart
 from billing.money import Money
-from tenants.readonly import ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 
 
 class PaymentMethodInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -17,7 +17,7 @@ class PaymentMethodInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class BillingAccountAdmin(FoldedSearch):
     list_display = ("tenant", "payment_methods_known")
     search_fields = ("tenant__search_key",)
     autocomplete_fields = ("tenant",)

@@ -31,7 +31,7 @@ from subscriptions.policy import (
     users_to_remove,
 )
 from subscriptions.services.licenses import Outcome, Removal
-from tenants.formatting import format_date, format_datetime
+from tenants.formatting import format_date, format_datetime, format_day
 
 _GROUPS_NAMED = 5
 
@@ -187,6 +187,21 @@ def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
         return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot.zone)
     lines = [line for line in quote.lines if line.refund.minor_units]
     return units_explanation(quote.convention, [(line.used_units, line.period_units) for line in lines])
+
+
+def quote_in_words(quote: Quote, snapshot: Snapshot) -> dict[str, str]:
+    """Everything a quote says, formatted for people: for the page and for the admin. Empty where there is nothing."""
+    zone = snapshot.zone
+    return {
+        "mode": mode_name(quote.mode),
+        "access_ends": format_datetime(quote.access_ends_at, zone),
+        "refund": format_money(quote.refund) if quote.refund else "",
+        "explanation": quote_explanation(quote, snapshot),
+        "due_by": format_day(quote.refund_due_by) if quote.refund_due_by else "",
+        "data_until": format_date(quote.data_available_until, zone),
+        "erased_by": format_date(quote.data_erased_by, zone),
+        "undo_until": format_datetime(quote.undo_until, zone),
+    }
 
 
 def units_explanation(convention: Convention, lines: Iterable[tuple[int, int]]) -> str:

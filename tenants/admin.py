@@ -13,16 +13,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.audit import record
 from tenants.callers import Caller
+from tenants.formatting import active_language
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.people import caller_of_staff
-from tenants.readonly import ReadOnlyAdmin
 from tenants.requests import from_request
-from tenants.search import fold
 from tenants.tokens import mint, record_created, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
@@ -48,16 +47,10 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TenantAdmin(FoldedSearch):
     list_display = ("name", "domain", "time_zone", "language", "billing_contact_email")
     search_fields = ("search_key",)
     inlines = (MembershipInline,)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Tenant], search_term: str
-    ) -> tuple[QuerySet[Tenant], bool]:
-        """Search as stored: in any case and either alphabet."""
-        return super().get_search_results(request, queryset, fold(search_term))
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
         """A tenant with a history stays."""
@@ -205,7 +198,7 @@ def _audit_membership(action: str, membership: Membership, request: HttpRequest)
         action=action,
         subject=f"Membership:{membership.pk}",
         caller=caller,
-        language=get_language() or "en",
+        language=active_language(),
         data={"person": membership.user_id, "role": membership.role, "active": membership.is_active},
         personal={"name": caller.name},
     )

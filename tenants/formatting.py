@@ -11,9 +11,14 @@ from babel.dates import format_time, get_timezone_location
 from django.utils.translation import get_language
 
 
+def active_language() -> str:
+    """The language that is spoken now: of the request, or English."""
+    return get_language() or "en"
+
+
 def locale() -> Locale:
     """The Babel locale of the active language; English is the one that writes the day first."""
-    language = get_language() or "en"
+    language = active_language()
     return Locale.parse("en_GB" if language == "en" else language)
 
 

@@ -15,6 +15,7 @@ from portal.web.callers import identify
 from portal.web.language import asked_language, language_of_tenants
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.formatting import active_language
 from tenants.rates import Standing, spend
 
 STANDING = "wayout.standing"
@@ -68,7 +69,7 @@ def build_context(request: HttpRequest) -> Context:
             raise TooManyRequests(standing)
     if caller and asked_language(request) is None:
         translation.activate(language_of_tenants(caller.visible_tenant_ids) or "en")
-    return Context(request, caller, now, translation.get_language() or "en")
+    return Context(request, caller, now, active_language())
 
 
 if TYPE_CHECKING:

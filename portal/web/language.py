@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
+from tenants.formatting import active_language
 from tenants.models import Tenant
 
 
@@ -24,7 +25,7 @@ class LanguageMiddleware:
         """Answer in the language of the request."""
         with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
             response = self.get_response(request)
-            response.headers.setdefault("Content-Language", translation.get_language() or "en")
+            response.headers.setdefault("Content-Language", active_language())
         patch_vary_headers(response, ["Accept-Language", "Wayout-Locale"])
         return response
 

@@ -15,11 +15,9 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.formatting import format_money
 from portal.web.callers import identify
 from subscriptions import wording
 from subscriptions.errors import NotFound, SubscriptionError
@@ -29,7 +27,7 @@ from subscriptions.quotes import quote_id
 from subscriptions.selectors import SubscriptionBatch, subscription_rows
 from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tenants.callers import Caller, Scope
-from tenants.formatting import format_date, format_datetime, format_day
+from tenants.formatting import active_language, format_date
 
 PAGE_SIZE = 25
 
@@ -81,7 +79,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
             subscription_id=pk,
             quote_id=request.POST.get("quote", ""),
             idempotency_key=request.POST.get("key", ""),
-            language=get_language() or "en",
+            language=active_language(),
             now=now,
         )
     except SubscriptionError as error:
@@ -96,7 +94,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     try:
         undone = undo_cancellation(
-            caller=_caller(request, now), cancellation_id=pk, language=get_language() or "en", now=now
+            caller=_caller(request, now), cancellation_id=pk, language=active_language(), now=now
         )
     except SubscriptionError as error:
         return _refused(request, error, error.subscription_id)
@@ -142,16 +140,9 @@ def _ways(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
 
 
 def _quote(quote: Quote, snapshot: Snapshot, row: Subscription) -> dict[str, Any]:
-    zone = snapshot.zone
     return {
+        **wording.quote_in_words(quote, snapshot),
         "id": quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk),
         "now": quote.mode is Mode.IMMEDIATE,
         "users": quote.affected_users,
-        "access_ends": format_datetime(quote.access_ends_at, zone),
-        "refund": format_money(quote.refund) if quote.refund else "",
-        "explanation": wording.quote_explanation(quote, snapshot),
-        "due_by": format_day(quote.refund_due_by) if quote.refund_due_by else "",
-        "data_until": format_date(quote.data_available_until, zone),
-        "erased_by": format_date(quote.data_erased_by, zone),
-        "undo_until": format_datetime(quote.undo_until, zone),
     }

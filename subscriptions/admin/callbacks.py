@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -19,7 +18,8 @@ from subscriptions.models import CallbackDesk, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CloseReason
 from subscriptions.phones import international, masked
 from subscriptions.services.callbacks import claim_callback, close_callback, release_callback
-from tenants.readonly import ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.formatting import active_language
 
 WORK = "subscriptions.work_callbacks"
 
@@ -64,7 +64,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(CallbackRequest)
-class CallbackRequestAdmin(ReadOnlyAdmin):
+class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
     list_display = ("reference", "tenant", "language", "masked_phone", "due_at", "status", "claimed_by", "attempts")
     list_filter = (OpenFilter, "language")
     list_select_related = ("tenant", "claimed_by")
@@ -123,9 +123,7 @@ class CallbackRequestAdmin(ReadOnlyAdmin):
     def claim(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take it for 20 minutes."""
         agent, caller = staff(request, WORK)
-        won = claim_callback(
-            agent=agent, caller=caller, callback_id=pk, language=get_language() or "en", now=timezone.now()
-        )
+        won = claim_callback(agent=agent, caller=caller, callback_id=pk, language=active_language(), now=timezone.now())
         if won:
             messages.success(request, _("You have it for 20 minutes."))
         else:
@@ -136,7 +134,7 @@ class CallbackRequestAdmin(ReadOnlyAdmin):
         """Give it back."""
         agent, caller = staff(request, WORK)
         released = release_callback(
-            agent=agent, caller=caller, callback_id=pk, language=get_language() or "en", now=timezone.now()
+            agent=agent, caller=caller, callback_id=pk, language=active_language(), now=timezone.now()
         )
         if released:
             messages.success(request, _("It is back in the queue."))
@@ -156,7 +154,7 @@ class CallbackRequestAdmin(ReadOnlyAdmin):
             caller=caller,
             callback_id=pk,
             disposition=CloseReason(given),
-            language=get_language() or "en",
+            language=active_language(),
             now=timezone.now(),
         )
         if closed:

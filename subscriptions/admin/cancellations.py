@@ -10,7 +10,6 @@ from django.shortcuts import redirect
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html_join
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -22,11 +21,12 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
 from subscriptions.services.cancellations import undo_cancellation
 from tenants.admin import pretty
-from tenants.readonly import ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.formatting import active_language
 
 
 @admin.register(Cancellation)
-class CancellationAdmin(ReadOnlyAdmin):
+class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
     list_display = ("reference", "tenant", "subscription", "mode", "requested_at", "effective_at", "undone_at")
     list_filter = ("mode", "by_staff", "feedback")
     list_select_related = ("tenant", "subscription__plan", "subscription__tenant")
@@ -63,7 +63,7 @@ class CancellationAdmin(ReadOnlyAdmin):
         """Undo for the customer."""
         _user, caller = staff(request, CANCEL)
         try:
-            undo_cancellation(caller=caller, cancellation_id=pk, language=get_language() or "en", now=timezone.now())
+            undo_cancellation(caller=caller, cancellation_id=pk, language=active_language(), now=timezone.now())
             messages.success(request, _("The cancellation was undone."))
         except SubscriptionError as error:
             messages.error(request, wording.error_message(error))

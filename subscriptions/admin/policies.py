@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from subscriptions.admin.staff import staff
 from subscriptions.models import CancellationPolicy
 from subscriptions.services.policies import publish_policy, withdraw_policy
-from tenants.readonly import ReadOnlyAdmin
+from tenants.admin_base import ReadOnlyAdmin
+from tenants.formatting import active_language
 
 ADD = "subscriptions.add_cancellationpolicy"
 
@@ -62,7 +62,7 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         form = PolicyForm(request.POST or None, initial=self._start(request))
         if request.method == "POST" and form.is_valid():
             published = publish_policy(
-                caller=caller, policy=form.instance, language=get_language() or "en", now=timezone.now()
+                caller=caller, policy=form.instance, language=active_language(), now=timezone.now()
             )
             messages.success(request, _("“%(policy)s” is in force.") % {"policy": published})
             return redirect("admin:subscriptions_cancellationpolicy_changelist")
@@ -85,7 +85,7 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         if not request.user.has_perm(ADD):
             raise PermissionDenied
         _user, caller = staff(request, ADD)
-        language, now = get_language() or "en", timezone.now()
+        language, now = active_language(), timezone.now()
         own = [policy.tenant for policy in queryset.select_related("tenant") if policy.in_force and policy.tenant]
         withdrawn = sum(withdraw_policy(caller=caller, tenant=tenant, language=language, now=now) for tenant in own)
         skipped = queryset.count() - withdrawn

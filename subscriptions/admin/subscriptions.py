@@ -12,10 +12,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from billing.formatting import format_money
 from subscriptions import wording
 from subscriptions.admin.staff import button, staff
 from subscriptions.errors import SubscriptionError
@@ -24,27 +22,20 @@ from subscriptions.policy import Route, evaluate
 from subscriptions.quotes import quote_id
 from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
-from tenants.formatting import format_datetime
-from tenants.readonly import ReadOnlyAdmin
-from tenants.search import fold
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.formatting import active_language
 
 CANCEL = "subscriptions.cancel_for_customer"
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PlanAdmin(FoldedSearch):
     list_display = ("part_number", "name")
     search_fields = ("search_key",)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Plan], search_term: str
-    ) -> tuple[QuerySet[Plan], bool]:
-        """Search as stored: in any case and either alphabet."""
-        return super().get_search_results(request, queryset, fold(search_term))
-
 
 @admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SubscriptionAdmin(FoldedSearch):
     list_display = ("plan", "tenant", "external_id", "status", "assigned", "purchased_licenses", "period_end")
     list_filter = ("base_status", "is_trial", "channel", "canceled_mode")
     list_select_related = ("plan", "tenant")
@@ -58,12 +49,6 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         held = Q(licenses__is_direct=True) | Q(licenses__is_inherited=True)
         rows = Subscription.objects.with_status(timezone.now())
         return rows.annotate(held=Count("licenses", filter=held & Q(licenses__user__deleted_at=None)))
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Subscription], search_term: str
-    ) -> tuple[QuerySet[Subscription], bool]:
-        """Search as stored: in any case and either alphabet."""
-        return super().get_search_results(request, queryset, fold(search_term))
 
     @admin.display(description=_("status"))
     def status(self, row: Subscription) -> str:
@@ -99,7 +84,7 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                     subscription_id=pk,
                     quote_id=request.POST.get("quote", ""),
                     idempotency_key=request.POST.get("key", ""),
-                    language=get_language() or "en",
+                    language=active_language(),
                     now=now,
                     limit_lifted=True,
                 )
@@ -119,14 +104,10 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         decision = evaluate(snapshot, batch.at, limit_lifted=True)
         quotes = [
             {
+                **wording.quote_in_words(quote, snapshot),
                 "id": quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk),
                 "key": f"staff-{uuid.uuid4().hex}",
-                "mode": wording.mode_name(quote.mode),
-                "access_ends": format_datetime(quote.access_ends_at, snapshot.zone),
                 "users": quote.affected_users,
-                "refund": format_money(quote.refund) if quote.refund else "",
-                "explanation": wording.quote_explanation(quote, snapshot),
-                "undo_until": format_datetime(quote.undo_until, snapshot.zone),
             }
             for quote in decision.option(Route.CANCEL_ONLINE).quotes
         ]
@@ -142,15 +123,9 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(License)
-class LicenseAdmin(ReadOnlyAdmin):
+class LicenseAdmin(FoldedSearch, ReadOnlyAdmin):
     list_display = ("user", "subscription", "is_direct", "is_inherited", "assigned_at", "removed_at")
     list_filter = ("is_direct", "is_inherited")
     list_select_related = ("user", "subscription__plan", "subscription__tenant")
     search_fields = ("user__search_key",)
     show_full_result_count = False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[License], search_term: str
-    ) -> tuple[QuerySet[License], bool]:
-        """Search as stored: in any case and either alphabet."""
-        return super().get_search_results(request, queryset, fold(search_term))

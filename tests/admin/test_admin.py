@@ -289,6 +289,21 @@ def test_admins_of_tenants_are_not_staff(world: World) -> None:
     assert client_of(world.person(Role.GLOBAL_ADMIN)).get(reverse("admin:index")).status_code == 302
 
 
+@pytest.mark.parametrize(
+    "name", ["tenants_tenant", "billing_billingaccount", "subscriptions_subscription", "subscriptions_cancellation",
+             "subscriptions_callbackrequest"],
+)  # fmt: skip
+def test_every_list_that_knows_tenants_finds_them_in_either_alphabet(world: World, staff: User, name: str) -> None:
+    world.tenant.name = "Рила Софтуер"
+    world.tenant.save()
+    cancel(client_of(staff), world.subscription(3))
+    callback(world)
+    address = reverse(f"admin:{name}_changelist")
+    for query, found in (("SOFTUER", True), ("рила", True), ("nobody", False)):
+        page = client_of(staff).get(address, {"q": query})
+        assert bool(re.search(rf'href="{address}\d+/change/', page.text)) is found
+
+
 def test_search_in_either_alphabet(world: World, staff: User) -> None:
     Tenant.objects.create(name="Рила Софтуер", domain="rila.example")
     page = client_of(staff).get(reverse("admin:tenants_tenant_changelist"), {"q": "SOFTUER"})

@@ -1,11 +1,14 @@
-"""For what staff look at and nobody edits by hand."""
+"""What the admins of several rooms share."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+
+from tenants.search import fold
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -22,3 +25,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows stay."""
         return False
+
+
+class FoldedSearch(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Searches in stored search keys: in any case and either alphabet."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Fold what is asked as what is stored was folded."""
+        return super().get_search_results(request, queryset, fold(search_term))
