@@ -14,6 +14,9 @@ WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
 WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
 WAYOUT_EMAIL_URL     submission://user:password@host:587 (mail is written to the terminal without)
 WAYOUT_EMAIL_FROM    the sender of mail
+WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
+WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
+WAYOUT_OIDC_TRUST_EMAIL  its addresses count as verified although it does not say so (Microsoft Entra)
 WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
 DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 """
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 import structlog
@@ -65,6 +69,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.headless",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "corsheaders",
     "csp",
     "django_prometheus",
@@ -159,6 +166,27 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ALLAUTH_TRUSTED_PROXY_COUNT = WAYOUT_PROXIES
 MFA_TOTP_ISSUER = "Wayout"
+# A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
+HEADLESS_TOKEN_STRATEGY = "portal.web.accounts.AppTokens"  # noqa: S105
+HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
+_RESET_PAGE = env.str("WAYOUT_RESET_PAGE", "")
+HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RESET_PAGE else {}
+WAYOUT_OIDC_URL = env.str("WAYOUT_OIDC_URL", "")
+SOCIALACCOUNT_ADAPTER = "portal.web.accounts.OrganizationAdapter"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if WAYOUT_OIDC_URL:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append({
+        "provider_id": "organization",
+        "name": env.str("WAYOUT_OIDC_NAME", "OpenID Connect"),
+        "client_id": env.str("WAYOUT_OIDC_CLIENT_ID"),
+        "secret": env.str("WAYOUT_OIDC_CLIENT_SECRET"),
+        "settings": {
+            "server_url": WAYOUT_OIDC_URL,
+            "verified_email": env.bool("WAYOUT_OIDC_TRUST_EMAIL", False),
+        },
+    })  # fmt: skip
 # Staff come into the admin with a second factor.
 WAYOUT_STAFF_SECOND_FACTOR = env.bool("WAYOUT_STAFF_SECOND_FACTOR", not DEBUG)
 _EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", "console:")
@@ -192,7 +220,11 @@ CONTENT_SECURITY_POLICY = {
         # The code that an authenticator app scans is an image in the page.
         "img-src": ["'self'", "data:"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'"],
+        # Signing in by the organization posts to us and is sent on to it.
+        "form-action": [
+            "'self'",
+            *(["{0.scheme}://{0.netloc}".format(urlsplit(WAYOUT_OIDC_URL))] * bool(WAYOUT_OIDC_URL)),
+        ],
         "frame-ancestors": ["'none'"],
     }
 }

@@ -20,7 +20,11 @@ urlpatterns = [
     path("cancellations/<int:pk>/undo/", undo, name="undo"),
     path("receipts/<str:reference>/", receipt, name="receipt"),
     path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
+    # Staff keep the addresses: the organization's sign-in finds people by them.
+    path("accounts/email/", RedirectView.as_view(pattern_name="home")),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/social/", include("allauth.socialaccount.urls")),
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("graphql/", graphql, name="graphql"),
     path("healthz/live", live, name="live"),

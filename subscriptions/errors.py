@@ -75,7 +75,7 @@ class IdempotencyKeyReused(SubscriptionError):
 
 
 class InputInvalid(SubscriptionError):
-    """A value that is not of its kind. data: rule (what it should have been), limit."""
+    """A value that is not of its kind. data: rule (what it should have been), limit; or the sentence of who refused it."""
 
     code = "INPUT_INVALID"
 

@@ -301,7 +301,7 @@ def error_message(error: SubscriptionError) -> str:
     """What went wrong and what to do next."""
     match error.code:
         case "INPUT_INVALID":
-            return _rule_sentence(error)
+            return str(error.data.get("sentence") or _rule_sentence(error))
         case "NOT_PERMITTED" if error.data.get("scope"):
             return (
                 _("You are not allowed to do this. It takes the scope %(scope)s, or the role of an admin.") % error.data
@@ -333,6 +333,11 @@ def error_message(error: SubscriptionError) -> str:
                 "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
                 "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
                 "RATE_LIMITED": _("Too many requests. Try again later."),
+                "SIGN_IN_FAILED": _("The name, the password or the code is wrong."),
+                "SECOND_FACTOR_REQUIRED": _("Enter the code of your authenticator app, or a recovery code."),
+                "ALREADY_SIGNED_IN": _("Somebody is signed in here. Sign out first."),
+                "SESSION_ENDED": _("This session has ended. Sign in again."),
+                "RESET_KEY_INVALID": _("This link was used or is too old. Ask for a new one."),
             }[code]
 
 

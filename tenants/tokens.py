@@ -23,7 +23,8 @@ from tenants.models import PartnerToken, Tenant
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
-_TOKEN = re.compile(rf"wyo_[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
+PREFIX = "wyo_"
+_TOKEN = re.compile(rf"{PREFIX}[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
 # Writing "last used" on every request would turn each read into a write.
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -90,7 +91,7 @@ def is_well_formed(text: str) -> bool:
 def mint(token: PartnerToken) -> str:
     """Give an unsaved token its id and secret; returns the text to show once."""
     token.key_id = _random(_ID_LENGTH)
-    body = f"wyo_{settings.WAYOUT_ENVIRONMENT}_{token.key_id}{_random(_SECRET_LENGTH)}"
+    body = f"{PREFIX}{settings.WAYOUT_ENVIRONMENT}_{token.key_id}{_random(_SECRET_LENGTH)}"
     text = body + _checksum(body)
     token.digest = _digest(text)
     return text

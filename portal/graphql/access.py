@@ -29,6 +29,15 @@ MUTATIONS: dict[str, tuple[Scope, ...]] = {
     "rescheduleCallback": (Scope.CALLBACK,),
     "withdrawCallback": (Scope.CALLBACK,),
 }
+# Accounts are no tenant's: each of these takes what it says, whatever the role.
+ACCOUNTS = {
+    "signIn": "nobody signed in",
+    "signOut": "anybody",
+    "refreshSession": "who has a session or a refresh token",
+    "requestPasswordReset": "anybody",
+    "resetPassword": "who has the key of a mailed link",
+    "changePassword": "a signed-in person with the current password; no partner token",
+}
 
 
 def scope_opens(scope: Scope, wanted: tuple[Scope, ...]) -> bool:
@@ -57,4 +66,6 @@ def as_markdown() -> str:
     for name, wanted in {**QUERIES, **FIELDS, **MUTATIONS}.items():
         cells = [role_opens(role, name) for role in Role] + [scope_opens(scope, wanted) for scope in Scope]
         lines.append(f"| {name} | {' | '.join('yes' if cell else '' for cell in cells)} |")
+    lines += ["", "Of accounts, which are no tenant's:", "", "| | who |", "|---|---|"]
+    lines += [f"| {name} | {who} |" for name, who in ACCOUNTS.items()]
     return "\n".join(lines) + "\n"

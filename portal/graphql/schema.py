@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from portal.graphql.access import QUERIES
+from portal.graphql.accounts import AccountMutation
 from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackMutation, CallbackQuery, find_callback
 from portal.graphql.cancellations import CancellationMutation, find_cancellation
@@ -41,7 +42,7 @@ class Query(ViewerQuery, SubscriptionQuery, CallbackQuery):
 
 
 @strawberry.type
-class Mutation(CancellationMutation, LicenseMutation, CallbackMutation):
+class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation):
     pass
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
+from portal.web.accounts import person_of_token
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person
 from tenants.requests import from_request
-from tenants.tokens import caller_of_token
+from tenants.tokens import PREFIX, caller_of_token
 
 
 def identify(request: HttpRequest, now: datetime) -> Caller | None:
@@ -21,8 +22,13 @@ def identify(request: HttpRequest, now: datetime) -> Caller | None:
 
 def _caller(request: HttpRequest, now: datetime) -> Caller | None:
     header = request.headers.get("Authorization")
-    if header is not None:
-        kind, _, token = header.partition(" ")
-        return caller_of_token(token.strip(), now) if kind.lower() == "bearer" else None
-    user = request.user
-    return caller_of_person(user) if isinstance(user, User) and user.is_active else None
+    if header is None:
+        user = request.user
+        return caller_of_person(user) if isinstance(user, User) and user.is_active else None
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer":
+        return None
+    if token.strip().startswith(PREFIX):
+        return caller_of_token(token.strip(), now)
+    person = person_of_token(token.strip())
+    return caller_of_person(person) if person else None
