@@ -11,3 +11,12 @@ class BillingConfig(AppConfig):
 
     name = "billing"
     verbose_name = _("Billing")
+
+    def ready(self) -> None:
+        """Register the providers, and what the worker does in this room."""
+        import billing.sweeps  # noqa: F401, PLC0415 (apps load before models)
+        from billing.providers import register  # noqa: PLC0415
+        from billing.providers.ledger import Ledger  # noqa: PLC0415
+        from billing.services import endings, refunds  # noqa: F401, PLC0415
+
+        register("ledger", Ledger)

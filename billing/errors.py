@@ -25,3 +25,9 @@ class RefundExceedsSettled(BillingError):
     """More would be returned on a charge than was settled on it."""
 
     code = "REFUND_EXCEEDS_SETTLED"
+
+
+class RefundNotPossible(BillingError):
+    """Staff asked for a move that makes no sense: without a reason or amount, or while a provider may be paying."""
+
+    code = "REFUND_NOT_POSSIBLE"

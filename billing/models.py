@@ -52,11 +52,33 @@ class PaymentMethod(models.Model):
         return self.label
 
 
+class Ending(StrEnum):
+    """What the provider should do with what it bills: go on, stop at the period's end, or stop now."""
+
+    NONE = "NONE"
+    AT_PERIOD_END = "AT_PERIOD_END"
+    NOW = "NOW"
+
+
 class Agreement(models.Model):
-    """One thing an account is billed for, always in one currency."""
+    """One thing an account is billed for, always in one currency.
+
+    ``ending`` is what we want of the provider, ``told`` what it last confirmed. NOW only becomes final at
+    ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
+    """
+
+    ENDING_CHOICES: ClassVar = [
+        (Ending.NONE.value, _("goes on")),
+        (Ending.AT_PERIOD_END.value, _("stops at the end of the period")),
+        (Ending.NOW.value, _("stops at once")),
+    ]
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="agreements")
     currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
+    external_id = models.CharField(_("id at the provider"), max_length=100, blank=True)
+    ending = models.CharField(max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
+    ends_for_good_at = models.DateTimeField(null=True, blank=True)
+    told = models.CharField(max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
 
     class Meta:
         verbose_name = _("billing agreement")
@@ -174,9 +196,13 @@ class Refund(models.Model):
     held_until = models.DateTimeField(_("held until"))
     due_by = models.DateField(_("due by"))
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    provider = models.CharField(_("provider"), max_length=20, default="ledger")
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    found_late_at = models.DateTimeField(_("found late"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("refund")
+        permissions = [("settle_refund", _("Can retry, settle by hand and make refunds"))]
         verbose_name_plural = _("refunds")
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="refund_is_positive")]
         indexes = [models.Index(fields=["status", "due_by"], name="refund_by_status_and_due")]
@@ -190,14 +216,34 @@ class Refund(models.Model):
         return Money(self.amount, self.agreement.currency)
 
 
+class PartStatus(StrEnum):
+    """SENT from just before the provider is asked; only what the provider said makes it SUCCEEDED or FAILED."""
+
+    WAITING = "WAITING"
+    SENT = "SENT"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 class RefundPart(models.Model):
     """What a refund returns of one charge. Its id is the provider's idempotency key."""
+
+    STATUS_CHOICES: ClassVar = [
+        (PartStatus.WAITING.value, _("waiting")),
+        (PartStatus.SENT.value, _("sent")),
+        (PartStatus.SUCCEEDED.value, _("succeeded")),
+        (PartStatus.FAILED.value, _("failed")),
+    ]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts")
     charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts")
     amount = models.BigIntegerField(_("amount, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
+    status = models.CharField(_("status"), max_length=9, choices=STATUS_CHOICES, default=PartStatus.WAITING.value)
+    retries = models.PositiveSmallIntegerField(_("retries"), default=0)
+    reference = models.CharField(_("reference of the provider"), max_length=100, blank=True)
+    failure = models.CharField(_("failure"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("refund part")
@@ -206,3 +252,27 @@ class RefundPart(models.Model):
             models.UniqueConstraint(fields=["refund", "charge"], name="one_part_per_charge"),
             models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="refund_part_is_positive"),
         ]
+
+    @property
+    def key(self) -> str:
+        """The provider's idempotency key: the part's id, and a number once a definite failure is tried again."""
+        return f"{self.pk}.{self.retries}" if self.retries else str(self.pk)
+
+
+class LedgerEntry(models.Model):
+    """A credit that our own ledger has booked: a line of the tenant's statement. Amounts in minor units."""
+
+    key = models.CharField(_("key"), max_length=50, unique=True)
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="ledger_entries")
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="ledger_entries")
+    amount = models.BigIntegerField(_("amount, minor units"))
+    text = models.CharField(_("text"), max_length=200)
+    booked_at = models.DateTimeField(_("booked"))
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_entry_is_positive")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -14,6 +14,8 @@ WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
 WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
 WAYOUT_EMAIL_URL     submission://user:password@host:587 (mail is written to the terminal without)
 WAYOUT_EMAIL_FROM    the sender of mail
+WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma separated (nobody)
+WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
 WAYOUT_OIDC_TRUST_EMAIL  its addresses count as verified although it does not say so (Microsoft Entra)
@@ -52,6 +54,8 @@ if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT
 
 WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
+# Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
+WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
 WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
 WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
@@ -60,6 +64,7 @@ INSTALLED_APPS = [
     "portal",
     "subscriptions",
     "billing",
+    "outbox",
     "tenants",
     "portal.web.admin_config.StaffAdminConfig",
     "django.contrib.auth",
@@ -193,6 +198,7 @@ _EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", "console:")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_BACKEND"], _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]
+WAYOUT_STAFF_EMAIL: list[str] = env.list("WAYOUT_STAFF_EMAIL", [])
 DEFAULT_FROM_EMAIL = env.str("WAYOUT_EMAIL_FROM", "wayout@localhost")
 
 LANGUAGE_CODE = "en"

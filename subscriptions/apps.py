@@ -17,7 +17,10 @@ class SubscriptionsConfig(AppConfig):
     verbose_name = _("Subscriptions")
 
     def ready(self) -> None:
-        """Hook the rows that must exist to the end of migrate."""
+        """Hook the rows that must exist to the end of migrate; register what the worker does in this room."""
+        import subscriptions.mail  # noqa: PLC0415 (apps load before models)
+        import subscriptions.sweeps  # noqa: F401, PLC0415
+
         post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
 
 

@@ -1,15 +1,38 @@
-"""Promise money back, and take a promise back that was not kept yet."""
+"""Promise money back, send it, and take a promise back that was not kept yet.
+
+Every move is a conditional UPDATE whose row count decides, and an event on the tenant's trail.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from django.db.models import F
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
 
-from billing.errors import RefundExceedsSettled
-from billing.models import Agreement, Charge, Refund, RefundPart, RefundStatus
+from billing.errors import RefundExceedsSettled, RefundNotPossible
+from billing.models import Agreement, Charge, PartStatus, Refund, RefundPart, RefundStatus
+from billing.money import Money
 from billing.proration import Line
+from billing.providers import provider
+from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
+from outbox.effects import Again, handles, put, wake
+from tenants.audit import record
+from tenants.callers import Caller
+from tenants.people import SYSTEM
+
+SUBMIT = "refund.submit"
+# Done in a room above: whoever knows whom the money belongs to tells them.
+SETTLED = "refund.settled"
+# Nowhere is it later than this after UTC.
+_EASTMOST = timedelta(hours=14)
+# A provider that has the order but no verdict yet is asked again after this.
+_ASK_AGAIN = timedelta(minutes=10)
+_SENDABLE = (RefundStatus.PENDING, RefundStatus.SUBMITTED)
+_STUCK = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
+UNSETTLED = (RefundStatus.HELD, *_SENDABLE, *_STUCK)
 
 
 def request_refund(
@@ -23,35 +46,249 @@ def request_refund(
 ) -> Refund:
     """Write a refund with one part per line that returns something, inside the caller's transaction.
 
-    HELD while ``held_until`` lies ahead, else PENDING. Reserves the amount on each charge, so that all refunds
-    of a charge together never exceed what was settled: raises RefundExceedsSettled, and the database agrees.
+    HELD while ``held_until`` lies ahead, else PENDING; sent from then on. Reserves the amount on each charge, so
+    that all refunds of a charge together never exceed what was settled: raises RefundExceedsSettled, and the
+    database agrees.
     """
-    returning = [line for line in lines if line.refund.minor_units]
+    returning = [(line.charge_id, line.refund.minor_units, line.refund_tax.minor_units) for line in lines]
     refund = Refund.objects.create(
         agreement=agreement,
-        amount=sum(line.refund.minor_units for line in returning),
+        amount=sum(amount for _, amount, _ in returning),
         status=RefundStatus.HELD if held_until > requested_at else RefundStatus.PENDING,
         priced_at=priced_at,
         requested_at=requested_at,
         held_until=held_until,
         due_by=due_by,
+        provider=settings.WAYOUT_PROVIDER,
     )
-    for line in returning:
-        amount = line.refund.minor_units
-        charge = Charge.objects.filter(pk=line.charge_id, agreement=agreement, settled__gte=F("refunded") + amount)
-        if not charge.update(refunded=F("refunded") + amount):
-            raise RefundExceedsSettled
-        RefundPart.objects.create(
-            refund=refund, charge_id=line.charge_id, amount=amount, tax=line.refund_tax.minor_units
-        )
+    for charge_id, amount, tax in returning:
+        if amount:
+            _reserve(refund, charge_id, amount, tax)
+    _ask_to_send(refund, max(held_until, requested_at), requested_at)
     return refund
 
 
-def void_refund(*, refund: Refund) -> bool:
+def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
     """Take back a refund that is still HELD and free its amounts; False when it is past that."""
-    held = Refund.objects.filter(pk=refund.pk, status=RefundStatus.HELD)
-    if not held.update(status=RefundStatus.VOIDED):
+    if not _move(refund, (RefundStatus.HELD,), RefundStatus.VOIDED, caller, now):
         return False
     for part in refund.parts.all():
         Charge.objects.filter(pk=part.charge_id).update(refunded=F("refunded") - part.amount)
     return True
+
+
+def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
+    """Send the failed parts once more, each under a new key; False when nothing of it has failed."""
+    with transaction.atomic(durable=True):
+        if not _move(refund, _STUCK, RefundStatus.PENDING, caller, now):
+            return False
+        failed = refund.parts.filter(status=PartStatus.FAILED)
+        failed.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="")
+        wake(key=_key(refund), now=now)
+        return True
+
+
+def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime) -> bool:
+    """Note that the money went back another way; False when the refund is over already.
+
+    Raises RefundNotPossible without a reason, and while a provider may still be paying it.
+    """
+    if not reason.strip():
+        raise RefundNotPossible("reason")
+    with transaction.atomic(durable=True):
+        if refund.parts.select_for_update().filter(status=PartStatus.SENT).exists():
+            raise RefundNotPossible("sent")
+        moved = _move(refund, UNSETTLED, RefundStatus.SETTLED_MANUALLY, caller, now, reason=reason.strip())
+        if moved:
+            Refund.objects.filter(pk=refund.pk).update(settled_at=now, reason=reason.strip()[:300])
+        return moved
+
+
+def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, caller: Caller, now: datetime) -> Refund:
+    """Give back ``amount`` minor units of one charge besides what rules say, for a reason.
+
+    Raises RefundNotPossible without a reason or amount, RefundExceedsSettled above what is left of the charge.
+    """
+    if not reason.strip() or amount <= 0:
+        raise RefundNotPossible("reason" if amount > 0 else "amount")
+    with transaction.atomic(durable=True):
+        refund = Refund.objects.create(
+            agreement=charge.agreement,
+            amount=amount,
+            status=RefundStatus.PENDING,
+            priced_at=now,
+            requested_at=now,
+            held_until=now,
+            due_by=due_by,
+            provider=settings.WAYOUT_PROVIDER,
+            reason=reason.strip()[:300],
+        )
+        _reserve(refund, charge.pk, amount, 0)
+        _ask_to_send(refund, now, now)
+        _audit(refund, "refund.by_hand", caller, now, reason=reason.strip())
+        return refund
+
+
+@handles(SUBMIT)
+def submit(payload: dict[str, int], now: datetime) -> datetime | None:
+    """Send a refund that is due, part by part, and move it by what the provider says.
+
+    A part is marked SENT before the provider is asked. One that is found SENT may have arrived: the provider is
+    asked what became of it before anything is sent again.
+    """
+    refund = Refund.objects.select_related("agreement__account").get(pk=payload["refund"])
+    if refund.status == RefundStatus.HELD:
+        if now < refund.held_until:
+            return refund.held_until
+        with transaction.atomic(durable=True):
+            _move(refund, (RefundStatus.HELD,), RefundStatus.PENDING, SYSTEM, now)
+    refund.refresh_from_db(fields=["status"])
+    if refund.status not in _SENDABLE:
+        return None
+    waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
+    for part in waiting.select_related("charge", "refund__agreement").order_by("pk"):
+        _send(refund, part, now)
+    return _conclude(refund, now)
+
+
+def take_result(*, part: RefundPart, result: Result) -> None:
+    """Write down the provider's word for a part that was sent; a late or repeated word changes nothing."""
+    if result.outcome is Outcome.PENDING:
+        RefundPart.objects.filter(pk=part.pk, status=PartStatus.SENT).update(reference=result.reference[:100])
+        return
+    sent = RefundPart.objects.filter(pk=part.pk, status=PartStatus.SENT)
+    sent.update(status=PartStatus(result.outcome.value), reference=result.reference[:100], failure=result.failure[:200])
+
+
+def hear_of(*, key: str, result: Result, now: datetime) -> bool:
+    """Take what a provider says by itself about the part with this key; False when there is none."""
+    part = RefundPart.objects.filter(pk=key.partition(".")[0]).select_related("refund__agreement__account").first()
+    if part is None or part.key != key:
+        return False
+    # Heard before our own sender wrote that it sends: the provider would not know the key otherwise.
+    RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
+    take_result(part=part, result=result)
+    part.refund.refresh_from_db()
+    if part.refund.status in _SENDABLE:
+        _conclude(part.refund, now)
+    return True
+
+
+def find_late(now: datetime) -> list[Refund]:
+    """The refunds that are overdue or failed and were not found before; each is answered once."""
+    late = Refund.objects.filter(found_late_at=None).filter(
+        Q(status__in=_STUCK) | Q(status__in=[*_SENDABLE, RefundStatus.HELD], due_by__lt=(now + _EASTMOST).date())
+    )
+    found = []
+    for refund in late.select_related("agreement__account__tenant")[:500]:
+        local_day = now.astimezone(refund.agreement.account.tenant.zone).date()
+        if refund.status not in _STUCK and refund.due_by >= local_day:
+            continue
+        if Refund.objects.filter(pk=refund.pk, found_late_at=None).update(found_late_at=now):
+            found.append(refund)
+    return found
+
+
+def wake_stranded(now: datetime) -> int:
+    """Ask again for the sending of refunds that are due and that nothing will send. Returns how many."""
+    due = Refund.objects.filter(
+        Q(status__in=_SENDABLE) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
+    )
+    count = 0
+    for refund in due.iterator():
+        put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=now, now=now)
+        count += wake(key=_key(refund), now=now, only_done=True)
+    return count
+
+
+def order_of(part: RefundPart, at: datetime) -> Order:
+    """What the provider is asked for a part. Reads the charge, refund and agreement: select_related them."""
+    return Order(
+        key=part.key,
+        charge=part.charge_id,
+        charge_id=part.charge.external_id,
+        amount=Money(part.amount, part.refund.agreement.currency),
+        text=part.charge.description,
+        at=at,
+    )
+
+
+def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
+    charge = Charge.objects.filter(pk=charge_id, agreement=refund.agreement, settled__gte=F("refunded") + amount)
+    if not charge.update(refunded=F("refunded") + amount):
+        raise RefundExceedsSettled
+    RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax)
+
+
+def _key(refund: Refund) -> str:
+    return f"{SUBMIT}:{refund.pk}"
+
+
+def _ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
+    put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=run_at, now=now)
+
+
+def _send(refund: Refund, part: RefundPart, now: datetime) -> None:
+    via, order = provider(refund.provider), order_of(part, now)
+    try:
+        if RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT):
+            with transaction.atomic(durable=True):
+                _move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
+            result = via.refund(order)
+        else:
+            result = via.find(order) or via.refund(order)
+    except ProviderUnavailable as error:
+        raise Again(str(error), error.after) from error
+    take_result(part=part, result=result)
+
+
+def _conclude(refund: Refund, now: datetime) -> datetime | None:
+    """Say of the refund what all its parts together say; when to ask again while one is still on its way."""
+    statuses = set(refund.parts.values_list("status", flat=True))
+    if statuses & {PartStatus.WAITING, PartStatus.SENT}:
+        return now + _ASK_AGAIN
+    if PartStatus.FAILED not in statuses:
+        status = RefundStatus.SUCCEEDED
+    elif PartStatus.SUCCEEDED in statuses:
+        status = RefundStatus.PARTIALLY_SUCCEEDED
+    else:
+        status = RefundStatus.FAILED
+    with transaction.atomic(durable=True):
+        if _move(refund, _SENDABLE, status, SYSTEM, now) and status is RefundStatus.SUCCEEDED:
+            Refund.objects.filter(pk=refund.pk).update(settled_at=now)
+    return None
+
+
+def _move(
+    refund: Refund,
+    expected: Sequence[RefundStatus],
+    to: RefundStatus,
+    caller: Caller,
+    now: datetime,
+    **evidence: str,
+) -> bool:
+    """One move of the state machine; False when the refund stands elsewhere. Inside a transaction."""
+    if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to):
+        return False
+    _audit(refund, f"refund.{to.value.lower()}", caller, now, **evidence)
+    _tell(refund, to, now)
+    return True
+
+
+def _audit(refund: Refund, action: str, caller: Caller, now: datetime, **evidence: str) -> None:
+    record(
+        tenant_id=refund.agreement.account.tenant_id,
+        at=now,
+        action=action,
+        subject=f"Refund:{refund.pk}",
+        caller=caller,
+        language=caller.language or "en",
+        data={"amount": refund.amount, "currency": refund.agreement.currency, **evidence},
+    )
+
+
+def _tell(refund: Refund, status: RefundStatus, now: datetime) -> None:
+    """Ask whoever lives above billing to tell people what has become of the money."""
+    if status in (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY):
+        payload = {"refund": refund.pk}
+        put(kind=SETTLED, key=f"{SETTLED}:{refund.pk}", payload=payload, run_at=now, now=now)

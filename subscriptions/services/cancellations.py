@@ -7,22 +7,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.models import RefundStatus
+from billing.models import Ending, RefundStatus
+from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
 from subscriptions.errors import NotFound, QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
-from subscriptions.policy import QUOTE_LIFETIME, Quote, Reason, Route, Snapshot, boundary_between, effective, evaluate
+from subscriptions.policy import (
+    QUOTE_LIFETIME,
+    Mode,
+    Quote,
+    Reason,
+    Route,
+    Snapshot,
+    boundary_between,
+    effective,
+    evaluate,
+)
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
+from subscriptions.services.announcements import Occasion, announce
 from subscriptions.services.callbacks import close_open
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
 
+_ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
 _LONGEST_COMMENT = 2_000
 
@@ -86,12 +99,14 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         cancellation = _locked(caller, cancellation_id)
         if cancellation.undone_at:
             return cancellation
-        if now >= cancellation.undo_until or not _void_held(cancellation):
+        if now >= cancellation.undo_until or not _void_held(cancellation, caller, now):
             raise UndoClosed("cancellationId").about(cancellation.subscription_id)
         cancellation.undone_at = now
+        _end_billing(cancellation, Ending.NONE, now)
         cancellation.save(update_fields=["undone_at"])
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
         _audit("cancellation.undone", caller, cancellation, language, now, {})
+        announce(Occasion.UNDONE, cancellation, now)
         return cancellation
 
 
@@ -164,7 +179,7 @@ def _write(
         tenant_id=subscription.tenant_id,
         subscription=subscription,
     )
-    if in_force and not _void_held(in_force):
+    if in_force and not _void_held(in_force, caller, now):
         raise RouteNotAvailable("subscriptionId", reason=Reason.ALREADY_CANCELED)
     cancellation.mode = quote.mode.value
     cancellation.requested_at = now
@@ -179,6 +194,7 @@ def _write(
     cancellation.priced_at = quote.priced_at
     cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
     cancellation.policy_id = quote.policy_id
+    cancellation.awaits_payment = bool(quote.pending_charges)
     cancellation.quote = quote_evidence(quote)
     cancellation.facts = _facts(snapshot)
     cancellation.licenses_30_days_before = licenses_at(subscription.pk, now - _EVIDENCE_BEFORE)
@@ -187,7 +203,9 @@ def _write(
     _request_refund(cancellation, subscription, quote, now)
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
     _close_callback(subscription, now, by_staff=cancellation.by_staff)
+    _end_billing(cancellation, _ENDINGS[quote.mode], now)
     _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
+    announce(Occasion.CANCELED, cancellation, now)
     return cancellation
 
 
@@ -205,9 +223,15 @@ def _request_refund(cancellation: Cancellation, subscription: Subscription, quot
     cancellation.refunds.add(refund)
 
 
-def _void_held(cancellation: Cancellation) -> bool:
+def _void_held(cancellation: Cancellation, caller: Caller, now: datetime) -> bool:
     """Take back every refund of the cancellation; False when one is past that."""
-    return all(void_refund(refund=refund) for refund in cancellation.refunds.exclude(status=RefundStatus.VOIDED))
+    refunds = cancellation.refunds.exclude(status=RefundStatus.VOIDED).select_related("agreement__account")
+    return all(void_refund(refund=refund, caller=caller, now=now) for refund in refunds)
+
+
+def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime) -> None:
+    agreement = cancellation.subscription.agreement
+    set_ending(agreement=agreement, ending=ending, final_at=cancellation.undo_until, now=now)
 
 
 def _close_callback(subscription: Subscription, now: datetime, *, by_staff: bool) -> None:

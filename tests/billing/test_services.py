@@ -15,6 +15,7 @@ from billing.proration import Convention, RefundTerms, prorate
 from billing.selectors import charges_not_over
 from billing.services.charges import ChargeInput, record_charge, record_correction
 from billing.services.refunds import request_refund, void_refund
+from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD, SOFIA
 from tests.world import World, later
 
@@ -87,8 +88,8 @@ def test_a_refund_reserves_its_amount_and_voiding_frees_it(agreement: Agreement)
     part = RefundPart.objects.get()
     assert (made.amount, part.amount, part.tax, made.status) == (2400, 2400, 400, "HELD")
     assert Charge.objects.get().refunded == 2400
-    assert void_refund(refund=made)
-    assert not void_refund(refund=made)
+    assert void_refund(refund=made, caller=SYSTEM, now=NOW)
+    assert not void_refund(refund=made, caller=SYSTEM, now=NOW)
     assert Charge.objects.get().refunded == 0
     assert Refund.objects.get().status == "VOIDED"
 

@@ -1,0 +1,17 @@
+"""The outbox room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class OutboxConfig(AppConfig):
+    """Effects that happen after the commit."""
+
+    name = "outbox"
+    verbose_name = _("Outbox")
+
+    def ready(self) -> None:
+        """Register the periodic work."""
+        import outbox.sweeps  # noqa: F401, PLC0415 (apps load before models)

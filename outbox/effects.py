@@ -1,0 +1,94 @@
+"""Ask for an effect, say who does it, and say what happens again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F
+
+from outbox.models import Effect, EffectStatus
+
+Handler = Callable[[dict[str, Any], datetime], datetime | None]
+Sweep = Callable[[datetime], int]
+
+_handlers: dict[str, Handler] = {}
+_sweeps: dict[str, tuple[Sweep, timedelta]] = {}
+
+
+@dataclass
+class Again(Exception):
+    """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so."""
+
+    reason: str
+    after: timedelta = timedelta(0)
+
+
+class Hopeless(Exception):
+    """Raised by a handler when trying again cannot help: staff have to look."""
+
+
+def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, once: bool = False) -> None:
+    """Ask for an effect in the caller's transaction; a key that is known already asks for nothing new.
+
+    ``once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
+    """
+    effect = Effect(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
+    Effect.objects.bulk_create([effect], ignore_conflicts=True)
+
+
+def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
+    """Do a known effect (again) now, also one that is done or was given up; False when there is no such key.
+
+    A worker that holds it loses it: what it started is started again, which handlers bear. ``only_done``: leave one
+    alone that waits or was given up.
+    """
+    found = Effect.objects.filter(key=key, **({"status": EffectStatus.DONE} if only_done else {}))
+    return bool(
+        found.update(
+            status=EffectStatus.WAITING,
+            run_at=now,
+            failures=0,
+            leased_until=None,
+            finished_at=None,
+            fence=F("fence") + 1,
+        )
+    )
+
+
+def handles(kind: str) -> Callable[[Handler], Handler]:
+    """Register who does effects of a kind.
+
+    The handler gets the payload and the time. It returns None when the effect is done, or when to go on with it;
+    it raises Again or Hopeless. It may run twice: its own writes decide whether something is left to do.
+    """
+
+    def register(handler: Handler) -> Handler:
+        _handlers[kind] = handler
+        return handler
+
+    return register
+
+
+def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
+    """Register periodic work: it looks at the rows, so it catches up by itself after downtime. Returns how many."""
+
+    def register(sweep: Sweep) -> Sweep:
+        _sweeps[sweep.__name__] = (sweep, interval)
+        return sweep
+
+    return register
+
+
+def handler_of(kind: str) -> Handler:
+    """Who does effects of this kind. Raises Hopeless for a kind that nobody does (any more)."""
+    if kind not in _handlers:
+        raise Hopeless(f"nobody does {kind}")
+    return _handlers[kind]
+
+
+def sweeps() -> dict[str, tuple[Sweep, timedelta]]:
+    """All periodic work by name, with its interval."""
+    return _sweeps

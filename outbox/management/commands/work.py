@@ -1,0 +1,44 @@
+"""The worker: sends refunds and mail, and moves what time moves."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, close_old_connections, connection
+from django.utils.translation import gettext as _
+
+from outbox.worker import work_off
+
+
+class Command(BaseCommand):
+    """``manage.py work [--once] [--pause SECONDS]``: run as many as you like, they share the work."""
+
+    help = "Does what is due after cancellations: refunds, mail, periodic work."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """--once for a cron job or a test; else until stopped."""
+        parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
+        parser.add_argument("--pause", type=float, default=1.0, help="seconds between looks when nothing is due (1)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work until SIGTERM or SIGINT; a started effect is finished first. A database that is gone is waited for."""
+        if options["once"]:
+            attempted = work_off()
+            self.stdout.write(_("Attempted %(count)d effects.") % {"count": attempted})
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                attempted = work_off(most=100)
+            except OperationalError as error:
+                connection.close()
+                self.stderr.write(f"{type(error).__name__}: {error}".strip())
+                attempted = 0
+            if not attempted:
+                stop.wait(options["pause"])

@@ -1,0 +1,63 @@
+"""What still has to happen, and what happens again and again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class EffectStatus(StrEnum):
+    """WAITING until a worker did it; GIVEN_UP after too many failures, for staff to see."""
+
+    WAITING = "WAITING"
+    DONE = "DONE"
+    GIVEN_UP = "GIVEN_UP"
+
+
+class Effect(models.Model):
+    """One thing to do after the commit of the change that asked for it. The row is the truth, a broker only wakes.
+
+    ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
+    ``once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
+    """
+
+    STATUS_CHOICES: ClassVar = [
+        (EffectStatus.WAITING.value, _("waiting")),
+        (EffectStatus.DONE.value, _("done")),
+        (EffectStatus.GIVEN_UP.value, _("given up")),
+    ]
+
+    key = models.CharField(_("key"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=50)
+    payload = models.JSONField(_("what"), default=dict)
+    status = models.CharField(_("status"), max_length=8, choices=STATUS_CHOICES, default=EffectStatus.WAITING.value)
+    once = models.BooleanField(default=False, editable=False)
+    run_at = models.DateTimeField(_("next attempt"))
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    last_failure = models.CharField(_("last failure"), max_length=200, blank=True)
+    fence = models.PositiveBigIntegerField(default=0, editable=False)
+    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"))
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("effect")
+        verbose_name_plural = _("effects")
+        indexes = [
+            models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="effect_due"),
+            models.Index(fields=["status", "finished_at"], name="effect_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Beat(models.Model):
+    """When a piece of periodic work is next due. One row per piece, claimed by one worker at a time."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    next_at = models.DateTimeField()

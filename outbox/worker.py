@@ -1,0 +1,146 @@
+"""Do what is due: claim with a lease, keep it alive, finish only what is still ours."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import close_old_connections, connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from outbox.effects import Again, Hopeless, handler_of, sweeps
+from outbox.models import Beat, Effect, EffectStatus
+
+logger = logging.getLogger("wayout.outbox")
+Clock = Callable[[], datetime]
+
+LEASE = timedelta(seconds=60)
+MOST_FAILURES = 12
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
+_INTERRUPTED = "interrupted: it may have happened"
+_KEPT_FOR = timedelta(days=30)
+
+
+def work_off(clock: Clock = timezone.now, most: int = 1_000) -> int:
+    """Do the periodic work that is due and up to ``most`` effects; how many effects were attempted."""
+    beat(clock)
+    attempted = 0
+    while attempted < most and (effect := claim(clock())):
+        attempted += 1
+        run(effect, clock)
+    return attempted
+
+
+def claim(now: datetime) -> Effect | None:
+    """Take the effect that has waited longest. On PostgreSQL workers skip what others are taking."""
+    with transaction.atomic():
+        free = Q(leased_until=None) | Q(leased_until__lte=now)
+        due = Effect.objects.filter(free, status=EffectStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
+        effect = due.select_for_update(skip_locked=True).first()
+        if effect is None:
+            return None
+        interrupted = effect.leased_until is not None
+        effect.fence += 1
+        effect.leased_until = now + LEASE
+        effect.save(update_fields=["fence", "leased_until"])
+    if interrupted and effect.once:
+        _give_up(effect, _INTERRUPTED, now)
+        return claim(now)
+    return effect
+
+
+def run(effect: Effect, clock: Clock) -> None:
+    """Let the handler do a claimed effect, and write down what came of it if the row is still ours."""
+    try:
+        with _kept_alive(effect, clock):
+            next_at = handler_of(effect.kind)(effect.payload, clock())
+    except Hopeless as error:
+        _give_up(effect, str(error), clock())
+    except Again as error:
+        _retry(effect, error.reason, error.after, clock())
+    except Exception as error:
+        logger.exception("effect %s failed", effect.key)
+        if effect.once:
+            _give_up(effect, _INTERRUPTED, clock())
+            return
+        _retry(effect, type(error).__name__, timedelta(0), clock())
+    else:
+        if next_at is None:
+            _ours(effect).update(status=EffectStatus.DONE, leased_until=None, failures=0, finished_at=clock())
+        else:
+            _ours(effect).update(run_at=next_at, leased_until=None, failures=0)
+
+
+def wait_after(failures: int) -> timedelta:
+    """How long to wait after that many failures in a row: doubling, at most an hour, half of it by chance."""
+    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures, 20))
+    wait: timedelta = longest * (0.5 + random.random() / 2)  # noqa: S311 (spreads retries, guards nothing)
+    return wait
+
+
+def beat(clock: Clock = timezone.now) -> None:
+    """Run the periodic work that is due; of several workers one runs each piece."""
+    for name, (sweep, interval) in sweeps().items():
+        now = clock()
+        if _take_beat(name, now, now + interval):
+            try:
+                count = sweep(now)
+            except Exception:
+                logger.exception("periodic work %s failed", name)
+            else:
+                logger.log(logging.INFO if count else logging.DEBUG, "periodic work %s: %d", name, count)
+
+
+def forget_done(now: datetime) -> int:
+    """Drop effects that were done 30 days ago."""
+    return Effect.objects.filter(status=EffectStatus.DONE, finished_at__lt=now - _KEPT_FOR).delete()[0]
+
+
+def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
+    Beat.objects.bulk_create([Beat(name=name, next_at=now)], ignore_conflicts=True)
+    return bool(Beat.objects.filter(name=name, next_at__lte=now).update(next_at=next_at))
+
+
+def _ours(effect: Effect) -> QuerySet[Effect]:
+    return Effect.objects.filter(pk=effect.pk, fence=effect.fence, status=EffectStatus.WAITING)
+
+
+def _retry(effect: Effect, reason: str, after: timedelta, now: datetime) -> None:
+    failures = effect.failures + 1
+    if failures >= MOST_FAILURES:
+        _give_up(effect, reason, now)
+        return
+    run_at = now + max(after, wait_after(failures))
+    _ours(effect).update(run_at=run_at, leased_until=None, failures=failures, last_failure=reason[:200])
+
+
+def _give_up(effect: Effect, reason: str, now: datetime) -> None:
+    logger.error("effect %s was given up: %s", effect.key, reason)
+    _ours(effect).update(status=EffectStatus.GIVEN_UP, leased_until=None, last_failure=reason[:200], finished_at=now)
+
+
+@contextmanager
+def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
+    """Extend the lease while the handler works, from a thread with a connection of its own."""
+    done = threading.Event()
+
+    def extend() -> None:
+        try:
+            while not done.wait(LEASE.total_seconds() / 3):
+                close_old_connections()
+                _ours(effect).update(leased_until=clock() + LEASE)
+        finally:
+            connection.close()
+
+    heart = threading.Thread(target=extend, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        done.set()
+        heart.join()

@@ -1,0 +1,65 @@
+"""Mail about cancellations and their money: the receipt, said again when something about it changed."""
+
+from __future__ import annotations
+
+import smtplib
+from datetime import datetime
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing.formatting import format_money
+from billing.models import Refund
+from billing.services.refunds import SETTLED
+from outbox.effects import Again, Hopeless, handles
+from subscriptions.models import Cancellation
+from subscriptions.receipts import Receipt, make_receipt
+from subscriptions.selectors import refunds_of
+from subscriptions.services.announcements import MAIL, Occasion, announce
+
+
+@handles(MAIL)
+def send(payload: dict[str, Any], now: datetime) -> None:
+    """Send one mail. Raises Again where it certainly did not leave, Hopeless where it never will."""
+    with translation.override(payload["language"]):
+        message = _compose(payload, now)
+    try:
+        message.send()
+    except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPAuthenticationError) as error:
+        raise Again(type(error).__name__) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        raise Hopeless("the address was refused") from error
+
+
+@handles(SETTLED)
+def tell_settled(payload: dict[str, int], now: datetime) -> None:
+    """The provider said that the money is back: tell those who wait for it."""
+    refund = Refund.objects.get(pk=payload["refund"])
+    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user"):
+        announce(Occasion.REFUNDED, cancellation, now, refund)
+
+
+def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
+    rows = Cancellation.objects.select_related(
+        "tenant", "subscription__plan", "requested_by_user", "requested_by_token"
+    )
+    cancellation = rows.get(pk=payload["cancellation"])
+    receipt = make_receipt(cancellation, refunds_of([cancellation]).get(cancellation.pk, ()), now)
+    refund = Refund.objects.select_related("agreement").filter(pk=payload["refund"]).first()
+    title = _title(Occasion(payload["occasion"]), receipt, refund)
+    told = Receipt(title, receipt.rows)
+    message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", told.text, to=[payload["to"]])
+    message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": told}), "text/html")
+    return message
+
+
+def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None) -> str:
+    if refund is None:
+        return receipt.title
+    amount = format_money(refund.money)
+    if occasion is Occasion.REFUNDED:
+        return _("%(amount)s came back to you") % {"amount": amount}
+    return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": amount}

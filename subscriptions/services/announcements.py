@@ -1,0 +1,56 @@
+"""Ask for mail about a cancellation: to the person who canceled and to the billing contact, each in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+
+from billing.models import Refund
+from outbox.effects import put
+from subscriptions.models import Cancellation
+
+MAIL = "mail.cancellation"
+
+
+class Occasion(StrEnum):
+    """What there is to tell."""
+
+    CANCELED = "CANCELED"
+    UNDONE = "UNDONE"
+    REFUNDED = "REFUNDED"
+    REFUND_LATE = "REFUND_LATE"
+
+
+def announce(occasion: Occasion, cancellation: Cancellation, now: datetime, refund: Refund | None = None) -> None:
+    """Put one mail per recipient into the outbox, in the caller's transaction; once per event."""
+    about = refund.pk if refund else f"{cancellation.pk}.{int(cancellation.requested_at.timestamp())}"
+    recipients = dict(_recipients(cancellation))
+    if occasion is Occasion.REFUND_LATE:
+        recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
+    for number, (address, language) in enumerate(recipients.items()):
+        put(
+            kind=MAIL,
+            key=f"{MAIL}:{occasion}:{about}:{number}",
+            payload={
+                "occasion": occasion.value,
+                "cancellation": cancellation.pk,
+                "refund": refund.pk if refund else None,
+                "to": address,
+                "language": language,
+            },
+            run_at=now,
+            now=now,
+            once=True,
+        )
+
+
+def _recipients(cancellation: Cancellation) -> Iterator[tuple[str, str]]:
+    """Address and language; the person's own comes last, so that it wins where both are one address."""
+    tenant, person = cancellation.tenant, cancellation.requested_by_user
+    if tenant.billing_contact_email:
+        yield tenant.billing_contact_email.lower(), tenant.billing_contact_language or tenant.language
+    if person and person.email and not cancellation.by_staff:
+        yield person.email.lower(), person.language or cancellation.language

@@ -1,0 +1,217 @@
+"""Refunds from promise to provider: every state, every trouble, and what the provider said being the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from billing.errors import RefundExceedsSettled, RefundNotPossible
+from billing.models import Charge, LedgerEntry, Refund
+from billing.providers.base import Outcome, Result
+from billing.services import refunds as services
+from outbox.models import Effect
+from outbox.worker import work_off
+from tenants.audit import verify
+from tenants.models import AuditEvent
+from tenants.people import SYSTEM
+from tests.billing.test_services import INPUT, refund
+from tests.builders import NOW
+from tests.providers import TestProvider, used
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+AFTER = NOW + timedelta(hours=73)
+
+
+@pytest.fixture
+def promised(world: World) -> Refund:
+    """A refund of two charges, held for 72 hours."""
+    from billing.models import Agreement
+    from billing.services.charges import record_charge
+
+    agreement = Agreement.objects.create(account=world.tenant.billing_account, currency="EUR")
+    record_charge(agreement=agreement, charge=INPUT)
+    made = refund(agreement)
+    charge = Charge.objects.create(
+        agreement=agreement, external_id="c2", description="E5", charged=1000, settled=1000,
+        period_start=INPUT.period.start, period_end=INPUT.period.end, charged_at=INPUT.charged_at,
+    )  # fmt: skip
+    services._reserve(made, charge.pk, 100, 0)
+    Refund.objects.filter(pk=made.pk).update(amount=made.amount + 100)
+    made.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def provider() -> Iterator[TestProvider]:
+    with used(TestProvider()) as found:
+        yield found
+
+
+def work(at: datetime = AFTER) -> None:
+    work_off(lambda: at)
+
+
+def work_until_quiet(at: datetime = AFTER) -> datetime:
+    """Work through all retries; returns when that was."""
+    for _ in range(60):
+        work(at)
+        waiting = Effect.objects.filter(status="WAITING").order_by("run_at").first()
+        if waiting is None:
+            break
+        at = max(at, waiting.run_at)
+    return at
+
+
+def status(promised: Refund) -> str:
+    promised.refresh_from_db()
+    return promised.status
+
+
+def test_a_held_refund_waits_for_the_undo_then_goes_out(promised: Refund) -> None:
+    work(NOW + timedelta(hours=71))
+    assert status(promised) == "HELD"
+    work()
+    assert status(promised) == "SUCCEEDED"
+    assert promised.settled_at == AFTER
+    assert sorted(LedgerEntry.objects.values_list("amount", flat=True)) == [100, 2400]
+    told = list(AuditEvent.objects.order_by("position").values_list("action", flat=True))
+    assert told == ["refund.pending", "refund.submitted", "refund.succeeded"]
+    assert not list(verify(promised.agreement.account.tenant_id))
+
+
+@pytest.mark.parametrize("trouble", ["timeout before", "timeout after", "5xx", "429", "slow", ""])
+def test_whatever_happens_it_is_paid_once(promised: Refund, provider: TestProvider, trouble: str) -> None:
+    provider.troubles = [trouble] * 2
+    work_until_quiet()
+    assert status(promised) == "SUCCEEDED"
+    assert sorted(order.amount.minor_units for order in provider.paid.values()) == [100, 2400]
+
+
+def test_an_unknown_outcome_is_asked_about_before_anything_is_sent_again(
+    promised: Refund, provider: TestProvider
+) -> None:
+    provider.troubles = ["timeout after"]
+    work()
+    assert status(promised) == "SUBMITTED"
+    work_until_quiet()
+    first = provider.calls[0].split()[1]
+    assert provider.calls[:2] == [f"refund {first}", f"find {first}"]
+    assert provider.calls.count(f"refund {first}") == 1
+
+
+def test_a_retry_after_is_kept(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["429"]
+    work()
+    assert Effect.objects.get(kind=services.SUBMIT).run_at >= AFTER + timedelta(minutes=7)
+
+
+def test_an_hour_without_a_provider_costs_only_time(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["5xx"] * 8
+    at = work_until_quiet()
+    assert at < AFTER + timedelta(hours=2)
+    assert status(promised) == "SUCCEEDED"
+
+
+def test_declined_parts_are_said_and_tried_again_under_a_new_key(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["decline"]
+    work()
+    assert status(promised) == "PARTIALLY_SUCCEEDED"
+    failed = promised.parts.get(status="FAILED")
+    assert failed.failure == "declined"
+    assert services.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
+    assert not services.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
+    work()
+    assert status(promised) == "SUCCEEDED"
+    assert list(provider.paid)[-1] == f"{failed.pk}.1"
+    assert len(provider.paid) == 2
+
+
+def test_everything_declined_is_failed(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["decline", "decline"]
+    work()
+    assert status(promised) == "FAILED"
+    assert Charge.objects.get(external_id="c1").refunded == 2400
+
+
+def test_pending_is_not_succeeded_until_the_provider_says_so(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["pending"]
+    work()
+    assert status(promised) == "SUBMITTED"
+    [key] = [key for key, result in provider.results.items() if result.outcome is Outcome.PENDING]
+    work(AFTER + timedelta(minutes=11))
+    assert status(promised) == "SUBMITTED"
+    provider.settle(key)
+    work(AFTER + timedelta(minutes=22))
+    assert status(promised) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED])
+def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: TestProvider, outcome: Outcome) -> None:
+    provider.troubles = ["pending", "pending"]
+    work()
+    keys = list(provider.results)
+    for key in [*keys, *keys]:
+        assert services.hear_of(key=key, result=Result(outcome, "T", ""), now=AFTER)
+    assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
+    # A late word that contradicts the first changes nothing.
+    other = Outcome.FAILED if outcome is Outcome.SUCCEEDED else Outcome.SUCCEEDED
+    services.hear_of(key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
+    assert not services.hear_of(key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER)
+
+
+def test_voided_refunds_are_never_sent(promised: Refund, provider: TestProvider) -> None:
+    assert services.void_refund(refund=promised, caller=SYSTEM, now=NOW)
+    work_until_quiet()
+    assert (status(promised), provider.calls) == ("VOIDED", [])
+
+
+def test_settled_by_hand_needs_a_reason_and_stops_the_sending(promised: Refund, provider: TestProvider) -> None:
+    with pytest.raises(RefundNotPossible):
+        services.settle_by_hand(refund=promised, reason="  ", caller=SYSTEM, now=NOW)
+    assert services.settle_by_hand(refund=promised, reason="paid by bank transfer", caller=SYSTEM, now=NOW)
+    assert not services.settle_by_hand(refund=promised, reason="again", caller=SYSTEM, now=NOW)
+    work_until_quiet()
+    assert (status(promised), promised.reason, provider.calls) == ("SETTLED_MANUALLY", "paid by bank transfer", [])
+
+
+def test_what_a_provider_may_be_paying_is_not_settled_by_hand(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["timeout after"]
+    work()
+    with pytest.raises(RefundNotPossible):
+        services.settle_by_hand(refund=promised, reason="hurry", caller=SYSTEM, now=AFTER)
+    assert status(promised) == "SUBMITTED"
+
+
+def test_staff_refund_a_part_but_never_above_what_was_paid(promised: Refund) -> None:
+    charge = Charge.objects.get(external_id="c2")
+    given = {"charge": charge, "due_by": date(2026, 12, 31), "caller": SYSTEM, "now": NOW}
+    for wrong in (
+        {"amount": 901, "reason": "goodwill"},
+        {"amount": 0, "reason": "goodwill"},
+        {"amount": 5, "reason": " "},
+    ):
+        with pytest.raises((RefundExceedsSettled, RefundNotPossible)):
+            services.refund_by_hand(**given, **wrong)  # type: ignore[arg-type]
+    assert Refund.objects.count() == 1
+    made = services.refund_by_hand(**given, amount=900, reason="goodwill")  # type: ignore[arg-type]
+    work()
+    assert (status(made), made.reason) == ("SUCCEEDED", "goodwill")
+
+
+def test_a_refund_whose_effect_was_lost_is_found(promised: Refund, provider: TestProvider) -> None:
+    Effect.objects.all().delete()
+    assert services.wake_stranded(NOW) == 0
+    services.wake_stranded(AFTER)
+    work()
+    assert status(promised) == "SUCCEEDED"
+
+
+def test_late_refunds_are_found_once(promised: Refund, provider: TestProvider) -> None:
+    last = datetime(2026, 12, 31, 21, 59, tzinfo=NOW.tzinfo)
+    assert services.find_late(last) == []
+    assert services.find_late(last + timedelta(minutes=1)) == [promised]
+    assert services.find_late(last + timedelta(days=9)) == []

@@ -1,0 +1,200 @@
+"""The outbox: what was asked for in a transaction happens, once where that matters, and failures are waited out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outbox import effects, worker
+from outbox.effects import Again, Hopeless, put, wake
+from outbox.models import Beat, Effect
+from outbox.worker import LEASE, MOST_FAILURES, claim, run, wait_after, work_off
+from tests.builders import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def wait(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Handles the kind "note"; the payload's "trouble" is raised. No periodic work."""
+    noted: list[Any] = []
+
+    def note(payload: dict[str, Any], now: datetime) -> datetime | None:
+        noted.append(payload.get("n"))
+        troubles = payload.get("troubles", [])
+        if len(noted) <= len(troubles):
+            raise {"again": Again("busy"), "later": Again("busy", timedelta(hours=3)), "no": Hopeless("never")}.get(
+                troubles[len(noted) - 1], RuntimeError("secret detail")
+            )
+        return None
+
+    monkeypatch.setattr(effects, "_handlers", {"note": note})
+    monkeypatch.setattr(effects, "_sweeps", {})
+    return noted
+
+
+def ask(n: int = 1, run_at: datetime = NOW, **more: Any) -> None:
+    once = more.pop("once", False)
+    put(kind=more.pop("kind", "note"), key=f"k{n}", payload={"n": n, **more}, run_at=run_at, now=NOW, once=once)
+
+
+def test_effects_run_when_they_are_due_the_oldest_first(done: list[Any], clock: Clock) -> None:
+    ask(1, NOW + timedelta(hours=1))
+    ask(2)
+    ask(3, NOW - timedelta(hours=1))
+    assert work_off(clock) == 2
+    assert done == [3, 2]
+    clock.wait(hours=1)
+    work_off(clock)
+    assert done == [3, 2, 1]
+    assert set(Effect.objects.values_list("status", flat=True)) == {"DONE"}
+
+
+def test_a_key_asks_once_and_a_rolled_back_change_asks_for_nothing(done: list[Any], clock: Clock) -> None:
+    ask(1)
+    ask(1)
+    with transaction.atomic():
+        ask(2)
+        transaction.set_rollback(True)
+    work_off(clock)
+    assert done == [1]
+
+
+def test_failures_wait_longer_each_time_and_are_given_up_in_the_end(done: list[Any], clock: Clock) -> None:
+    ask(1, troubles=["again"] * 50)
+    waits = []
+    while (effect := Effect.objects.get()).status == "WAITING":
+        waits.append(effect.run_at - clock.now)
+        clock.now = max(clock.now, effect.run_at)
+        work_off(clock)
+    assert len(done) == MOST_FAILURES
+    assert (effect.status, effect.last_failure) == ("GIVEN_UP", "busy")
+    assert waits[-1] > waits[2] > timedelta(0)
+    assert wake(key="k1", now=clock.now)
+    done.clear()
+    done.extend([0] * 50)
+    work_off(clock)
+    assert Effect.objects.get().status == "DONE"
+
+
+def test_what_the_other_side_asks_for_is_waited(done: list[Any], clock: Clock) -> None:
+    ask(1, troubles=["later"])
+    work_off(clock)
+    assert Effect.objects.get().run_at == NOW + timedelta(hours=3)
+
+
+@pytest.mark.parametrize("kind", ["note", "unknown"])
+def test_what_is_hopeless_is_given_up_at_once(done: list[Any], clock: Clock, kind: str) -> None:
+    ask(1, kind=kind, troubles=["no"])
+    work_off(clock)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.failures) == ("GIVEN_UP", 0)
+
+
+def test_an_unexpected_failure_is_retried_and_tells_no_secret(done: list[Any], clock: Clock) -> None:
+    ask(1, troubles=["boom"])
+    work_off(clock)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.failures, effect.last_failure) == ("WAITING", 1, "RuntimeError")
+
+
+def test_a_dead_workers_effect_is_taken_over_when_its_lease_is_over(done: list[Any], clock: Clock) -> None:
+    ask(1)
+    dead = claim(clock())
+    assert dead
+    assert work_off(clock) == 0
+    clock.wait(seconds=LEASE.total_seconds() + 1)
+    assert work_off(clock) == 1
+    # The dead one was only slow: it does the thing, but writes nothing about it.
+    finished_at = Effect.objects.get().finished_at
+    clock.wait(hours=1)
+    run(dead, clock)
+    assert Effect.objects.get().finished_at == finished_at
+
+
+def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: Clock) -> None:
+    ask(1, once=True)
+    ask(2, once=True, run_at=NOW + timedelta(seconds=1), troubles=["again"])
+    assert claim(clock())
+    clock.wait(hours=1)
+    work_off(clock)
+    interrupted, failed = Effect.objects.order_by("pk")
+    assert (interrupted.status, interrupted.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
+    # One that said itself that nothing happened is tried again.
+    assert (failed.status, done) == ("WAITING", [2])
+    assert wake(key="k1", now=clock.now)
+    work_off(clock)
+    assert done == [2, 1]
+
+
+def test_a_long_effect_keeps_its_lease(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(1)
+    effect = claim(clock())
+    assert effect
+    clock.wait(seconds=50)
+    worker._ours(effect).update(leased_until=clock() + LEASE)
+    clock.wait(seconds=50)
+    assert claim(clock()) is None
+
+
+def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    ran: list[datetime] = []
+
+    def sweep(now: datetime) -> int:
+        ran.append(now)
+        if len(ran) == 2:
+            raise RuntimeError
+        return 1
+
+    monkeypatch.setattr(effects, "_sweeps", {"sweep": (sweep, timedelta(minutes=5))})
+    for _ in range(3):
+        worker.beat(clock)
+    assert len(ran) == 1
+    clock.wait(days=3)
+    worker.beat(clock)
+    worker.beat(clock)
+    assert len(ran) == 2
+    assert Beat.objects.get().next_at == clock.now + timedelta(minutes=5)
+
+
+def test_done_effects_are_forgotten_after_a_month(done: list[Any], clock: Clock) -> None:
+    ask(1)
+    ask(2, NOW + timedelta(days=60))
+    work_off(clock)
+    assert worker.forget_done(NOW + timedelta(days=29)) == 0
+    assert worker.forget_done(NOW + timedelta(days=31)) == 1
+    assert list(Effect.objects.values_list("key", flat=True)) == ["k2"]
+
+
+@given(st.integers(min_value=1, max_value=10_000))
+def test_waits_are_bounded(failures: int) -> None:
+    assert timedelta(0) < wait_after(failures) <= timedelta(hours=1)
+
+
+def test_the_command_does_what_is_due(done: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    ask(1, datetime(2026, 1, 1, tzinfo=NOW.tzinfo))
+    call_command("work", "--once")
+    assert done == [1]
+    assert "Attempted 1 effects." in capsys.readouterr().out

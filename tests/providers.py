@@ -1,0 +1,83 @@
+"""A provider that fails on demand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import billing.providers as providers
+from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
+
+
+class TestProvider:
+    """Keeps its books in memory. ``troubles``: what goes wrong with the next calls, one each."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.paid: dict[str, Order] = {}
+        self.results: dict[str, Result] = {}
+        self.calls: list[str] = []
+        self.stopped: list[tuple[str, str]] = []
+        self.troubles: list[str] = []
+
+    def refund(self, order: Order) -> Result:
+        self.calls.append(f"refund {order.key}")
+        trouble = self._trouble()
+        if trouble == "decline":
+            return self.results.setdefault(order.key, Result(Outcome.FAILED, f"T-{order.key}", "declined"))
+        if order.key not in self.results:
+            self.paid[order.key] = order
+            outcome = Outcome.PENDING if trouble == "pending" else Outcome.SUCCEEDED
+            self.results[order.key] = Result(outcome, f"T-{order.key}")
+        if trouble == "timeout after":
+            raise ProviderUnavailable("timeout")
+        return self.results[order.key]
+
+    def find(self, order: Order) -> Result | None:
+        self.calls.append(f"find {order.key}")
+        self._trouble()
+        return self.results.get(order.key)
+
+    def go_on(self, external_id: str) -> None:
+        self._say("go on", external_id)
+
+    def stop_at_period_end(self, external_id: str) -> None:
+        self._say("stop at period end", external_id)
+
+    def stop_now(self, external_id: str) -> None:
+        self._say("stop now", external_id)
+
+    def settle(self, key: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
+        """What was pending has an end."""
+        self.results[key] = Result(outcome, f"T-{key}", "" if outcome is Outcome.SUCCEEDED else "bounced")
+
+    def _say(self, what: str, external_id: str) -> None:
+        self._trouble()
+        self.stopped.append((what, external_id))
+
+    def _trouble(self) -> str:
+        trouble = self.troubles.pop(0) if self.troubles else ""
+        match trouble:
+            case "timeout before" | "5xx":
+                raise ProviderUnavailable(trouble)
+            case "429":
+                raise ProviderUnavailable(trouble, timedelta(minutes=7))
+            case "slow":
+                time.sleep(0.2)
+        return trouble
+
+
+@contextmanager
+def used(provider: TestProvider) -> Iterator[TestProvider]:
+    """Let refunds go through it, whatever they are stored with."""
+    before = dict(providers._made_by)
+    for name in ("ledger", "stripe"):
+        providers.register(name, lambda: provider)
+    try:
+        yield provider
+    finally:
+        providers._made_by.clear()
+        providers._made_by.update(before)

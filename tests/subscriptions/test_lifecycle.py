@@ -1,0 +1,230 @@
+"""Days pass after a cancellation: refunds, late payments, mail, undo, periods, and the books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.management import call_command
+
+from billing.models import Agreement, Charge, Refund, RefundPart
+from outbox.models import Effect
+from outbox.worker import work_off
+from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
+from subscriptions.policy import Mode
+from subscriptions.quotes import quote_id
+from subscriptions.reconciliation import findings
+from subscriptions.selectors import SubscriptionBatch
+from subscriptions.services import lifecycle
+from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
+from tests.builders import NOW
+from tests.providers import TestProvider, used
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def quote_of(world: World, subscription: Subscription, mode: Mode, at: datetime) -> str:
+    made = SubscriptionBatch.of_known(world.caller(), subscription.pk, at).decisions[subscription.pk].quote(mode)
+    assert made
+    return quote_id(made, tenant_id=world.tenant.pk, subscription_id=subscription.pk)
+
+
+def cancel(world: World, subscription: Subscription, mode: Mode = Mode.IMMEDIATE, at: datetime = NOW) -> Cancellation:
+    return cancel_subscription(
+        caller=world.caller(), subscription_id=subscription.pk, quote_id=quote_of(world, subscription, mode, at),
+        idempotency_key=f"k{subscription.pk}{at}{mode}", language="en", now=at,
+    ).cancellation  # fmt: skip
+
+
+def work(at: datetime) -> None:
+    with time_machine.travel(at, tick=False):
+        work_off(lambda: at)
+
+
+def after(**span: float) -> datetime:
+    return NOW + timedelta(**span)
+
+
+@pytest.fixture
+def provider() -> Iterator[TestProvider]:
+    with used(TestProvider()) as found:
+        yield found
+
+
+@pytest.fixture
+def told(world: World) -> World:
+    world.tenant.billing_contact_email = "books@contoso.example"
+    world.tenant.billing_contact_language = "bg"
+    world.tenant.save()
+    return world
+
+
+def test_a_cancellation_is_told_and_paid_back_and_the_books_add_up(told: World) -> None:
+    cancellation = cancel(told, told.subscription())
+    work(after(seconds=1))
+    by_address = {message.to[0]: message for message in mail.outbox}
+    assert set(by_address) == {told.admin.email, "books@contoso.example"}
+    english, bulgarian = by_address[told.admin.email], by_address["books@contoso.example"]
+    assert cancellation.reference in english.subject
+    assert "was canceled" in english.subject
+    assert "returned" not in english.body
+    assert "Can be undone until" in english.body
+    assert "анулиран" in bulgarian.body
+    assert cancellation.reference in str(bulgarian.alternatives[0])
+    mail.outbox.clear()
+    work(after(hours=73))
+    work(after(hours=73, seconds=1))
+    refund = Refund.objects.get()
+    assert refund.status == "SUCCEEDED"
+    assert sorted(message.to[0] for message in mail.outbox) == ["books@contoso.example", told.admin.email]
+    assert "came back to you" in next(m for m in mail.outbox if m.to == [told.admin.email]).subject
+    work(after(days=10))
+    assert len(mail.outbox) == 2
+    assert list(findings(after(days=10))) == []
+
+
+def test_undo_takes_everything_back_and_says_so(told: World, provider: TestProvider) -> None:
+    subscription = told.subscription()
+    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    cancellation = cancel(told, subscription)
+    work(after(seconds=1))
+    undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
+    work(after(hours=1, seconds=1))
+    work(after(days=30))
+    assert provider.stopped == [("stop at period end", "s-1"), ("go on", "s-1")]
+    assert provider.paid == {}
+    assert Refund.objects.get().status == "VOIDED"
+    assert "was undone" in mail.outbox[-1].subject + mail.outbox[-2].subject
+    assert list(findings(after(days=30))) == []
+
+
+def test_undo_before_the_provider_heard_leaves_it_alone(told: World, provider: TestProvider) -> None:
+    subscription = told.subscription()
+    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    cancellation = cancel(told, subscription)
+    undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
+    work(after(hours=2))
+    assert provider.stopped == []
+
+
+def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestProvider) -> None:
+    subscription = told.subscription()
+    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    cancel(told, subscription)
+    provider.troubles = ["timeout before"]
+    for hours in (1, 71, 73, 74):
+        work(after(hours=hours))
+    assert provider.stopped == [("stop at period end", "s-1"), ("stop now", "s-1")]
+
+
+def test_a_payment_that_settles_later_makes_a_second_refund_by_itself(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
+    cancellation = cancel(told, subscription)
+    assert (cancellation.refunds.count(), cancellation.awaits_payment) == (0, True)
+    work(after(hours=80))
+    assert Refund.objects.count() == 0
+    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
+    work(after(hours=81))
+    work(after(hours=82))
+    # 24 of 30 days used: 24.00 of 30.00.
+    assert list(Refund.objects.values_list("amount", "status")) == [(600, "SUCCEEDED")]
+    assert Refund.objects.get().priced_at == cancellation.priced_at
+    cancellation.refresh_from_db()
+    assert not cancellation.awaits_payment
+    assert list(findings(after(hours=83))) == []
+
+
+def test_a_second_refund_returns_only_what_the_first_did_not(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=3000, settled=2600, in_flight=400)
+    cancel(told, subscription)
+    assert list(Refund.objects.values_list("amount", flat=True)) == [200]
+    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
+    work(after(hours=80))
+    assert list(Refund.objects.order_by("pk").values_list("amount", flat=True)) == [200, 400]
+
+
+def test_an_undone_cancellation_makes_no_second_refund(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
+    cancellation = cancel(told, subscription)
+    undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
+    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
+    work(after(hours=80))
+    assert not Refund.objects.exists()
+    assert not Cancellation.objects.get().awaits_payment
+
+
+def test_staff_and_once_the_tenant_hear_of_a_late_refund(told: World, provider: TestProvider, settings: Any) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    cancel(told, told.subscription())
+    work(after(seconds=1))
+    mail.outbox.clear()
+    provider.troubles = ["decline"]
+    for hours in (73, 74, 75, 200):
+        work(after(hours=hours))
+    assert Refund.objects.get().status == "FAILED"
+    assert sorted(message.to[0] for message in mail.outbox) == [
+        "books@contoso.example", "desk@wayout.example", told.admin.email,
+    ]  # fmt: skip
+    assert list(findings(after(hours=201))) == [f"refund {Refund.objects.get().pk}: it failed and waits for staff"]
+
+
+def test_periods_roll_by_their_term_without_drifting(world: World) -> None:
+    start, end = datetime(2026, 1, 30, 22, tzinfo=NOW.tzinfo), datetime(2026, 2, 27, 22, tzinfo=NOW.tzinfo)
+    subscription = world.subscription(period_start=start, period_end=end, anchored_at=start)
+    still = world.subscription(renews=False, period_start=start, period_end=end)
+    for at in (end - timedelta(seconds=1), end, NOW):
+        lifecycle.roll_periods(at)
+        subscription.refresh_from_db()
+        assert subscription.period_start
+        assert subscription.period_end
+        assert subscription.period_start <= at < subscription.period_end
+    # Anchored on the 31st: the period of 25 November began on 31 October.
+    assert subscription.period_start == datetime(2026, 10, 30, 22, tzinfo=NOW.tzinfo)
+    still.refresh_from_db()
+    assert still.period_end == end
+
+
+def test_old_keys_are_forgotten(world: World) -> None:
+    cancel(world, world.subscription())
+    lifecycle.forget_keys(after(days=29))
+    assert IdempotencyRecord.objects.count() == 1
+    lifecycle.forget_keys(after(days=31))
+    assert IdempotencyRecord.objects.count() == 0
+
+
+@pytest.mark.parametrize("wrong", ["reserved", "part", "undone", "mode", "given up", "lost", "unpaid", "foreign"])
+def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    subscription = world.subscription()
+    cancel(world, subscription)
+    if wrong in ("unpaid", "foreign"):
+        work(after(hours=73))
+    assert list(findings(after(hours=73))) == [] if wrong in ("unpaid", "foreign") else True
+    match wrong:
+        case "reserved":
+            Charge.objects.update(refunded=1)
+        case "part":
+            RefundPart.objects.update(amount=1)
+        case "undone":
+            Cancellation.objects.update(undone_at=NOW)
+        case "mode":
+            Subscription.objects.update(canceled_mode=Mode.AT_PERIOD_END)
+        case "given up":
+            Effect.objects.filter(kind="refund.submit").update(status="GIVEN_UP")
+        case "lost":
+            Effect.objects.filter(kind="refund.submit").delete()
+        case "unpaid":
+            RefundPart.objects.get().charge.ledger_entries.all().delete()
+        case "foreign":
+            RefundPart.objects.get().charge.ledger_entries.update(key="x")
+    assert list(findings(after(seconds=1)))
+    with pytest.raises(SystemExit):
+        call_command("reconcile")
+    assert "findings." in capsys.readouterr().out
