@@ -17,6 +17,8 @@ class BillingConfig(AppConfig):
         import billing.sweeps  # noqa: F401, PLC0415 (apps load before models)
         from billing.providers import register  # noqa: PLC0415
         from billing.providers.ledger import Ledger  # noqa: PLC0415
+        from billing.providers.stripe import Stripe  # noqa: PLC0415
         from billing.services import endings, refunds  # noqa: F401, PLC0415
 
         register("ledger", Ledger)
+        register("stripe", Stripe)

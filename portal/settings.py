@@ -56,6 +56,12 @@ WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_STRIPE_KEY = env.str("WAYOUT_STRIPE_KEY", "")
+WAYOUT_STRIPE_WEBHOOK_SECRET = env.str("WAYOUT_STRIPE_WEBHOOK_SECRET", "")
+# Somewhere else than Stripe, for tests.
+WAYOUT_STRIPE_URL = env.str("WAYOUT_STRIPE_URL", "")
+if WAYOUT_PROVIDER not in ("ledger", "stripe") or (WAYOUT_PROVIDER == "stripe" and not WAYOUT_STRIPE_KEY):
+    raise ImproperlyConfigured("WAYOUT_PROVIDER is ledger, or stripe with WAYOUT_STRIPE_KEY.")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
 WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
 WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")

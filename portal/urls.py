@@ -12,6 +12,7 @@ from portal.web.health import live, ready
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
+from portal.web.webhooks import stripe_webhook
 
 urlpatterns = [
     path("", home, name="home"),
@@ -27,6 +28,7 @@ urlpatterns = [
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("graphql/", graphql, name="graphql"),
+    path("webhooks/stripe/", stripe_webhook, name="stripe_webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from billing.errors import ChargeInvalid
 from billing.models import Agreement, Charge, Correction
@@ -85,3 +86,12 @@ def record_correction(*, charge: Charge, external_id: str, amount: int, tax: int
         raise ChargeInvalid("a correction cannot exceed the charge it names")
     Correction.objects.create(charge=charge, external_id=external_id, amount=amount, tax=tax, corrected_at=corrected_at)
     return True
+
+
+def payment_settled(*, external_id: str, settled: int) -> bool:
+    """A payment that was in flight has arrived: ``settled`` minor units in all. False when nothing is new.
+
+    What was settled never shrinks; more than was charged is not believed.
+    """
+    known = Charge.objects.filter(external_id=external_id, settled__lt=settled, charged__gte=settled)
+    return bool(known.update(in_flight=Greatest(F("in_flight") + F("settled") - settled, 0), settled=settled))

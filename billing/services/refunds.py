@@ -5,6 +5,7 @@ Every move is a conditional UPDATE whose row count decides, and an event on the 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
@@ -162,7 +163,11 @@ def take_result(*, part: RefundPart, result: Result) -> None:
 
 def hear_of(*, key: str, result: Result, now: datetime) -> bool:
     """Take what a provider says by itself about the part with this key; False when there is none."""
-    part = RefundPart.objects.filter(pk=key.partition(".")[0]).select_related("refund__agreement__account").first()
+    try:
+        parts = RefundPart.objects.filter(pk=uuid.UUID(key.partition(".")[0]))
+    except ValueError:
+        return False
+    part = parts.select_related("refund__agreement__account").first()
     if part is None or part.key != key:
         return False
     # Heard before our own sender wrote that it sends: the provider would not know the key otherwise.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Any
@@ -21,6 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """--once for a cron job or a test; else until stopped."""
         parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
+        parser.add_argument("--while-parent", action="store_true", help="stop when the process that started it is gone")
         parser.add_argument("--pause", type=float, default=1.0, help="seconds between looks when nothing is due (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +34,8 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        while not stop.is_set():
+        parent = os.getppid()
+        while not stop.is_set() and (not options["while_parent"] or os.getppid() == parent):
             close_old_connections()
             try:
                 attempted = work_off(most=100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -137,7 +138,8 @@ def _is_free(port: int) -> bool:
 
 
 def _serve(port: int) -> None:
-    """Become the server, so that signals reach it."""
+    """Start a worker that lives as long as this process, and become the server, so that signals reach it."""
+    subprocess.Popen([sys.executable, "manage.py", "work", "--while-parent"], cwd=settings.BASE_DIR)
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
         "--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "portal.wsgi:application",

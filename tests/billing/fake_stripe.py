@@ -1,0 +1,128 @@
+"""A Stripe that fails on demand, over real HTTP: the calls that Wayout makes, and the idempotency it relies on."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+
+class FakeStripe(ThreadingHTTPServer):
+    """``troubles``: what goes wrong with the next requests, one each."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Requests)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.refunds: list[dict[str, Any]] = []
+        self.by_key: dict[str, dict[str, Any]] = {}
+        self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.troubles: list[str] = []
+        self.requests: list[str] = []
+
+
+class _Requests(BaseHTTPRequestHandler):
+    server: FakeStripe
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        self._note("GET")
+        if self._trouble() in ("", "slow"):
+            query = parse_qs(url.query)
+            if url.path == "/v1/refunds":
+                found = [r for r in self.server.refunds if r["charge"] == query["charge"][0]]
+                self._say(200, {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found})
+            else:
+                self._say(200, self.server.subscriptions[url.path.rsplit("/", 1)[1]])
+
+    def do_POST(self) -> None:
+        given = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()))
+        self._note("POST")
+        trouble = self._trouble()
+        if trouble in ("timeout before", "5xx", "429"):
+            return
+        if self.path == "/v1/refunds":
+            key = self.headers["Idempotency-Key"]
+            refund = self.server.by_key.get(key) or self._refund(given, trouble)
+            self.server.by_key[key] = refund
+            if trouble == "timeout after":
+                self.close_connection = True
+            elif trouble == "refuse":
+                self._say(
+                    400,
+                    {"error": {"type": "invalid_request_error", "code": "charge_already_refunded", "message": "no"}},
+                )
+            else:
+                self._say(200, refund)
+        else:
+            subscription = self.server.subscriptions[self.path.rsplit("/", 1)[1]]
+            subscription["cancel_at_period_end"] = given["cancel_at_period_end"] == "true"
+            self._say(200, subscription)
+
+    def do_DELETE(self) -> None:
+        self._note("DELETE")
+        if self._trouble() in ("", "slow"):
+            subscription = self.server.subscriptions[urlsplit(self.path).path.rsplit("/", 1)[1]]
+            if subscription["status"] == "canceled":
+                self._say(
+                    404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no"}}
+                )
+            else:
+                subscription["status"] = "canceled"
+                self._say(200, subscription)
+
+    def _refund(self, given: dict[str, str], trouble: str) -> dict[str, Any]:
+        made = {
+            "object": "refund",
+            "id": f"re_{len(self.server.refunds) + 1}",
+            "charge": given["charge"],
+            "amount": int(given["amount"]),
+            "metadata": {"wayout_part": given["metadata[wayout_part]"]},
+            "status": {"decline": "failed", "pending": "pending"}.get(trouble, "succeeded"),
+            "failure_reason": "lost_or_stolen_card" if trouble == "decline" else None,
+        }
+        if trouble != "refuse":
+            self.server.refunds.append(made)
+        return made
+
+    def _note(self, verb: str) -> None:
+        self.server.requests.append(f"{verb} {urlsplit(self.path).path}")
+
+    def _trouble(self) -> str:
+        """What goes wrong now; what can be said at once is said here."""
+        trouble = self.server.troubles.pop(0) if self.server.troubles else ""
+        match trouble:
+            case "timeout before":
+                self.close_connection = True
+            case "5xx":
+                self._say(500, {"error": {"type": "api_error", "message": "down"}})
+            case "429":
+                self._say(429, {"error": {"type": "rate_limit_error", "message": "slower"}}, {"Retry-After": "420"})
+            case "slow":
+                time.sleep(0.2)
+        return trouble
+
+    def _say(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+
+@contextmanager
+def fake_stripe() -> Iterator[FakeStripe]:
+    """Serve one until the block ends."""
+    with FakeStripe() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

@@ -1,0 +1,237 @@
+"""What every provider promises, asked of every provider; and Stripe's own ways."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import stripe
+from django.test import Client
+
+from billing.models import Agreement, Refund
+from billing.money import Money
+from billing.providers import provider as provider_called
+from billing.providers.base import Order, Outcome, Provider, ProviderUnavailable
+from billing.providers.ledger import Ledger
+from billing.providers.stripe import Stripe
+from outbox.worker import work_off
+from tests.billing.fake_stripe import FakeStripe, fake_stripe
+from tests.builders import NOW
+from tests.providers import TestProvider
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+SECRET = "whsec_of_the_test"
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[FakeStripe]:
+    with fake_stripe() as found:
+        settings.WAYOUT_STRIPE_URL, settings.WAYOUT_STRIPE_KEY = found.url, "sk_test_1"
+        settings.WAYOUT_PROVIDER, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "stripe", SECRET
+        found.subscriptions["s-1"] = {
+            "object": "subscription",
+            "id": "s-1",
+            "status": "active",
+            "cancel_at_period_end": False,
+        }
+        yield found
+
+
+@pytest.fixture
+def order(world: World) -> Order:
+    charge = world.charge(world.subscription(charged=None), external_id="ch_1")
+    return Order("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+
+
+Make = Callable[[], tuple[Provider, list[str]]]
+
+
+@pytest.fixture(params=["ledger", "stripe", "test"])
+def make(request: pytest.FixtureRequest, server: FakeStripe) -> Make:
+    """The provider, and where to put its troubles."""
+
+    def made() -> tuple[Provider, list[str]]:
+        match request.param:
+            case "ledger":
+                return Ledger(), []
+            case "stripe":
+                return Stripe(), server.troubles
+            case _:
+                test = TestProvider()
+                return test, test.troubles
+
+    return made
+
+
+def test_a_refund_is_paid_and_found_by_its_key(make: Make, order: Order) -> None:
+    provider, _ = make()
+    assert provider.find(order) is None
+    paid = provider.refund(order)
+    assert (paid.outcome, bool(paid.reference)) == (Outcome.SUCCEEDED, True)
+    assert provider.find(order) == paid
+    assert provider.find(replace(order, key="part-2")) is None
+
+
+def test_the_same_key_pays_once_another_key_pays_again(make: Make, order: Order) -> None:
+    provider, _ = make()
+    first = provider.refund(order)
+    assert provider.refund(order) == first
+    assert provider.refund(replace(order, key="part-2")) != first
+
+
+def test_stopping_and_going_on_can_be_repeated(make: Make) -> None:
+    provider, _ = make()
+    for say in (provider.stop_at_period_end, provider.go_on, provider.stop_at_period_end, provider.stop_now):
+        say("s-1")
+        say("s-1")
+
+
+@pytest.mark.parametrize("trouble", ["timeout before", "timeout after", "5xx", "429"])
+def test_no_answer_is_unavailable_and_leaves_the_truth_to_find(make: Make, order: Order, trouble: str) -> None:
+    provider, troubles = make()
+    if isinstance(provider, Ledger):
+        return
+    troubles.append(trouble)
+    with pytest.raises(ProviderUnavailable) as caught:
+        provider.refund(order)
+    assert caught.value.after == (timedelta(minutes=7) if trouble == "429" else timedelta(0))
+    found = provider.find(order)
+    assert (found is not None) == (trouble == "timeout after")
+    assert provider.refund(order).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome"), [("decline", Outcome.FAILED), ("pending", Outcome.PENDING), ("slow", Outcome.SUCCEEDED)]
+)
+def test_an_answer_is_taken_at_its_word(make: Make, order: Order, trouble: str, outcome: Outcome) -> None:
+    provider, troubles = make()
+    if isinstance(provider, Ledger):
+        return
+    troubles.append(trouble)
+    result = provider.refund(order)
+    assert result.outcome is outcome
+    assert bool(result.failure) == (outcome is Outcome.FAILED)
+
+
+def test_troubles_while_asking_or_stopping_are_unavailable_too(make: Make, order: Order) -> None:
+    provider, troubles = make()
+    if isinstance(provider, Ledger):
+        return
+    for ask in (lambda: provider.find(order), lambda: provider.stop_now("s-1"), lambda: provider.go_on("s-1")):
+        troubles.append("5xx")
+        with pytest.raises(ProviderUnavailable):
+            ask()
+
+
+def test_an_unknown_provider_is_said() -> None:
+    with pytest.raises(LookupError, match="barter"):
+        provider_called("barter")
+
+
+def test_what_stripe_refuses_is_failed(server: FakeStripe, order: Order) -> None:
+    server.troubles.append("refuse")
+    assert Stripe().refund(order).failure == "charge_already_refunded"
+
+
+def test_stripe_stops_without_prorating_by_itself(server: FakeStripe) -> None:
+    Stripe().stop_at_period_end("s-1")
+    assert server.subscriptions["s-1"]["cancel_at_period_end"]
+    Stripe().stop_now("s-1")
+    assert server.subscriptions["s-1"]["status"] == "canceled"
+
+
+def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET) -> Any:
+    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}}
+    payload = json.dumps(event)
+    stamp = int(at or time.time())
+    signature = stripe.WebhookSignature._compute_signature(f"{stamp}.{payload}", secret)  # type: ignore[no-untyped-call]
+    headers = {"Stripe-Signature": f"t={stamp},v1={signature}"}
+    return Client().post("/webhooks/stripe/", payload, content_type="application/json", headers=headers)
+
+
+@pytest.fixture
+def pending(server: FakeStripe, world: World) -> Refund:
+    """A refund that Stripe has taken and not settled."""
+    from tests.subscriptions.test_lifecycle import cancel
+
+    subscription = world.subscription()
+    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    cancel(world, subscription)
+    server.troubles.extend(["", "pending"])
+    work_off(lambda: NOW)
+    work_off(lambda: NOW + timedelta(hours=73))
+    [refund] = Refund.objects.all()
+    return refund
+
+
+def test_stripe_end_to_end(pending: Refund, server: FakeStripe) -> None:
+    if pending.status == "SUBMITTED":
+        [at_stripe] = server.refunds
+        assert at_stripe["metadata"] == {"wayout_part": str(pending.parts.get().pk)}
+        at_stripe["status"] = "succeeded"
+        for kind in ("refund.created", "refund.updated", "refund.updated", "charge.refund.updated"):
+            assert hook(kind, at_stripe).status_code == 200
+    pending.refresh_from_db()
+    assert pending.status == "SUCCEEDED"
+    assert len(server.refunds) == 1
+    assert server.subscriptions["s-1"]["status"] == "canceled"
+    # Stripe says the subscription is back: it is not.
+    assert (
+        hook("customer.subscription.updated", {"id": "s-1", "object": "subscription", "status": "active"}).status_code
+        == 200
+    )
+    assert pending.cancellations.get().undone_at is None
+
+
+@pytest.mark.parametrize("wrong", ["secret", "old", "none", "body"])
+def test_what_stripe_did_not_sign_is_refused(pending: Refund, server: FakeStripe, wrong: str, settings: Any) -> None:
+    before = pending.status
+    body = {
+        "object": "refund",
+        "id": "re_9",
+        "status": "failed",
+        "metadata": {"wayout_part": str(pending.parts.get().pk)},
+    }
+    if wrong == "secret":
+        answer = hook("refund.failed", body, secret="whsec_other")
+    elif wrong == "old":
+        answer = hook("refund.failed", body, at=time.time() - 600)
+    elif wrong == "none":
+        settings.WAYOUT_STRIPE_WEBHOOK_SECRET = ""
+        answer = hook("refund.failed", body)
+    else:
+        answer = Client().post("/webhooks/stripe/", b"\xff", content_type="application/json")
+    assert answer.status_code == 400
+    pending.refresh_from_db()
+    assert pending.status == before
+
+
+def test_unknown_events_and_refunds_of_others_are_answered_and_change_nothing(pending: Refund) -> None:
+    before = pending.status
+    other = {"object": "refund", "id": "re_9", "status": "failed", "metadata": {}}
+    strange = {"object": "refund", "id": "re_9", "status": "failed", "metadata": {"wayout_part": "not one of ours"}}
+    for kind, body in (
+        ("mandate.updated", {"object": "mandate"}),
+        ("refund.failed", other),
+        ("refund.failed", strange),
+    ):
+        assert hook(kind, body).status_code == 200
+    pending.refresh_from_db()
+    assert pending.status == before
+
+
+def test_a_payment_that_settles_at_stripe_is_noted_once(server: FakeStripe, world: World) -> None:
+    charge = world.charge(world.subscription(charged=None), external_id="ch_5", charged=900, settled=100, in_flight=800)
+    body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
+    for _ in range(2):
+        assert hook("charge.succeeded", body).status_code == 200
+    assert hook("charge.updated", {**body, "amount_captured": 200}).status_code == 200
+    assert hook("charge.updated", {**body, "amount_captured": 9000}).status_code == 200
+    charge.refresh_from_db()
+    assert (charge.settled, charge.in_flight) == (900, 0)

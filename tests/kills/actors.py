@@ -1,0 +1,56 @@
+"""The processes that are killed: ``python -m tests.kills.actors canceler|worker``, on DATABASE_URL.
+
+The canceler cancels what is not canceled yet, as the web process does; the worker lives four days later, when no
+undo is open any more, and shortens the lease so that a test need not wait a minute for what a dead one held.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime, timedelta
+
+import django
+
+
+def cancel_all() -> None:
+    from django.utils import timezone
+
+    from subscriptions.models import Subscription
+    from subscriptions.policy import Mode
+    from subscriptions.quotes import quote_id
+    from subscriptions.selectors import SubscriptionBatch
+    from subscriptions.services.cancellations import cancel_subscription
+    from tenants.models import User
+    from tenants.people import caller_of_person
+
+    caller = caller_of_person(User.objects.get())
+    for subscription in Subscription.objects.filter(canceled_mode=None).order_by("pk"):
+        now = timezone.now()
+        decision = SubscriptionBatch.of_known(caller, subscription.pk, now).decisions[subscription.pk]
+        quote = decision.quote(Mode.IMMEDIATE)
+        if quote is not None:
+            cancel_subscription(
+                caller=caller, subscription_id=subscription.pk, idempotency_key=f"key {subscription.pk}",
+                quote_id=quote_id(quote, tenant_id=subscription.tenant_id, subscription_id=subscription.pk),
+                language="en", now=now,
+            )  # fmt: skip
+
+
+def work() -> None:
+    from django.utils import timezone
+
+    from outbox import worker
+
+    def clock() -> datetime:
+        return timezone.now() + timedelta(days=4)
+
+    worker.LEASE = timedelta(seconds=1)
+    while True:
+        if not worker.work_off(clock):
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    django.setup()
+    {"canceler": cancel_all, "worker": work}[sys.argv[1]]()
