@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 
 from outbox.models import Effect, EffectStatus
@@ -37,6 +39,8 @@ def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: 
     """
     effect = Effect(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
     Effect.objects.bulk_create([effect], ignore_conflicts=True)
+    if settings.WAYOUT_BROKER_URL and run_at <= now:
+        transaction.on_commit(_call_a_worker)
 
 
 def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
@@ -80,6 +84,12 @@ def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
         return sweep
 
     return register
+
+
+def _call_a_worker() -> None:
+    from outbox.celery import call  # noqa: PLC0415 (Celery is loaded only where it is used)
+
+    call()
 
 
 def handler_of(kind: str) -> Handler:

@@ -33,6 +33,11 @@ SEED = 20261125
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
+    """What the actors run in."""
+    return environment_of(tmp_path)
+
+
+def environment_of(mailbox: Path) -> dict[str, str]:
     """Processes of their own on the database of this test, writing their mail into a folder."""
     database = connection.settings_dict
     url = f"sqlite:///{database['NAME']}"
@@ -43,7 +48,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "DATABASE_URL": url,
         "WAYOUT_DEBUG": "1",
         "WAYOUT_EMAIL_URL": "dummy://",
-        "WAYOUT_TEST_MAIL": str(tmp_path),
+        "WAYOUT_TEST_MAIL": str(mailbox),
         "DJANGO_SETTINGS_MODULE": "tests.kills.settings",
     }
 

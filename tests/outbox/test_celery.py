@@ -1,0 +1,76 @@
+"""Grown: Celery on Redis wakes the worker as soon as something is to be done, by configuration only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.utils import timezone
+
+from outbox.models import Effect
+from tests.kills.test_kills import ROOT, environment_of, mails
+from tests.subscriptions.test_lifecycle import cancel
+from tests.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+REDIS = os.environ.get("WAYOUT_TEST_REDIS", "redis://127.0.0.1:6379/9")
+
+
+@pytest.fixture
+def worker(tmp_path: Path, settings: Any) -> Iterator[None]:
+    """A Celery worker of our own queue, on the test's database."""
+    try:
+        redis.Redis.from_url(REDIS).ping()
+    except redis.ConnectionError:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"NOT TESTED: Redis does not answer at {REDIS}")
+        pytest.skip(f"NOT TESTED: Redis does not answer at {REDIS}")
+    settings.WAYOUT_BROKER_URL, settings.WAYOUT_QUEUE = REDIS, f"wayout-test-{uuid.uuid4().hex}"
+    from outbox.celery import app
+
+    app.conf.update(broker_url=REDIS, task_default_queue=settings.WAYOUT_QUEUE)
+    environment = {
+        **environment_of(tmp_path), "WAYOUT_BROKER_URL": REDIS, "WAYOUT_QUEUE": settings.WAYOUT_QUEUE,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "celery", "-A", "outbox.celery", "worker", "--pool", "solo", "-l", "error"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+        yield
+        process.terminate()
+    redis.Redis.from_url(REDIS).delete(settings.WAYOUT_QUEUE)
+
+
+def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> None:
+    world, now = World.build(), timezone.now()
+    cancel(
+        world,
+        world.subscription(period_start=now.replace(day=1, month=1), period_end=now.replace(year=now.year + 1)),
+        at=now,
+    )
+    for _ in range(300):
+        if not Effect.objects.filter(status="WAITING", run_at__lte=timezone.now()).exists():
+            break
+        time.sleep(0.1)
+    assert list(Effect.objects.filter(kind="mail.cancellation").values_list("status", flat=True)) == ["DONE"]
+    assert sum(mails(tmp_path).values()) == 1
+
+
+def test_a_broker_that_is_gone_costs_nothing_but_time(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.WAYOUT_BROKER_URL = "redis://127.0.0.1:1/0"
+    from outbox.celery import app
+
+    app.conf.update(broker_url=settings.WAYOUT_BROKER_URL)
+    # Connections to the broker of before are kept in the app.
+    app.__dict__.pop("amqp", None)
+    world = World.build()
+    cancellation = cancel(world, world.subscription())
+    assert cancellation.reference
+    assert Effect.objects.filter(status="WAITING").count() == 3
+    assert "the broker was not told" in caplog.text
