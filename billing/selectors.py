@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
-from django.db.models import QuerySet, Sum
+from django.db.models import DateField, Q, QuerySet, Sum
+from django.db.models.functions import TruncWeek
 
-from billing.models import Charge, Refund, RefundPart, RefundStatus
+from billing.models import Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
+from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
 
@@ -28,6 +32,98 @@ def held_by_charge(refunds: QuerySet[Refund]) -> dict[int, int]:
     """Minor units by charge that are held in these refunds, to be voided when the refund is. One query."""
     parts = RefundPart.objects.filter(refund__in=refunds.filter(status=RefundStatus.HELD).values("pk"))
     return dict(parts.values_list("charge_id").annotate(Sum("amount")))
+
+
+class LineKind(StrEnum):
+    """What a line of a statement is."""
+
+    CHARGE = "CHARGE"
+    CORRECTION = "CORRECTION"
+    PAYMENT = "PAYMENT"
+    CREDIT = "CREDIT"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One event. ``amount`` is what it adds to what the customer owes; ``balance`` is what is owed after it."""
+
+    at: datetime
+    kind: LineKind
+    text: str
+    amount: Money
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The statement of an account in one currency. The totals of its kinds add up to the last balance."""
+
+    currency: str
+    lines: Sequence[StatementLine]
+    totals: Mapping[LineKind, Money]
+
+
+def statement(account_id: int) -> list[Book]:
+    """What an account was charged, what was corrected, paid and returned, oldest first. Three queries.
+
+    A refund counts once the provider (or staff) said that it is settled; it lowers what was paid.
+    """
+    events: dict[str, list[tuple[datetime, LineKind, str, int]]] = defaultdict(list)
+    for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
+        of_currency = events[charge.agreement.currency]
+        of_currency.append((charge.charged_at, LineKind.CHARGE, str(charge), charge.charged))
+        if charge.settled:
+            of_currency.append((charge.charged_at, LineKind.PAYMENT, str(charge), -charge.settled))
+    corrections = Correction.objects.filter(charge__agreement__account=account_id)
+    for correction in corrections.select_related("charge__agreement"):
+        line = (correction.corrected_at, LineKind.CORRECTION, str(correction), -correction.amount)
+        events[correction.charge.agreement.currency].append(line)
+    settled = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
+    parts = RefundPart.objects.filter(settled, refund__agreement__account=account_id)
+    for part in parts.select_related("refund__agreement", "charge"):
+        at = part.refund.settled_at or part.refund.requested_at
+        events[part.refund.agreement.currency].append((at, LineKind.CREDIT, str(part.charge), part.amount))
+    return [_book(currency, found) for currency, found in sorted(events.items())]
+
+
+def _book(currency: str, events: list[tuple[datetime, LineKind, str, int]]) -> Book:
+    balance, lines, totals = 0, [], dict.fromkeys(LineKind, 0)
+    for at, kind, text, amount in sorted(events):
+        balance += amount
+        totals[kind] += amount
+        lines.append(StatementLine(at, kind, text, Money(amount, currency), Money(balance, currency)))
+    return Book(currency, lines, {kind: Money(total, currency) for kind, total in totals.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Credits of one week, in minor units: promised by its start of cancellation, settled by its settling."""
+
+    starts: date
+    promised: int
+    settled: int
+
+
+def credits_by_week(now: datetime, weeks: int = 12) -> Mapping[str, Sequence[Week]]:
+    """By currency, what was promised and what was settled in each of the last weeks (Monday, UTC). Two queries."""
+    monday = now.date() - timedelta(days=now.weekday())
+    starts = [monday - timedelta(weeks=back) for back in range(weeks - 1, -1, -1)]
+    since = datetime.combine(starts[0], time(), UTC)
+    refunds = Refund.objects.exclude(status=RefundStatus.VOIDED)
+    promised = _by_week(refunds.filter(requested_at__gte=since), "requested_at")
+    settled = _by_week(refunds.filter(settled_at__gte=since), "settled_at")
+    return {
+        currency: [
+            Week(start, promised.get((currency, start), 0), settled.get((currency, start), 0)) for start in starts
+        ]
+        for currency in sorted({currency for currency, _ in {**promised, **settled}})
+    }
+
+
+def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], int]:
+    week = TruncWeek(field, output_field=DateField(), tzinfo=UTC)
+    summed = refunds.values_list("agreement__currency", week).annotate(Sum("amount"))
+    return {(currency, start): amount for currency, start, amount in summed}
 
 
 def _facts(charge: Charge) -> ChargeFacts:

@@ -47,6 +47,7 @@ class Effect(models.Model):
     class Meta:
         verbose_name = _("effect")
         verbose_name_plural = _("effects")
+        permissions = [("requeue_effect", _("Can do effects again"))]
         indexes = [
             models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="effect_due"),
             models.Index(fields=["status", "finished_at"], name="effect_by_status"),

@@ -13,13 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from subscriptions.admin.staff import button, staff
 from subscriptions.models import CallbackDesk, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CloseReason
 from subscriptions.phones import international, masked
 from subscriptions.services.callbacks import claim_callback, close_callback, release_callback
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language
+from tenants.staff import button, staff
 
 WORK = "subscriptions.work_callbacks"
 

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
 from subscriptions import wording
-from subscriptions.admin.staff import button, staff
 from subscriptions.admin.subscriptions import CANCEL
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
@@ -23,6 +22,7 @@ from subscriptions.services.cancellations import undo_cancellation
 from tenants.admin import pretty
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language
+from tenants.staff import button, staff
 
 
 @admin.register(Cancellation)

@@ -15,11 +15,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from subscriptions.admin.staff import staff
 from subscriptions.models import CancellationPolicy
 from subscriptions.services.policies import publish_policy, withdraw_policy
 from tenants.admin_base import ReadOnlyAdmin
 from tenants.formatting import active_language
+from tenants.staff import staff
 
 ADD = "subscriptions.add_cancellationpolicy"
 

@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from subscriptions import wording
-from subscriptions.admin.staff import button, staff
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.policy import Route, evaluate
@@ -24,6 +23,7 @@ from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language
+from tenants.staff import button, staff
 
 CANCEL = "subscriptions.cancel_for_customer"
 

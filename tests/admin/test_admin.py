@@ -63,7 +63,7 @@ def callback(world: World, number: int = 1) -> CallbackRequest:
 
 LISTS = [
     "tenants_tenant", "tenants_user", "tenants_membership", "tenants_partnertoken", "tenants_auditevent",
-    "billing_billingaccount", "billing_charge", "billing_refund", "subscriptions_plan", "subscriptions_subscription",
+    "billing_billingaccount", "billing_charge", "billing_refund", "outbox_effect", "subscriptions_plan", "subscriptions_subscription",
     "subscriptions_license", "subscriptions_cancellationpolicy", "subscriptions_cancellation",
     "subscriptions_callbackdesk", "subscriptions_callbackrequest",
 ]  # fmt: skip

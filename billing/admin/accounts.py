@@ -1,0 +1,162 @@
+"""Accounts with their statements, and charges, for staff."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.words import refund_error
+from billing.errors import BillingError
+from billing.formatting import format_money
+from billing.models import BillingAccount, Charge, Correction, PaymentMethod
+from billing.money import Money
+from billing.periods import refund_due_by
+from billing.selectors import LineKind, statement
+from billing.services.refunds import refund_by_hand
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.formatting import format_date
+from tenants.staff import button, staff
+
+_LINE_NAMES = {
+    LineKind.CHARGE: _("charged"),
+    LineKind.CORRECTION: _("corrected"),
+    LineKind.PAYMENT: _("paid"),
+    LineKind.CREDIT: _("returned"),
+}
+
+
+class PaymentMethodInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = PaymentMethod
+    extra = 0
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(FoldedSearch):
+    list_display = ("tenant", "payment_methods_known")
+    search_fields = ("tenant__search_key",)
+    autocomplete_fields = ("tenant",)
+    inlines = (PaymentMethodInline,)
+    change_form_template = "admin/billing/billingaccount/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the statement."""
+        return [button(self, "statement", self.statement), *super().get_urls()]
+
+    def statement(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Everything charged, corrected, paid and returned, and what that leaves."""
+        staff(request, "billing.view_charge")
+        account = get_object_or_404(BillingAccount.objects.select_related("tenant"), pk=pk)
+        books = [
+            {
+                "currency": book.currency,
+                "lines": [
+                    {
+                        "on": format_date(line.at, account.tenant.zone),
+                        "what": f"{_LINE_NAMES[line.kind]}: {line.text}",
+                        "amount": format_money(line.amount),
+                        "balance": format_money(line.balance),
+                    }
+                    for line in book.lines
+                ],
+                "totals": [(_LINE_NAMES[kind], format_money(total)) for kind, total in book.totals.items()],
+            }
+            for book in statement(pk)
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Statement"),
+            "subtitle": str(account),
+            "opts": self.opts,
+            "original": account,
+            "books": books,
+        }
+        return TemplateResponse(request, "admin/billing/billingaccount/statement.html", context)
+
+
+class CorrectionInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Correction
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Charge)
+class ChargeAdmin(ReadOnlyAdmin):
+    list_display = (
+        "external_id",
+        "tenant",
+        "description",
+        "charged_money",
+        "settled_money",
+        "refunded_money",
+        "period_end",
+    )
+    list_select_related = ("agreement__account__tenant",)
+    search_fields = ("external_id", "agreement__account__tenant__domain")
+    inlines = (CorrectionInline,)
+    change_form_template = "admin/billing/charge/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the refund by hand."""
+        return [button(self, "refund", self.refund), *super().get_urls()]
+
+    def refund(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Give back a part of what was paid, for a reason."""
+        _user, caller = staff(request, "billing.settle_refund")
+        charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
+        now = timezone.now()
+        if request.method == "POST":
+            try:
+                amount = Money.parse(request.POST.get("amount", "").strip(), charge.agreement.currency).minor_units
+                zone = charge.agreement.account.tenant.zone
+                refund = refund_by_hand(
+                    charge=charge,
+                    amount=amount,
+                    reason=request.POST.get("reason", ""),
+                    due_by=refund_due_by(charge.period_start, now, zone),
+                    caller=caller,
+                    now=now,
+                )
+            except BillingError as error:
+                messages.error(request, refund_error(error))
+            else:
+                messages.success(request, _("%(amount)s goes back.") % {"amount": format_money(refund.money)})
+                return redirect("admin:billing_refund_change", refund.pk)
+        left = Money(charge.settled - charge.refunded, charge.agreement.currency)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Refund by hand"),
+            "subtitle": str(charge),
+            "opts": self.opts,
+            "original": charge,
+            "left": format_money(left),
+        }
+        return TemplateResponse(request, "admin/billing/charge/refund.html", context)
+
+    @admin.display(description=_("tenant"))
+    def tenant(self, charge: Charge) -> str:
+        """Whose it is."""
+        return str(charge.agreement.account.tenant)
+
+    @admin.display(description=_("charged"))
+    def charged_money(self, charge: Charge) -> str:
+        """With tax, corrections taken off."""
+        return _money(charge.charged - charge.corrected, charge)
+
+    @admin.display(description=_("settled"))
+    def settled_money(self, charge: Charge) -> str:
+        """What was paid."""
+        return _money(charge.settled, charge)
+
+    @admin.display(description=_("refunded"))
+    def refunded_money(self, charge: Charge) -> str:
+        """Returned, on its way or held."""
+        return _money(charge.refunded, charge)
+
+
+def _money(amount: int, charge: Charge) -> str:
+    return format_money(Money(amount, charge.agreement.currency))

@@ -1,0 +1,205 @@
+"""Refunds for staff: what is late first, try again, settle by hand, take it away as CSV."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.words import refund_error
+from billing.errors import RefundNotPossible
+from billing.formatting import format_money
+from billing.models import FINAL_REFUND_STATUSES, Refund, RefundPart, RefundStatus
+from billing.money import Money
+from billing.selectors import Week, credits_by_week
+from billing.services.refunds import UNSETTLED, retry_refund, settle_by_hand
+from tenants.admin_base import ReadOnlyAdmin
+from tenants.formatting import format_day
+from tenants.staff import button, staff
+
+SETTLE = "billing.settle_refund"
+_STUCK = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
+# A spreadsheet would take a cell that begins like this for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Standing(admin.SimpleListFilter):
+    """What staff ask first: what is late, what failed, what is on its way."""
+
+    title = _("standing")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The questions."""
+        return [("overdue", _("overdue")), ("failed", _("failed")), ("open", _("on its way")), ("over", _("over"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
+        """The answers."""
+        match self.value():
+            case "overdue":
+                return queryset.filter(status__in=UNSETTLED, due_by__lt=timezone.now().date())
+            case "failed":
+                return queryset.filter(status__in=_STUCK)
+            case "open":
+                return queryset.filter(status__in=UNSETTLED)
+            case "over":
+                return queryset.filter(status__in=FINAL_REFUND_STATUSES)
+            case _:
+                return queryset
+
+
+class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = RefundPart
+    extra = 0
+    fields = ("id", "charge", "amount", "tax", "status", "failure", "reference", "retries")
+    readonly_fields = fields
+    can_delete = False
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    list_display = ("money", "tenant", "status", "is_overdue", "due_by", "requested_at", "settled_at", "provider")
+    list_filter = (Standing, "status", "provider")
+    list_select_related = ("agreement__account__tenant",)
+    search_fields = ("agreement__account__tenant__search_key", "parts__charge__external_id", "parts__reference")
+    date_hierarchy = "due_by"
+    inlines = (RefundPartInline,)
+    change_list_template = "admin/billing/refund/change_list.html"
+    change_form_template = "admin/billing/refund/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        """Failed ones first, then the overdue, then what is on its way, then the rest."""
+        urgency = Case(
+            When(status__in=_STUCK, then=Value(0)),
+            When(status__in=UNSETTLED, due_by__lt=timezone.now().date(), then=Value(1)),
+            When(status__in=UNSETTLED, then=Value(2)),
+            default=Value(3),
+            output_field=IntegerField(),
+        )
+        # Not super's: it would order by the urgency before there is one.
+        return Refund.objects.annotate(urgency=urgency)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """By urgency."""
+        return ("urgency", "due_by", "pk")
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def money(self, refund: Refund) -> str:
+        """How much, in the language of the page."""
+        return format_money(refund.money)
+
+    @admin.display(description=_("tenant"))
+    def tenant(self, refund: Refund) -> str:
+        """Who gets it."""
+        return str(refund.agreement.account.tenant)
+
+    @admin.display(description=_("in time"), boolean=True)
+    def is_overdue(self, refund: Refund) -> bool:
+        """A cross for what failed or is late."""
+        return refund.urgency > 1  # type: ignore[attr-defined,no-any-return]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what staff can do."""
+        export = path("export/", self.admin_site.admin_view(self.export), name="billing_refund_export")
+        return [export, button(self, "retry", self.retry), button(self, "settle", self.settle), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With the charts of the last weeks."""
+        charts = [_chart(currency, weeks) for currency, weeks in credits_by_week(timezone.now()).items()]
+        query = request.GET.urlencode()
+        return super().changelist_view(request, {**(extra_context or {}), "charts": charts, "query": query})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the buttons that this refund and this person can use."""
+        refund = self.get_object(request, object_id)
+        able = request.user.has_perm(SETTLE) and refund is not None
+        context = {
+            **(extra_context or {}),
+            "can_retry": able and refund.status in _STUCK,  # type: ignore[union-attr]
+            "can_settle": able and refund.status in UNSETTLED,  # type: ignore[union-attr]
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def retry(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Send what failed again."""
+        _user, caller = staff(request, SETTLE)
+        refund = get_object_or_404(Refund.objects.select_related("agreement__account"), pk=pk)
+        if request.method == "POST":
+            if retry_refund(refund=refund, caller=caller, now=timezone.now()):
+                messages.success(request, _("It is sent again."))
+            else:
+                messages.warning(request, _("Nothing of it has failed, or somebody was faster."))
+        return redirect("admin:billing_refund_change", pk)
+
+    def settle(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Note that the money went back another way."""
+        _user, caller = staff(request, SETTLE)
+        refund = get_object_or_404(Refund.objects.select_related("agreement__account"), pk=pk)
+        if request.method == "POST":
+            try:
+                reason = request.POST.get("reason", "")
+                moved = settle_by_hand(refund=refund, reason=reason, caller=caller, now=timezone.now())
+            except RefundNotPossible as error:
+                messages.error(request, refund_error(error))
+            else:
+                if moved:
+                    messages.success(request, _("Noted as settled by hand."))
+                else:
+                    messages.warning(request, _("This refund is over already."))
+        return redirect("admin:billing_refund_change", pk)
+
+    def export(self, request: HttpRequest) -> HttpResponse:
+        """What the list shows, as CSV; a cell is never a formula."""
+        staff(request, "billing.view_refund")
+        response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="refunds.csv"'
+        rows = csv.writer(response)
+        names = ("refund", "tenant", "amount", "currency", "status", "due_by", "requested_at", "settled_at", "reason")
+        rows.writerow(names)
+        for refund in self.get_changelist_instance(request).get_queryset(request).iterator():
+            cells = (
+                refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.agreement.currency,
+                refund.status, refund.due_by, refund.requested_at.isoformat(),
+                refund.settled_at.isoformat() if refund.settled_at else "", refund.reason,
+            )  # fmt: skip
+            rows.writerow([_cell(cell) for cell in cells])
+        return response
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _chart(currency: str, weeks: Any) -> dict[str, Any]:
+    """Bars of a chart that is 100 high, one pair a week, and the same numbers in words."""
+    most = max((max(week.promised, week.settled) for week in weeks), default=0) or 1
+    return {
+        "currency": currency,
+        "width": len(weeks) * 40,
+        "weeks": [_bars(week, n, most, currency) for n, week in enumerate(weeks)],
+    }
+
+
+def _bars(week: Week, number: int, most: int, currency: str) -> dict[str, Any]:
+    promised, settled = round(100 * week.promised / most), round(100 * week.settled / most)
+    return {
+        "x": number * 40 + 4,
+        "x2": number * 40 + 20,
+        "starts": format_day(week.starts),
+        "promised": format_money(Money(week.promised, currency)),
+        "settled": format_money(Money(week.settled, currency)),
+        "promised_y": 110 - promised,
+        "promised_height": promised,
+        "settled_y": 110 - settled,
+        "settled_height": settled,
+    }

@@ -1,0 +1,168 @@
+"""Staff and money: what is late comes first, every move has a permission and a reason, and the books add up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import BillingAccount, Charge, Refund, RefundPart
+from billing.selectors import LineKind, statement
+from outbox.models import Effect
+from outbox.worker import work_off
+from tenants.models import AuditEvent, User
+from tests.admin.test_admin import agent, client_of
+from tests.builders import NOW
+from tests.graphql.test_access import everything
+from tests.providers import TestProvider, used
+from tests.subscriptions.test_lifecycle import cancel
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:billing_refund_changelist"
+AFTER = NOW + timedelta(hours=73)
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> Iterator[None]:
+    with time_machine.travel(AFTER, tick=False):
+        yield
+
+
+@pytest.fixture
+def staff(world: World) -> User:
+    return world.person(None, is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def failed(world: World) -> Iterator[Refund]:
+    cancel(world, world.subscription())
+    with used(TestProvider()) as provider:
+        provider.troubles = ["decline"]
+        work_off(lambda: AFTER)
+        yield Refund.objects.get()
+
+
+def press(client: Client, name: str, pk: int, **given: str) -> Any:
+    return client.post(reverse(f"admin:billing_{name}", args=[pk]), given, follow=True)
+
+
+def test_a_failed_refund_is_first_and_is_sent_again(world: World, failed: Refund, staff: User) -> None:
+    cancel(world, world.subscription())
+    client = client_of(staff)
+    page = client.get(reverse(LIST))
+    assert page.context["cl"].result_list[0].pk == failed.pk
+    assert "<svg" in page.text
+    assert "promised" in page.text
+    assert "style=" not in page.text.partition("<svg")[2].partition("</svg>")[0]
+    assert "Send again" in client.get(reverse("admin:billing_refund_change", args=[failed.pk])).text
+    assert "It is sent again." in press(client, "refund_retry", failed.pk).text
+    work_off(lambda: AFTER + timedelta(minutes=1))
+    failed.refresh_from_db()
+    assert failed.status == "SUCCEEDED"
+    assert "Nothing of it has failed" in press(client, "refund_retry", failed.pk).text
+
+
+def test_settling_by_hand_takes_a_reason(failed: Refund, staff: User) -> None:
+    client = client_of(staff)
+    assert "Say why" in press(client, "refund_settle", failed.pk, reason=" ").text
+    assert "Noted as settled by hand." in press(client, "refund_settle", failed.pk, reason="bank transfer").text
+    assert "over already" in press(client, "refund_settle", failed.pk, reason="bank transfer").text
+    failed.refresh_from_db()
+    assert (failed.status, failed.reason) == ("SETTLED_MANUALLY", "bank transfer")
+    event = AuditEvent.objects.get(action="refund.settled_manually")
+    assert (event.actor_id, event.data["reason"]) == (staff.pk, "bank transfer")
+
+
+@pytest.mark.parametrize("amount", ["20.01", "0", "-1", "1.005", "abc", "", "1e3"])
+def test_a_refund_by_hand_is_checked(world: World, staff: User, amount: str) -> None:
+    world.subscription()
+    charge = Charge.objects.get()
+    before = everything()
+    page = press(client_of(staff), "charge_refund", charge.pk, amount=amount, reason="goodwill")
+    assert "errorlist" in page.text or 'class="error"' in page.text
+    assert everything() == before
+
+
+def test_a_refund_by_hand_goes_out(world: World, staff: User) -> None:
+    world.subscription()
+    charge = Charge.objects.get()
+    assert (
+        "Left of what was paid" in client_of(staff).get(reverse("admin:billing_charge_refund", args=[charge.pk])).text
+    )
+    page = press(client_of(staff), "charge_refund", charge.pk, amount="12.50", reason="goodwill")
+    assert "goes back." in page.text
+    work_off(lambda: AFTER)
+    refund = Refund.objects.get()
+    assert (refund.amount, refund.status, refund.reason) == (1250, "SUCCEEDED", "goodwill")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("refund_retry", {}), ("refund_settle", {"reason": "x"}), ("charge_refund", {"amount": "1", "reason": "x"})],
+)
+def test_without_the_permission_nothing_moves(world: World, failed: Refund, name: str, given: dict[str, str]) -> None:
+    client = client_of(agent(world, "view_refund", "view_charge"))
+    pk = failed.pk if name.startswith("refund") else Charge.objects.get().pk
+    before = everything()
+    assert press(client, name, pk, **given).status_code == 403
+    assert everything() == before
+    assert "Send again" not in client.get(reverse("admin:billing_refund_change", args=[failed.pk])).text
+
+
+def test_a_get_changes_nothing(failed: Refund, staff: User) -> None:
+    before = everything()
+    for name in ("refund_retry", "refund_settle"):
+        client_of(staff).get(reverse(f"admin:billing_{name}", args=[failed.pk]))
+    assert everything() == before
+
+
+def test_the_csv_shows_what_the_list_shows_and_no_formula(world: World, failed: Refund, staff: User) -> None:
+    Refund.objects.update(reason='=HYPERLINK("x")')
+    client = client_of(staff)
+    for query, rows in (
+        ("standing=failed", 1),
+        ("standing=over", 0),
+        ("standing=open", 1),
+        ("standing=overdue", 0),
+        ("", 1),
+    ):
+        text = client.get(f"{reverse('admin:billing_refund_export')}?{query}").content.decode("utf-8-sig")
+        found = list(csv.DictReader(io.StringIO(text)))
+        assert len(found) == rows, query
+    assert found[0]["reason"] == '\'=HYPERLINK("x")'
+    assert (found[0]["amount"], found[0]["currency"], found[0]["status"]) == ("4.00", "EUR", "FAILED")
+    assert client_of(agent(world, "view_charge")).get(reverse("admin:billing_refund_export")).status_code == 403
+
+
+def test_the_statement_adds_up(world: World, staff: User) -> None:
+    cancel(world, world.subscription())
+    world.subscription(charged=5000)
+    work_off(lambda: AFTER)
+    account = BillingAccount.objects.get(tenant=world.tenant)
+    [book] = statement(account.pk)
+    assert sum(total.minor_units for total in book.totals.values()) == book.lines[-1].balance.minor_units == 400
+    assert book.totals[LineKind.CREDIT].minor_units == RefundPart.objects.get().amount
+    page = client_of(staff).get(reverse("admin:billing_billingaccount_statement", args=[account.pk]))
+    assert "€70.00" in page.text
+    assert client_of(agent(world, "view_refund")).get(page.request["PATH_INFO"]).status_code == 403
+
+
+def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
+    cancel(world, world.subscription())
+    Effect.objects.update(status="GIVEN_UP")
+    pks = list(Effect.objects.values_list("pk", flat=True))
+    form = {"action": "do_again", "_selected_action": pks}
+    path = reverse("admin:outbox_effect_changelist")
+    client_of(agent(world, "view_effect")).post(path, form)
+    assert not Effect.objects.filter(status="WAITING").exists()
+    page = client_of(staff).post(path, form, follow=True)
+    assert "3 effects are done again." in page.text
+    assert Effect.objects.filter(status="WAITING").count() == 3
