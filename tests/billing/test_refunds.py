@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
-from billing.providers.base import Outcome, Result
+from billing.providers.base import Order, Outcome, Result
 from billing.services import refunds as services
 from outbox.models import Effect
 from outbox.worker import work_off
@@ -161,6 +161,20 @@ def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: Test
     services.hear_of(key=keys[0], result=Result(other, "T", ""), now=AFTER)
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
     assert not services.hear_of(key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER)
+
+
+def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
+    class Eager(TestProvider):
+        def refund(self, order: Order) -> Result:
+            result = super().refund(order)
+            assert services.hear_of(key=order.key, result=result, now=AFTER)
+            return result
+
+    with used(Eager()) as provider:
+        work()
+    assert status(promised) == "SUCCEEDED"
+    assert len(provider.paid) == 2
+    assert AuditEvent.objects.filter(action="refund.succeeded").count() == 1
 
 
 def test_voided_refunds_are_never_sent(promised: Refund, provider: TestProvider) -> None:

@@ -51,6 +51,16 @@ def work() -> None:
             time.sleep(0.02)
 
 
+def work_with_a_wrong_clock() -> None:
+    """On a machine whose clock is off by the minutes of the second argument."""
+    import time_machine
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=int(sys.argv[2]))):
+        call_command("work", "--pause", "0.05")
+
+
 if __name__ == "__main__":
     django.setup()
-    {"canceler": cancel_all, "worker": work}[sys.argv[1]]()
+    {"canceler": cancel_all, "worker": work, "skewed": work_with_a_wrong_clock}[sys.argv[1]]()
