@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -31,8 +32,17 @@ def receipt(request: HttpRequest, reference: str) -> HttpResponse:
     if found is None or caller is None or not caller.may(Scope.READ, found.tenant_id):
         raise Http404
     made = make_receipt(found, refunds_of([found]).get(found.pk, ()), now)
-    if request.GET.get("format") == "txt":
-        response = HttpResponse(made.text, content_type="text/plain; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{found.reference}.txt"'
-        return response
+    match request.GET.get("format"):
+        case "txt":
+            return _file(found.reference, "txt", made.text, "text/plain")
+        case "html":
+            page = render_to_string("subscriptions/mail.html", {"receipt": made})
+            return _file(found.reference, "html", page, "text/html")
     return render(request, "portal/receipt.html", {"receipt": made, "cancellation": found})
+
+
+def _file(name: str, kind: str, text: str, media_type: str) -> HttpResponse:
+    """A file to keep, which needs nothing besides itself."""
+    response = HttpResponse(text, content_type=f"{media_type}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return response

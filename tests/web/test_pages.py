@@ -174,6 +174,11 @@ def test_the_receipt_as_text_in_bulgarian(world: World) -> None:
     client = client_of(world.admin, "bg")
     cancel(client, world.subscription(3), mode=1)
     reference = Cancellation.objects.get().reference
+    kept = client.get(f"/receipts/{reference}/", {"format": "html"})
+    assert kept["Content-Disposition"] == f'attachment; filename="{reference}.html"'
+    assert reference in kept.text
+    assert "src=" not in kept.text
+    assert "href=" not in kept.text
     text = client.get(f"/receipts/{reference}/", {"format": "txt"})
     assert text["Content-Type"] == "text/plain; charset=utf-8"
     assert f"Референтен номер: {reference}" in text.text
