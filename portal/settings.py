@@ -14,7 +14,7 @@ WAYOUT_BROKER_URL    redis://host:6379/1 or amqp://...: Celery wakes the workers
 WAYOUT_QUEUE         the name of its queue (wayout)
 WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
 WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
-WAYOUT_EMAIL_URL     submission://user:password@host:587 (mail is written to the terminal without)
+WAYOUT_EMAIL_URL     submission://user:password@host:587 (without, mail goes to the terminal, in debug to files in WAYOUT_VAR/mail)
 WAYOUT_EMAIL_FROM    the sender of mail
 WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma separated (nobody)
 WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
@@ -204,7 +204,9 @@ if WAYOUT_OIDC_URL:
     })  # fmt: skip
 # Staff come into the admin with a second factor.
 WAYOUT_STAFF_SECOND_FACTOR = env.bool("WAYOUT_STAFF_SECOND_FACTOR", not DEBUG)
-_EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", "console:")
+# The demo's mail can be looked at as files; its terminal shows how to get in.
+_EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", f"file:///{VAR_DIR / 'mail'}" if DEBUG else "console:")
+EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_BACKEND"], _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]

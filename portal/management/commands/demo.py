@@ -111,6 +111,7 @@ class Command(BaseCommand):
         write = self.stdout.write
         write("Demo data made." if seeded else "Demo data kept as it was (make demo-reset throws it away).")
         write(f"\n  Page      {facts['page']}\n  GraphQL   {facts['graphql']}\n  Admin     {facts['admin']}")
+        write(f"  Mail      {settings.EMAIL_FILE_PATH}/")
         write("\n  Sign in with:")
         for login in facts["logins"]:
             where = f" of {login['tenant']}" if login["tenant"] else ""
