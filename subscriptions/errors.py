@@ -104,6 +104,12 @@ class PhoneKindUnsupported(SubscriptionError):
     code = "PHONE_KIND_UNSUPPORTED"
 
 
+class DoNotCall(SubscriptionError):
+    """The number asked not to be called."""
+
+    code = "DO_NOT_CALL"
+
+
 class TimeZoneInvalid(SubscriptionError):
     """No such IANA time zone."""
 

@@ -62,6 +62,24 @@ def next_open(hours: Hours, now: datetime) -> datetime:
     return max(now, hours.opening(day))
 
 
+def business_hours_later(hours: Hours, at: datetime, span: timedelta) -> datetime:
+    """The instant at which the desk will have been open for ``span`` since ``at``."""
+    opens, left = next_open(hours, at), span
+    while (closing := hours.closing(opens.astimezone(hours.zone).date())) - opens < left:
+        left -= closing - opens
+        opens = next_open(hours, closing)
+    return opens + left
+
+
+def business_morning(hours: Hours, at: datetime, days: int) -> datetime:
+    """When the desk opens on the ``days``-th business day after the local day of ``at``."""
+    day = at.astimezone(hours.zone).date()
+    while days:
+        day += timedelta(days=1)
+        days -= hours.is_business_day(day)
+    return hours.opening(day)
+
+
 def credit_from(hours: Hours, requested_at: datetime, window_start: datetime | None) -> datetime:
     """From when credit counts: the request, moved later only by a window chosen over five business days away.
 

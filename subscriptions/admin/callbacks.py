@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from subscriptions.models import CallbackDesk, CallbackRequest
+from subscriptions import wording
+from subscriptions.attempts import Outcome
+from subscriptions.errors import SubscriptionError
+from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CloseReason
 from subscriptions.phones import international, masked
-from subscriptions.services.callbacks import claim_callback, close_callback, release_callback
+from subscriptions.services.callbacks import (
+    claim_callback,
+    claim_next,
+    close_callback,
+    erase_contact,
+    log_attempt,
+    release_callback,
+)
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language
+from tenants.models import LANGUAGES
 from tenants.staff import button, staff
 
 WORK = "subscriptions.work_callbacks"
+ERASE = "subscriptions.erase_contact"
 
 
 @admin.register(CallbackDesk)
@@ -34,6 +47,17 @@ class CallbackDeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: CallbackDesk | None = None) -> bool:
         """There is one desk."""
+        return False
+
+
+class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = CallbackAttempt
+    extra = 0
+    fields = readonly_fields = ("number", "agent", "ended_at", "outcome", "note", "next_attempt_at", "counts")
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Attempts are logged, not typed into a table."""
         return False
 
 
@@ -71,6 +95,8 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
     search_fields = ("=reference", "tenant__search_key")
     show_full_result_count = False
     change_form_template = "admin/subscriptions/callbackrequest/change_form.html"
+    change_list_template = "admin/subscriptions/callbackrequest/change_list.html"
+    inlines = (AttemptInline,)
     fields = (
         "reference", "tenant", "subscription", "status", "contact_name", "shown_phone", "phone_extension",
         "phone_is_valid", "language", "time_zone", "window_start", "window_end", "due_at", "next_attempt_at",
@@ -89,8 +115,21 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons."""
-        views = (("claim", self.claim), ("release", self.release), ("close", self.close))
-        return [*(button(self, name, require_POST(view)) for name, view in views), *super().get_urls()]
+        views = (
+            ("claim", self.claim), ("release", self.release), ("close", self.close), ("attempt", self.attempt),
+            ("erase", self.erase),
+        )  # fmt: skip
+        following = self.admin_site.admin_view(require_POST(self.claim_next))
+        return [
+            path("next/", following, name="subscriptions_callbackrequest_next"),
+            *(button(self, name, require_POST(view)) for name, view in views),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With the way to the next call, for who may work."""
+        context = {**(extra_context or {}), "can_work": request.user.has_perm(WORK)}
+        return super().changelist_view(request, context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -102,6 +141,12 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
             **(extra_context or {}),
             "can_work": request.user.has_perm(WORK) and row is not None and row.status in OPEN_STATUSES,
             "mine": mine,
+            "can_erase": row is not None
+            and request.user.has_perm(ERASE)
+            and row.status not in OPEN_STATUSES
+            and row.erased_at is None,
+            "outcomes": [(o, label) for o, label in CallbackAttempt.OUTCOME_CHOICES if o != Outcome.RELEASED],
+            "languages": LANGUAGES,
             "dispositions": [(r.value, dict(CallbackRequest.CLOSE_CHOICES)[r.value]) for r in DISPOSITIONS],
         }
         return super().change_view(request, object_id, form_url, context)
@@ -119,6 +164,58 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
     def get_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:
         """The same, in the order of ``fields``."""
         return self.get_readonly_fields(request, obj)
+
+    def claim_next(self, request: HttpRequest) -> HttpResponse:
+        """Take the one that should be called now."""
+        agent, caller = staff(request, WORK)
+        found = claim_next(agent=agent, caller=caller, language=active_language(), now=timezone.now())
+        if found is None:
+            messages.info(request, _("Nobody is to be called right now."))
+            return redirect("admin:subscriptions_callbackrequest_changelist")
+        messages.success(request, _("You have it for 20 minutes."))
+        return redirect("admin:subscriptions_callbackrequest_change", found.pk)
+
+    def attempt(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Write down what came of dialing."""
+        agent, caller = staff(request, WORK)
+        given = request.POST.get("outcome", "")
+        if given not in set(Outcome):
+            messages.error(request, _("Choose what came of the call."))
+            return redirect("admin:subscriptions_callbackrequest_change", pk)
+        try:
+            logged = log_attempt(
+                agent=agent,
+                caller=caller,
+                callback_id=pk,
+                outcome=Outcome(given),
+                note=request.POST.get("note", ""),
+                later=_later(request.POST.get("later", "")),
+                other_language=request.POST.get("other_language", ""),
+                language=active_language(),
+                now=timezone.now(),
+            )
+        except SubscriptionError as error:
+            messages.error(
+                request,
+                _("Later than now and within 30 days, please.")
+                if "later" in error.path
+                else wording.error_message(error),
+            )
+            return redirect("admin:subscriptions_callbackrequest_change", pk)
+        if logged is None:
+            messages.warning(request, _("Claim it first: you do not have it, or not any more."))
+            return redirect("admin:subscriptions_callbackrequest_change", pk)
+        messages.success(request, _("Noted: %(outcome)s.") % {"outcome": dict(CallbackAttempt.OUTCOME_CHOICES)[given]})
+        return redirect("admin:subscriptions_callbackrequest_changelist")
+
+    def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Forget the contact before its time."""
+        _user, caller = staff(request, ERASE)
+        if erase_contact(caller=caller, callback_id=pk, language=active_language(), now=timezone.now()):
+            messages.success(request, _("Name, number and notes are erased."))
+        else:
+            messages.warning(request, _("Only a closed request that was not erased yet can be erased."))
+        return redirect("admin:subscriptions_callbackrequest_change", pk)
 
     def claim(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take it for 20 minutes."""
@@ -162,6 +259,15 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
             return redirect("admin:subscriptions_callbackrequest_changelist")
         messages.warning(request, _("Claim it first: you do not have it, or not any more."))
         return redirect("admin:subscriptions_callbackrequest_change", pk)
+
+
+def _later(text: str) -> datetime | None:
+    """What a datetime-local field sends, in the zone of the page."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else timezone.make_aware(found)
 
 
 def _is_claimed_by(row: CallbackRequest, request: HttpRequest) -> bool:

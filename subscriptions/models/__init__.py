@@ -1,12 +1,13 @@
 """What a tenant has and how it ends, as tables. The promises are constraints, because SQLite has no row locks."""
 
-from subscriptions.models.callbacks import CallbackDesk, CallbackRequest
+from subscriptions.models.callbacks import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from subscriptions.models.cancellations import Cancellation, IdempotencyRecord
 from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
 
 __all__ = [
+    "CallbackAttempt",
     "CallbackDesk",
     "CallbackRequest",
     "Cancellation",
@@ -15,6 +16,7 @@ __all__ = [
     "DirectoryUser",
     "IdempotencyRecord",
     "License",
+    "OptOut",
     "Plan",
     "Subscription",
 ]

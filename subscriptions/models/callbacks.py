@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from subscriptions.attempts import Outcome
 from subscriptions.models.plans import Subscription
 from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
 
@@ -80,6 +81,9 @@ class CallbackDesk(models.Model):
     country = models.CharField(_("country of its holidays"), max_length=2, default="BG")
     opens_at = models.TimeField(_("opens"), default=time(9))
     closes_at = models.TimeField(_("closes"), default=time(18))
+    keep_contact_days = models.PositiveSmallIntegerField(
+        _("days that contact data is kept after a request closes"), default=30
+    )
     window_capacity = models.PositiveSmallIntegerField(
         _("calls per window"), default=4, validators=[MinValueValidator(1)]
     )
@@ -159,6 +163,11 @@ class CallbackRequest(models.Model):
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     status = models.CharField(_("status"), max_length=11, choices=STATUS_CHOICES)
+    last_outcome = models.CharField(_("last outcome"), max_length=17, blank=True)
+    preferred_agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    erased_at = models.DateTimeField(_("contact erased"), null=True, blank=True, editable=False)
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("agent")
     )
@@ -169,7 +178,10 @@ class CallbackRequest(models.Model):
     class Meta:
         verbose_name = _("callback request")
         verbose_name_plural = _("callback requests")
-        permissions = [("work_callbacks", _("Can claim and close callback requests"))]
+        permissions = [
+            ("work_callbacks", _("Can claim and close callback requests")),
+            ("erase_contact", _("Can erase contact data")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["subscription"],
@@ -184,7 +196,53 @@ class CallbackRequest(models.Model):
         indexes = [
             models.Index(fields=["status", "due_at"], name="callback_by_due"),
             models.Index(fields=["window_start"], name="callback_by_window"),
+            models.Index(fields=["next_attempt_at", "requested_at"], name="callback_by_next_attempt"),
         ]
 
     def __str__(self) -> str:
         return self.reference
+
+
+class CallbackAttempt(models.Model):
+    """One time that an agent dialed, or gave the request back. Written once; only its note is erased in time."""
+
+    OUTCOME_CHOICES: ClassVar = [
+        (Outcome.NO_ANSWER.value, _("no answer")),
+        (Outcome.BUSY.value, _("busy")),
+        (Outcome.VOICEMAIL.value, _("voicemail left")),
+        (Outcome.WRONG_NUMBER.value, _("wrong number")),
+        (Outcome.CALL_LATER.value, _("reached, call later")),
+        (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
+        (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
+        (Outcome.RELEASED.value, _("released")),
+    ]
+
+    request = models.ForeignKey(CallbackRequest, models.PROTECT, related_name="log", verbose_name=_("callback request"))
+    number = models.PositiveSmallIntegerField(_("number"))
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("agent")
+    )
+    ended_at = models.DateTimeField(_("ended"))
+    outcome = models.CharField(_("outcome"), max_length=17, choices=OUTCOME_CHOICES)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
+    counts = models.BooleanField(_("counts"))
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        constraints = [models.UniqueConstraint(fields=["request", "number"], name="one_attempt_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.get_outcome_display()}"
+
+
+class OptOut(models.Model):
+    """A number that asked not to be called, as a keyed hash of tenant and number: other tenants learn nothing."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    asked_at = models.DateTimeField(_("asked"))
+
+    class Meta:
+        verbose_name = _("number not to be called")
+        verbose_name_plural = _("numbers not to be called")

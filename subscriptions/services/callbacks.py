@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, IntegerField, Q, QuerySet, When
+from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
+from subscriptions.attempts import Next, Outcome, what_next
 from subscriptions.errors import (
+    DoNotCall,
     InputInvalid,
     NotFound,
     RateLimited,
@@ -17,20 +20,23 @@ from subscriptions.errors import (
     TimeZoneInvalid,
     WindowNotAvailable,
 )
-from subscriptions.models import CallbackDesk, CallbackRequest, Subscription
+from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackSource, CallbackStatus, CloseReason
 from subscriptions.phones import Phone, read_phone
 from subscriptions.policy import Route
 from subscriptions.references import new_reference
-from subscriptions.selectors import SubscriptionBatch, desk_hours, open_windows, visible, window_end
+from subscriptions.selectors import SubscriptionBatch, desk, desk_hours, open_windows, visible, window_end
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from subscriptions.windows import HORIZON, credit_from, next_open
 from tenants.audit import record
 from tenants.callers import Caller, Scope
-from tenants.models import User
+from tenants.models import AuditPersonalData, User
+from tenants.people import SYSTEM
 
 CLAIM_LEASE = timedelta(minutes=20)
+# How often "claim next" looks again when others were faster.
+_TRIES = 50
 _MOST_A_DAY = 3
 _DAY = timedelta(days=1)
 _LONGEST_PHONE, _LONGEST_NAME, _LONGEST_NOTE = 50, 200, 500
@@ -155,6 +161,81 @@ def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: s
         return bool(won)
 
 
+def claim_next(*, agent: User, caller: Caller, language: str, now: datetime) -> CallbackRequest | None:
+    """Take the request that should be called now: overdue first, then due, then the one that waits longest.
+
+    Theirs first, if a customer asked for this agent. None when nothing is due or others were faster to all of it.
+    """
+    free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
+    due = CallbackRequest.objects.filter(free, status__in=OPEN_STATUSES, next_attempt_at__lte=now)
+    mine_first = Case(When(preferred_agent=agent, then=0), default=1, output_field=IntegerField())
+    for _attempt in range(_TRIES):
+        pk = due.order_by(mine_first, "due_at", "requested_at", "pk").values_list("pk", flat=True).first()
+        if pk is None:
+            return None
+        if claim_callback(agent=agent, caller=caller, callback_id=pk, language=language, now=now):
+            return CallbackRequest.objects.get(pk=pk)
+    return None
+
+
+def log_attempt(
+    *,
+    agent: User,
+    caller: Caller,
+    callback_id: int,
+    outcome: Outcome,
+    note: str,
+    later: datetime | None,
+    other_language: str,
+    language: str,
+    now: datetime,
+) -> CallbackRequest | None:
+    """Write down what came of the call and give the request back for the next step; None without a live claim.
+
+    ``later`` goes with CALL_LATER, ``other_language`` with LANGUAGE_NEEDED. requestedAt and the credit stay.
+    Raises InputInvalid for a slot that is not ahead, a language that is not spoken, a note that is too long.
+    """
+    note = clean_text(note, "note", most=_LONGEST_NOTE)
+    if outcome is Outcome.CALL_LATER and (later is None or not now < later <= now + HORIZON):
+        raise InputInvalid("later", rule="required")
+    with one_transaction():
+        request = _claimed(agent, callback_id, now)
+        if request is None:
+            return None
+        step = what_next(outcome, desk_hours(desk()), now, request.attempts, later)
+        if outcome is Outcome.LANGUAGE_NEEDED:
+            request.language = _language(other_language)
+        CallbackAttempt.objects.create(
+            request=request, number=request.log.count() + 1, agent=agent, ended_at=now, outcome=outcome.value,
+            note=note, next_attempt_at=step.at, counts=step.counts,
+        )  # fmt: skip
+        _give_back(request, outcome, step, agent)
+        if outcome is Outcome.ASKED_NOT_TO_CALL:
+            _never_call(request, now)
+        request.save()
+        _audit(f"callback.{outcome.value.lower()}", caller, request, language, now)
+        return request
+
+
+def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+    """Forget name, number and notes of a closed request; False for an open one or one that was erased."""
+    with one_transaction():
+        closed = CallbackRequest.objects.filter(pk=callback_id, erased_at=None).exclude(status__in=OPEN_STATUSES)
+        erased = closed.update(contact_name="", phone="", phone_extension="", phone_as_typed="", note="", erased_at=now)
+        if erased:
+            CallbackAttempt.objects.filter(request=callback_id).update(note="")
+            _erase_trail(callback_id)
+            _audit("callback.erased", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+        return bool(erased)
+
+
+def erase_old_contacts(now: datetime) -> int:
+    """Forget the contacts of requests that closed long enough ago."""
+    limit = now - timedelta(days=desk().keep_contact_days)
+    old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).values_list("pk", flat=True)[:500]
+    return sum(erase_contact(caller=SYSTEM, callback_id=pk, language="en", now=now) for pk in list(old))
+
+
 def release_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
     """Give a claimed request back to the queue; False when this agent does not hold it."""
     with one_transaction():
@@ -165,6 +246,10 @@ def release_callback(*, agent: User, caller: Caller, callback_id: int, language:
         back = CallbackStatus.SCHEDULED if request.window_start else CallbackStatus.NEW
         released = held.update(status=back, claimed_by=None, claim_expires_at=None)
         if released:
+            CallbackAttempt.objects.create(
+                request=request, number=request.log.count() + 1, agent=agent, ended_at=now,
+                outcome=Outcome.RELEASED.value, next_attempt_at=request.next_attempt_at, counts=False,
+            )  # fmt: skip
             _audit("callback.released", caller, request, language, now)
         return bool(released)
 
@@ -240,6 +325,39 @@ def _fill(request: CallbackRequest, subscription: Subscription, wish: Wish, now:
     _set_window(request, settings, wish.window_start, now)
 
 
+def _claimed(agent: User, callback_id: int, now: datetime) -> CallbackRequest | None:
+    live = CallbackRequest.objects.filter(
+        pk=callback_id, status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at__gt=now
+    )
+    return live.select_for_update(of=("self",)).first()
+
+
+def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: User) -> None:
+    request.attempts += step.counts
+    request.last_outcome = outcome.value
+    request.next_attempt_at = step.at
+    request.claimed_by = request.claim_expires_at = None
+    request.preferred_agent = agent if outcome is Outcome.CALL_LATER else None
+    waiting = CallbackStatus.SCHEDULED if outcome is Outcome.CALL_LATER or request.window_start else CallbackStatus.NEW
+    request.status = (CallbackStatus.UNREACHABLE if step.unreachable else waiting).value
+
+
+def _never_call(request: CallbackRequest, now: datetime) -> None:
+    digest = _opt_out_digest(request.tenant_id, request.phone)
+    OptOut.objects.get_or_create(digest=digest, defaults={"asked_at": now})
+    request.status, request.close_reason = CallbackStatus.DO_NOT_CALL.value, CloseReason.ASKED_NOT_TO_CALL.value
+    request.closed_at, request.next_attempt_at = now, None
+
+
+def _opt_out_digest(tenant_id: int, phone: str) -> str:
+    return salted_hmac("wayout.opt_out", f"{tenant_id} {phone}", algorithm="sha256").hexdigest()
+
+
+def _erase_trail(callback_id: int) -> None:
+    """The chain covers a keyed hash of what is erased, so it still holds."""
+    AuditPersonalData.objects.filter(event__subject=f"CallbackRequest:{callback_id}").delete()
+
+
 def _language(code: str) -> str:
     try:
         return get_supported_language_variant(code)
@@ -256,6 +374,8 @@ def _set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datet
     """Take the number, unless it was given for three other requests within a day."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
         return
+    if OptOut.objects.filter(digest=_opt_out_digest(request.tenant_id, phone.e164)).exists():
+        raise DoNotCall("phone")
     same = CallbackRequest.objects.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
     if same.count() >= _MOST_A_DAY:
         raise RateLimited("phone", limit=_MOST_A_DAY)

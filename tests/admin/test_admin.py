@@ -309,3 +309,44 @@ def test_search_in_either_alphabet(world: World, staff: User) -> None:
     page = client_of(staff).get(reverse("admin:tenants_tenant_changelist"), {"q": "SOFTUER"})
     assert "rila.example" in page.text
     assert world.tenant.domain not in page.text
+
+
+def press(client: Client, name: str, *args: int, **given: str) -> Any:
+    return client.post(reverse(f"admin:subscriptions_callbackrequest_{name}", args=args), given, follow=True)
+
+
+def test_an_agent_claims_the_next_and_logs_what_came_of_it(world: World) -> None:
+    first, second = callback(world), callback(world, 2)
+    working = client_of(agent(world, "work_callbacks", "view_callbackrequest", "view_callbackattempt"))
+    assert "Claim next" in working.get(reverse("admin:subscriptions_callbackrequest_changelist")).text
+    page = press(working, "next")
+    assert "You have it for 20 minutes." in page.text
+    assert "+359 88 812 3451" in page.text
+    assert "Choose what came of the call." in press(working, "attempt", first.pk, outcome="").text
+    late = press(working, "attempt", first.pk, outcome="CALL_LATER", later="2020-01-01T10:00")
+    assert "Later than now and within 30 days" in late.text
+    long = press(working, "attempt", first.pk, outcome="BUSY", note="x" * 501)
+    assert "At most 500 characters." in long.text
+    assert "Noted: busy." in press(working, "attempt", first.pk, outcome="BUSY", note="will try").text
+    first.refresh_from_db()
+    assert (first.attempts, first.last_outcome, first.log.get().note) == (1, "BUSY", "will try")
+    assert "Claim it first" in press(working, "attempt", first.pk, outcome="BUSY").text
+    assert press(working, "next").redirect_chain[-1][0].endswith(f"/{second.pk}/change/")
+    assert "Nobody is to be called right now." in press(working, "next").text
+
+
+def test_erasing_takes_its_own_permission_and_a_closed_request(world: World, staff: User) -> None:
+    row, looking = callback(world), client_of(agent(world, "view_callbackrequest"))
+    before = everything()
+    for name in ("next", "attempt", "erase"):
+        args = () if name == "next" else (row.pk,)
+        assert press(looking, name, *args, outcome="BUSY").status_code == 403
+    assert everything() == before
+    client = client_of(staff)
+    assert "Only a closed request" in press(client, "erase", row.pk).text
+    CallbackRequest.objects.update(status="WITHDRAWN", closed_at=NOW)
+    opened = client.get(reverse("admin:subscriptions_callbackrequest_change", args=[row.pk]))
+    assert "Erase contact data" in opened.text
+    assert "Name, number and notes are erased." in press(client, "erase", row.pk).text
+    row.refresh_from_db()
+    assert (row.phone, row.contact_name, row.note) == ("", "", "")

@@ -19,6 +19,7 @@ from subscriptions.services.callbacks import (
     Requested,
     Wish,
     claim_callback,
+    claim_next,
     close_callback,
     release_callback,
     request_callback,
@@ -31,6 +32,7 @@ from tenants.models import AuditEvent, User
 from tenants.people import caller_of_staff
 from tests.builders import NOW, SOFIA
 from tests.races.together import together
+from tests.subscriptions.test_desk import ask as ask_to_be_called
 from tests.world import World, later
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -268,3 +270,26 @@ def test_the_database_itself_refuses_a_refund_above_what_was_settled() -> None:
     world.subscription()
     with pytest.raises(IntegrityError), transaction.atomic():
         Charge.objects.update(refunded=2001)
+
+
+def test_sixteen_agents_claim_the_next_of_sixty_four_requests() -> None:
+    world = World.build()
+    for number in range(64):
+        ask_to_be_called(world, f"0888 12{number:04}")
+    agents = [world.person(None, is_staff=True) for _ in range(16)]
+
+    def work(number: int) -> list[int]:
+        agent, claimed = agents[number], []
+        for _ in range(4):
+            found = claim_next(agent=agent, caller=caller_of_staff(agent), language="en", now=NOW)
+            assert found
+            assert found.claimed_by_id == agent.pk
+            claimed.append(found.pk)
+        return claimed
+
+    answers = together(16, work)
+    claimed = [pk for answer in answers if isinstance(answer, list) for pk in answer]
+    assert len(claimed) == len(set(claimed)) == 64, answers
+    assert claim_next(agent=agents[0], caller=caller_of_staff(agents[0]), language="en", now=NOW) is None
+    # Who lets the lease run out loses it to the next one.
+    assert claim_next(agent=agents[0], caller=caller_of_staff(agents[0]), language="en", now=later(minutes=21))

@@ -1,0 +1,60 @@
+"""What follows from dialing: when to try again, whether it counts, and when to stop. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from subscriptions.windows import Hours, business_hours_later, business_morning, next_open
+
+MOST_COUNTED = 3
+
+
+class Outcome(StrEnum):
+    """What came of dialing."""
+
+    NO_ANSWER = "NO_ANSWER"
+    BUSY = "BUSY"
+    VOICEMAIL = "VOICEMAIL"
+    WRONG_NUMBER = "WRONG_NUMBER"
+    CALL_LATER = "CALL_LATER"
+    LANGUAGE_NEEDED = "LANGUAGE_NEEDED"
+    ASKED_NOT_TO_CALL = "ASKED_NOT_TO_CALL"
+    RELEASED = "RELEASED"
+
+
+NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What happens after an attempt. ``at`` None: nobody dials until the customer or staff do something."""
+
+    at: datetime | None
+    counts: bool = False
+    unreachable: bool = False
+
+
+def what_next(outcome: Outcome, hours: Hours, now: datetime, counted: int, later: datetime | None) -> Next:
+    """The next step after ``outcome`` at ``now``, with ``counted`` attempts counted before.
+
+    Not reached: two business hours later, then the next business morning, then (unreachable, for staff to decide)
+    two business days later; a voicemail waits for the next business morning at least. ``later`` is the slot that the
+    customer asked for, which is kept exactly.
+    """
+    if outcome in NOT_REACHED:
+        return _not_reached(outcome, hours, now, counted + 1)
+    if outcome is Outcome.CALL_LATER:
+        return Next(later)
+    if outcome in (Outcome.LANGUAGE_NEEDED, Outcome.RELEASED):
+        return Next(next_open(hours, now))
+    return Next(None)
+
+
+def _not_reached(outcome: Outcome, hours: Hours, now: datetime, counted: int) -> Next:
+    if counted >= MOST_COUNTED:
+        return Next(business_morning(hours, now, 2), counts=True, unreachable=True)
+    if counted == 1 and outcome is not Outcome.VOICEMAIL:
+        return Next(business_hours_later(hours, now, timedelta(hours=2)), counts=True)
+    return Next(business_morning(hours, now, 1), counts=True)

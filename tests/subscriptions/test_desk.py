@@ -1,0 +1,185 @@
+"""The desk keeps its promises: attempts, opt-out, the next call, and what is forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import QuerySet
+
+from subscriptions.attempts import Outcome
+from subscriptions.errors import DoNotCall, InputInvalid
+from subscriptions.models import CallbackAttempt, CallbackRequest, OptOut
+from subscriptions.models.callbacks import CallbackSource
+from subscriptions.services.callbacks import (
+    Wish,
+    claim_callback,
+    claim_next,
+    erase_contact,
+    erase_old_contacts,
+    log_attempt,
+    release_callback,
+    request_callback,
+)
+from tenants.audit import verify
+from tenants.models import AuditPersonalData, User
+from tenants.people import SYSTEM, caller_of_staff
+from tests.builders import NOW
+from tests.world import World, later
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(world: World, phone: str = "0888 123 456", **given: Any) -> CallbackRequest:
+    return request_callback(
+        caller=world.caller(),
+        subscription_id=world.subscription(25).pk,
+        wish=Wish(phone, "Ada", "bg", "Europe/Sofia", None, "about the invoice"),
+        idempotency_key=None,
+        source=CallbackSource.PORTAL,
+        language="en",
+        now=given.get("now", NOW),
+    ).request
+
+
+@pytest.fixture
+def agent(world: World) -> User:
+    return world.person(None, is_staff=True)
+
+
+def claim(agent: User, request: CallbackRequest, **span: int) -> bool:
+    return claim_callback(
+        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, language="en", now=later(**span)
+    )
+
+
+def log(
+    agent: User, request: CallbackRequest, outcome: Outcome, *, at: Any = NOW, **given: Any
+) -> CallbackRequest | None:
+    values = {"note": "", "later": None, "other_language": "", **given}
+    return log_attempt(
+        agent=agent,
+        caller=caller_of_staff(agent),
+        callback_id=request.pk,
+        outcome=outcome,
+        language="en",
+        now=at,
+        **values,
+    )
+
+
+def following(agent: User, at: Any = NOW) -> CallbackRequest | None:
+    return claim_next(agent=agent, caller=caller_of_staff(agent), language="en", now=at)
+
+
+def test_three_times_nobody_answers(world: World, agent: User) -> None:
+    request, at = ask(world), NOW
+    for number in (1, 2, 3):
+        found = following(agent, at)
+        assert found
+        logged = log(agent, found, Outcome.NO_ANSWER, at=at)
+        assert logged
+        assert (logged.attempts, logged.claimed_by) == (number, None)
+        assert following(agent, at) is None
+        assert logged.next_attempt_at
+        at = logged.next_attempt_at
+    assert logged.status == "UNREACHABLE"
+    # Never voided: the place in the queue and the credit are what they were.
+    assert (logged.requested_at, logged.credit_from) == (request.requested_at, request.credit_from)
+    assert following(agent, at) == logged
+    assert [(a.number, a.counts) for a in CallbackAttempt.objects.order_by("number")] == [
+        (1, True),
+        (2, True),
+        (3, True),
+    ]
+
+
+def test_a_slot_is_kept_for_the_same_agent(world: World, agent: User) -> None:
+    first, slot = ask(world), later(days=3)
+    assert claim(agent, first)
+    for wrong in (None, NOW, later(days=31)):
+        with pytest.raises(InputInvalid):
+            log(agent, first, Outcome.CALL_LATER, later=wrong)
+    logged = log(agent, first, Outcome.CALL_LATER, later=slot)
+    assert logged
+    assert (logged.status, logged.attempts, logged.next_attempt_at) == ("SCHEDULED", 0, slot)
+    other = world.person(None, is_staff=True)
+    sooner = ask(world, "0888 123 457")
+    assert following(agent, slot) == logged
+    assert following(other, slot) == sooner
+
+
+def test_a_wrong_number_rests_until_the_customer_corrects_it(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    logged = log(agent, request, Outcome.WRONG_NUMBER)
+    assert logged
+    assert (logged.status, logged.next_attempt_at, logged.attempts) == ("NEW", None, 0)
+    assert following(agent, later(days=20)) is None
+
+
+def test_another_language_goes_back_with_it(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    with pytest.raises(InputInvalid):
+        log(agent, request, Outcome.LANGUAGE_NEEDED, other_language="xx")
+    logged = log(agent, request, Outcome.LANGUAGE_NEEDED, other_language="en")
+    assert logged
+    assert (logged.language, logged.attempts, logged.next_attempt_at) == ("en", 0, NOW)
+
+
+def test_who_asked_not_to_be_called_is_not(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    logged = log(agent, request, Outcome.ASKED_NOT_TO_CALL)
+    assert logged
+    assert (logged.status, logged.close_reason) == ("DO_NOT_CALL", "ASKED_NOT_TO_CALL")
+    assert "888" not in OptOut.objects.get().digest
+    with pytest.raises(DoNotCall):
+        ask(world, "00359 888 123 456")
+    assert ask(world, "0888 123 457").status == "NEW"
+    # Another tenant learns nothing of it.
+    assert ask(World.build(), "0888 123 456").status == "NEW"
+
+
+def test_nothing_is_logged_without_a_live_claim(world: World, agent: User) -> None:
+    request, other = ask(world), world.person(None, is_staff=True)
+    assert log(agent, request, Outcome.BUSY) is None
+    assert claim(other, request)
+    assert log(agent, request, Outcome.BUSY) is None
+    assert log(other, request, Outcome.BUSY, at=later(minutes=21)) is None
+    assert claim(agent, request, minutes=21)
+    assert not CallbackAttempt.objects.exists()
+    assert release_callback(
+        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, language="en", now=later(minutes=22)
+    )
+    assert list(CallbackAttempt.objects.values_list("outcome", "counts")) == [("RELEASED", False)]
+
+
+def test_the_next_call_is_the_overdue_one_then_the_one_that_waits_longest(world: World, agent: User) -> None:
+    third, first = ask(world), ask(world, "0888 123 457", now=NOW - timedelta(days=4))
+    second = ask(world, "0888 123 458", now=NOW - timedelta(days=1))
+    assert [following(agent), following(agent), following(agent), following(agent)] == [first, second, third, None]
+
+
+def test_contacts_are_forgotten_a_month_after_the_case_closed(world: World, agent: User) -> None:
+    request, still_open = ask(world), ask(world, "0888 123 457")
+    assert claim(agent, request)
+    log(agent, request, Outcome.ASKED_NOT_TO_CALL, note="please never")
+    assert erase_old_contacts(later(days=29)) == 0
+    assert erase_old_contacts(later(days=30)) == 1
+    assert erase_old_contacts(later(days=90)) == 0
+    request.refresh_from_db()
+    kept = (request.contact_name, request.phone, request.phone_as_typed, request.note, request.log.get().note)
+    assert kept == ("", "", "", "", "")
+    assert (request.log.get().outcome, bool(request.reference)) == ("ASKED_NOT_TO_CALL", True)
+    still_open.refresh_from_db()
+    assert still_open.phone
+    assert not erase_contact(caller=SYSTEM, callback_id=still_open.pk, language="en", now=NOW)
+    assert "359888123456" not in str(list(contacts_of(request).values_list("data", flat=True)))
+    assert not list(verify(world.tenant.pk))
+
+
+def contacts_of(request: CallbackRequest) -> QuerySet[AuditPersonalData]:
+    return AuditPersonalData.objects.filter(event__subject=f"CallbackRequest:{request.pk}")
