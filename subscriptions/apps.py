@@ -18,6 +18,7 @@ class SubscriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hook the rows that must exist to the end of migrate; register what the worker does in this room."""
+        import subscriptions.callback_mail  # noqa: PLC0415
         import subscriptions.mail  # noqa: PLC0415 (apps load before models)
         import subscriptions.sweeps  # noqa: F401, PLC0415
 

@@ -6,7 +6,7 @@ import smtplib
 from datetime import datetime
 from typing import Any
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -23,9 +23,14 @@ from subscriptions.services.announcements import MAIL, Occasion, announce
 
 @handles(MAIL)
 def send(payload: dict[str, Any], now: datetime) -> None:
-    """Send one mail. Raises Again where it certainly did not leave, Hopeless where it never will."""
+    """Send one mail."""
     with translation.override(payload["language"]):
         message = _compose(payload, now)
+    deliver(message)
+
+
+def deliver(message: EmailMessage) -> None:
+    """Hand a message over. Raises Again where it certainly did not leave, Hopeless where it never will."""
     try:
         message.send()
     except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPAuthenticationError) as error:

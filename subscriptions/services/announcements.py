@@ -1,4 +1,4 @@
-"""Ask for mail about a cancellation: to the person who canceled and to the billing contact, each in their language."""
+"""Ask for mail: about a cancellation to the person and the billing contact, about a call to who asked for it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.conf import settings
 
 from billing.models import Refund
 from outbox.effects import put
-from subscriptions.models import Cancellation
+from subscriptions.models import CallbackRequest, Cancellation
 
 MAIL = "mail.cancellation"
+CALL_MAIL = "mail.callback"
 
 
 class Occasion(StrEnum):
@@ -45,6 +46,44 @@ def announce(occasion: Occasion, cancellation: Cancellation, now: datetime, refu
             now=now,
             once=True,
         )
+
+
+class CallOccasion(StrEnum):
+    """What there is to tell about a call."""
+
+    BOOKED = "BOOKED"
+    CHANGED = "CHANGED"
+    UNREACHABLE = "UNREACHABLE"
+    WRONG_NUMBER = "WRONG_NUMBER"
+    NOT_CALLED = "NOT_CALLED"
+    DONE = "DONE"
+    WITHDRAWN = "WITHDRAWN"
+
+
+def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetime) -> None:
+    """Put one mail to the person who asked into the outbox, in the language of the call; none for a token."""
+    person = request.requested_by_user
+    if person is None or not person.email:
+        return
+    window = (
+        [request.window_start.isoformat(), request.window_end.isoformat()]
+        if request.window_end and request.window_start
+        else None
+    )
+    put(
+        kind=CALL_MAIL,
+        key=f"{CALL_MAIL}:{occasion}:{request.pk}:{now.isoformat()}",
+        payload={
+            "occasion": occasion.value,
+            "callback": request.pk,
+            "to": person.email,
+            "language": request.language,
+            "window": window,
+        },
+        run_at=now,
+        now=now,
+        once=True,
+    )
 
 
 def _recipients(cancellation: Cancellation) -> Iterator[tuple[str, str]]:

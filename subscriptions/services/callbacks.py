@@ -26,6 +26,7 @@ from subscriptions.phones import Phone, read_phone
 from subscriptions.policy import Route
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, desk, desk_hours, open_windows, visible, window_end
+from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from subscriptions.windows import HORIZON, credit_from, next_open
@@ -104,6 +105,7 @@ def request_callback(
         _fill(request, subscription, wish, now)
         request.save()
         _audit("callback.updated" if open_one else "callback.requested", caller, request, language, now)
+        announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
         call.remember({"callback": request.pk, "existing": open_one is not None})
         return Requested(request, existing=open_one is not None)
 
@@ -131,6 +133,7 @@ def reschedule_callback(
         _set_window(request, settings, window_start, now)
         request.save()
         _audit("callback.rescheduled", caller, request, language, now)
+        announce_call(CallOccasion.CHANGED, request, now)
         return request
 
 
@@ -143,6 +146,7 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
         request, _ = _locked(caller, callback_id)
         if _close(request, CallbackStatus.WITHDRAWN, CloseReason.WITHDRAWN_BY_CUSTOMER, now):
             _audit("callback.withdrawn", caller, request, language, now)
+            announce_call(CallOccasion.WITHDRAWN, request, now)
         request.refresh_from_db()
         return request
 
@@ -214,6 +218,8 @@ def log_attempt(
             _never_call(request, now)
         request.save()
         _audit(f"callback.{outcome.value.lower()}", caller, request, language, now)
+        if occasion := _occasion(outcome, step):
+            announce_call(occasion, request, now)
         return request
 
 
@@ -270,6 +276,7 @@ def close_callback(
         if request is None or not _close(request, CallbackStatus.DONE, disposition, now):
             return False
         _audit("callback.closed", caller, request, language, now)
+        announce_call(CallOccasion.DONE, request, now)
         return True
 
 
@@ -340,6 +347,16 @@ def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: Us
     request.preferred_agent = agent if outcome is Outcome.CALL_LATER else None
     waiting = CallbackStatus.SCHEDULED if outcome is Outcome.CALL_LATER or request.window_start else CallbackStatus.NEW
     request.status = (CallbackStatus.UNREACHABLE if step.unreachable else waiting).value
+
+
+def _occasion(outcome: Outcome, step: Next) -> CallOccasion | None:
+    """What the customer hears of an attempt."""
+    if step.unreachable:
+        return CallOccasion.UNREACHABLE
+    return {
+        Outcome.WRONG_NUMBER: CallOccasion.WRONG_NUMBER,
+        Outcome.ASKED_NOT_TO_CALL: CallOccasion.NOT_CALLED,
+    }.get(outcome)
 
 
 def _never_call(request: CallbackRequest, now: datetime) -> None:

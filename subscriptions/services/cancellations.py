@@ -12,7 +12,7 @@ from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
 from subscriptions.errors import NotFound, QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
-from subscriptions.models.callbacks import CallbackStatus, CloseReason
+from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
 from subscriptions.policy import (
     QUOTE_LIFETIME,
@@ -28,7 +28,7 @@ from subscriptions.policy import (
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
-from subscriptions.services.announcements import Occasion, announce
+from subscriptions.services.announcements import CallOccasion, Occasion, announce, announce_call
 from subscriptions.services.callbacks import close_open
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
@@ -236,11 +236,14 @@ def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime) -> N
 
 def _close_callback(subscription: Subscription, now: datetime, *, by_staff: bool) -> None:
     """Canceling resolves what the customer wanted to be called about."""
-    requests = CallbackRequest.objects.filter(subscription=subscription)
-    if by_staff:
-        close_open(requests, CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, now)
-    else:
-        close_open(requests, CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, now)
+    status, reason, occasion = (
+        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.DONE)
+        if by_staff
+        else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
+    )
+    request = CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+    if request and close_open(CallbackRequest.objects.filter(pk=request.pk), status, reason, now):
+        announce_call(occasion, request, now)
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""Mail about a call: booked, changed, not reached, number wrong, over; with an invitation that keeps itself right."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.mime.text import MIMEText
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMessage
+from django.utils import translation
+from django.utils.translation import gettext as _
+from icalendar import Calendar, Event
+
+from outbox.effects import handles
+from subscriptions.mail import deliver
+from subscriptions.models import CallbackRequest
+from subscriptions.services.announcements import CALL_MAIL, CallOccasion
+from tenants.formatting import format_span
+
+_ENDED = (CallOccasion.DONE, CallOccasion.WITHDRAWN)
+
+
+@handles(CALL_MAIL)
+def send(payload: dict[str, Any], now: datetime) -> None:
+    """Send one mail. It names no number: the subject and the text may be read by others."""
+    request = CallbackRequest.objects.select_related("subscription__plan").get(pk=payload["callback"])
+    occasion = CallOccasion(payload["occasion"])
+    window = _window(payload)
+    with translation.override(payload["language"]):
+        zone = ZoneInfo(request.time_zone)
+        when = format_span(*window, zone) if window else _("as soon as we can, in business hours")
+        name = request.subscription.plan.display_name
+        title = _title(occasion, name)
+        text = "\n\n".join([title, _what_next(occasion, when), f"{_('Reference')}: {request.reference}"])
+        message = EmailMessage(f"{title} [{request.reference}]", text, to=[payload["to"]])
+        if window:
+            message.attach(_invitation(request, occasion, window, title, now))
+    deliver(message)
+
+
+def _window(payload: dict[str, Any]) -> tuple[datetime, datetime] | None:
+    if not payload["window"]:
+        return None
+    start, end = payload["window"]
+    return datetime.fromisoformat(start), datetime.fromisoformat(end)
+
+
+def _title(occasion: CallOccasion, name: str) -> str:
+    values = {"name": name}
+    return {
+        CallOccasion.BOOKED: _("We will call you about “%(name)s”") % values,
+        CallOccasion.CHANGED: _("Our call about “%(name)s” was moved") % values,
+        CallOccasion.UNREACHABLE: _("We could not reach you about “%(name)s”") % values,
+        CallOccasion.WRONG_NUMBER: _("Please correct your number: our call about “%(name)s”") % values,
+        CallOccasion.NOT_CALLED: _("We will not call you about “%(name)s”") % values,
+        CallOccasion.DONE: _("Our call about “%(name)s” is done") % values,
+        CallOccasion.WITHDRAWN: _("Our call about “%(name)s” is not needed any more") % values,
+    }[occasion]
+
+
+def _what_next(occasion: CallOccasion, when: str) -> str:
+    values = {"when": when}
+    return {
+        CallOccasion.BOOKED: _("When: %(when)s. You can move or withdraw it in the portal.") % values,
+        CallOccasion.CHANGED: _("When: %(when)s. You can move or withdraw it in the portal.") % values,
+        CallOccasion.UNREACHABLE: _(
+            "Your request stays open, and waiting for us costs you nothing. Choose another time or number in the portal."
+        ),
+        CallOccasion.WRONG_NUMBER: _(
+            "Nobody answers to the number we have. Give another one in the portal; your place in the queue is kept."
+        ),
+        CallOccasion.NOT_CALLED: _(
+            "You asked us not to call. Remove users in the portal until canceling online opens, whenever you like."
+        ),
+        CallOccasion.DONE: _("Whatever was agreed stands in the portal, with its receipt."),
+        CallOccasion.WITHDRAWN: _("You need not do anything."),
+    }[occasion]
+
+
+def _invitation(
+    request: CallbackRequest, occasion: CallOccasion, window: tuple[datetime, datetime], title: str, now: datetime
+) -> MIMEText:
+    """The appointment by its lasting id; a later mail updates or cancels the same one."""
+    ended = occasion in _ENDED
+    event = Event()
+    event.add("uid", f"{request.reference}@wayout")
+    event.add("sequence", max(0, int((now - request.requested_at).total_seconds())))
+    event.add("dtstamp", now)
+    event.add("dtstart", window[0])
+    event.add("dtend", window[1])
+    event.add("summary", title)
+    event.add("status", "CANCELLED" if ended else "CONFIRMED")
+    calendar = Calendar()
+    method = "CANCEL" if ended else "REQUEST"
+    for name, value in (("prodid", "-//Wayout//EN"), ("version", "2.0"), ("method", method)):
+        calendar.add(name, value)
+    calendar.add_component(event)
+    part = MIMEText(calendar.to_ical().decode(), "calendar", "utf-8")
+    part.set_param("method", method)
+    part.add_header("Content-Disposition", "attachment", filename="call.ics")
+    return part
