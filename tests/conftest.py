@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from hypothesis import HealthCheck, settings
 
+from tenants.callers import Role
+from tenants.models import User
 from tenants.triggers import drop_append_only
-from tests.world import World
+from tests.world import PASSWORD, World
 
 settings.register_profile("wayout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("wayout"), max_examples=1000)
@@ -46,3 +49,18 @@ def _no_server_side_state_between_tests() -> Iterator[None]:
 def world(db: Any) -> World:
     """One tenant with a global admin, and ways to give it subscriptions."""
     return World.build()
+
+
+@pytest.fixture
+def person(world: World) -> User:
+    """A global admin who signs in with a password."""
+    user = world.person(Role.GLOBAL_ADMIN)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+@pytest.fixture
+def fresh_rates() -> None:
+    """Nothing was counted before: for tests of what counts attempts."""
+    cache.clear()

@@ -21,6 +21,7 @@ from tenants.tokens import create_token
 from tests.builders import NOW, PERIOD
 
 _numbers = itertools.count(1)
+PASSWORD = "correct horse battery"
 
 
 @dataclass

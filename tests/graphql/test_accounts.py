@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from tenants.callers import Role, Scope
 from tenants.models import User
 from tests.graphql.documents import VIEWER
 from tests.graphql.test_access import everything
-from tests.web.test_people import PASSWORD, code, with_totp
-from tests.world import Api, World
+from tests.web.test_people import code, with_totp
+from tests.world import PASSWORD, Api, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
 
 SESSION = "session { viewer { email } expiresAt accessToken accessTokenLives refreshToken }"
 PROBLEM = "... on Problem { code message path }"
@@ -42,19 +41,6 @@ CHANGE = (
     f" {{ changePassword(input: $input) {{ ... on ChangePasswordSuccess {{ {SESSION} }} {PROBLEM} }} }}"
 )
 NEW = "another fine horse"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rates() -> None:
-    cache.clear()
-
-
-@pytest.fixture
-def person(world: World) -> User:
-    user = world.person(Role.GLOBAL_ADMIN)
-    user.set_password(PASSWORD)
-    user.save()
-    return user
 
 
 def ask(api: Api, document: str, **given: Any) -> dict[str, Any]:

@@ -9,32 +9,16 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, generate_totp_secret, hotp_value
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from tenants.callers import Role
 from tenants.models import Membership, User
 from tests.graphql.documents import VIEWER
-from tests.world import World
+from tests.world import PASSWORD, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
 
 LOGIN = "/accounts/login/"
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rates() -> None:
-    cache.clear()
-
-
-@pytest.fixture
-def person(world: World) -> User:
-    user = world.person(Role.GLOBAL_ADMIN)
-    user.set_password(PASSWORD)
-    user.save()
-    return user
 
 
 def sign_in(client: Client, user: User, password: str = PASSWORD, **more: str) -> Any:
