@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +23,30 @@ class SubscriptionsConfig(AppConfig):
         import subscriptions.sweeps  # noqa: F401, PLC0415
 
         post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
+        # The permissions of every room exist once auth has been migrated.
+        auth = apps.get_app_config("auth")
+        post_migrate.connect(_ensure_groups, sender=auth, dispatch_uid="subscriptions.ensure_groups")
+
+
+_AGENT = (
+    "work_callbacks", "cancel_for_customer", "view_callbackrequest", "view_callbackattempt", "view_subscription",
+    "view_cancellation", "view_tenant",
+)  # fmt: skip
+GROUPS = {
+    "Callback agents": _AGENT,
+    "Callback supervisors": (*_AGENT, "erase_contact", "view_callbackdesk", "change_callbackdesk", "view_auditevent"),
+    "Billing viewers": ("view_billingaccount", "view_charge", "view_refund", "view_refundpart", "view_cancellation"),
+}
+
+
+def _ensure_groups(using: str, **_kwargs: Any) -> None:
+    """The groups that a new house starts with. One that is there is left as staff have made it."""
+    from django.contrib.auth.models import Group, Permission  # noqa: PLC0415 (apps load before models)
+
+    for name, permissions in GROUPS.items():
+        group, made = Group.objects.using(using).get_or_create(name=name)
+        if made:
+            group.permissions.set(Permission.objects.using(using).filter(codename__in=permissions))
 
 
 def _ensure_defaults(using: str, **_kwargs: Any) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -18,8 +18,9 @@ from subscriptions import wording
 from subscriptions.attempts import Outcome
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest
-from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CloseReason
-from subscriptions.phones import international, masked
+from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.phones import international, masked, read_phone
+from subscriptions.selectors import desk
 from subscriptions.services.callbacks import (
     claim_callback,
     claim_next,
@@ -69,7 +70,10 @@ class OpenFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The choices besides the default."""
-        return [("closed", _("closed")), ("all", _("all"))]
+        return [
+            ("mine", _("mine")), ("unclaimed", _("unclaimed")), ("overdue", _("overdue")), ("waiting", _("waiting")),
+            ("unreachable", _("unreachable")), ("closed", _("closed")), ("all", _("all")),
+        ]  # fmt: skip
 
     def choices(self, changelist: Any) -> Any:
         """Call the default what it is."""
@@ -77,14 +81,26 @@ class OpenFilter(admin.SimpleListFilter):
         return [{**first, "display": _("open")}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
-        """Apply the choice."""
+        """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers."""
+        now, still_open = timezone.now(), queryset.filter(status__in=OPEN_STATUSES)
+        live = Q(claimed_by__isnull=False, claim_expires_at__gt=now)
         match self.value():
+            case "mine":
+                return still_open.filter(live, claimed_by=request.user.pk)
+            case "unclaimed":
+                return still_open.exclude(live)
+            case "overdue":
+                return still_open.filter(due_at__lt=now)
+            case "waiting":
+                return still_open.filter(Q(next_attempt_at=None) | Q(next_attempt_at__gt=now))
+            case "unreachable":
+                return still_open.filter(status=CallbackStatus.UNREACHABLE)
             case "all":
                 return queryset
             case "closed":
                 return queryset.exclude(status__in=OPEN_STATUSES)
             case _:
-                return queryset.filter(status__in=OPEN_STATUSES)
+                return still_open
 
 
 @admin.register(CallbackRequest)
@@ -107,6 +123,17 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallbackRequest]:
         """Due first, then the one that waits longest."""
         return super().get_queryset(request).order_by(F("due_at").asc(), "requested_at", "pk")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[CallbackRequest], search_term: str
+    ) -> tuple[QuerySet[CallbackRequest], bool]:
+        """By reference, folded name, or a number in any way it is typed."""
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        try:
+            phone = read_phone(search_term, desk().country, [])
+        except SubscriptionError:
+            return found, duplicates
+        return found | queryset.filter(phone=phone.e164), duplicates
 
     @admin.display(description=_("phone"))
     def masked_phone(self, row: CallbackRequest) -> str:

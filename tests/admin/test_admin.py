@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -350,3 +351,43 @@ def test_erasing_takes_its_own_permission_and_a_closed_request(world: World, sta
     assert "Name, number and notes are erased." in press(client, "erase", row.pk).text
     row.refresh_from_db()
     assert (row.phone, row.contact_name, row.note) == ("", "", "")
+
+
+def test_the_groups_are_there_and_open_what_they_say(world: World) -> None:
+    row = callback(world)
+    member = {}
+    for name in ("Callback agents", "Callback supervisors", "Billing viewers"):
+        user = world.person(None, is_staff=True)
+        user.groups.add(Group.objects.get(name=name))
+        member[name] = client_of(user)
+    queue, money = reverse("admin:subscriptions_callbackrequest_changelist"), reverse("admin:billing_refund_changelist")
+    opened = {name: (client.get(queue).status_code, client.get(money).status_code) for name, client in member.items()}
+    assert opened == {"Callback agents": (200, 403), "Callback supervisors": (200, 403), "Billing viewers": (403, 200)}
+    assert press(member["Billing viewers"], "claim", row.pk).status_code == 403
+    assert "You have it" in press(member["Callback agents"], "next").text
+    CallbackRequest.objects.update(status="WITHDRAWN", closed_at=NOW)
+    assert press(member["Callback agents"], "erase", row.pk).status_code == 403
+    assert "are erased" in press(member["Callback supervisors"], "erase", row.pk).text
+
+
+def test_the_quick_filters_and_the_search(world: World) -> None:
+    mine, late, rests = callback(world), callback(world, 2), callback(world, 3)
+    stella = agent(world, "work_callbacks", "view_callbackrequest")
+    client = client_of(stella)
+    press(client, "claim", mine.pk)
+    CallbackRequest.objects.filter(pk=late.pk).update(due_at=NOW - timedelta(days=1), status="UNREACHABLE")
+    CallbackRequest.objects.filter(pk=rests.pk).update(next_attempt_at=None, due_at=NOW + timedelta(days=1))
+    CallbackRequest.objects.filter(pk=mine.pk).update(due_at=NOW + timedelta(days=1))
+    path = reverse("admin:subscriptions_callbackrequest_changelist")
+
+    def found(**query: str) -> set[int]:
+        return {row.pk for row in client.get(path, query).context["cl"].result_list}
+
+    assert found(queue="mine") == {mine.pk}
+    assert found(queue="unclaimed") == {late.pk, rests.pk}
+    assert found(queue="overdue") == found(queue="unreachable") == {late.pk}
+    assert found(queue="waiting") == {rests.pk}
+    assert found() == {mine.pk, late.pk, rests.pk}
+    for typed in ("0888 123 452", "00359888123452", "+359 (0) 888 123 452"):
+        assert found(q=typed) == {late.pk}
+    assert found(q=rests.reference) == {rests.pk}
