@@ -82,7 +82,7 @@ class OpenFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
         """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers."""
-        now, still_open = timezone.now(), queryset.filter(status__in=OPEN_STATUSES)
+        now, still_open = timezone.now(), queryset.filter(closed_at=None, status__in=OPEN_STATUSES)
         live = Q(claimed_by__isnull=False, claim_expires_at__gt=now)
         match self.value():
             case "mine":

@@ -196,7 +196,9 @@ class CallbackRequest(models.Model):
         indexes = [
             models.Index(fields=["status", "due_at"], name="callback_by_due"),
             models.Index(fields=["window_start"], name="callback_by_window"),
-            models.Index(fields=["next_attempt_at", "requested_at"], name="callback_by_next_attempt"),
+            # The queue in its order: what is open has no closed_at, which both databases look up like a value.
+            models.Index(fields=["closed_at", "due_at", "requested_at", "id"], name="callback_queue"),
+            models.Index(fields=["preferred_agent", "closed_at"], name="callback_by_preference"),
         ]
 
     def __str__(self) -> str:

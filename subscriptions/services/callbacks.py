@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.db.models import Case, IntegerField, Q, QuerySet, When
+from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
@@ -165,16 +165,21 @@ def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: s
         return bool(won)
 
 
+def due_now(now: datetime) -> QuerySet[CallbackRequest]:
+    """Open requests that somebody should call now and that no agent holds, in the order of the queue."""
+    free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
+    due = CallbackRequest.objects.filter(free, closed_at=None, status__in=OPEN_STATUSES, next_attempt_at__lte=now)
+    return due.order_by("due_at", "requested_at", "pk")
+
+
 def claim_next(*, agent: User, caller: Caller, language: str, now: datetime) -> CallbackRequest | None:
     """Take the request that should be called now: overdue first, then due, then the one that waits longest.
 
     Theirs first, if a customer asked for this agent. None when nothing is due or others were faster to all of it.
     """
-    free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
-    due = CallbackRequest.objects.filter(free, status__in=OPEN_STATUSES, next_attempt_at__lte=now)
-    mine_first = Case(When(preferred_agent=agent, then=0), default=1, output_field=IntegerField())
+    due = due_now(now).values_list("pk", flat=True)
     for _attempt in range(_TRIES):
-        pk = due.order_by(mine_first, "due_at", "requested_at", "pk").values_list("pk", flat=True).first()
+        pk = due.filter(preferred_agent=agent).first() or due.first()
         if pk is None:
             return None
         if claim_callback(agent=agent, caller=caller, callback_id=pk, language=language, now=now):

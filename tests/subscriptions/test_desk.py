@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
 
 from subscriptions.attempts import Outcome
@@ -16,6 +17,7 @@ from subscriptions.services.callbacks import (
     Wish,
     claim_callback,
     claim_next,
+    due_now,
     erase_contact,
     erase_old_contacts,
     log_attempt,
@@ -183,3 +185,24 @@ def test_contacts_are_forgotten_a_month_after_the_case_closed(world: World, agen
 
 def contacts_of(request: CallbackRequest) -> QuerySet[AuditPersonalData]:
     return AuditPersonalData.objects.filter(event__subject=f"CallbackRequest:{request.pk}")
+
+
+def test_the_queue_is_read_in_its_order_without_sorting_it(world: World) -> None:
+    request = ask(world)
+    rows = [
+        CallbackRequest(**{**values, "pk": None, "reference": f"R-{number}", "subscription_id": subscription.pk})
+        for values in CallbackRequest.objects.filter(pk=request.pk).values()
+        for number in range(300)
+        for subscription in [world.subscription(0, charged=None)]
+    ]
+    CallbackRequest.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        if connection.vendor == "postgresql":
+            # A table this small is read whole and sorted otherwise.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+    plan = due_now(NOW)[:1].explain()
+    assert "callback_queue" in plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
