@@ -41,6 +41,7 @@ class LineKind(StrEnum):
     CORRECTION = "CORRECTION"
     PAYMENT = "PAYMENT"
     CREDIT = "CREDIT"
+    PAYOUT = "PAYOUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Book:
 def statement(account_id: int) -> list[Book]:
     """What an account was charged, what was corrected, paid and returned, oldest first. Three queries.
 
-    A refund counts once the provider (or staff) said that it is settled; it lowers what was paid.
+    A refund is a credit once the provider (or staff) said that it is settled. In our own ledger it stays on the
+    account; any other way it was also paid out.
     """
     events: dict[str, list[tuple[datetime, LineKind, str, int]]] = defaultdict(list)
     for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
@@ -82,7 +84,10 @@ def statement(account_id: int) -> list[Book]:
     parts = RefundPart.objects.filter(settled, refund__agreement__account=account_id)
     for part in parts.select_related("refund__agreement", "charge"):
         at = part.refund.settled_at or part.refund.requested_at
-        events[part.refund.agreement.currency].append((at, LineKind.CREDIT, str(part.charge), part.amount))
+        of_currency = events[part.refund.agreement.currency]
+        of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.amount))
+        if part.status != PartStatus.SUCCEEDED or part.refund.provider != "ledger":
+            of_currency.append((at, LineKind.PAYOUT, str(part.charge), part.amount))
     return [_book(currency, found) for currency, found in sorted(events.items())]
 
 

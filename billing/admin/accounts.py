@@ -26,7 +26,8 @@ _LINE_NAMES = {
     LineKind.CHARGE: _("charged"),
     LineKind.CORRECTION: _("corrected"),
     LineKind.PAYMENT: _("paid"),
-    LineKind.CREDIT: _("returned"),
+    LineKind.CREDIT: _("credited"),
+    LineKind.PAYOUT: _("paid out"),
 }
 
 

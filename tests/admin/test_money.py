@@ -148,8 +148,11 @@ def test_the_statement_adds_up(world: World, staff: User) -> None:
     work_off(lambda: AFTER)
     account = BillingAccount.objects.get(tenant=world.tenant)
     [book] = statement(account.pk)
-    assert sum(total.minor_units for total in book.totals.values()) == book.lines[-1].balance.minor_units == 400
-    assert book.totals[LineKind.CREDIT].minor_units == RefundPart.objects.get().amount
+    assert sum(total.minor_units for total in book.totals.values()) == book.lines[-1].balance.minor_units == -400
+    assert book.totals[LineKind.CREDIT].minor_units == -RefundPart.objects.get().amount
+    Refund.objects.update(provider="stripe")
+    [paid_out] = statement(account.pk)
+    assert (paid_out.totals[LineKind.PAYOUT].minor_units, paid_out.lines[-1].balance.minor_units) == (400, 0)
     page = client_of(staff).get(reverse("admin:billing_billingaccount_statement", args=[account.pk]))
     assert "€70.00" in page.text
     assert client_of(agent(world, "view_refund")).get(page.request["PATH_INFO"]).status_code == 403
