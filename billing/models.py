@@ -170,6 +170,11 @@ class RefundStatus(StrEnum):
     SETTLED_MANUALLY = "SETTLED_MANUALLY"
 
 
+# Still to be sent or on its way to the provider; failed and waiting for staff; not yet over.
+SENDABLE_REFUND_STATUSES = (RefundStatus.PENDING, RefundStatus.SUBMITTED)
+STUCK_REFUND_STATUSES = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
+PROMISED_REFUND_STATUSES = (RefundStatus.HELD, *SENDABLE_REFUND_STATUSES)
+UNSETTLED_REFUND_STATUSES = (*PROMISED_REFUND_STATUSES, *STUCK_REFUND_STATUSES)
 # A refund in one of these is over; any other one still has to arrive.
 FINAL_REFUND_STATUSES = (RefundStatus.SUCCEEDED, RefundStatus.VOIDED, RefundStatus.SETTLED_MANUALLY)
 

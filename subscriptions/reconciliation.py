@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from billing.models import Charge, LedgerEntry, PartStatus, Refund, RefundPart, RefundStatus
+from billing.models import (
+    PROMISED_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
+    Charge,
+    LedgerEntry,
+    PartStatus,
+    Refund,
+    RefundPart,
+    RefundStatus,
+)
 from billing.providers import provider
 from billing.providers.base import Outcome, ProviderUnavailable
 from billing.services.refunds import SUBMIT, order_of
@@ -17,8 +26,6 @@ from subscriptions.models import Cancellation, Subscription
 
 # Work that is due a little is not yet late.
 _GRACE = timedelta(minutes=10)
-_STUCK = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
-_SENDABLE = (RefundStatus.HELD, RefundStatus.PENDING, RefundStatus.SUBMITTED)
 
 
 def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
@@ -46,9 +53,9 @@ def _refunds(now: datetime) -> Iterator[str]:
     unfinished = Exists(RefundPart.objects.filter(refund=OuterRef("pk")).exclude(status=PartStatus.SUCCEEDED))
     for pk in Refund.objects.filter(unfinished, status=RefundStatus.SUCCEEDED).values_list("pk", flat=True).iterator():
         yield f"refund {pk}: it is said to have succeeded, a part of it has not"
-    for pk in Refund.objects.filter(status__in=_STUCK).values_list("pk", flat=True).iterator():
+    for pk in Refund.objects.filter(status__in=STUCK_REFUND_STATUSES).values_list("pk", flat=True).iterator():
         yield f"refund {pk}: it failed and waits for staff"
-    late = Refund.objects.filter(status__in=_SENDABLE, due_by__lt=now.date())
+    late = Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES, due_by__lt=now.date())
     for pk, due_by in late.values_list("pk", "due_by").iterator():
         yield f"refund {pk}: it was due by {due_by}"
 
@@ -78,7 +85,7 @@ def _outbox(now: datetime) -> Iterator[str]:
     for effect in Effect.objects.filter(status=EffectStatus.WAITING, run_at__lt=now - _GRACE, failures=0).iterator():
         yield f"effect {effect.key}: due since {effect.run_at.isoformat()}, does a worker run?"
     waiting = set(Effect.objects.filter(kind=SUBMIT).exclude(status=EffectStatus.DONE).values_list("key", flat=True))
-    for pk in Refund.objects.filter(status__in=_SENDABLE).values_list("pk", flat=True).iterator():
+    for pk in Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES).values_list("pk", flat=True).iterator():
         if f"{SUBMIT}:{pk}" not in waiting:
             yield f"refund {pk}: nothing will send it"
 

@@ -16,16 +16,21 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.words import refund_error
 from billing.errors import RefundNotPossible
 from billing.formatting import format_money
-from billing.models import FINAL_REFUND_STATUSES, Refund, RefundPart, RefundStatus
+from billing.models import (
+    FINAL_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
+    UNSETTLED_REFUND_STATUSES,
+    Refund,
+    RefundPart,
+)
 from billing.money import Money
 from billing.selectors import Week, credits_by_week
-from billing.services.refunds import UNSETTLED, retry_refund, settle_by_hand
+from billing.services.refunds import retry_refund, settle_by_hand
 from tenants.admin_base import ReadOnlyAdmin
 from tenants.formatting import format_day
 from tenants.staff import button, staff
 
 SETTLE = "billing.settle_refund"
-_STUCK = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
 # A spreadsheet would take a cell that begins like this for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -44,11 +49,11 @@ class Standing(admin.SimpleListFilter):
         """The answers."""
         match self.value():
             case "overdue":
-                return queryset.filter(status__in=UNSETTLED, due_by__lt=timezone.now().date())
+                return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date())
             case "failed":
-                return queryset.filter(status__in=_STUCK)
+                return queryset.filter(status__in=STUCK_REFUND_STATUSES)
             case "open":
-                return queryset.filter(status__in=UNSETTLED)
+                return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES)
             case "over":
                 return queryset.filter(status__in=FINAL_REFUND_STATUSES)
             case _:
@@ -77,9 +82,9 @@ class RefundAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
         """Failed ones first, then the overdue, then what is on its way, then the rest."""
         urgency = Case(
-            When(status__in=_STUCK, then=Value(0)),
-            When(status__in=UNSETTLED, due_by__lt=timezone.now().date(), then=Value(1)),
-            When(status__in=UNSETTLED, then=Value(2)),
+            When(status__in=STUCK_REFUND_STATUSES, then=Value(0)),
+            When(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date(), then=Value(1)),
+            When(status__in=UNSETTLED_REFUND_STATUSES, then=Value(2)),
             default=Value(3),
             output_field=IntegerField(),
         )
@@ -124,8 +129,8 @@ class RefundAdmin(ReadOnlyAdmin):
         able = request.user.has_perm(SETTLE) and refund is not None
         context = {
             **(extra_context or {}),
-            "can_retry": able and refund.status in _STUCK,  # type: ignore[union-attr]
-            "can_settle": able and refund.status in UNSETTLED,  # type: ignore[union-attr]
+            "can_retry": able and refund.status in STUCK_REFUND_STATUSES,  # type: ignore[union-attr]
+            "can_settle": able and refund.status in UNSETTLED_REFUND_STATUSES,  # type: ignore[union-attr]
         }
         return super().change_view(request, object_id, form_url, context)
 

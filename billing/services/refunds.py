@@ -14,7 +14,18 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from billing.errors import RefundExceedsSettled, RefundNotPossible
-from billing.models import Agreement, Charge, PartStatus, Refund, RefundPart, RefundStatus
+from billing.models import (
+    PROMISED_REFUND_STATUSES,
+    SENDABLE_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
+    UNSETTLED_REFUND_STATUSES,
+    Agreement,
+    Charge,
+    PartStatus,
+    Refund,
+    RefundPart,
+    RefundStatus,
+)
 from billing.money import Money
 from billing.proration import Line
 from billing.providers import provider
@@ -31,9 +42,6 @@ SETTLED = "refund.settled"
 _EASTMOST = timedelta(hours=14)
 # A provider that has the order but no verdict yet is asked again after this.
 _ASK_AGAIN = timedelta(minutes=10)
-_SENDABLE = (RefundStatus.PENDING, RefundStatus.SUBMITTED)
-_STUCK = (RefundStatus.FAILED, RefundStatus.PARTIALLY_SUCCEEDED)
-UNSETTLED = (RefundStatus.HELD, *_SENDABLE, *_STUCK)
 
 
 def request_refund(
@@ -81,7 +89,7 @@ def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
 def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
     """Send the failed parts once more, each under a new key; False when nothing of it has failed."""
     with transaction.atomic(durable=True):
-        if not _move(refund, _STUCK, RefundStatus.PENDING, caller, now):
+        if not _move(refund, STUCK_REFUND_STATUSES, RefundStatus.PENDING, caller, now):
             return False
         failed = refund.parts.filter(status=PartStatus.FAILED)
         failed.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="")
@@ -97,9 +105,12 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
     if not reason.strip():
         raise RefundNotPossible("reason")
     with transaction.atomic(durable=True):
-        if refund.parts.select_for_update().filter(status=PartStatus.SENT).exists():
+        _lock(refund)
+        if refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundNotPossible("sent")
-        moved = _move(refund, UNSETTLED, RefundStatus.SETTLED_MANUALLY, caller, now, reason=reason.strip())
+        moved = _move(
+            refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, reason=reason.strip()
+        )
         if moved:
             Refund.objects.filter(pk=refund.pk).update(settled_at=now, reason=reason.strip()[:300])
         return moved
@@ -144,7 +155,7 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
         with transaction.atomic(durable=True):
             _move(refund, (RefundStatus.HELD,), RefundStatus.PENDING, SYSTEM, now)
     refund.refresh_from_db(fields=["status"])
-    if refund.status not in _SENDABLE:
+    if refund.status not in SENDABLE_REFUND_STATUSES:
         return None
     waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
     for part in waiting.select_related("charge", "refund__agreement").order_by("pk"):
@@ -174,7 +185,7 @@ def hear_of(*, key: str, result: Result, now: datetime) -> bool:
     RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
     take_result(part=part, result=result)
     part.refund.refresh_from_db()
-    if part.refund.status in _SENDABLE:
+    if part.refund.status in SENDABLE_REFUND_STATUSES:
         _conclude(part.refund, now)
     return True
 
@@ -182,12 +193,13 @@ def hear_of(*, key: str, result: Result, now: datetime) -> bool:
 def find_late(now: datetime) -> list[Refund]:
     """The refunds that are overdue or failed and were not found before; each is answered once."""
     late = Refund.objects.filter(found_late_at=None).filter(
-        Q(status__in=_STUCK) | Q(status__in=[*_SENDABLE, RefundStatus.HELD], due_by__lt=(now + _EASTMOST).date())
+        Q(status__in=STUCK_REFUND_STATUSES)
+        | Q(status__in=PROMISED_REFUND_STATUSES, due_by__lt=(now + _EASTMOST).date())
     )
     found = []
     for refund in late.select_related("agreement__account__tenant")[:500]:
         local_day = now.astimezone(refund.agreement.account.tenant.zone).date()
-        if refund.status not in _STUCK and refund.due_by >= local_day:
+        if refund.status not in STUCK_REFUND_STATUSES and refund.due_by >= local_day:
             continue
         if Refund.objects.filter(pk=refund.pk, found_late_at=None).update(found_late_at=now):
             found.append(refund)
@@ -197,11 +209,11 @@ def find_late(now: datetime) -> list[Refund]:
 def wake_stranded(now: datetime) -> int:
     """Ask again for the sending of refunds that are due and that nothing will send. Returns how many."""
     due = Refund.objects.filter(
-        Q(status__in=_SENDABLE) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
+        Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
     )
     count = 0
     for refund in due.iterator():
-        put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=now, now=now)
+        _ask_to_send(refund, now, now)
         count += wake(key=_key(refund), now=now, only_done=True)
     return count
 
@@ -225,6 +237,11 @@ def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
     RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax)
 
 
+def _lock(refund: Refund) -> None:
+    """Lock the refund and read its status: a part is never sent while staff settle the refund by hand."""
+    refund.status = Refund.objects.select_for_update().values_list("status", flat=True).get(pk=refund.pk)
+
+
 def _key(refund: Refund) -> str:
     return f"{SUBMIT}:{refund.pk}"
 
@@ -235,13 +252,14 @@ def _ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
 
 def _send(refund: Refund, part: RefundPart, now: datetime) -> None:
     via, order = provider(refund.provider), order_of(part, now)
+    with transaction.atomic(durable=True):
+        _lock(refund)
+        if refund.status not in SENDABLE_REFUND_STATUSES:
+            return
+        first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
+        _move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
     try:
-        if RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT):
-            with transaction.atomic(durable=True):
-                _move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
-            result = via.refund(order)
-        else:
-            result = via.find(order) or via.refund(order)
+        result = via.refund(order) if first else via.find(order) or via.refund(order)
     except ProviderUnavailable as error:
         raise Again(str(error), error.after) from error
     take_result(part=part, result=result)
@@ -259,7 +277,7 @@ def _conclude(refund: Refund, now: datetime) -> datetime | None:
     else:
         status = RefundStatus.FAILED
     with transaction.atomic(durable=True):
-        if _move(refund, _SENDABLE, status, SYSTEM, now) and status is RefundStatus.SUCCEEDED:
+        if _move(refund, SENDABLE_REFUND_STATUSES, status, SYSTEM, now) and status is RefundStatus.SUCCEEDED:
             Refund.objects.filter(pk=refund.pk).update(settled_at=now)
     return None
 

@@ -215,10 +215,7 @@ def log_attempt(
         step = what_next(outcome, desk_hours(desk()), now, request.attempts, later)
         if outcome is Outcome.LANGUAGE_NEEDED:
             request.language = _language(other_language)
-        CallbackAttempt.objects.create(
-            request=request, number=request.log.count() + 1, agent=agent, ended_at=now, outcome=outcome.value,
-            note=note, next_attempt_at=step.at, counts=step.counts,
-        )  # fmt: skip
+        _write_attempt(request, agent, outcome, step, note, now)
         _give_back(request, outcome, step, agent)
         if outcome is Outcome.ASKED_NOT_TO_CALL:
             _never_call(request, now)
@@ -258,10 +255,7 @@ def release_callback(*, agent: User, caller: Caller, callback_id: int, language:
         back = CallbackStatus.SCHEDULED if request.window_start else CallbackStatus.NEW
         released = held.update(status=back, claimed_by=None, claim_expires_at=None)
         if released:
-            CallbackAttempt.objects.create(
-                request=request, number=request.log.count() + 1, agent=agent, ended_at=now,
-                outcome=Outcome.RELEASED.value, next_attempt_at=request.next_attempt_at, counts=False,
-            )  # fmt: skip
+            _write_attempt(request, agent, Outcome.RELEASED, Next(request.next_attempt_at), "", now)
             _audit("callback.released", caller, request, language, now)
         return bool(released)
 
@@ -276,9 +270,7 @@ def close_callback(
     if disposition not in DISPOSITIONS:
         raise InputInvalid("disposition", rule="choice")
     with one_transaction():
-        request = CallbackRequest.objects.filter(
-            pk=callback_id, status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at__gt=now
-        ).first()
+        request = _claimed(agent, callback_id, now)
         if request is None or not _close(request, CallbackStatus.DONE, disposition, now):
             return False
         _audit("callback.closed", caller, request, language, now)
@@ -343,6 +335,21 @@ def _claimed(agent: User, callback_id: int, now: datetime) -> CallbackRequest | 
         pk=callback_id, status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at__gt=now
     )
     return live.select_for_update(of=("self",)).first()
+
+
+def _write_attempt(
+    request: CallbackRequest, agent: User, outcome: Outcome, step: Next, note: str, now: datetime
+) -> None:
+    CallbackAttempt.objects.create(
+        request=request,
+        number=request.log.count() + 1,
+        agent=agent,
+        ended_at=now,
+        outcome=outcome.value,
+        note=note,
+        next_attempt_at=step.at,
+        counts=step.counts,
+    )
 
 
 def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: User) -> None:

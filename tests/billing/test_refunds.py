@@ -229,3 +229,19 @@ def test_late_refunds_are_found_once(promised: Refund, provider: TestProvider) -
     assert services.find_late(last) == []
     assert services.find_late(last + timedelta(minutes=1)) == [promised]
     assert services.find_late(last + timedelta(days=9)) == []
+
+
+def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promised: Refund) -> None:
+    class Settling(TestProvider):
+        """Staff are faster than the second part."""
+
+        def refund(self, order: Order) -> Result:
+            result = super().refund(order)
+            services.hear_of(key=order.key, result=result, now=AFTER)
+            services.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
+            return result
+
+    with used(Settling()) as provider:
+        work()
+    assert status(promised) == "SETTLED_MANUALLY"
+    assert len(provider.paid) == 1
