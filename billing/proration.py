@@ -37,6 +37,7 @@ class NoRefundReason(StrEnum):
     ALREADY_REFUNDED = "ALREADY_REFUNDED"
     NOTHING_SETTLED = "NOTHING_SETTLED"
     NO_CHARGE_ON_RECORD = "NO_CHARGE_ON_RECORD"
+    AGREED = "AGREED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,16 @@ _AGENT = (
 )  # fmt: skip
 GROUPS = {
     "Callback agents": _AGENT,
-    "Callback supervisors": (*_AGENT, "erase_contact", "view_callbackdesk", "change_callbackdesk", "view_auditevent"),
+    "Callback supervisors": (
+        *_AGENT,
+        "override_quote",
+        "reassign_callbacks",
+        "view_reports",
+        "erase_contact",
+        "view_callbackdesk",
+        "change_callbackdesk",
+        "view_auditevent",
+    ),
     "Billing viewers": ("view_billingaccount", "view_charge", "view_refund", "view_refundpart", "view_cancellation"),
 }
 

@@ -104,6 +104,12 @@ class PhoneKindUnsupported(SubscriptionError):
     code = "PHONE_KIND_UNSUPPORTED"
 
 
+class ClaimedElsewhere(SubscriptionError):
+    """Another agent has the customer's call."""
+
+    code = "CLAIMED_ELSEWHERE"
+
+
 class DoNotCall(SubscriptionError):
     """The number asked not to be called."""
 

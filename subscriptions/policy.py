@@ -7,6 +7,7 @@ by row, with what comes from the page and what closes its gaps).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -15,7 +16,7 @@ from operator import add
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from billing.money import Money
+from billing.money import Money, largest_remainder
 from billing.periods import Period, refund_due_by, rolled
 from billing.proration import ChargeFacts, Convention, Line, NoRefundReason, RefundTerms, overall_reason, prorate
 
@@ -138,9 +139,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What canceling in one mode would do, to the cent and the second. Equal quotes are the same promise."""
+    """What canceling in one mode would do, to the cent and the second. Equal quotes are the same promise.
+
+    Money is priced at ``priced_at``: when the quote was made, or from when a call that we owed lets credit count.
+    ``agreed``: a supervisor settled on another amount than ``by_rule``, what the rules give.
+    """
 
     mode: Mode
+    made_at: datetime
     priced_at: datetime
     effective_at: datetime
     lines: tuple[Line, ...]
@@ -157,11 +163,13 @@ class Quote:
     undo_until: datetime
     policy_id: int
     policy_version: int
+    agreed: bool = False
+    by_rule: Money | None = None
 
     @property
     def expires_at(self) -> datetime:
         """Executable until then."""
-        return self.priced_at + QUOTE_LIFETIME
+        return self.made_at + QUOTE_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +208,17 @@ class Decision:
         return next((quote for quote in self.option(Route.CANCEL_ONLINE).quotes if quote.mode is mode), None)
 
 
-def evaluate(snapshot: Snapshot, at: datetime, *, limit_lifted: bool = False) -> Decision:
+def evaluate(
+    snapshot: Snapshot, at: datetime, *, limit_lifted: bool = False, credit_from: datetime | None = None
+) -> Decision:
     """Decide how ``snapshot`` can be canceled at the aware instant ``at``, and price it.
 
-    ``limit_lifted`` is for staff who cancel for a customer: 25 and more licenses then cancel like 24.
+    For staff who cancel for a customer: ``limit_lifted`` lets 25 and more licenses cancel like 24, and credit counts
+    from ``credit_from``, not after ``at``. The charges must then be those not over at ``credit_from``.
     """
+    priced_at = min(at, credit_from or at)
     reason = _row(snapshot, at, limit_lifted=limit_lifted)
-    options = [_option(route, reason, snapshot, at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
+    options = [_option(route, reason, snapshot, at, priced_at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
     return Decision(
         reason=reason,
         options=tuple(sorted(options, key=lambda option: not option.available)),
@@ -258,12 +270,12 @@ def users_to_remove(snapshot: Snapshot) -> int:
     return max(0, snapshot.assigned - snapshot.policy.most_online)
 
 
-def boundary_between(snapshot: Snapshot, priced_at: datetime, now: datetime) -> bool:
-    """Whether a period of the subscription or of a charge began or ended in (priced_at, now]."""
+def boundary_between(snapshot: Snapshot, made_at: datetime, now: datetime) -> bool:
+    """Whether a period of the subscription or of a charge began or ended in (made_at, now]."""
     periods = [charge.period for charge in snapshot.charges]
-    if period := current_period(snapshot, priced_at):
+    if period := current_period(snapshot, made_at):
         periods.append(period)
-    return any(priced_at < edge <= now for period in periods for edge in (period.start, period.end))
+    return any(made_at < edge <= now for period in periods for edge in (period.start, period.end))
 
 
 def _end(snapshot: Snapshot) -> datetime | None:
@@ -313,11 +325,13 @@ _AVAILABLE = {
 _SHOWN_FIRST = sorted(Route, key=lambda route: route is not Route.UNDO_CANCELLATION)
 
 
-def _option(route: Route, reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
+def _option(
+    route: Route, reason: Reason, snapshot: Snapshot, at: datetime, priced_at: datetime, *, limit_lifted: bool
+) -> Option:
     open_here = route in _AVAILABLE[reason]
     if route is Route.CANCEL_ONLINE and open_here:
         modes = _modes(reason, snapshot, at, limit_lifted=limit_lifted)
-        quotes = tuple(_quote(mode, snapshot, at) for mode in modes)
+        quotes = tuple(_quote(mode, snapshot, at, priced_at) for mode in modes)
         return Option(route, available=bool(quotes), reason=reason, quotes=quotes)
     if route is Route.REMOVE_USERS and open_here:
         to_remove = users_to_remove(snapshot)
@@ -351,6 +365,50 @@ def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quo
     return replace(quote, **_dates(Mode.IMMEDIATE, executed_at, period))
 
 
+def refundable(quote: Quote, snapshot: Snapshot) -> int:
+    """The most that the charges of a quote can return, in minor units: what was paid and not returned before."""
+    return sum(_left(line, snapshot) for line in quote.lines)
+
+
+def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
+    """The quote with ``amount`` (minor units, 0 to ``refundable``) spread over its charges by what each can return."""
+    shares = largest_remainder(amount, [_left(line, snapshot) for line in quote.lines]) if quote.lines else []
+    lines = tuple(_returning(line, share, snapshot) for line, share in zip(quote.lines, shares, strict=True))
+    refund = Money(amount, lines[0].refund.currency) if amount else None
+    due_by = quote.refund_due_by or _due_by(snapshot, quote.lines, quote.made_at)
+    return replace(
+        quote,
+        lines=lines,
+        refund=refund,
+        no_refund_reason=None if refund else NoRefundReason.AGREED,
+        refund_due_by=due_by if refund else None,
+        # The amount is the whole word: a payment that arrives later returns nothing more.
+        pending_charges=(),
+        agreed=True,
+        by_rule=quote.refund,
+    )
+
+
+def _left(line: Line, snapshot: Snapshot) -> int:
+    charge = _charge(line, snapshot)
+    return max(0, charge.settled - charge.refunded)
+
+
+def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:
+    return next(charge for charge in snapshot.charges if charge.id == line.charge_id)
+
+
+def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
+    charge = _charge(line, snapshot)
+    _, tax = largest_remainder(share, (charge.charged - charge.tax, charge.tax))
+    return replace(
+        line,
+        refund=Money(share, charge.currency),
+        refund_tax=Money(tax, charge.currency),
+        reason=None if share else NoRefundReason.AGREED,
+    )
+
+
 class _Dates(TypedDict):
     effective_at: datetime
     access_ends_at: datetime
@@ -373,7 +431,7 @@ def _dates(mode: Mode, effective_at: datetime, period: Period | None) -> _Dates:
     }
 
 
-def _quote(mode: Mode, snapshot: Snapshot, at: datetime) -> Quote:
+def _quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime) -> Quote:
     period = current_period(snapshot, at)
     effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
     terms = RefundTerms(
@@ -382,22 +440,22 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime) -> Quote:
         snapshot.policy.full_refund_hours,
         snapshot.policy.prorated_refund_hours,
     )
-    charges, reason = _refundable(mode, snapshot, at, effective_at)
-    lines = tuple(prorate(charge, at if mode is Mode.IMMEDIATE else effective_at, terms) for charge in charges)
+    charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
+    lines = tuple(prorate(charge, priced_at if mode is Mode.IMMEDIATE else effective_at, terms) for charge in charges)
     refund = reduce(add, (line.refund for line in lines)) if lines else None
     if refund is not None and refund.minor_units == 0:
         refund = None
     if refund is None:
         reason = reason or overall_reason(lines)
-    anchor = snapshot.anchored_at or (period.start if period else lines[0].period.start if lines else None)
     return Quote(
         mode=mode,
-        priced_at=at,
+        made_at=at,
+        priced_at=priced_at,
         lines=lines,
         refund=refund,
         no_refund_reason=None if refund else reason,
         convention=snapshot.policy.convention,
-        refund_due_by=refund_due_by(anchor, at, snapshot.zone) if refund and anchor else None,
+        refund_due_by=_due_by(snapshot, lines, at) if refund else None,
         pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
         affected_users=snapshot.assigned,
         users_still_covered=snapshot.still_covered,
@@ -407,8 +465,14 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime) -> Quote:
     )
 
 
+def _due_by(snapshot: Snapshot, lines: Sequence[Line], at: datetime) -> date | None:
+    period = current_period(snapshot, at)
+    anchor = snapshot.anchored_at or (period.start if period else lines[0].period.start if lines else None)
+    return refund_due_by(anchor, at, snapshot.zone) if anchor else None
+
+
 def _refundable(
-    mode: Mode, snapshot: Snapshot, at: datetime, effective_at: datetime
+    mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime, effective_at: datetime
 ) -> tuple[list[ChargeFacts], NoRefundReason | None]:
     """The charges a quote has a line for, and the reason to give when none of them returns anything."""
     if snapshot.channel is Channel.PREPAID:
@@ -417,4 +481,4 @@ def _refundable(
         return [], NoRefundReason.TRIAL
     if mode is Mode.AT_PERIOD_END:
         return [charge for charge in snapshot.charges if charge.period.start >= effective_at], NoRefundReason.PERIOD_END
-    return [charge for charge in snapshot.charges if charge.period.end > at], None
+    return [charge for charge in snapshot.charges if charge.period.end > priced_at], None

@@ -22,7 +22,7 @@ class SignedQuote:
     """What a quote id says once its signature was checked."""
 
     mode: Mode
-    priced_at: datetime
+    made_at: datetime
     digest: str
 
     def promises(self, quote: Quote) -> bool:
@@ -32,7 +32,7 @@ class SignedQuote:
 
 def quote_id(quote: Quote, *, tenant_id: int, subscription_id: int) -> str:
     """Sign a quote for one subscription."""
-    payload = [tenant_id, subscription_id, quote.mode.value, quote.priced_at.isoformat(), _digest(quote)]
+    payload = [tenant_id, subscription_id, quote.mode.value, quote.made_at.isoformat(), _digest(quote)]
     return signing.dumps(payload, salt=_SALT)
 
 
@@ -41,12 +41,12 @@ def read_quote_id(text: str, *, tenant_id: int, subscription_id: int) -> SignedQ
     try:
         if len(text) > _LONGEST:
             raise QuoteInvalid("quoteId")
-        tenant, subscription, mode, priced_at, digest = signing.loads(text, salt=_SALT)
+        tenant, subscription, mode, made_at, digest = signing.loads(text, salt=_SALT)
     except (signing.BadSignature, ValueError, UnicodeError):
         raise QuoteInvalid("quoteId") from None
     if (tenant, subscription) != (tenant_id, subscription_id):
         raise QuoteInvalid("quoteId")
-    return SignedQuote(Mode(mode), datetime.fromisoformat(priced_at), digest)
+    return SignedQuote(Mode(mode), datetime.fromisoformat(made_at), digest)
 
 
 def quote_evidence(quote: Quote) -> dict[str, Any]:

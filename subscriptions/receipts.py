@@ -80,9 +80,13 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
         returned = RefundStatus(refund.status) in _RETURNED
         sentence = _("%(amount)s, returned") if returned else _("%(amount)s, back by %(date)s at the latest")
         rows.append((_("Credit"), sentence % values))
+    rows.append((_("How it was computed"), _computed(cancellation)))
+    return rows
+
+
+def _computed(cancellation: Cancellation) -> str:
+    if cancellation.quote.get("agreed"):
+        return wording.agreed_sentence()
     lines = [line for line in cancellation.quote["lines"] if line["refund"]["minor_units"]]
     units = [(line["used_units"], line["period_units"]) for line in lines]
-    rows.append(
-        (_("How it was computed"), wording.units_explanation(Convention(cancellation.quote["convention"]), units))
-    )
-    return rows
+    return wording.units_explanation(Convention(cancellation.quote["convention"]), units)

@@ -72,21 +72,29 @@ class LicenseCounts:
 class SubscriptionBatch:
     """A page of subscriptions whose facts are read together: each kind with one query, when it is first asked for."""
 
-    def __init__(self, rows: Iterable[Subscription], at: datetime) -> None:
+    def __init__(self, rows: Iterable[Subscription], at: datetime, *, for_customer: bool = False) -> None:
         self.rows = list(rows)
         self.at = at
+        self.for_customer = for_customer
         self._ids = [row.pk for row in self.rows]
 
     @classmethod
-    def of(cls, caller: Caller, subscription_id: int, at: datetime) -> SubscriptionBatch | None:
-        """The batch of one subscription, or None when the caller sees no such one."""
+    def of(
+        cls, caller: Caller, subscription_id: int, at: datetime, *, for_customer: bool = False
+    ) -> SubscriptionBatch | None:
+        """The batch of one subscription, or None when the caller sees no such one.
+
+        ``for_customer``: as staff cancel for them, whatever the license count, with credit from the open call's clock.
+        """
         row = subscription_rows(caller).filter(pk=subscription_id).first()
-        return cls([row], at) if row else None
+        return cls([row], at, for_customer=for_customer) if row else None
 
     @classmethod
-    def of_known(cls, caller: Caller, subscription_id: int, at: datetime) -> SubscriptionBatch:
+    def of_known(
+        cls, caller: Caller, subscription_id: int, at: datetime, *, for_customer: bool = False
+    ) -> SubscriptionBatch:
         """The batch of one subscription that this caller was already found to see."""
-        return cls([subscription_rows(caller).get(pk=subscription_id)], at)
+        return cls([subscription_rows(caller).get(pk=subscription_id)], at, for_customer=for_customer)
 
     @cached_property
     def counts(self) -> Mapping[int, LicenseCounts]:
@@ -141,7 +149,8 @@ class SubscriptionBatch:
     @cached_property
     def charges(self) -> Charges:
         """Charges by agreement that are not over yet; what an undoable cancellation holds counts as not refunded."""
-        found = charges_not_over([row.agreement_id for row in self.rows], self.at)
+        earliest = min([self.at, *self._credit_from.values()])
+        found = charges_not_over([row.agreement_id for row in self.rows], earliest)
         if not self._held:
             return found
         return {
@@ -188,7 +197,18 @@ class SubscriptionBatch:
     @cached_property
     def decisions(self) -> Mapping[int, Decision]:
         """The verdict by subscription."""
-        return {pk: evaluate(snapshot, self.at) for pk, snapshot in self.snapshots.items()}
+        return {
+            pk: evaluate(snapshot, self.at, limit_lifted=self.for_customer, credit_from=self._credit_from.get(pk))
+            for pk, snapshot in self.snapshots.items()
+        }
+
+    @cached_property
+    def _credit_from(self) -> Mapping[int, datetime]:
+        """From when credit counts where staff cancel for a customer who waits for our call."""
+        if not self.for_customer:
+            return {}
+        waiting = [request for row in self.rows if (request := self.open_callback(row))]
+        return {request.subscription_id: request.credit_from for request in waiting}
 
     @cached_property
     def snapshots(self) -> Mapping[int, Snapshot]:

@@ -185,6 +185,8 @@ def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
     """How the credit was computed, or why there is none: 26 of 28 days unused, whole 24-hour days."""
     if quote.no_refund_reason:
         return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot.zone)
+    if quote.agreed:
+        return agreed_sentence()
     lines = [line for line in quote.lines if line.refund.minor_units]
     return units_explanation(quote.convention, [(line.used_units, line.period_units) for line in lines])
 
@@ -202,6 +204,11 @@ def quote_in_words(quote: Quote, snapshot: Snapshot) -> dict[str, str]:
         "erased_by": format_date(quote.data_erased_by, zone),
         "undo_until": format_datetime(quote.undo_until, zone),
     }
+
+
+def agreed_sentence() -> str:
+    """How a credit was computed that a supervisor settled on."""
+    return _("The amount was agreed with support.")
 
 
 def units_explanation(convention: Convention, lines: Iterable[tuple[int, int]]) -> str:
@@ -243,6 +250,7 @@ def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, zone: Zon
         NoRefundReason.ALREADY_REFUNDED: _("No credit is due because it was already refunded."),
         NoRefundReason.NOTHING_SETTLED: _("No credit is due because no payment has arrived yet."),
         NoRefundReason.NO_CHARGE_ON_RECORD: _("No credit is due because no charge is on record."),
+        NoRefundReason.AGREED: _("No credit is due, as agreed with support."),
     }
     return sentences[reason] % {"date": format_date(effective_at, zone)}
 
@@ -332,6 +340,7 @@ def error_message(error: SubscriptionError) -> str:
                 "TIME_ZONE_INVALID": _("There is no such time zone. Use a name like Europe/Sofia."),
                 "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
                 "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
+                "CLAIMED_ELSEWHERE": _("Another agent is calling this customer. Only they can cancel meanwhile."),
                 "RATE_LIMITED": _("Too many requests. Try again later."),
                 "SIGN_IN_FAILED": _("The name, the password or the code is wrong."),
                 "SECOND_FACTOR_REQUIRED": _("Enter the code of your authenticator app, or a recovery code."),

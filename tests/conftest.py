@@ -61,6 +61,12 @@ def person(world: World) -> User:
 
 
 @pytest.fixture
+def agent(world: World) -> User:
+    """A staff member, without any permission yet."""
+    return world.person(None, is_staff=True)
+
+
+@pytest.fixture
 def fresh_rates() -> None:
     """Nothing was counted before: for tests of what counts attempts."""
     cache.clear()

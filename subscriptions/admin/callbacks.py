@@ -298,8 +298,7 @@ def _later(text: str) -> datetime | None:
 
 
 def _is_claimed_by(row: CallbackRequest, request: HttpRequest) -> bool:
-    live = row.claim_expires_at is not None and row.claim_expires_at > timezone.now()
-    return live and row.claimed_by_id == request.user.pk
+    return row.claimed_by_id == request.user.pk and row.is_claimed(timezone.now())
 
 
 def _taken(pk: int) -> str:

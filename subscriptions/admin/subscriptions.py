@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,17 +14,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from subscriptions import wording
+from subscriptions.admin.for_customer import ForCustomerForm
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
-from subscriptions.policy import Route, evaluate
-from subscriptions.quotes import quote_id
+from subscriptions.policy import Route
 from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
-from tenants.formatting import active_language
+from tenants.formatting import active_language, format_datetime
 from tenants.staff import button, staff
 
 CANCEL = "subscriptions.cancel_for_customer"
+OVERRIDE = "subscriptions.override_quote"
 
 
 @admin.register(Plan)
@@ -77,48 +77,66 @@ class SubscriptionAdmin(FoldedSearch):
         """Show the quotes; on POST, cancel what one of them said, whatever the license count."""
         _user, caller = staff(request, CANCEL)
         now = timezone.now()
-        if request.method == "POST":
-            try:
-                canceled = cancel_subscription(
-                    caller=caller,
-                    subscription_id=pk,
-                    quote_id=request.POST.get("quote", ""),
-                    idempotency_key=request.POST.get("key", ""),
-                    language=active_language(),
-                    now=now,
-                    limit_lifted=True,
-                )
-            except SubscriptionError as error:
-                messages.error(request, wording.error_message(error))
-                return redirect(request.path)
-            messages.success(request, _("Canceled: %(reference)s.") % {"reference": canceled.cancellation.reference})
-            return redirect("admin:subscriptions_cancellation_change", canceled.cancellation.pk)
-        batch = SubscriptionBatch.of(caller, pk, now)
+        batch = SubscriptionBatch.of(caller, pk, now, for_customer=True)
         if batch is None:
             raise Http404
-        return TemplateResponse(request, "admin/subscriptions/subscription/cancel.html", self._quotes(request, batch))
+        forms = self._forms(request, batch)
+        if request.method == "POST":
+            form = next((form for form in forms if form.is_posted), None)
+            if form is None:
+                return self._not_on_offer(request, batch)
+            if form.is_valid():
+                try:
+                    canceled = cancel_subscription(
+                        caller=caller,
+                        subscription_id=pk,
+                        quote_id=request.POST.get("quote", ""),
+                        idempotency_key=request.POST.get("key", ""),
+                        language=active_language(),
+                        now=now,
+                        for_customer=form.for_customer(),
+                    )
+                except SubscriptionError as error:
+                    messages.error(request, wording.error_message(error))
+                    return redirect(request.path)
+                done = _("Canceled: %(reference)s.") % {"reference": canceled.cancellation.reference}
+                messages.success(request, done)
+                return redirect("admin:subscriptions_cancellation_change", canceled.cancellation.pk)
+        return TemplateResponse(
+            request, "admin/subscriptions/subscription/cancel.html", self._page(request, batch, forms)
+        )
 
-    def _quotes(self, request: HttpRequest, batch: SubscriptionBatch) -> dict[str, Any]:
+    @staticmethod
+    def _not_on_offer(request: HttpRequest, batch: SubscriptionBatch) -> HttpResponse:
+        """Pressed twice, or somebody else was faster: show what is in force."""
+        in_force = next((c for c in batch.cancellations.values() if c.undone_at is None), None)
+        if in_force is None:
+            messages.error(request, _("This cannot be canceled that way now."))
+            return redirect(request.path)
+        messages.warning(request, _("Canceled: %(reference)s.") % {"reference": in_force.reference})
+        return redirect("admin:subscriptions_cancellation_change", in_force.pk)
+
+    @staticmethod
+    def _forms(request: HttpRequest, batch: SubscriptionBatch) -> list[ForCustomerForm]:
         [row] = batch.rows
-        snapshot = batch.snapshots[row.pk]
-        decision = evaluate(snapshot, batch.at, limit_lifted=True)
-        quotes = [
-            {
-                **wording.quote_in_words(quote, snapshot),
-                "id": quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk),
-                "key": f"staff-{uuid.uuid4().hex}",
-                "users": quote.affected_users,
-            }
-            for quote in decision.option(Route.CANCEL_ONLINE).quotes
-        ]
+        quotes = batch.decisions[row.pk].option(Route.CANCEL_ONLINE).quotes
+        data = request.POST if request.method == "POST" else None
+        may_override = request.user.has_perm(OVERRIDE)
+        return [ForCustomerForm(data, quote=quote, batch=batch, may_override=may_override) for quote in quotes]
+
+    def _page(self, request: HttpRequest, batch: SubscriptionBatch, forms: list[ForCustomerForm]) -> dict[str, Any]:
+        [row] = batch.rows
+        snapshot, decision, call = batch.snapshots[row.pk], batch.decisions[row.pk], batch.open_callback(row)
         return {
             **self.admin_site.each_context(request),
             "title": _("Cancel for the customer"),
             "subtitle": str(row),
             "opts": self.opts,
             "original": row,
-            "quotes": quotes,
+            "forms": forms,
             "headline": wording.headline(snapshot, decision),
+            "call": call,
+            "credit_from": format_datetime(call.credit_from, snapshot.zone) if call else "",
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from enum import StrEnum
 from typing import ClassVar
 
@@ -203,6 +203,10 @@ class CallbackRequest(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether an agent holds it: a claim that ran out does not count."""
+        return self.claimed_by_id is not None and self.claim_expires_at is not None and self.claim_expires_at > now
 
 
 class CallbackAttempt(models.Model):

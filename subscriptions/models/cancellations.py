@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.proration import NoRefundReason
+from subscriptions.models.callbacks import CallbackRequest
 from subscriptions.models.plans import Subscription
 from subscriptions.models.policies import CancellationPolicy
 from tenants.models import PartnerToken, Tenant
@@ -50,6 +51,7 @@ class Cancellation(models.Model):
         (NoRefundReason.ALREADY_REFUNDED.value, _("already refunded")),
         (NoRefundReason.NOTHING_SETTLED.value, _("nothing was paid yet")),
         (NoRefundReason.NO_CHARGE_ON_RECORD.value, _("no charge on record")),
+        (NoRefundReason.AGREED.value, _("agreed with support")),
     ]
     FEEDBACK_CHOICES: ClassVar = [
         (Feedback.TOO_EXPENSIVE.value, _("too expensive")),
@@ -77,6 +79,10 @@ class Cancellation(models.Model):
         PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
     )
     by_staff = models.BooleanField(_("by staff"), default=False)
+    staff_reason = models.CharField(_("why staff did it"), max_length=500, blank=True)
+    callback = models.ForeignKey(
+        CallbackRequest, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("callback request")
+    )
     effective_at = models.DateTimeField(_("effective"))
     undo_until = models.DateTimeField(_("undo until"))
     access_ends_at = models.DateTimeField(_("access ends"))

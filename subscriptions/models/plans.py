@@ -123,7 +123,10 @@ class Subscription(models.Model):
     class Meta:
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
-        permissions = [("cancel_for_customer", _("Can cancel for a customer, whatever the license count"))]
+        permissions = [
+            ("cancel_for_customer", _("Can cancel for a customer, whatever the license count")),
+            ("override_quote", _("Can settle on another amount than the rules give")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "external_id"], condition=~Q(external_id=""), name="one_subscription_per_external_id"

@@ -10,7 +10,16 @@ from typing import Any
 from billing.models import Ending, RefundStatus
 from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
-from subscriptions.errors import NotFound, QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
+from subscriptions.errors import (
+    ClaimedElsewhere,
+    InputInvalid,
+    NotFound,
+    QuoteChanged,
+    QuoteExpired,
+    QuoteInvalid,
+    RouteNotAvailable,
+    UndoClosed,
+)
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
@@ -21,9 +30,10 @@ from subscriptions.policy import (
     Reason,
     Route,
     Snapshot,
+    agreed,
     boundary_between,
     effective,
-    evaluate,
+    refundable,
 )
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
@@ -38,6 +48,15 @@ from tenants.callers import Caller, CallerKind, Scope
 _ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
 _LONGEST_COMMENT = 2_000
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ForCustomer:
+    """Staff cancel for the customer: why, and the amount (minor units) where a supervisor settles on another."""
+
+    reason: str
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +75,15 @@ def cancel_subscription(
     idempotency_key: str,
     language: str,
     now: datetime,
-    limit_lifted: bool = False,
+    for_customer: ForCustomer | None = None,
 ) -> Canceled:
     """Cancel what the quote said, to the cent, or change nothing.
 
     The facts of now are evaluated at the quote's priced_at; any difference is refused. Canceling in a mode that
-    is in force already answers the cancellation there is. ``limit_lifted``: staff cancel 25 and more licenses.
+    is in force already answers the cancellation there is. ``for_customer``, by staff alone, lifts the license
+    limit and prices from the clock of the customer's open call.
 
-    Raises NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
+    Raises ClaimedElsewhere while another agent has that call, NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
     RouteNotAvailable, IdempotencyKeyReused, InputInvalid.
     """
     with one_transaction():
@@ -75,16 +95,20 @@ def cancel_subscription(
             now,
             subscription=subscription_id,
             quote=quote_id,
+            **({"amount": for_customer.amount} if for_customer else {}),
         )
         if known := call.answered():
             return Canceled(Cancellation.objects.get(pk=known["cancellation"]), replayed=True)
-        signed = _signed_quote(caller, subscription, quote_id, now, limit_lifted=limit_lifted)
+        if for_customer:
+            _require_reason(for_customer)
+            _require_call(caller, subscription, now)
+        signed = _signed_quote(caller, subscription, quote_id, now, for_customer)
         in_force = Cancellation.objects.filter(subscription=subscription, undone_at=None).first()
         if in_force and in_force.mode == signed.mode:
             cancellation, replayed = in_force, True
         else:
-            quote, snapshot = _promised_quote(caller, subscription, signed, now, limit_lifted=limit_lifted)
-            cancellation = _write(caller, subscription, in_force, quote, snapshot, language, now)
+            quote, snapshot = _promised_quote(caller, subscription, signed, now, for_customer)
+            cancellation = _write(caller, subscription, in_force, quote, snapshot, for_customer, language, now)
             replayed = False
         call.remember({"cancellation": cancellation.pk})
         return Canceled(cancellation, replayed)
@@ -132,36 +156,55 @@ def _locked(caller: Caller, cancellation_id: int) -> Cancellation:
     return Cancellation.objects.get(pk=cancellation_id)
 
 
+def _require_reason(for_customer: ForCustomer) -> None:
+    clean_text(for_customer.reason, "reason", most=_LONGEST_REASON, required=True)
+
+
+def _require_call(caller: Caller, subscription: Subscription, now: datetime) -> None:
+    request = _open_callback(subscription)
+    if request and request.claimed_by_id and request.claimed_by_id != caller.user_id and request.is_claimed(now):
+        raise ClaimedElsewhere
+
+
+def _open_callback(subscription: Subscription) -> CallbackRequest | None:
+    return CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+
+
 def _signed_quote(
-    caller: Caller, subscription: Subscription, quote_id: str, now: datetime, *, limit_lifted: bool
+    caller: Caller, subscription: Subscription, quote_id: str, now: datetime, for_customer: ForCustomer | None
 ) -> SignedQuote:
     """Read the quote id. Where canceling online is closed anyway, that is the better answer than a bad quote."""
     try:
         return read_quote_id(quote_id, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
     except QuoteInvalid:
-        online = evaluate(_snapshot(caller, subscription, now), now, limit_lifted=limit_lifted)
-        option = online.option(Route.CANCEL_ONLINE)
+        batch = SubscriptionBatch.of_known(caller, subscription.pk, now, for_customer=bool(for_customer))
+        option = batch.decisions[subscription.pk].option(Route.CANCEL_ONLINE)
         if not option.available:
             raise RouteNotAvailable("subscriptionId", reason=option.reason) from None
         raise
 
 
-def _snapshot(caller: Caller, subscription: Subscription, at: datetime) -> Snapshot:
-    return SubscriptionBatch.of_known(caller, subscription.pk, at).snapshots[subscription.pk]
-
-
 def _promised_quote(
-    caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, *, limit_lifted: bool
+    caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, for_customer: ForCustomer | None
 ) -> tuple[Quote, Snapshot]:
     """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another."""
-    snapshot = _snapshot(caller, subscription, signed.priced_at)
-    decision = evaluate(snapshot, signed.priced_at, limit_lifted=limit_lifted)
+    batch = SubscriptionBatch.of_known(caller, subscription.pk, signed.made_at, for_customer=bool(for_customer))
+    snapshot, decision = batch.snapshots[subscription.pk], batch.decisions[subscription.pk]
     quote = decision.quote(signed.mode)
-    if now >= signed.priced_at + QUOTE_LIFETIME:
+    if now >= signed.made_at + QUOTE_LIFETIME:
         raise QuoteExpired("quoteId", mode=signed.mode)
-    if quote is None or not signed.promises(quote) or boundary_between(snapshot, signed.priced_at, now):
+    if quote is None or not signed.promises(quote) or boundary_between(snapshot, signed.made_at, now):
         raise QuoteChanged("quoteId", mode=signed.mode)
+    if for_customer and for_customer.amount is not None:
+        quote = _agreed(quote, for_customer.amount, snapshot)
     return effective(quote, now, decision.period), snapshot
+
+
+def _agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
+    most = refundable(quote, snapshot)
+    if not 0 <= amount <= most:
+        raise InputInvalid("amount", rule="range", least=0, limit=most)
+    return agreed(quote, amount, snapshot)
 
 
 def _write(
@@ -170,6 +213,7 @@ def _write(
     in_force: Cancellation | None,
     quote: Quote,
     snapshot: Snapshot,
+    for_customer: ForCustomer | None,
     language: str,
     now: datetime,
 ) -> Cancellation:
@@ -186,6 +230,8 @@ def _write(
     cancellation.requested_by_user_id = caller.user_id
     cancellation.requested_by_token_id = caller.token_id
     cancellation.by_staff = caller.kind is CallerKind.STAFF
+    cancellation.staff_reason = for_customer.reason.strip() if for_customer else ""
+    cancellation.callback = _open_callback(subscription) if for_customer else None
     cancellation.effective_at = quote.effective_at
     cancellation.undo_until = quote.undo_until
     cancellation.access_ends_at = quote.access_ends_at
@@ -241,7 +287,7 @@ def _close_callback(subscription: Subscription, now: datetime, *, by_staff: bool
         if by_staff
         else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
     )
-    request = CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+    request = _open_callback(subscription)
     if request and close_open(CallbackRequest.objects.filter(pk=request.pk), status, reason, now):
         announce_call(occasion, request, now)
 
@@ -271,6 +317,8 @@ def _decided(cancellation: Cancellation) -> dict[str, Any]:
         "licenses_30_days_before": cancellation.licenses_30_days_before,
         "policy_version": cancellation.quote["policy_version"],
         "by_staff": cancellation.by_staff,
+        "staff_reason": cancellation.staff_reason,
+        "callback": cancellation.callback.reference if cancellation.callback else None,
     }
 
 

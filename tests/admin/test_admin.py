@@ -106,7 +106,9 @@ def cancel(client: Client, subscription: Any, mode: int = 0, **given: str) -> An
     page = client.get(address)
     quotes = re.findall(r'name="quote" value="([^"]+)"', page.text)
     keys = re.findall(r'name="key" value="([^"]+)"', page.text)
-    return client.post(address, {"quote": quotes[mode], "key": keys[mode], **given}, follow=True)
+    modes = re.findall(r'name="mode" value="([^"]+)"', page.text)
+    form = {"quote": quotes[mode], "key": keys[mode], "mode": modes[mode], "reason": "asked on the phone", **given}
+    return client.post(address, form, follow=True)
 
 
 def test_staff_cancel_for_a_tenant_through_the_same_service(world: World, staff: User) -> None:

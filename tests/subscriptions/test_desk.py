@@ -45,11 +45,6 @@ def ask(world: World, phone: str = "0888 123 456", **given: Any) -> CallbackRequ
     ).request
 
 
-@pytest.fixture
-def agent(world: World) -> User:
-    return world.person(None, is_staff=True)
-
-
 def claim(agent: User, request: CallbackRequest, **span: int) -> bool:
     return claim_callback(
         agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, language="en", now=later(**span)

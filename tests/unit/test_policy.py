@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,13 @@ from subscriptions.policy import (
     Route,
     Snapshot,
     Status,
+    agreed,
     boundary_between,
     current_period,
     effective,
     ends_by_itself,
     evaluate,
+    refundable,
     status_at,
     users_to_remove,
 )
@@ -230,7 +233,7 @@ def test_why_nothing_comes_back_is_always_said(facts: dict[str, Any], mode: Mode
 
 def test_every_reason_is_tested_above() -> None:
     marks = test_why_nothing_comes_back_is_always_said.pytestmark  # type: ignore[attr-defined]
-    assert {case[2] for case in marks[0].args[1]} == set(NoRefundReason)
+    assert {case[2] for case in marks[0].args[1]} == set(NoRefundReason) - {NoRefundReason.AGREED}
 
 
 def test_seats_added_later_are_a_line_of_their_own_period() -> None:
@@ -427,3 +430,40 @@ def test_quotes_keep_their_promises(facts: Snapshot, now: datetime) -> None:
         if quote.refund:
             assert quote.refund_due_by
             assert quote.refund_due_by > now.astimezone(SOFIA).date()
+
+
+@given(snapshots(), INSTANTS, st.timedeltas(timedelta(0), timedelta(days=90)))
+def test_waiting_for_our_call_never_costs_the_customer(facts: Snapshot, now: datetime, waited: timedelta) -> None:
+    in_time = evaluate(facts, now, limit_lifted=True)
+    asked = evaluate(facts, now, limit_lifted=True, credit_from=now - waited)
+    assert [option.route for option in asked.options] == [option.route for option in in_time.options]
+    for before, after in zip(asked.options[0].quotes, in_time.options[0].quotes, strict=True):
+        assert (before.effective_at, before.undo_until, before.expires_at) == (
+            after.effective_at, after.undo_until, after.expires_at,
+        )  # fmt: skip
+        if facts.policy.prorated_refund_hours is None:
+            assert minor(before.refund) >= minor(after.refund)
+    # Never from later than the cancellation itself.
+    assert evaluate(facts, now, limit_lifted=True, credit_from=now + waited) == in_time
+
+
+def minor(money: Money | None) -> int:
+    return money.minor_units if money else 0
+
+
+@given(snapshots(), INSTANTS, st.floats(0, 1))
+def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
+    facts: Snapshot, now: datetime, share: float
+) -> None:
+    facts = replace(facts, charges=tuple(replace(charge, id=n) for n, charge in enumerate(facts.charges)))
+    for quote in evaluate(facts, now, limit_lifted=True).option(Route.CANCEL_ONLINE).quotes:
+        amount = int(refundable(quote, facts) * share)
+        settled_on = agreed(quote, amount, facts)
+        assert minor(settled_on.refund) == amount == sum(line.refund.minor_units for line in settled_on.lines)
+        assert (settled_on.agreed, settled_on.by_rule) == (True, quote.refund)
+        assert (settled_on.refund is None) is (settled_on.no_refund_reason is NoRefundReason.AGREED)
+        for line in settled_on.lines:
+            of = facts.charges[line.charge_id]
+            assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units <= of.settled - of.refunded
+        if settled_on.refund:
+            assert settled_on.refund_due_by

@@ -1,0 +1,183 @@
+"""An agent cancels for the customer: waiting for our call costs nothing, and an agreed amount is never too much."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from billing.models import Charge, Refund
+from subscriptions.errors import ClaimedElsewhere, InputInvalid, QuoteChanged, QuoteExpired, RouteNotAvailable
+from subscriptions.models import CallbackRequest, Cancellation, Subscription
+from subscriptions.policy import Mode
+from subscriptions.quotes import quote_id
+from subscriptions.receipts import make_receipt
+from subscriptions.selectors import SubscriptionBatch
+from subscriptions.services.callbacks import claim_callback, reschedule_callback
+from subscriptions.services.cancellations import Canceled, ForCustomer, cancel_subscription, undo_cancellation
+from tenants.audit import verify
+from tenants.models import AuditEvent, User
+from tenants.people import caller_of_staff
+from tests.builders import PERIOD
+from tests.subscriptions.test_desk import ask
+from tests.world import World, later
+
+pytestmark = pytest.mark.django_db
+
+# Nobody reached them until two days into the next period.
+CALLED = PERIOD.end + timedelta(days=2)
+
+
+def quote(agent: User, subscription: Subscription, mode: Mode = Mode.IMMEDIATE, at: Any = CALLED) -> str:
+    batch = SubscriptionBatch.of_known(caller_of_staff(agent), subscription.pk, at, for_customer=True)
+    found = batch.decisions[subscription.pk].quote(mode)
+    assert found
+    return quote_id(found, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
+
+
+def cancel(agent: User, subscription: Subscription, text: str, *, at: Any = CALLED, **given: Any) -> Canceled:
+    return cancel_subscription(
+        caller=caller_of_staff(agent),
+        subscription_id=subscription.pk,
+        quote_id=text,
+        idempotency_key=given.pop("key", "k1"),
+        language="en",
+        now=at,
+        for_customer=ForCustomer("asked for it on the phone", **given),
+    )
+
+
+def december(world: World, subscription: Subscription) -> Charge:
+    return world.charge(subscription, period_start=PERIOD.end, period_end=PERIOD.end + timedelta(days=31), charged=3100)
+
+
+def waiting(world: World) -> CallbackRequest:
+    request = ask(world)
+    december(world, request.subscription)
+    return request
+
+
+def test_credit_counts_from_the_request_and_access_ends_when_the_agent_cancels(world: World, agent: User) -> None:
+    request = waiting(world)
+    done = cancel(agent, request.subscription, quote(agent, request.subscription)).cancellation
+    # 24 of 30 days of November were used when they asked (case: 4.00); December, which began since, comes whole.
+    assert done.refunds.get().amount == 400 + 3100
+    assert (done.priced_at, done.refunds.get().priced_at) == (request.requested_at, request.requested_at)
+    assert (done.effective_at, done.access_ends_at, done.undo_until) == (CALLED, CALLED, CALLED + timedelta(hours=72))
+    assert done.refunds.get().due_by > CALLED.date()
+    request.refresh_from_db()
+    assert (request.status, request.close_reason) == ("DONE", "CANCELED_BY_AGENT")
+
+
+def test_the_evidence_says_who_did_it_for_whom_and_why(world: World, agent: User) -> None:
+    request = waiting(world)
+    done = cancel(agent, request.subscription, quote(agent, request.subscription)).cancellation
+    assert (done.by_staff, done.requested_by_user, done.callback) == (True, agent, request)
+    assert done.staff_reason == "asked for it on the phone"
+    event = AuditEvent.objects.get(action="cancellation.requested")
+    assert (event.actor_id, event.data["callback"]) == (agent.pk, request.reference)
+    assert event.data["staff_reason"] == "asked for it on the phone"
+    assert not list(verify(world.tenant.pk))
+
+
+def test_a_call_that_was_postponed_counts_from_later_but_never_from_after_the_cancellation(
+    world: World, agent: User
+) -> None:
+    request = ask(world)
+    CallbackRequest.objects.filter(pk=request.pk).update(credit_from=later(days=3))
+    early = later(days=1)
+    done = cancel(agent, request.subscription, quote(agent, request.subscription, at=early), at=early).cancellation
+    assert done.priced_at == early
+    assert done.refunds.get().amount == 333
+
+
+def test_canceling_online_meanwhile_is_priced_like_any_other(world: World) -> None:
+    request = waiting(world)
+    batch = SubscriptionBatch.of_known(world.caller(), request.subscription_id, CALLED)
+    assert [charge.charged for charge in batch.snapshots[request.subscription_id].charges] == [3100]
+
+
+def test_a_call_that_moves_between_quote_and_cancellation_is_another_promise(world: World, agent: User) -> None:
+    request = waiting(world)
+    text = quote(agent, request.subscription)
+    CallbackRequest.objects.filter(pk=request.pk).update(credit_from=PERIOD.end)
+    with pytest.raises(QuoteChanged):
+        cancel(agent, request.subscription, text)
+    with pytest.raises(QuoteExpired):
+        cancel(agent, request.subscription, quote(agent, request.subscription), at=CALLED + timedelta(minutes=30))
+    assert not Cancellation.objects.exists()
+
+
+def test_only_the_agent_who_has_the_call_cancels(world: World, agent: User) -> None:
+    request = waiting(world)
+    other = world.person(None, is_staff=True)
+    assert claim_callback(agent=other, caller=caller_of_staff(other), callback_id=request.pk, language="en", now=CALLED)
+    with pytest.raises(ClaimedElsewhere):
+        cancel(agent, request.subscription, quote(agent, request.subscription))
+    over = CALLED + timedelta(minutes=20)
+    assert not cancel(agent, request.subscription, quote(agent, request.subscription, at=over), at=over).replayed
+
+
+def test_without_the_reason_or_the_route_nothing_is_done(world: World, agent: User) -> None:
+    request = waiting(world)
+    text = quote(agent, request.subscription)
+    with pytest.raises(InputInvalid):
+        cancel_subscription(
+            caller=caller_of_staff(agent), subscription_id=request.subscription_id, quote_id=text,
+            idempotency_key="k", language="en", now=CALLED, for_customer=ForCustomer("  "),
+        )  # fmt: skip
+    # The same quote is no key for those who do not act as staff.
+    with pytest.raises((RouteNotAvailable, QuoteChanged)):
+        cancel_subscription(
+            caller=world.caller(), subscription_id=request.subscription_id, quote_id=text,
+            idempotency_key="k", language="en", now=CALLED,
+        )  # fmt: skip
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize("amount", [0, 1, 400, 3500, 5100])
+def test_a_supervisor_settles_on_another_amount(world: World, agent: User, amount: int) -> None:
+    request = waiting(world)
+    text = quote(agent, request.subscription)
+    done = cancel(agent, request.subscription, text, amount=amount).cancellation
+    refunds = list(done.refunds.all())
+    assert [refund.amount for refund in refunds] == ([amount] if amount else [])
+    assert sum(part.amount for refund in refunds for part in refund.parts.all()) == amount
+    assert all(charge.refunded <= charge.settled for charge in Charge.objects.all())
+    assert done.quote["agreed"] is True
+    assert done.quote["by_rule"]["minor_units"] == 3500
+    assert done.no_refund_reason == ("" if amount else "AGREED")
+    assert "agreed with support" in make_receipt(done, refunds, CALLED).text
+    # Undone, it is all there again.
+    undo_cancellation(caller=caller_of_staff(agent), cancellation_id=done.pk, language="en", now=CALLED)
+    assert not any(Charge.objects.values_list("refunded", flat=True))
+
+
+@pytest.mark.parametrize("amount", [-1, 5101, 10**12])
+def test_an_amount_above_what_was_paid_is_refused(world: World, agent: User, amount: int) -> None:
+    request = waiting(world)
+    with pytest.raises(InputInvalid) as refused:
+        cancel(agent, request.subscription, quote(agent, request.subscription), amount=amount)
+    assert refused.value.path == ["amount"]
+    assert not Cancellation.objects.exists()
+
+
+def test_a_payment_in_flight_returns_nothing_beyond_the_agreed_amount(world: World, agent: User) -> None:
+    request = ask(world)
+    Charge.objects.update(settled=0, in_flight=2000)
+    by_rule = cancel(agent, request.subscription, quote(agent, request.subscription)).cancellation
+    assert by_rule.awaits_payment
+    undo_cancellation(caller=caller_of_staff(agent), cancellation_id=by_rule.pk, language="en", now=CALLED)
+    again = ask(world, "0888 123 999")
+    Charge.objects.update(settled=500, in_flight=1500)
+    agreed = cancel(agent, again.subscription, quote(agent, again.subscription), amount=1, key="k2").cancellation
+    assert not agreed.awaits_payment
+
+
+def test_moving_the_call_by_hand_moves_the_clock(world: World, agent: User) -> None:
+    request = ask(world)
+    moved = reschedule_callback(
+        caller=world.caller(), callback_id=request.pk, phone=None, window_start=None, language="en", now=later(days=2)
+    )
+    assert moved.credit_from == request.credit_from
