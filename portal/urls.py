@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from portal.graphql.view import graphql
 from portal.web.health import live, ready
+from portal.web.language import choose_language
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
@@ -27,6 +28,7 @@ urlpatterns = [
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("language/", choose_language, name="language"),
     path("graphql/", graphql, name="graphql"),
     path("webhooks/stripe/", stripe_webhook, name="stripe_webhook"),
     path("healthz/live", live, name="live"),

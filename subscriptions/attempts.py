@@ -21,9 +21,12 @@ class Outcome(StrEnum):
     CALL_LATER = "CALL_LATER"
     LANGUAGE_NEEDED = "LANGUAGE_NEEDED"
     ASKED_NOT_TO_CALL = "ASKED_NOT_TO_CALL"
+    REACHED = "REACHED"
     RELEASED = "RELEASED"
 
 
+# What an agent notes of a call that is not the last; closing or canceling notes REACHED, giving back RELEASED.
+LOGGED = tuple(outcome for outcome in Outcome if outcome not in (Outcome.REACHED, Outcome.RELEASED))
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL)
 
 

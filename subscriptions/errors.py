@@ -110,6 +110,12 @@ class ClaimedElsewhere(SubscriptionError):
     code = "CLAIMED_ELSEWHERE"
 
 
+class ChangedMeanwhile(SubscriptionError):
+    """Somebody changed it since the page was shown. Nothing was changed."""
+
+    code = "CHANGED_MEANWHILE"
+
+
 class DoNotCall(SubscriptionError):
     """The number asked not to be called."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -24,11 +24,11 @@ from subscriptions.models import (
     License,
     Subscription,
 )
-from subscriptions.models.callbacks import OPEN_STATUSES
+from subscriptions.models.callbacks import OPEN_STATUSES, read_days
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy import Channel, Decision, InForce, Mode, Snapshot, Status, evaluate
-from subscriptions.windows import WINDOW, Hours, windows
+from subscriptions.windows import LONGEST_WINDOW, Hours, windows
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.search import fold
@@ -320,25 +320,38 @@ def desk() -> CallbackDesk:
 
 def desk_hours(settings: CallbackDesk) -> Hours:
     """The desk's business hours as the pure rules read them."""
-    return Hours(ZoneInfo(settings.time_zone), settings.country, settings.opens_at, settings.closes_at)
+    return Hours(
+        ZoneInfo(settings.time_zone),
+        settings.country,
+        settings.opens_at,
+        settings.closes_at,
+        timedelta(minutes=settings.window_minutes),
+        frozenset(read_days(settings.days_off)),
+    )
 
 
-def open_windows(zone: ZoneInfo, now: datetime, business_days: int, *, but: int = 0) -> list[datetime]:
-    """Starts of the windows with capacity left, seen from the customer's ``zone``; two queries.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span (UTC) in which the customer can be called."""
 
+    start: datetime
+    end: datetime
+
+
+def open_windows(zone: ZoneInfo, now: datetime, business_days: int, *, but: int = 0) -> list[Window]:
+    """The windows with capacity left, seen from the customer's ``zone``, soonest first; two queries.
+
+    A call that was booked before the windows were changed counts in every window that it touches.
     ``but`` is a callback request whose own place does not count.
     """
     settings = desk()
-    starts = list(windows(desk_hours(settings), zone, now, business_days))
-    taken: dict[datetime | None, int] = dict(
-        CallbackRequest.objects.filter(window_start__in=starts, status__in=OPEN_STATUSES)
-        .exclude(pk=but)
-        .values_list("window_start")
-        .annotate(Count("pk"))
-    )
-    return [start for start in starts if taken.get(start, 0) < settings.window_capacity]
+    hours = desk_hours(settings)
+    found = [Window(start, start + hours.window) for start in windows(hours, zone, now, business_days)]
+    # By the indexed start; no window is longer than this.
+    booked = CallbackRequest.objects.filter(window_start__gt=now - LONGEST_WINDOW, status__in=OPEN_STATUSES)
+    spans = list(booked.exclude(pk=but).values_list("window_start", "window_end").annotate(Count("pk")))
 
+    def taken(window: Window) -> int:
+        return sum(count for start, end, count in spans if start < window.end and end > window.start)
 
-def window_end(start: datetime) -> datetime:
-    """The end of the window that begins at ``start``."""
-    return start + WINDOW
+    return [window for window in found if taken(window) < settings.window_capacity]

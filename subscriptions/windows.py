@@ -1,15 +1,16 @@
-"""When the desk can call: two-hour windows, business days, and what the customer's clock makes of them. Pure."""
+"""When the desk can call: windows, business days, and what the customer's clock makes of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
 
-WINDOW = timedelta(hours=2)
+LONGEST_WINDOW = timedelta(hours=8)
 NOTICE = timedelta(minutes=30)
 HORIZON = timedelta(days=30)
 # Nobody is called before or after, in their own zone.
@@ -18,18 +19,29 @@ CUSTOMER_FROM, CUSTOMER_UNTIL = time(9), time(19)
 FREE_BUSINESS_DAYS = 5
 
 
+@lru_cache(maxsize=256)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The desk's business hours, Monday to Friday, without the holidays of ``country`` (ISO 3166, two letters)."""
+    """The desk's business hours, Monday to Friday, without the holidays of ``country`` and the desk's own days off.
+
+    ``country`` is ISO 3166, two letters; ``window`` is how long a window of the customer's choice is.
+    """
 
     zone: ZoneInfo
     country: str
     opens_at: time
     closes_at: time
+    window: timedelta = timedelta(hours=2)
+    days_off: frozenset[date] = field(default_factory=frozenset)
 
     def is_business_day(self, day: date) -> bool:
         """Whether the desk works on ``day``, a date in its own zone."""
-        return day.weekday() < 5 and day not in holidays.country_holidays(self.country, years=day.year)
+        off = day in self.days_off or day in _holidays(self.country, day.year)
+        return day.weekday() < 5 and not off
 
     def opening(self, day: date) -> datetime:
         """When the desk opens on ``day``, in UTC."""
@@ -48,7 +60,7 @@ def windows(hours: Hours, customer_zone: ZoneInfo, now: datetime, business_days:
     day = now.astimezone(hours.zone).date()
     days_with_windows = 0
     while days_with_windows < business_days and hours.opening(day) <= now + HORIZON:
-        of_day = [start for start in _of_day(hours, day) if _suits(start, customer_zone, now)]
+        of_day = [start for start in _of_day(hours, day) if _suits(start, hours, customer_zone, now)]
         yield from of_day
         days_with_windows += bool(of_day)
         day += timedelta(days=1)
@@ -69,6 +81,16 @@ def business_hours_later(hours: Hours, at: datetime, span: timedelta) -> datetim
         left -= closing - opens
         opens = next_open(hours, closing)
     return opens + left
+
+
+def business_time_between(hours: Hours, start: datetime, end: datetime) -> timedelta:
+    """How long the desk was open from ``start`` to ``end``; nothing when ``end`` is not after ``start``."""
+    total, opens = timedelta(0), next_open(hours, start)
+    while opens < end:
+        closing = hours.closing(opens.astimezone(hours.zone).date())
+        total += min(end, closing) - opens
+        opens = next_open(hours, closing)
+    return total
 
 
 def business_morning(hours: Hours, at: datetime, days: int) -> datetime:
@@ -99,13 +121,13 @@ def _of_day(hours: Hours, day: date) -> Iterator[datetime]:
     if not hours.is_business_day(day):
         return
     start, closing = hours.opening(day), hours.closing(day)
-    while start + WINDOW <= closing:
+    while start + hours.window <= closing:
         yield start
-        start += WINDOW
+        start += hours.window
 
 
-def _suits(start: datetime, customer_zone: ZoneInfo, now: datetime) -> bool:
-    local, local_end = start.astimezone(customer_zone), (start + WINDOW).astimezone(customer_zone)
+def _suits(start: datetime, hours: Hours, customer_zone: ZoneInfo, now: datetime) -> bool:
+    local, local_end = start.astimezone(customer_zone), (start + hours.window).astimezone(customer_zone)
     same_day = local.date() == local_end.date()
     decent = same_day and local.time() >= CUSTOMER_FROM and local_end.time() <= CUSTOMER_UNTIL
     return decent and now + NOTICE <= start <= now + HORIZON

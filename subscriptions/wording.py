@@ -341,6 +341,7 @@ def error_message(error: SubscriptionError) -> str:
                 "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
                 "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
                 "CLAIMED_ELSEWHERE": _("Another agent is calling this customer. Only they can cancel meanwhile."),
+                "CHANGED_MEANWHILE": _("Somebody changed this since you opened it. Nothing was done."),
                 "RATE_LIMITED": _("Too many requests. Try again later."),
                 "SIGN_IN_FAILED": _("The name, the password or the code is wrong."),
                 "SECOND_FACTOR_REQUIRED": _("Enter the code of your authenticator app, or a recovery code."),
@@ -377,3 +378,26 @@ def status_name(status: Status) -> str:
         Status.DISABLED: _("Disabled"),
         Status.DELETED: _("Deleted"),
     }[status]
+
+
+def event_name(action: str) -> str:
+    """What happened to a callback request, for its history; the action itself where there are no words for it."""
+    return {
+        "callback.requested": _("asked for a call"),
+        "callback.updated": _("asked again, with other details"),
+        "callback.rescheduled": _("moved the call"),
+        "callback.withdrawn": _("withdrew the request"),
+        "callback.claimed": _("claimed it"),
+        "callback.released": _("released it"),
+        "callback.reassigned": _("handed it over"),
+        "callback.closed": _("closed it"),
+        "callback.canceled": _("canceled the subscription"),
+        "callback.erased": _("erased the contact data"),
+        "callback.no_answer": _("called: no answer"),
+        "callback.busy": _("called: busy"),
+        "callback.voicemail": _("called: left a voicemail"),
+        "callback.wrong_number": _("called: wrong number"),
+        "callback.call_later": _("called: to call later"),
+        "callback.language_needed": _("called: another language is needed"),
+        "callback.asked_not_to_call": _("called: asked not to be called"),
+    }.get(action, action)

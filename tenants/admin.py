@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, NoLostUpdates, ReadOnlyAdmin
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.formatting import active_language
@@ -47,8 +47,9 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Tenant)
-class TenantAdmin(FoldedSearch):
+class TenantAdmin(NoLostUpdates, FoldedSearch):
     list_display = ("name", "domain", "time_zone", "language", "billing_contact_email")
+    personal_fields = ("billing_contact_name", "billing_contact_email")
     search_fields = ("search_key",)
     inlines = (MembershipInline,)
 

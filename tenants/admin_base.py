@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from tenants.search import fold
 
@@ -35,3 +42,71 @@ class FoldedSearch(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> tuple[QuerySet[Any], bool]:
         """Fold what is asked as what is stored was folded."""
         return super().get_search_results(request, queryset, fold(search_term))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a history: when, who and what, in words."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+class NoLostUpdates(admin.ModelAdmin):  # type: ignore[type-arg]
+    """An edit of what somebody else changed meanwhile is not saved: a page says who changed what.
+
+    The history keeps the old and the new value of every field, but of ``personal_fields`` only that they changed.
+    """
+
+    change_form_template = "admin/no_lost_updates.html"
+    personal_fields: tuple[str, ...] = ()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Save only what was decided on what is there."""
+        with transaction.atomic():
+            self.model._default_manager.select_for_update().filter(pk=object_id).first()
+            history = self._history_of(object_id)
+            if request.method == "POST" and object_id:
+                seen = request.POST.get("seen", "")
+                missed = history.filter(pk__gt=int(seen) if seen.isdecimal() else 0)
+                if missed:
+                    changes = [Change(e.action_time, e.user.get_username(), e.get_change_message()) for e in missed]
+                    return changed_meanwhile(self, request, request.path, changes)
+            latest = history.last()
+            context = {**(extra_context or {}), "seen": latest.pk if latest else 0}
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+            return response
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Old and new value of what was changed."""
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        changed = [
+            str(form.fields[name].label)
+            if name in self.personal_fields
+            else f"{form.fields[name].label}: {form.initial.get(name)} → {form.cleaned_data[name]}"
+            for name in form.changed_data
+        ]
+        return [{"changed": {"fields": changed}}] if changed else []
+
+    def _history_of(self, object_id: str | None) -> QuerySet[LogEntry]:
+        content_type = ContentType.objects.get_for_model(self.model)
+        found = LogEntry.objects.filter(content_type=content_type, object_id=object_id or "")
+        return found.select_related("user").order_by("pk")
+
+
+def changed_meanwhile(
+    model_admin: admin.ModelAdmin[Any], request: HttpRequest, back: str, changes: list[Change]
+) -> HttpResponse:
+    """The page that says who changed what since another page was opened; nothing was done."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Changed meanwhile"),
+        "opts": model_admin.opts,
+        "changes": changes,
+        "back": back,
+    }
+    return TemplateResponse(request, "admin/changed_meanwhile.html", context, status=409)

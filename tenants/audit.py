@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
-from tenants.callers import Caller
-from tenants.models import AuditEvent, AuditHead, AuditPersonalData
+from tenants.callers import Caller, CallerKind
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData, PartnerToken, User
 
 Data = Mapping[str, Any]
 
@@ -57,6 +58,26 @@ def record(
         AuditPersonalData.objects.create(event=event, data=dict(personal))
     AuditHead.objects.filter(tenant_id=tenant_id).update(position=event.position, hash=event.hash)
     return event
+
+
+def events_about(tenant_id: int, subject: str, after: int = 0) -> QuerySet[AuditEvent]:
+    """What the trail says of one thing, oldest first; only past the position ``after``."""
+    return AuditEvent.objects.filter(tenant=tenant_id, subject=subject, position__gt=after).order_by("position")
+
+
+def actor_names(events: Iterable[AuditEvent]) -> Mapping[tuple[str, int], str]:
+    """The name of everybody who acted, by kind and id, as they are called now. Two queries at most."""
+    acting = {(event.actor_kind, event.actor_id) for event in events}
+    people = {pk for kind, pk in acting if kind in (CallerKind.PERSON, CallerKind.STAFF)}
+    tokens = {pk for kind, pk in acting if kind == CallerKind.PARTNER}
+    users = {user.pk: user.display_name for user in User.objects.filter(pk__in=people)} if people else {}
+    partners = dict(PartnerToken.objects.filter(pk__in=tokens).values_list("pk", "name")) if tokens else {}
+    by_kind: Mapping[str, Mapping[int, str]] = {
+        CallerKind.PERSON.value: users,
+        CallerKind.STAFF.value: users,
+        CallerKind.PARTNER.value: partners,
+    }
+    return {(kind, pk): by_kind.get(kind, {}).get(pk, "Wayout") for kind, pk in acting}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from django.contrib import admin, messages
@@ -27,12 +26,11 @@ from billing.money import Money
 from billing.selectors import Week, credits_by_week
 from billing.services.refunds import retry_refund, settle_by_hand
 from tenants.admin_base import ReadOnlyAdmin
+from tenants.exports import csv_response
 from tenants.formatting import format_day
 from tenants.staff import button, staff
 
 SETTLE = "billing.settle_refund"
-# A spreadsheet would take a cell that begins like this for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Standing(admin.SimpleListFilter):
@@ -165,24 +163,17 @@ class RefundAdmin(ReadOnlyAdmin):
     def export(self, request: HttpRequest) -> HttpResponse:
         """What the list shows, as CSV; a cell is never a formula."""
         staff(request, "billing.view_refund")
-        response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="refunds.csv"'
-        rows = csv.writer(response)
         names = ("refund", "tenant", "amount", "currency", "status", "due_by", "requested_at", "settled_at", "reason")
-        rows.writerow(names)
-        for refund in self.get_changelist_instance(request).get_queryset(request).iterator():
-            cells = (
-                refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.agreement.currency,
-                refund.status, refund.due_by, refund.requested_at.isoformat(),
-                refund.settled_at.isoformat() if refund.settled_at else "", refund.reason,
-            )  # fmt: skip
-            rows.writerow([_cell(cell) for cell in cells])
-        return response
+        refunds = self.get_changelist_instance(request).get_queryset(request).iterator()
+        return csv_response("refunds.csv", names, (_row(refund) for refund in refunds))
 
 
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _row(refund: Refund) -> tuple[object, ...]:
+    return (
+        refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.agreement.currency,
+        refund.status, refund.due_by, refund.requested_at.isoformat(),
+        refund.settled_at.isoformat() if refund.settled_at else "", refund.reason,
+    )  # fmt: skip
 
 
 def _chart(currency: str, weeks: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvail
 from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.models.callbacks import CallbackStatus as Status
 from subscriptions.phones import international, masked
-from subscriptions.selectors import open_windows, visible, window_end
+from subscriptions.selectors import open_windows, visible
 from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 from tenants.formatting import format_span
@@ -164,8 +164,8 @@ class CallbackQuery:
         rows = visible(models.Subscription.objects.all(), caller)
         if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():
             return None
-        starts = open_windows(zone, info.context.now, days)
-        return [CallbackWindow(begins=start, ends=window_end(start), zone=zone) for start in starts]
+        found = open_windows(zone, info.context.now, days)
+        return [CallbackWindow(begins=window.start, ends=window.end, zone=zone) for window in found]
 
 
 @strawberry.input

@@ -10,9 +10,11 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from tenants.formatting import active_language
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 
 
 class LanguageMiddleware:
@@ -30,10 +32,20 @@ class LanguageMiddleware:
         return response
 
 
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponseBase:
+    """Keep the language somebody chose on a page: with the person, or in a cookie; then go back there."""
+    chosen = supported(request.POST.get("language", ""))
+    if chosen and isinstance(request.user, User):
+        User.objects.filter(pk=request.user.pk).update(language=chosen)
+    return set_language(request)
+
+
 def asked_language(request: HttpRequest) -> str | None:
-    """What the request itself asks for: header, stored preference, Accept-Language; None when it says nothing."""
+    """What the request itself asks for: header, stored preference, cookie, Accept-Language; None: nothing."""
     preferred = getattr(request.user, "language", "")
-    wanted = [request.headers.get("Wayout-Locale", ""), preferred]
+    chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    wanted = [request.headers.get("Wayout-Locale", ""), preferred, chosen]
     wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     return next((known for code in wanted if (known := supported(code))), None)
 

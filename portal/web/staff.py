@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import update_wrapper
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -13,9 +14,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+
+from subscriptions.selectors import desk
 
 
 class StaffSite(AdminSite):
@@ -26,6 +31,19 @@ class StaffSite(AdminSite):
         return super().has_permission(request) and (
             not settings.WAYOUT_STAFF_SECOND_FACTOR or shown_second_factor(request)
         )
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Every page speaks the desk's time, read and typed."""
+        checked = super().admin_view(view, cacheable)
+
+        def in_the_desks_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            with timezone.override(desk().time_zone):
+                response: HttpResponse = checked(request, *args, **kwargs)
+                if isinstance(response, TemplateResponse):
+                    response.render()
+                return response
+
+        return update_wrapper(in_the_desks_time, checked)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Sign in, set up the second factor, or show it: whichever comes next."""

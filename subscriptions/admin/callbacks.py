@@ -1,60 +1,60 @@
-"""The callback queue: claim, release, close."""
+"""The callback queue and its cases. Every change is a POST through a service."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from subscriptions import wording
-from subscriptions.attempts import Outcome
-from subscriptions.errors import SubscriptionError
-from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest
-from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.admin.bulk import ERASE, HAND_OVER, BulkActions
+from subscriptions.admin.case_forms import AttemptForm, CloseForm, HandOverForm, MoveForm
+from subscriptions.admin.reports import REPORTS, reports
+from subscriptions.errors import ChangedMeanwhile, SubscriptionError
+from subscriptions.models import CallbackAttempt, CallbackRequest
+from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus
 from subscriptions.phones import international, masked, read_phone
 from subscriptions.selectors import desk
-from subscriptions.services.callbacks import (
+from subscriptions.services.callbacks import reschedule_callback, subject_of
+from subscriptions.services.desk import (
     claim_callback,
     claim_next,
     close_callback,
+    due_now,
     erase_contact,
     log_attempt,
+    reassign_callback,
     release_callback,
 )
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.admin_base import Change, FoldedSearch, ReadOnlyAdmin, changed_meanwhile
+from tenants.audit import actor_names, events_about
 from tenants.formatting import active_language
-from tenants.models import LANGUAGES
+from tenants.models import AuditEvent
 from tenants.staff import button, staff
 
 WORK = "subscriptions.work_callbacks"
-ERASE = "subscriptions.erase_contact"
-
-
-@admin.register(CallbackDesk)
-class CallbackDeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("time_zone", "country", "opens_at", "closes_at", "window_capacity")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """There is one desk."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: CallbackDesk | None = None) -> bool:
-        """There is one desk."""
-        return False
+# Counting further costs time and tells nobody more.
+_COUNTED = 1000
+_LIST = "admin:subscriptions_callbackrequest_changelist"
+_CASE = "admin:subscriptions_callbackrequest_change"
 
 
 class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]
     model = CallbackAttempt
     extra = 0
-    fields = readonly_fields = ("number", "agent", "ended_at", "outcome", "note", "next_attempt_at", "counts")
+    fields = readonly_fields = (
+        "number", "agent", "started_at", "ended_at", "outcome", "note", "next_attempt_at", "counts",
+    )  # fmt: skip
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -62,8 +62,8 @@ class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
-class OpenFilter(admin.SimpleListFilter):
-    """Open ones unless asked for others."""
+class QueueFilter(admin.SimpleListFilter):
+    """What is open and due, unless asked for others."""
 
     title = _("queue")
     parameter_name = "queue"
@@ -72,13 +72,13 @@ class OpenFilter(admin.SimpleListFilter):
         """The choices besides the default."""
         return [
             ("mine", _("mine")), ("unclaimed", _("unclaimed")), ("overdue", _("overdue")), ("waiting", _("waiting")),
-            ("unreachable", _("unreachable")), ("closed", _("closed")), ("all", _("all")),
+            ("unreachable", _("unreachable")), ("open", _("open")), ("closed", _("closed")), ("all", _("all")),
         ]  # fmt: skip
 
     def choices(self, changelist: Any) -> Any:
         """Call the default what it is."""
         first, *others = super().choices(changelist)
-        return [{**first, "display": _("open")}, *others]
+        return [{**first, "display": _("open and due")}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
         """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers."""
@@ -95,67 +95,83 @@ class OpenFilter(admin.SimpleListFilter):
                 return still_open.filter(Q(next_attempt_at=None) | Q(next_attempt_at__gt=now))
             case "unreachable":
                 return still_open.filter(status=CallbackStatus.UNREACHABLE)
+            case "open":
+                return still_open
             case "all":
                 return queryset
             case "closed":
                 return queryset.exclude(status__in=OPEN_STATUSES)
             case _:
-                return still_open
+                return still_open.filter(next_attempt_at__lte=now)
 
 
 @admin.register(CallbackRequest)
-class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
-    list_display = ("reference", "tenant", "language", "masked_phone", "due_at", "status", "claimed_by", "attempts")
-    list_filter = (OpenFilter, "language")
+class CallbackRequestAdmin(BulkActions, FoldedSearch, ReadOnlyAdmin):
+    list_display = ("reference", "tenant", "language", "masked_phone", "due_at", "state", "claimed_by", "attempts")
+    list_filter = (QueueFilter, "language")
     list_select_related = ("tenant", "claimed_by")
     search_fields = ("=reference", "tenant__search_key")
     show_full_result_count = False
     change_form_template = "admin/subscriptions/callbackrequest/change_form.html"
     change_list_template = "admin/subscriptions/callbackrequest/change_list.html"
+    object_history_template = "admin/subscriptions/callbackrequest/history.html"
     inlines = (AttemptInline,)
     fields = (
-        "reference", "tenant", "subscription", "status", "contact_name", "shown_phone", "phone_extension",
+        "reference", "tenant", "subscription", "state", "contact_name", "shown_phone", "phone_extension",
         "phone_is_valid", "language", "time_zone", "window_start", "window_end", "due_at", "next_attempt_at",
         "requested_at", "credit_from", "note", "claimed_by", "claim_expires_at", "closed_at", "close_reason",
         "source",
     )  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CallbackRequest]:
-        """Due first, then the one that waits longest."""
-        return super().get_queryset(request).order_by(F("due_at").asc(), "requested_at", "pk")
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """As the queue is worked off: by what was promised, then who waits longest. An index has this order."""
+        return ("closed_at", "due_at", "requested_at", "pk")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[CallbackRequest], search_term: str
     ) -> tuple[QuerySet[CallbackRequest], bool]:
         """By reference, folded name, or a number in any way it is typed."""
-        found, duplicates = super().get_search_results(request, queryset, search_term)
         try:
-            phone = read_phone(search_term, desk().country, [])
+            numbered = queryset.filter(phone=read_phone(search_term, desk().country, []).e164)
         except SubscriptionError:
-            return found, duplicates
-        return found | queryset.filter(phone=phone.e164), duplicates
+            numbered = queryset.none()
+        return (numbered, False) if numbered.exists() else super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("phone"))
     def masked_phone(self, row: CallbackRequest) -> str:
         """In lists nobody reads numbers over a shoulder."""
         return masked(row.phone)
 
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, row: CallbackRequest) -> str:
+        """As stored, but for a claim that ran out: who had it is in the column of the agent."""
+        if row.status == CallbackStatus.CLAIMED and not row.is_claimed(timezone.now()):
+            return str(_("claim ran out"))
+        return row.get_status_display()
+
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons."""
         views = (
             ("claim", self.claim), ("release", self.release), ("close", self.close), ("attempt", self.attempt),
-            ("erase", self.erase),
+            ("move", self.move), ("hand_over", self.hand_over), ("erase", self.erase),
         )  # fmt: skip
-        following = self.admin_site.admin_view(require_POST(self.claim_next))
+        view = self.admin_site.admin_view
         return [
-            path("next/", following, name="subscriptions_callbackrequest_next"),
+            path("next/", view(require_POST(self.claim_next)), name="subscriptions_callbackrequest_next"),
+            path("due/", view(self.due), name="subscriptions_callbackrequest_due"),
+            path("reports/", view(self.reports), name="subscriptions_callbackrequest_reports"),
             *(button(self, name, require_POST(view)) for name, view in views),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """With the way to the next call, for who may work."""
-        context = {**(extra_context or {}), "can_work": request.user.has_perm(WORK)}
+        context = {
+            **(extra_context or {}),
+            "can_work": request.user.has_perm(WORK),
+            "can_report": request.user.has_perm(REPORTS),
+            "due": _due(),
+        }
         return super().changelist_view(request, context)
 
     def change_view(
@@ -163,20 +179,31 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the buttons that fit; the whole number only to the agent who has claimed it."""
         row = CallbackRequest.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        mine = row is not None and _is_claimed_by(row, request)
-        context = {
-            **(extra_context or {}),
-            "can_work": request.user.has_perm(WORK) and row is not None and row.status in OPEN_STATUSES,
-            "mine": mine,
-            "can_erase": row is not None
-            and request.user.has_perm(ERASE)
-            and row.status not in OPEN_STATUSES
-            and row.erased_at is None,
-            "outcomes": [(o, label) for o, label in CallbackAttempt.OUTCOME_CHOICES if o != Outcome.RELEASED],
-            "languages": LANGUAGES,
-            "dispositions": [(r.value, dict(CallbackRequest.CLOSE_CHOICES)[r.value]) for r in DISPOSITIONS],
-        }
+        context = {**(extra_context or {}), **(self._case(request, row) if row else {})}
         return super().change_view(request, object_id, form_url, context)
+
+    def _case(self, request: HttpRequest, row: CallbackRequest, bound: Any = None) -> dict[str, Any]:
+        """What the case page offers; ``bound`` is a form that was not right."""
+        is_open, mine = row.status in OPEN_STATUSES, _is_claimed_by(row, request)
+        working = request.user.has_perm(WORK) and is_open
+        trail = events_about(row.tenant_id, subject_of(row.pk)).last()
+        initial = {"seen": trail.position if trail else 0, "other_language": row.language}
+
+        def form(kind: Any, **given: Any) -> Any:
+            if isinstance(bound, kind):
+                return bound
+            # Several forms stand on one page: each has ids of its own.
+            return kind(initial=initial, auto_id=f"id_{kind.__name__.lower()}_%s", **given)
+
+        return {
+            "can_work": working,
+            "mine": mine,
+            "can_erase": request.user.has_perm(ERASE) and not is_open and row.erased_at is None,
+            "close_form": form(CloseForm) if working and mine else None,
+            "attempt_form": form(AttemptForm) if working and mine else None,
+            "move_form": form(MoveForm, request=row) if working and mine else None,
+            "hand_over_form": form(HandOverForm) if is_open and request.user.has_perm(HAND_OVER) else None,
+        }
 
     def get_readonly_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:
         """Bind the phone to who is looking."""
@@ -192,57 +219,40 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
         """The same, in the order of ``fields``."""
         return self.get_readonly_fields(request, obj)
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What the audit trail says of it, read-only."""
+        row = get_object_or_404(CallbackRequest, pk=object_id)
+        if not self.has_view_permission(request, row):
+            return redirect(_LIST)
+        changes = changes_of(list(events_about(row.tenant_id, subject_of(row.pk))))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History"),
+            "subtitle": row.reference,
+            "opts": self.opts,
+            "object": row,
+            "changes": changes,
+        }
+        return TemplateResponse(request, self.object_history_template, context)
+
+    def due(self, request: HttpRequest) -> HttpResponse:
+        """How many calls are due, for a page that asks again and again."""
+        staff(request, "subscriptions.view_callbackrequest")
+        return JsonResponse(_due())
+
+    def reports(self, request: HttpRequest) -> HttpResponse:
+        """How well the desk keeps its promises."""
+        return reports(self, request)
+
     def claim_next(self, request: HttpRequest) -> HttpResponse:
         """Take the one that should be called now."""
         agent, caller = staff(request, WORK)
         found = claim_next(agent=agent, caller=caller, language=active_language(), now=timezone.now())
         if found is None:
             messages.info(request, _("Nobody is to be called right now."))
-            return redirect("admin:subscriptions_callbackrequest_changelist")
+            return redirect(_LIST)
         messages.success(request, _("You have it for 20 minutes."))
-        return redirect("admin:subscriptions_callbackrequest_change", found.pk)
-
-    def attempt(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Write down what came of dialing."""
-        agent, caller = staff(request, WORK)
-        given = request.POST.get("outcome", "")
-        if given not in set(Outcome):
-            messages.error(request, _("Choose what came of the call."))
-            return redirect("admin:subscriptions_callbackrequest_change", pk)
-        try:
-            logged = log_attempt(
-                agent=agent,
-                caller=caller,
-                callback_id=pk,
-                outcome=Outcome(given),
-                note=request.POST.get("note", ""),
-                later=_later(request.POST.get("later", "")),
-                other_language=request.POST.get("other_language", ""),
-                language=active_language(),
-                now=timezone.now(),
-            )
-        except SubscriptionError as error:
-            messages.error(
-                request,
-                _("Later than now and within 30 days, please.")
-                if "later" in error.path
-                else wording.error_message(error),
-            )
-            return redirect("admin:subscriptions_callbackrequest_change", pk)
-        if logged is None:
-            messages.warning(request, _("Claim it first: you do not have it, or not any more."))
-            return redirect("admin:subscriptions_callbackrequest_change", pk)
-        messages.success(request, _("Noted: %(outcome)s.") % {"outcome": dict(CallbackAttempt.OUTCOME_CHOICES)[given]})
-        return redirect("admin:subscriptions_callbackrequest_changelist")
-
-    def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Forget the contact before its time."""
-        _user, caller = staff(request, ERASE)
-        if erase_contact(caller=caller, callback_id=pk, language=active_language(), now=timezone.now()):
-            messages.success(request, _("Name, number and notes are erased."))
-        else:
-            messages.warning(request, _("Only a closed request that was not erased yet can be erased."))
-        return redirect("admin:subscriptions_callbackrequest_change", pk)
+        return redirect(_CASE, found.pk)
 
     def claim(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take it for 20 minutes."""
@@ -252,7 +262,7 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
             messages.success(request, _("You have it for 20 minutes."))
         else:
             messages.warning(request, _taken(pk))
-        return redirect("admin:subscriptions_callbackrequest_change", pk)
+        return redirect(_CASE, pk)
 
     def release(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give it back."""
@@ -264,37 +274,146 @@ class CallbackRequestAdmin(FoldedSearch, ReadOnlyAdmin):
             messages.success(request, _("It is back in the queue."))
         else:
             messages.warning(request, _taken(pk))
-        return redirect("admin:subscriptions_callbackrequest_changelist")
+        return redirect(_LIST)
 
     def close(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Close it with what came of the call."""
         agent, caller = staff(request, WORK)
-        given = request.POST.get("disposition", "")
-        if given not in set(DISPOSITIONS):
-            messages.error(request, _("Choose what came of the call."))
-            return redirect("admin:subscriptions_callbackrequest_change", pk)
-        closed = close_callback(
-            agent=agent,
-            caller=caller,
-            callback_id=pk,
-            disposition=CloseReason(given),
-            language=active_language(),
-            now=timezone.now(),
-        )
-        if closed:
-            messages.success(request, _("The request is closed."))
-            return redirect("admin:subscriptions_callbackrequest_changelist")
+        form = CloseForm(request.POST, auto_id="id_closeform_%s")
+
+        def act() -> str | None:
+            closed = close_callback(
+                agent=agent,
+                caller=caller,
+                callback_id=pk,
+                disposition=form.reason(),
+                seen=form.cleaned_data["seen"],
+                language=active_language(),
+                now=timezone.now(),
+            )
+            return str(_("The request is closed.")) if closed else None
+
+        return self._with(form, act, request, pk)
+
+    def attempt(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Write down what came of dialing."""
+        agent, caller = staff(request, WORK)
+        form = AttemptForm(request.POST, auto_id="id_attemptform_%s")
+
+        def act() -> str | None:
+            logged = log_attempt(
+                agent=agent,
+                caller=caller,
+                callback_id=pk,
+                language=active_language(),
+                now=timezone.now(),
+                **form.cleaned_data,
+            )
+            outcome = dict(CallbackAttempt.OUTCOME_CHOICES)[form.cleaned_data["outcome"]]
+            return str(_("Noted: %(outcome)s.") % {"outcome": outcome}) if logged else None
+
+        return self._with(form, act, request, pk)
+
+    def move(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Call in another window, or at another number."""
+        _agent, caller = staff(request, WORK)
+        row = get_object_or_404(CallbackRequest, pk=pk)
+        form = MoveForm(request.POST, request=row, auto_id="id_moveform_%s")
+
+        def act() -> str | None:
+            reschedule_callback(
+                caller=caller,
+                callback_id=pk,
+                phone=form.cleaned_data["phone"] or None,
+                window_start=form.cleaned_data["window"],
+                seen=form.cleaned_data["seen"],
+                language=active_language(),
+                now=timezone.now(),
+            )
+            return str(_("The call was moved. Release it, so that it is offered when it is due."))
+
+        return self._with(form, act, request, pk, stay=True)
+
+    def hand_over(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Give it to an agent, whoever has it."""
+        _supervisor, caller = staff(request, HAND_OVER)
+        form = HandOverForm(request.POST, auto_id="id_handoverform_%s")
+
+        def act() -> str | None:
+            to = form.cleaned_data["agent"]
+            moved = reassign_callback(
+                to=to, caller=caller, callback_id=pk, language=active_language(), now=timezone.now()
+            )
+            return str(_("%(agent)s has it now.") % {"agent": to.display_name}) if moved else _taken(pk)
+
+        return self._with(form, act, request, pk, stay=True, claimed=False)
+
+    def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Forget the contact before its time."""
+        _user, caller = staff(request, ERASE)
+        if erase_contact(caller=caller, callback_id=pk, language=active_language(), now=timezone.now()):
+            messages.success(request, _("Name, number and notes are erased."))
+        else:
+            messages.warning(request, _("Only a closed request that was not erased yet can be erased."))
+        return redirect(_CASE, pk)
+
+    def _with(
+        self,
+        form: Any,
+        act: Callable[[], str | None],
+        request: HttpRequest,
+        pk: int,
+        *,
+        stay: bool = False,
+        claimed: bool = True,
+    ) -> HttpResponse:
+        """Do what a form of the case page asks: what is wrong with it is said beside the field."""
+        row = get_object_or_404(CallbackRequest, pk=pk)
+        if claimed and not _is_claimed_by(row, request):
+            return self._not_held(request, pk)
+        if form.is_valid():
+            try:
+                done = act()
+            except ChangedMeanwhile:
+                return self._overtaken(request, row, form.cleaned_data["seen"])
+            except SubscriptionError as error:
+                field = error.path[0] if error.path and error.path[0] in form.fields else None
+                form.add_error(field, wording.error_message(error))
+            else:
+                if done is None:
+                    return self._not_held(request, pk)
+                messages.success(request, done)
+                return redirect(_CASE, pk) if stay else redirect(_LIST)
+        messages.error(request, _("That was not right: see below."))
+        # The page of the case, with the form as it was typed. It is shown, so it is not a POST any more.
+        request.method = "GET"
+        return super().change_view(request, str(pk), "", self._case(request, row, form))
+
+    @staticmethod
+    def _not_held(request: HttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, _("Claim it first: you do not have it, or not any more."))
-        return redirect("admin:subscriptions_callbackrequest_change", pk)
+        return redirect(_CASE, pk)
+
+    def _overtaken(self, request: HttpRequest, row: CallbackRequest, seen: int) -> HttpResponse:
+        changes = changes_of(list(events_about(row.tenant_id, subject_of(row.pk), after=seen)))
+        return changed_meanwhile(self, request, reverse(_CASE, args=[row.pk]), changes)
 
 
-def _later(text: str) -> datetime | None:
-    """What a datetime-local field sends, in the zone of the page."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else timezone.make_aware(found)
+def changes_of(events: list[AuditEvent]) -> list[Change]:
+    """The trail in words. Two queries at most."""
+    names = actor_names(events)
+    return [
+        Change(event.at, names[event.actor_kind, event.actor_id], wording.event_name(event.action)) for event in events
+    ]
+
+
+def _due() -> dict[str, Any]:
+    count = due_now(timezone.now())[: _COUNTED + 1].count()
+    shown = f"{_COUNTED}+" if count > _COUNTED else str(count)
+    return {
+        "count": count,
+        "text": ngettext("%(count)s call is due", "%(count)s calls are due", count) % {"count": shown},
+    }
 
 
 def _is_claimed_by(row: CallbackRequest, request: HttpRequest) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+import holidays
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from subscriptions.attempts import Outcome
 from subscriptions.models.plans import Subscription
+from subscriptions.windows import LONGEST_WINDOW
 from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
 
 
@@ -74,15 +76,51 @@ def validate_regions(regions: object) -> None:
         raise ValidationError(_('A list of country codes, for example ["BG", "DE"]; empty: every country.'))
 
 
+def read_days(text: str) -> list[date]:
+    """The days of a text with one ISO date a line. Raises ValueError for a line that is none."""
+    return [date.fromisoformat(line.strip()) for line in text.splitlines() if line.strip()]
+
+
+def validate_days(text: str) -> None:
+    """Raise ValidationError unless every line is a date."""
+    try:
+        read_days(text)
+    except ValueError:
+        raise ValidationError(_("One date a line, for example 2026-12-31.")) from None
+
+
+def validate_country(code: str) -> None:
+    """Raise ValidationError unless the holidays of the country are known."""
+    if code not in holidays.list_supported_countries():
+        raise ValidationError(_("A country code such as BG or DE."))
+
+
 class CallbackDesk(models.Model):
     """When and where the desk calls. One row."""
 
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Sofia", validators=[validate_time_zone])
-    country = models.CharField(_("country of its holidays"), max_length=2, default="BG")
+    country = models.CharField(_("country of its holidays"), max_length=2, default="BG", validators=[validate_country])
+    days_off = models.TextField(
+        _("own days off"),
+        blank=True,
+        validators=[validate_days],
+        help_text=_("Besides the country's holidays: one date a line, for example 2026-12-31."),
+    )
     opens_at = models.TimeField(_("opens"), default=time(9))
     closes_at = models.TimeField(_("closes"), default=time(18))
     keep_contact_days = models.PositiveSmallIntegerField(
         _("days that contact data is kept after a request closes"), default=30
+    )
+    answer_within_hours = models.PositiveSmallIntegerField(
+        _("business hours until the first call"),
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(40)],
+        help_text=_("For requests as soon as possible. After that, or after the chosen window, a call is overdue."),
+    )
+    window_minutes = models.PositiveSmallIntegerField(
+        _("minutes in a window"),
+        default=120,
+        validators=[MinValueValidator(15), MaxValueValidator(LONGEST_WINDOW // timedelta(minutes=1))],
     )
     window_capacity = models.PositiveSmallIntegerField(
         _("calls per window"), default=4, validators=[MinValueValidator(1)]
@@ -180,7 +218,9 @@ class CallbackRequest(models.Model):
         verbose_name_plural = _("callback requests")
         permissions = [
             ("work_callbacks", _("Can claim and close callback requests")),
+            ("reassign_callbacks", _("Can hand callback requests to any agent, and close them")),
             ("erase_contact", _("Can erase contact data")),
+            ("view_reports", _("Can see the reports of the callback desk")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -220,6 +260,7 @@ class CallbackAttempt(models.Model):
         (Outcome.CALL_LATER.value, _("reached, call later")),
         (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
         (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
+        (Outcome.REACHED.value, _("reached")),
         (Outcome.RELEASED.value, _("released")),
     ]
 
@@ -228,6 +269,7 @@ class CallbackAttempt(models.Model):
     agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("agent")
     )
+    started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"))
     outcome = models.CharField(_("outcome"), max_length=17, choices=OUTCOME_CHOICES)
     note = models.CharField(_("note"), max_length=500, blank=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Refund
-from subscriptions.models import CallbackRequest, Cancellation
+from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation
+from subscriptions.selectors import open_windows
+from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
+from tenants.exports import csv_response
 from tenants.models import User
-from tests.admin.test_admin import callback, client_of
-from tests.builders import NOW
+from tests.admin.test_admin import callback, client_of, press
+from tests.builders import NOW, SOFIA
 from tests.graphql.test_access import everything
 from tests.world import World
 
@@ -81,3 +85,205 @@ def test_pressing_twice_shows_what_is_in_force(world: World) -> None:
     again = client.post(address, {**form, "reason": "again"}, follow=True)
     assert again.redirect_chain[-1][0] == page_of("cancellation_change", Cancellation.objects.get().pk)
     assert "asked on the phone" in again.text
+
+
+def seen(client: Client, request: CallbackRequest) -> str:
+    return re.findall(r'name="seen" value="(\d+)"', client.get(page_of("callbackrequest_change", request.pk)).text)[0]
+
+
+def test_a_page_says_who_changed_what_meanwhile(world: World) -> None:
+    request, ada = callback(world), member(world, "Callback agents", first_name="Grace")
+    client = client_of(ada)
+    press(client, "claim", request.pk)
+    opened = seen(client, request)
+    reschedule_callback(
+        caller=world.caller(), callback_id=request.pk, phone="0888 999 888", window_start=None, language="en", now=NOW
+    )
+    for name, typed in (
+        ("close", {"disposition": "OTHER"}),
+        ("attempt", {"outcome": "BUSY", "other_language": "bg"}),
+        ("move", {}),
+    ):
+        before = everything()
+        page = client.post(page_of(f"callbackrequest_{name}", request.pk), {"seen": opened, **typed})
+        assert page.status_code == 409
+        assert f"{world.admin.display_name}</td><td>moved the call" in page.text
+        assert everything() == before
+    assert "closed" in press(client, "close", request.pk, disposition="OTHER").text
+
+
+def test_a_call_is_moved_by_its_agent(world: World) -> None:
+    request, client = callback(world), client_of(member(world, "Callback agents"))
+    assert "Claim it first" in press(client, "move", request.pk).text
+    press(client, "claim", request.pk)
+    [window, *_] = open_windows(SOFIA, NOW, 5)
+    moved = press(client, "move", request.pk, window=window.start.isoformat(), phone="0888 123 777")
+    assert "The call was moved" in moved.text
+    request.refresh_from_db()
+    assert (request.window_start, request.phone, request.status) == (window.start, "+359888123777", "CLAIMED")
+    wrong = press(client, "move", request.pk, phone="12")
+    assert "This is not a phone number" in wrong.text
+    assert "is not one of the available choices" in press(client, "move", request.pk, window="2020-01-01").text
+    press(client, "release", request.pk)
+    request.refresh_from_db()
+    assert (request.status, request.next_attempt_at) == ("SCHEDULED", window.start)
+
+
+def test_a_supervisor_hands_over_one_and_many(world: World) -> None:
+    one, two, closed = callback(world), callback(world, 2), callback(world, 3)
+    grace = member(world, "Callback agents", first_name="Grace")
+    boss = client_of(member(world, "Callback supervisors"))
+    assert f"{grace.display_name} has it now" in press(boss, "hand_over", one.pk, agent=str(grace.pk)).text
+    assert "Select a valid choice" in press(boss, "hand_over", one.pk, agent=str(world.admin.pk)).text
+    CallbackRequest.objects.filter(pk=closed.pk).update(status="WITHDRAWN", closed_at=NOW)
+    keys = [str(row.pk) for row in (one, two, closed)]
+    asked = {"action": "hand_over_selected", "_selected_action": keys}
+    page = boss.post(page_of("callbackrequest_changelist"), asked)
+    assert "requests:" in page.text
+    assert str(two.reference) in page.text
+    two.refresh_from_db()
+    assert two.claimed_by is None
+    done = boss.post(page_of("callbackrequest_changelist"), {**asked, "confirmed": "1", "agent": grace.pk}, follow=True)
+    assert "1 changed, 2 skipped (closed, or theirs already)." in done.text
+    two.refresh_from_db()
+    assert two.claimed_by == grace
+    missing = boss.post(page_of("callbackrequest_changelist"), {**asked, "confirmed": "1", "agent": ""})
+    assert "This field is required." in missing.text
+
+
+def test_many_are_closed_and_erased(world: World) -> None:
+    one, two = callback(world), callback(world, 2)
+    boss, grace = client_of(member(world, "Callback supervisors")), client_of(member(world, "Callback agents"))
+    press(grace, "claim", two.pk)
+    for action, extra, said in (
+        ("erase_selected", {}, "0 changed, 2 skipped (still open, or erased already)."),
+        ("close_selected", {"disposition": "OTHER"}, "1 changed, 1 skipped (already closed, or an agent is calling)."),
+        ("erase_selected", {}, "1 changed, 1 skipped"),
+    ):
+        typed = {"action": action, "_selected_action": [one.pk, two.pk], "confirmed": "1", **extra}
+        assert said in boss.post(page_of("callbackrequest_changelist"), typed, follow=True).text
+    one.refresh_from_db()
+    assert (one.status, one.phone, one.log.count()) == ("DONE", "", 0)
+
+
+@pytest.mark.parametrize("action", ["hand_over_selected", "close_selected", "erase_selected"])
+def test_bulk_actions_are_for_supervisors(world: World, action: str) -> None:
+    request, agent = callback(world), client_of(member(world, "Callback agents"))
+    listed = agent.get(page_of("callbackrequest_changelist")).text
+    assert action not in listed
+    before = everything()
+    agent.post(
+        page_of("callbackrequest_changelist"),
+        {"action": action, "_selected_action": [request.pk], "confirmed": "1", "disposition": "OTHER"},
+    )
+    assert agent.post(page_of("callbackrequest_hand_over", request.pk), {"agent": 1}).status_code == 403
+    assert agent.get(page_of("callbackrequest_reports")).status_code == 403
+    assert everything() == before
+
+
+def test_the_history_of_a_case_is_its_trail(world: World) -> None:
+    request, client = callback(world), client_of(member(world, "Callback agents", first_name="Grace"))
+    press(client, "claim", request.pk)
+    press(client, "attempt", request.pk, outcome="VOICEMAIL", note="will call 0888 123 451 again")
+    page = client.get(page_of("callbackrequest_history", request.pk))
+    for said in ("asked for a call", "claimed it", "called: left a voicemail", "Grace"):
+        assert said in page.text
+    assert "123 451" not in page.text
+
+
+def test_desk_settings_keep_who_changed_what_and_lose_nothing(world: World) -> None:
+    first, second = (client_of(member(world, "Callback supervisors", first_name=name)) for name in ("Ana", "Boris"))
+    address = page_of("callbackdesk_change", 1)
+    form = {
+        "seen": "0", "time_zone": "Europe/Sofia", "opens_at": "09:00", "closes_at": "18:00", "country": "BG",
+        "days_off": "", "answer_within_hours": "4", "window_minutes": "120", "window_capacity": "4", "regions": "[]",
+        "keep_contact_days": "30",
+    }  # fmt: skip
+    for bad, said in (
+        ({"days_off": "31.12.2026"}, "One date a line"),
+        ({"country": "XX"}, "A country code"),
+        ({"window_minutes": "5"}, "greater than or equal to 15"),
+        ({"time_zone": "Sofia"}, "is not an IANA time zone"),
+        ({"opens_at": "19:00"}, "desk_opens_before_it_closes"),
+    ):
+        assert said in first.post(address, {**form, **bad}).text
+    first.post(address, {**form, "days_off": "2026-12-31", "window_minutes": "60"})
+    assert "minutes in a window: 120 → 60" in first.get(page_of("callbackdesk_history", 1)).text.lower()
+    assert len({w.start for w in open_windows(SOFIA, NOW, 1)}) == 5
+    page = second.post(address, {**form, "keep_contact_days": "10"})
+    assert page.status_code == 409
+    assert "120 → 60" in page.text
+    assert CallbackDesk.objects.get().keep_contact_days == 30
+    shown = re.findall(r'name="seen" value="(\d+)"', second.get(address).text)[0]
+    second.post(address, {**form, "seen": shown, "keep_contact_days": "10"})
+    assert CallbackDesk.objects.get().keep_contact_days == 10
+
+
+def test_how_many_are_due_is_asked_again_and_again(world: World) -> None:
+    client = client_of(member(world, "Callback agents"))
+    for _ in range(2):
+        callback(world)
+    assert client.get(page_of("callbackrequest_due")).json() == {"count": 2, "text": "2 calls are due"}
+    press(client, "next")
+    assert client.get(page_of("callbackrequest_due")).json() == {"count": 1, "text": "1 call is due"}
+    assert "1 call is due" in client.get(page_of("callbackrequest_changelist")).text
+    assert client_of(world.admin).get(page_of("callbackrequest_due")).status_code == 302
+
+
+def test_the_page_speaks_the_desks_time_and_the_language_one_chose(world: World) -> None:
+    callback(world)
+    user = member(world, "Callback agents")
+    client = client_of(user)
+    page = client.get(page_of("callbackrequest_changelist"))
+    # Due at 16:00 in Sofia, 14:00 UTC.
+    assert re.findall(r"field-due_at[^>]*>([^<]*)<", page.text) == ["25 November 2026, 16:00"]
+    assert "Times are those of Europe/Sofia" in page.text
+    back = client.post(reverse("language"), {"language": "bg", "next": page_of("callbackrequest_changelist")})
+    assert back.url == page_of("callbackrequest_changelist")
+    assert "Поеми следващата" in client.get(back.url).text
+    user.refresh_from_db()
+    assert user.language == "bg"
+    assert client.post(reverse("language"), {"language": "bg", "next": "https://evil.example/"}).url == "/"
+    assert client.get(reverse("language")).status_code == 405
+
+
+def test_the_reports_count_what_happened(world: World) -> None:
+    grace = client_of(member(world, "Callback agents"))
+    answered, waiting, gone = callback(world), callback(world, 2), callback(world, 3)
+    with time_machine.travel(NOW + timedelta(minutes=90), tick=False):
+        press(grace, "claim", answered.pk)
+        press(grace, "close", answered.pk, disposition="CUSTOMER_KEEPS")
+    for span in (timedelta(hours=20), timedelta(hours=23), timedelta(hours=30)):
+        with time_machine.travel(NOW + span, tick=False):
+            press(grace, "claim", waiting.pk)
+            press(grace, "attempt", waiting.pk, outcome="NO_ANSWER")
+    withdraw_callback(caller=world.caller(), callback_id=gone.pk, language="en", now=NOW)
+    boss = client_of(member(world, "Callback supervisors"))
+    with time_machine.travel(NOW + timedelta(hours=47), tick=False):
+        page = boss.get(page_of("callbackrequest_reports"), {"days": "7"}).text
+        csv = boss.get(page_of("callbackrequest_reports"), {"days": "7", "format": "csv"})
+        nothing = boss.get(page_of("callbackrequest_reports"), {"days": "1"}).text
+    lines = dict(row.rsplit(",", 1) for row in csv.content.decode("utf-8-sig").splitlines()[1:])
+    assert lines == {
+        **lines,
+        "Time to the first call,median": "1.5",
+        "Time to the first call,nine of ten": "20.0",
+        'Time to the first call,"median, office"': "1.5",
+        "Called as promised,in time": "33.3",
+        "Reached,call 1": "50.0",
+        "Reached,call 2": "0.0",
+        "Not waited for,withdrawn": "33.3",
+        "Not waited for,solved online": "0.0",
+        "Unreachable,unreachable": "33.3",
+        "When they ask,12:00": "3",
+        "Open by age,up to 2 days": "1",
+        "Open by language,Български": "1",
+    }
+    assert "1 h 30 min" in page
+    assert "50.0% (1 of 2)" in page
+    assert "0 requests came in." in nothing
+
+
+def test_a_cell_is_never_a_formula() -> None:
+    answer = csv_response("x.csv", ("a",), [["=1+1"], ["+359"], [-5], ["@x"], [None]])
+    assert answer.content.decode("utf-8-sig").split() == ["a", "'=1+1", "'+359", "-5", "'@x", '""']

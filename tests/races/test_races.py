@@ -15,16 +15,9 @@ from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.policy import Mode
 from subscriptions.quotes import quote_id
 from subscriptions.selectors import SubscriptionBatch, open_windows
-from subscriptions.services.callbacks import (
-    Requested,
-    Wish,
-    claim_callback,
-    claim_next,
-    close_callback,
-    release_callback,
-    request_callback,
-)
+from subscriptions.services.callbacks import Requested, Wish, request_callback
 from subscriptions.services.cancellations import Canceled, cancel_subscription, undo_cancellation
+from subscriptions.services.desk import claim_callback, claim_next, close_callback, release_callback
 from subscriptions.services.licenses import RemovedUsers, remove_users
 from tenants import audit
 from tenants.callers import Role
@@ -217,7 +210,7 @@ def test_the_last_places_of_a_window() -> None:
     world = World.build()
     CallbackDesk.objects.update(window_capacity=3)
     subscriptions = [world.subscription(25) for _ in range(12)]
-    window = open_windows(SOFIA, NOW, 1)[0]
+    window = open_windows(SOFIA, NOW, 1)[0].start
     answers = together(12, lambda n: ask(world, subscriptions[n], wish(n, window)))
     assert sum(isinstance(answer, Requested) for answer in answers) == 3
     assert sum(isinstance(answer, WindowNotAvailable) for answer in answers) == 9

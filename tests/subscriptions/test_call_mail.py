@@ -13,7 +13,8 @@ from subscriptions.attempts import Outcome
 from subscriptions.models import CallbackRequest
 from subscriptions.models.callbacks import CloseReason
 from subscriptions.selectors import open_windows
-from subscriptions.services.callbacks import close_callback, reschedule_callback, withdraw_callback
+from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
+from subscriptions.services.desk import close_callback
 from tenants.models import User
 from tenants.people import caller_of_staff
 from tests.builders import NOW, SOFIA
@@ -52,7 +53,7 @@ def test_a_call_is_booked_moved_and_withdrawn_in_one_appointment(world: World) -
     assert "Ще ви се обадим за" in booked.subject
     assert request.reference in booked.subject
     assert booked.attachments == []
-    start = open_windows(SOFIA, NOW, 5)[3]
+    start = open_windows(SOFIA, NOW, 5)[3].start
     given: dict[str, Any] = {"caller": world.caller(), "callback_id": request.pk, "language": "en"}
     reschedule_callback(**given, phone=None, window_start=start, now=later(minutes=1))
     moved = told()
@@ -82,7 +83,7 @@ def test_what_an_attempt_tells(world: World, agent: User, outcome: Outcome, word
 def test_canceling_online_takes_the_appointment_back(world: World) -> None:
     request = ask(world)
     told()
-    start = open_windows(SOFIA, NOW, 5)[3]
+    start = open_windows(SOFIA, NOW, 5)[3].start
     reschedule_callback(
         caller=world.caller(), callback_id=request.pk, phone=None, window_start=start, language="en", now=NOW
     )

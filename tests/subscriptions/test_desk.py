@@ -10,24 +10,26 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from subscriptions.attempts import Outcome
-from subscriptions.errors import DoNotCall, InputInvalid
-from subscriptions.models import CallbackAttempt, CallbackRequest, OptOut
-from subscriptions.models.callbacks import CallbackSource
-from subscriptions.services.callbacks import (
-    Wish,
+from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
+from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
+from subscriptions.models.callbacks import CallbackSource, CloseReason
+from subscriptions.selectors import open_windows
+from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, subject_of
+from subscriptions.services.desk import (
     claim_callback,
     claim_next,
+    close_callback,
     due_now,
     erase_contact,
     erase_old_contacts,
     log_attempt,
+    reassign_callback,
     release_callback,
-    request_callback,
 )
-from tenants.audit import verify
-from tenants.models import AuditPersonalData, User
+from tenants.audit import events_about, verify
+from tenants.models import AuditEvent, AuditPersonalData, User
 from tenants.people import SYSTEM, caller_of_staff
-from tests.builders import NOW
+from tests.builders import NOW, SOFIA
 from tests.world import World, later
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +39,7 @@ def ask(world: World, phone: str = "0888 123 456", **given: Any) -> CallbackRequ
     return request_callback(
         caller=world.caller(),
         subscription_id=world.subscription(25).pk,
-        wish=Wish(phone, "Ada", "bg", "Europe/Sofia", None, "about the invoice"),
+        wish=Wish(phone, "Ada", "bg", "Europe/Sofia", given.get("window"), "about the invoice"),
         idempotency_key=None,
         source=CallbackSource.PORTAL,
         language="en",
@@ -201,3 +203,84 @@ def test_the_queue_is_read_in_its_order_without_sorting_it(world: World) -> None
     assert "callback_queue" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_booking_made_before_the_windows_changed_still_takes_its_place(world: World) -> None:
+    CallbackDesk.objects.update(window_capacity=1)
+    booked = open_windows(SOFIA, NOW, 1)[0]
+    ask(world, window=booked.start)
+    CallbackDesk.objects.update(window_minutes=60)
+    assert all(window.start >= booked.end for window in open_windows(SOFIA, NOW, 1))
+
+
+def test_a_call_is_due_when_it_was_promised(world: World, agent: User) -> None:
+    soon = ask(world)
+    # Four business hours after NOW, Wednesday 12:00 in Sofia.
+    assert (soon.next_attempt_at, soon.due_at) == (NOW, later(hours=4))
+    window = open_windows(SOFIA, NOW, 2)[-1]
+    chosen = ask(world, "0888 123 457", window=window.start)
+    assert (chosen.next_attempt_at, chosen.due_at) == (window.start, window.end)
+    assert claim(agent, soon)
+    slot = later(days=2)
+    moved = log(agent, soon, Outcome.CALL_LATER, later=slot)
+    assert moved
+    assert (moved.next_attempt_at, moved.due_at) == (slot, slot)
+
+
+def test_a_supervisor_hands_a_call_over_and_closes_what_nobody_has(world: World, agent: User) -> None:
+    request, other = ask(world), world.person(None, is_staff=True)
+    assert claim(agent, request)
+
+    def hand_over(to: User) -> bool:
+        return reassign_callback(to=to, caller=caller_of_staff(agent), callback_id=request.pk, language="en", now=NOW)
+
+    assert hand_over(other)
+    assert not hand_over(other)
+    assert log(agent, request, Outcome.BUSY) is None
+    # After their claim has run out it is theirs first.
+    assert following(other, later(minutes=21)) == request
+    assert not close(agent, request, supervising=True)
+    assert not close(agent, request, supervising=False)
+    assert close(agent, request, supervising=True, at=later(minutes=42))
+    assert not hand_over(agent)
+    assert AuditEvent.objects.filter(action="callback.reassigned").count() == 1
+
+
+def close(agent: User, request: CallbackRequest, *, supervising: bool, at: Any = NOW, seen: Any = None) -> bool:
+    return close_callback(
+        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, disposition=CloseReason.OTHER,
+        language="en", now=at, supervising=supervising, seen=seen,
+    )  # fmt: skip
+
+
+def test_what_was_changed_since_the_page_was_shown_is_not_overwritten(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    [*_, last] = events_about(world.tenant.pk, subject_of(request.pk))
+    moved = {
+        "caller": world.caller(),
+        "callback_id": request.pk,
+        "phone": "0888 765 432",
+        "window_start": None,
+        "language": "en",
+        "now": NOW,
+    }
+    reschedule_callback(**moved)
+    for act in (
+        lambda: log(agent, request, Outcome.BUSY, seen=last.position),
+        lambda: close(agent, request, supervising=False, seen=last.position),
+        lambda: reschedule_callback(**{**moved, "phone": "0888 111 222"}, seen=last.position),
+    ):
+        with pytest.raises(ChangedMeanwhile):
+            act()
+    request.refresh_from_db()
+    assert (request.phone, request.status, request.attempts) == ("+359888765432", "CLAIMED", 0)
+    assert close(agent, request, supervising=False, seen=last.position + 1)
+
+
+def test_staff_moving_a_call_never_costs_credit(world: World, agent: User) -> None:
+    request = ask(world)
+    far = open_windows(SOFIA, NOW, 30)[-1]
+    move = {"callback_id": request.pk, "phone": None, "window_start": far.start, "language": "en", "now": NOW}
+    assert reschedule_callback(caller=caller_of_staff(agent), **move).credit_from == request.requested_at
+    assert reschedule_callback(caller=world.caller(), **move).credit_from > request.requested_at

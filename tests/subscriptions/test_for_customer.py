@@ -14,8 +14,9 @@ from subscriptions.policy import Mode
 from subscriptions.quotes import quote_id
 from subscriptions.receipts import make_receipt
 from subscriptions.selectors import SubscriptionBatch
-from subscriptions.services.callbacks import claim_callback, reschedule_callback
+from subscriptions.services.callbacks import reschedule_callback
 from subscriptions.services.cancellations import Canceled, ForCustomer, cancel_subscription, undo_cancellation
+from subscriptions.services.desk import claim_callback
 from tenants.audit import verify
 from tenants.models import AuditEvent, User
 from tenants.people import caller_of_staff

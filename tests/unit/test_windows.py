@@ -10,7 +10,14 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.windows import WINDOW, Hours, credit_from, next_open, windows
+from subscriptions.windows import (
+    Hours,
+    business_hours_later,
+    business_time_between,
+    credit_from,
+    next_open,
+    windows,
+)
 from tenants.formatting import format_span
 from tests.builders import NOW, SOFIA, at
 
@@ -66,11 +73,42 @@ def test_case_59_a_window_over_a_clock_change() -> None:
 def test_case_60_the_label_names_the_zone_and_the_offset_on_that_date(language: str, label: str) -> None:
     start = at("2026-11-26T07:00Z")
     with translation.override(language):
-        assert format_span(start, start + WINDOW, SOFIA).replace("\u202f", " ").replace("\u00a0", " ").replace(
+        assert format_span(start, start + DESK.window, SOFIA).replace("\u202f", " ").replace("\u00a0", " ").replace(
             ",", ""
         ) == label.replace(",", "")
         summer = format_span(at("2026-07-01T07:00Z"), at("2026-07-01T09:00Z"), SOFIA)
         assert "UTC+03:00" in summer
+
+
+def test_the_desk_has_days_off_and_windows_of_its_own() -> None:
+    desk = Hours(SOFIA, "BG", time(9), time(18), timedelta(minutes=45), frozenset({at("2026-11-26T12:00Z").date()}))
+    found = local(list(windows(desk, SOFIA, NOW, 2)))
+    assert found[:2] == ["Wed 25 12:45", "Wed 25 13:30"]
+    assert not [start for start in found if start.startswith("Thu")]
+    assert "Fri 27 09:00" in found
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("2026-11-25T12:00+02:00", "2026-11-25T13:30+02:00", 1.5),
+        ("2026-11-25T17:00+02:00", "2026-11-26T10:00+02:00", 2),
+        ("2026-11-27T20:00+02:00", "2026-11-30T10:00+02:00", 1),  # over a weekend
+        ("2026-12-23T17:00+02:00", "2026-12-29T11:00+02:00", 3),  # over the holidays
+        ("2026-11-25T20:00+02:00", "2026-11-25T21:00+02:00", 0),
+        ("2026-11-25T13:00+02:00", "2026-11-25T12:00+02:00", 0),
+    ],
+)
+def test_business_time_between(start: str, end: str, hours: float) -> None:
+    assert business_time_between(DESK, at(start), at(end)) == timedelta(hours=hours)
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.timedeltas(timedelta(minutes=1), timedelta(hours=60)),
+)
+def test_business_time_is_what_was_added(now: datetime, span: timedelta) -> None:
+    assert business_time_between(DESK, now, business_hours_later(DESK, now, span)) == span
 
 
 @pytest.mark.parametrize(
@@ -119,7 +157,7 @@ def test_every_window_is_decent(now: datetime, desk_zone: ZoneInfo, customer: Zo
         here, there = start.astimezone(desk_zone), start.astimezone(customer)
         assert desk.is_business_day(here.date())
         assert desk.opening(here.date()) <= start
-        assert start + WINDOW <= desk.closing(here.date())
+        assert start + DESK.window <= desk.closing(here.date())
         assert time(9) <= there.time()
-        assert (start + WINDOW).astimezone(customer).time() <= time(19)
+        assert (start + DESK.window).astimezone(customer).time() <= time(19)
         assert now <= credit_from(desk, now, start) <= start

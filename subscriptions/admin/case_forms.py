@@ -1,0 +1,106 @@
+"""The forms of one callback request: what came of the call, when to call instead, who shall call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from subscriptions.attempts import LOGGED, Outcome
+from subscriptions.models import CallbackAttempt, CallbackRequest
+from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
+from subscriptions.selectors import open_windows
+from subscriptions.services.callbacks import read_time_zone
+from subscriptions.windows import HORIZON
+from tenants.formatting import format_span
+from tenants.models import LANGUAGES, User
+
+_NONE: list[Any] = [("", "---")]
+
+
+def agents() -> QuerySet[User]:
+    """Staff who may take calls."""
+    by_right = Q(user_permissions__codename="work_callbacks") | Q(groups__permissions__codename="work_callbacks")
+    found = User.objects.filter(by_right | Q(is_superuser=True), is_staff=True, is_active=True)
+    return found.distinct().order_by("username")
+
+
+class SeenForm(forms.Form):
+    """Carries up to where the page has shown the request's trail."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class BulkCloseForm(forms.Form):
+    """What came of it."""
+
+    disposition = forms.ChoiceField(label=_("What came of the call"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = dict(CallbackRequest.CLOSE_CHOICES)
+        self.fields["disposition"].choices = [*_NONE, *((r.value, names[r.value]) for r in DISPOSITIONS)]  # type: ignore[attr-defined]
+
+    def reason(self) -> CloseReason:
+        """The chosen one."""
+        return CloseReason(self.cleaned_data["disposition"])
+
+
+class CloseForm(BulkCloseForm, SeenForm):
+    """The last call: what came of it."""
+
+
+class AttemptForm(SeenForm):
+    """A call that was not the last."""
+
+    outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=Outcome)
+    later = forms.DateTimeField(
+        label=_("Call later"), required=False, widget=forms.DateTimeInput({"type": "datetime-local"})
+    )
+    other_language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
+    note = forms.CharField(label=_("Note"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = dict(CallbackAttempt.OUTCOME_CHOICES)
+        self.fields["outcome"].choices = [*_NONE, *((o.value, names[o.value]) for o in LOGGED)]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """A slot that the customer asked for lies ahead, within 30 days."""
+        cleaned = super().clean() or {}
+        later, now = cleaned.get("later"), timezone.now()
+        if cleaned.get("outcome") == Outcome.CALL_LATER and (later is None or not now < later <= now + HORIZON):
+            self.add_error("later", _("Later than now and within 30 days, please."))
+        return cleaned
+
+
+class MoveForm(SeenForm):
+    """Another window, and another number where it was corrected."""
+
+    window = forms.TypedChoiceField(label=_("When"), required=False, empty_value=None, coerce=datetime.fromisoformat)
+    phone = forms.CharField(
+        label=_("phone"), max_length=50, required=False, help_text=_("Only where it was corrected.")
+    )
+
+    def __init__(self, *args: Any, request: CallbackRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone = read_time_zone(request.time_zone)
+        found = open_windows(zone, timezone.now(), HORIZON.days, but=request.pk)
+        self.fields["window"].choices = [  # type: ignore[attr-defined]
+            ("", _("as soon as possible")),
+            *((w.start.astimezone(UTC).isoformat(), format_span(w.start, w.end, zone)) for w in found),
+        ]
+
+
+class HandOverForm(forms.Form):
+    """To whom."""
+
+    agent = forms.ModelChoiceField(label=_("Agent"), queryset=User.objects.none())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["agent"].queryset = agents()  # type: ignore[attr-defined]
