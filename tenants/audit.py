@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -35,6 +35,7 @@ def record(
     ``data`` is evidence without personal data; ``personal`` is kept apart so that it can be erased.
     Lock order: the caller holds its subscription already, the head comes last.
     """
+    at = at.astimezone(UTC)  # as it is read back
     personal = {**(personal or {}), **({"address": caller.address} if caller.address else {})}
     AuditHead.objects.get_or_create(tenant_id=tenant_id)
     head = AuditHead.objects.select_for_update().get(tenant_id=tenant_id)

@@ -13,7 +13,7 @@ import psycopg
 
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 # Neither touches the database that the other tests use.
-ONCE = ("tests/unit", "tests/served")
+ONCE = ("tests/unit", "tests/served", "tests/browser")
 
 
 def pytest(title: str, *args: str, **environment: str) -> bool:

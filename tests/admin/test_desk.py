@@ -287,3 +287,10 @@ def test_the_reports_count_what_happened(world: World) -> None:
 def test_a_cell_is_never_a_formula() -> None:
     answer = csv_response("x.csv", ("a",), [["=1+1"], ["+359"], [-5], ["@x"], [None]])
     assert answer.content.decode("utf-8-sig").split() == ["a", "'=1+1", "'+359", "-5", "'@x", '""']
+
+
+@pytest.mark.parametrize("name", ["callbackdesk", "callbackrequest"])
+def test_an_address_of_nothing_is_no_error_of_ours(world: World, name: str) -> None:
+    client = client_of(member(world, "Callback supervisors"))
+    for address in (f"/admin/subscriptions/{name}/x/change/", f"/admin/subscriptions/{name}/999/change/"):
+        assert client.get(address).status_code == 302

@@ -1,0 +1,95 @@
+"""Wayout in a browser: the demo as it is served, looked at by Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.served.conftest import Served, serve
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # One process drives the one browser.
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A demo of the browser's own: what is clicked here changes nothing elsewhere."""
+    with serve(tmp_path_factory.mktemp("browser")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; without it says what was not tested, and fails in CI."""
+    found = os.environ.get("WAYOUT_CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        said = "NOT TESTED: Chromium is not there, nothing was looked at in a browser"
+        pytest.fail(said) if os.environ.get("CI") == "true" else pytest.skip(said)
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """Somebody in front of the page, and what the browser complained of."""
+
+    def __init__(self, page: Page, port: int) -> None:
+        self.page, self.base = page, f"http://127.0.0.1:{port}"
+        self.complaints: list[str] = []
+        page.on("console", lambda said: self._complain(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self._complain(str(error)))
+
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def sign_in(self, name: str, password: str = "leave-in-peace") -> Visitor:
+        self.go("/accounts/login/")
+        self.page.fill("input[name=login]", name)
+        self.page.fill("input[name=password]", password)
+        self.page.locator("main form button").first.click()
+        return self
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.base + path)
+        return self.page
+
+    def violations(self) -> set[str]:
+        """What axe finds wrong, by rule. It styles the page while it looks, which the policy reports: not ours."""
+        before = list(self.complaints)
+        found = {str(one["id"]) for one in Axe().run(self.page).response["violations"]}
+        self.page.wait_for_timeout(50)
+        self.complaints[:] = before
+        return found
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Served) -> Iterator[Visitor]:
+    """A fresh visitor in English; a test that leaves complaints fails."""
+    yield from _visit(browser, site, "en")
+
+
+@pytest.fixture(params=["en", "bg"])
+def reader(browser: Browser, site: Served, request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    """A fresh visitor in each language."""
+    yield from _visit(browser, site, request.param)
+
+
+def _visit(browser: Browser, site: Served, language: str) -> Iterator[Visitor]:
+    port, _environment = site
+    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    visitor = Visitor(context.new_page(), port)
+    yield visitor
+    context.close()
+    assert visitor.complaints == []
