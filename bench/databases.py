@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.places import POSTGRES, ROOT
+
 _CLONE = hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]
-POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import Group
+
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
 from billing.services.charges import ChargeInput, record_charge
@@ -22,7 +24,9 @@ from tenants.models import Membership, Tenant, User
 from tenants.people import caller_of_person
 
 PASSWORD = "leave-in-peace"  # noqa: S105
-STAFF = ("staff", "agent")
+# May do everything; and two who may do what their group may.
+STAFF = ("staff", "supervisor", "agent")
+_GROUPS = {"supervisor": ("Sofia", "Callback supervisors"), "agent": ("Ana", "Callback agents")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,11 @@ def logins() -> list[dict[str, str]]:
 
 def _staff() -> None:
     User.objects.create_superuser(STAFF[0], "staff@wayout.example", PASSWORD, first_name="Stella", last_name="Staff")
-    User.objects.create_superuser(STAFF[1], "agent@wayout.example", PASSWORD, first_name="Ana", last_name="Agent")
+    for name, (first_name, group) in _GROUPS.items():
+        user = User.objects.create_user(
+            name, f"{name}@wayout.example", PASSWORD, is_staff=True, first_name=first_name, last_name=name.capitalize()
+        )
+        user.groups.add(Group.objects.get(name=group))
 
 
 class _Seeder:

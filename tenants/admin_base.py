@@ -53,7 +53,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """How many there are, or the cap."""
-        found: int = self.object_list[:5000].count()  # type: ignore[attr-defined]
+        found: int = self.object_list.order_by()[:5000].count()  # type: ignore[attr-defined]
         return found
 
 

@@ -238,7 +238,11 @@ class CallbackRequest(models.Model):
             models.Index(fields=["window_start"], name="callback_by_window"),
             # The queue in its order: what is open has no closed_at, which both databases look up like a value.
             models.Index(fields=["closed_at", "due_at", "requested_at", "id"], name="callback_queue"),
-            models.Index(fields=["preferred_agent", "closed_at"], name="callback_by_preference"),
+            models.Index(
+                fields=["preferred_agent", "closed_at", "due_at", "requested_at", "id"],
+                condition=Q(preferred_agent__isnull=False),
+                name="callback_by_preference",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -294,3 +294,10 @@ def test_an_address_of_nothing_is_no_error_of_ours(world: World, name: str) -> N
     client = client_of(member(world, "Callback supervisors"))
     for address in (f"/admin/subscriptions/{name}/x/change/", f"/admin/subscriptions/{name}/999/change/"):
         assert client.get(address).status_code == 302
+
+
+def test_no_search_finds_everybody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subscriptions.admin.callbacks._MOST_TENANTS", 0)
+    request, client = callback(world), client_of(member(world, "Callback agents"))
+    assert request.reference in client.get(page_of("callbackrequest_changelist")).text
+    assert request.reference not in client.get(page_of("callbackrequest_changelist"), {"q": "contoso"}).text
