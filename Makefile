@@ -38,7 +38,7 @@ format: $(DEV_READY)  ## let ruff put the code in order
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-schema: $(DEV_READY)  ## export schema.graphql and docs/access.md
+schema: $(DEV_READY)  ## export schema.graphql, docs/access.md and the element's operations
 	@WAYOUT_DEBUG=1 DJANGO_SETTINGS_MODULE=portal.settings $(PY) -m tests.exports
 
 messages: $(DEV_READY)  ## add new sentences to the catalogs

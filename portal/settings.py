@@ -222,6 +222,14 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+# The element is a package of its own; its modules are served as they are.
+STATICFILES_DIRS = [("wayout", BASE_DIR / "frontend" / "src")]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "portal.web.static.HashedFiles"
+    },
+}
 WHITENOISE_USE_FINDERS = DEBUG
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("WAYOUT_HTTPS", not DEBUG)
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
@@ -248,7 +256,7 @@ CONTENT_SECURITY_POLICY = {
 }
 # A portal on another origin sends a token, never our cookies.
 CORS_ALLOWED_ORIGINS: list[str] = env.list("WAYOUT_ORIGINS", [])
-CORS_URLS_REGEX = r"^/graphql/$"
+CORS_URLS_REGEX = r"^/(graphql/|receipts/[^/]+/)$"
 CORS_ALLOW_METHODS = ["GET", "POST", "OPTIONS"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "wayout-locale"]
 CORS_EXPOSE_HEADERS = [

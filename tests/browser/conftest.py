@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.served.conftest import Served, serve
+from tests.served.conftest import ROOT, Served, serve
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -42,6 +46,22 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def house(site: Served) -> dict[str, Any]:
+    """The subscriptions that tests may change, each once."""
+    facts: dict[str, Any] = json.loads(in_the_house(site, "from tests.browser.house import build; build(8)"))
+    return facts
+
+
+def in_the_house(site: Served, code: str) -> str:
+    """What Python prints inside the served demo."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        cwd=ROOT, env=site[1], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
 class Visitor:
     """Somebody in front of the page, and what the browser complained of."""
 
@@ -65,10 +85,11 @@ class Visitor:
         self.page.goto(self.base + path)
         return self.page
 
-    def violations(self) -> set[str]:
+    def violations(self, *tags: str) -> set[str]:
         """What axe finds wrong, by rule. It styles the page while it looks, which the policy reports: not ours."""
         before = list(self.complaints)
-        found = {str(one["id"]) for one in Axe().run(self.page).response["violations"]}
+        options = {"runOnly": {"type": "tag", "values": list(tags)}} if tags else None
+        found = {str(one["id"]) for one in Axe().run(self.page, options=options).response["violations"]}
         self.page.wait_for_timeout(50)
         self.complaints[:] = before
         return found
@@ -77,18 +98,20 @@ class Visitor:
 @pytest.fixture
 def visitor(browser: Browser, site: Served) -> Iterator[Visitor]:
     """A fresh visitor in English; a test that leaves complaints fails."""
-    yield from _visit(browser, site, "en")
+    yield from visit(browser, site, "en")
 
 
 @pytest.fixture(params=["en", "bg"])
 def reader(browser: Browser, site: Served, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     """A fresh visitor in each language."""
-    yield from _visit(browser, site, request.param)
+    yield from visit(browser, site, request.param)
 
 
-def _visit(browser: Browser, site: Served, language: str) -> Iterator[Visitor]:
+def visit(browser: Browser, site: Served, language: str, **given: Any) -> Iterator[Visitor]:
+    """Somebody with this language and what else is ``given`` of a browser's context."""
     port, _environment = site
-    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    look = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **given}
+    context = browser.new_context(locale=language, **look)
     visitor = Visitor(context.new_page(), port)
     yield visitor
     context.close()

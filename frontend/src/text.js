@@ -1,0 +1,37 @@
+// Words and dates in one language. Amounts never pass here: the API formats them.
+
+export async function loadText(locale) {
+  const code = /^[a-z]{2}/.exec(locale?.toLowerCase() ?? "")?.[0] ?? "en";
+  const words = await import(new URL(`./locales/${code}.js`, import.meta.url).href).catch(() => null);
+  return words ? createText(code, words.default) : loadText("en");
+}
+
+export function createText(locale, words) {
+  const plural = new Intl.PluralRules(locale);
+
+  /** The words under a key such as "states.ACTIVE", with {values} filled in; plural by {count}. */
+  const say = (key, values = {}) => {
+    const found = key.split(".").reduce((at, part) => at?.[part], words) ?? key;
+    const said = typeof found === "object" ? found[plural.select(values.count)] ?? found.other : found;
+    return said.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  };
+
+  const format = (options) => (value) => new Intl.DateTimeFormat(words.dates, options).format(value);
+
+  return {
+    locale,
+    languages: words.languages,
+    say,
+    /** A day, in the zone it belongs to. */
+    day: (instant, timeZone) => format({ dateStyle: "long", timeZone })(new Date(instant)),
+    /** A day without a time is that day, whatever the zone. */
+    date: (day) => format({ dateStyle: "long", timeZone: "UTC" })(new Date(`${day}T00:00:00Z`)),
+    /** A day with hours, always with the zone's name. */
+    time: (instant, timeZone) =>
+      format({
+        day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+        timeZone, timeZoneName: "longGeneric",
+      })(new Date(instant)),
+    list: (parts) => new Intl.ListFormat(locale, { type: "disjunction" }).format(parts),
+  };
+}

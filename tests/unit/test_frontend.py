@@ -1,0 +1,70 @@
+"""The element's operations are in the schema, and what is served is made from them. Its words are complete."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from graphql import build_schema, parse, validate
+
+from tests.exports import OPERATIONS, ROOT, operations, operations_as_module
+
+FRONTEND = ROOT / "frontend"
+SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(
+    NODE is None, reason="NOT TESTED: node is not there, the element's own tests did not run"
+)
+
+
+@pytest.mark.parametrize("name", operations())
+def test_an_operation_is_one_that_the_schema_answers(name: str) -> None:
+    assert validate(SCHEMA, parse(operations()[name])) == []
+
+
+def test_what_is_served_is_made_from_the_operations() -> None:
+    assert len(list(OPERATIONS.glob("*.graphql"))) > 1
+    assert (FRONTEND / "src" / "operations.js").read_text() == operations_as_module(), "run `make schema`"
+
+
+@needs_node
+def test_the_elements_own_tests() -> None:
+    done = subprocess.run(["node", "--test", "test/"], cwd=FRONTEND, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_node
+def test_every_language_says_everything() -> None:
+    words = {path.stem: _words(path.stem) for path in (FRONTEND / "src" / "locales").glob("*.js")}
+    assert set(words) == {"en", "bg"}
+    said = {code: _flat(found) for code, found in words.items()}
+    assert said["bg"].keys() == said["en"].keys()
+    for key, english in said["en"].items():
+        assert said["bg"][key].strip()
+        assert set(re.findall(r"{(\w+)}", said["bg"][key])) == set(re.findall(r"{(\w+)}", english)), key
+
+
+def test_every_word_that_is_asked_for_is_there() -> None:
+    views = "".join((FRONTEND / "src" / name).read_text() for name in ("views.js", "picture.js", "element.js"))
+    asked = set(re.findall(r"""say\(\s*["']([\w.]+)["']""", views))
+    known = set(re.findall(r"^ {2}(\w+):", (FRONTEND / "src" / "locales" / "en.js").read_text(), re.MULTILINE))
+    assert {key.split(".")[0] for key in asked} <= known
+    dynamic = set(re.findall(r"say\(\s*`(\w+)\.", views)) | set(re.findall(r"\bt\.(languages)\b", views))
+    conditional = {"none", "noneFound", "cancelNow", "cancelAtEnd", "renews", "ends", "moveCall", "ask", "routes"}
+    assert known - {key.split(".")[0] for key in asked} - dynamic <= conditional | {"dates"}
+
+
+def _words(code: str) -> Any:
+    script = f"import('./src/locales/{code}.js').then(m => console.log(JSON.stringify(m.default)))"
+    done = subprocess.run(["node", "-e", script], cwd=FRONTEND, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def _flat(words: Any, path: str = "") -> dict[str, str]:
+    if isinstance(words, str):
+        return {path: words}
+    return {key: text for name, inner in words.items() for key, text in _flat(inner, f"{path}.{name}").items()}
