@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -34,6 +35,6 @@ urlpatterns = [
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),
-    path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg"))),
+    path("favicon.ico", lambda _request: redirect(static("portal/icon.svg"))),
     path("admin/", admin.site.urls),
 ]

@@ -4,7 +4,7 @@ import { createApi, NoAnswer } from "./api.js";
 import { h } from "./dom.js";
 import { reduce, start } from "./flow.js";
 import { css } from "./styles.js";
-import { loadText } from "./text.js";
+import { textOf } from "./text.js";
 import { view } from "./views.js";
 
 const PAGE = 20;
@@ -37,19 +37,19 @@ export class WayoutPortal extends Base {
     root.adoptedStyleSheets = [sheet];
     this.#main = h("div", { part: "main" });
     this.#status = h("div", { class: "status", role: "status" });
-    root.append(this.#main, this.#status);
+    root.append(h("div", { class: "shell" }, this.#main, this.#status));
   }
 
-  async connectedCallback() {
-    await this.#speak();
+  connectedCallback() {
+    this.#speak();
     this.#ready = true;
     this.#follow();
   }
 
-  async attributeChangedCallback(name, before, after) {
+  attributeChangedCallback(name, before, after) {
     if (!this.#ready || this.#reflecting || before === after) return;
     if (name === "locale") {
-      await this.#speak();
+      this.#speak();
       this.#send({ type: "reloaded" });
     } else if (name !== "time-zone") this.#follow();
   }
@@ -76,9 +76,9 @@ export class WayoutPortal extends Base {
     this.#reflecting = false;
   }
 
-  async #speak() {
+  #speak() {
     const wanted = this.getAttribute("locale") ?? globalThis.document.documentElement.lang;
-    this.#text = await loadText(wanted);
+    this.#text = textOf(wanted);
     this.shadowRoot.host.lang = this.#text.locale;
   }
 
@@ -203,7 +203,7 @@ export class WayoutPortal extends Base {
     const root = this.shadowRoot;
     const held = root.activeElement;
     const place = held?.id && { id: held.id, from: held.selectionStart, to: held.selectionEnd };
-    this.#main.replaceChildren(...view(state, this.#text, (event) => this.#send(event), this.#draft).filter(Boolean));
+    this.#main.replaceChildren(...view(state, this.#text, (event) => this.#send(event), this.#draft, Date.now()).filter(Boolean));
     this.#main.setAttribute("aria-busy", String(Boolean(state.busy)));
     this.#status.textContent = state.busy ? this.#text.say("working") : "";
     const target = this.#moved && (newPlace(before, state, this.#main) ?? (place && root.getElementById(place.id)));

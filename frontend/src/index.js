@@ -6,4 +6,5 @@ if (globalThis.customElements && !customElements.get("wayout-portal")) {
   customElements.define("wayout-portal", WayoutPortal);
 }
 
+export { addLanguage } from "./text.js";
 export { WayoutPortal };

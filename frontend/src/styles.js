@@ -7,10 +7,14 @@ export const css = `
   --_back: var(--wayout-color-back, #f6f8fa); --_accent: var(--wayout-color-accent, #0b57a4);
   --_danger: var(--wayout-color-danger, #a4262c); --_good: var(--wayout-color-good, #1a7f37);
   --_radius: var(--wayout-radius, 8px);
+  display: block;
+}
+:host([hidden]) { display: none; }
+/* What the host inherits to the element, it inherits no further. */
+.shell {
   all: initial; display: block; color-scheme: light dark; color: var(--_text); background: var(--_back);
   font: var(--wayout-font, 1rem/1.5 system-ui, sans-serif); container-type: inline-size; overflow-wrap: anywhere;
 }
-:host([hidden]) { display: none; }
 @media (prefers-color-scheme: dark) {
   :host {
     --_text: var(--wayout-color-text, #e6edf3); --_muted: var(--wayout-color-muted, #9da7b3);

@@ -1,9 +1,19 @@
 // Words and dates in one language. Amounts never pass here: the API formats them.
 
-export async function loadText(locale) {
-  const code = /^[a-z]{2}/.exec(locale?.toLowerCase() ?? "")?.[0] ?? "en";
-  const words = await import(new URL(`./locales/${code}.js`, import.meta.url).href).catch(() => null);
-  return words ? createText(code, words.default) : loadText("en");
+import bg from "./locales/bg.js";
+import en from "./locales/en.js";
+
+const known = { en, bg };
+
+/** Teach the element another language: its code and the words, with the keys of locales/en.js. */
+export function addLanguage(code, words) {
+  known[code] = words;
+}
+
+/** The words of a locale such as "bg-BG"; English where the language is not known. */
+export function textOf(locale) {
+  const code = locale?.slice(0, 2).toLowerCase();
+  return Object.hasOwn(known, code) ? createText(code, known[code]) : createText("en", en);
 }
 
 export function createText(locale, words) {
@@ -13,7 +23,8 @@ export function createText(locale, words) {
   const say = (key, values = {}) => {
     const found = key.split(".").reduce((at, part) => at?.[part], words) ?? key;
     const said = typeof found === "object" ? found[plural.select(values.count)] ?? found.other : found;
-    return said.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+    const filled = said.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+    return filled.replace(/\.\.(?=\s|$)/g, "."); // a Bulgarian date ends in a dot already
   };
 
   const format = (options) => (value) => new Intl.DateTimeFormat(words.dates, options).format(value);

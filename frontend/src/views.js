@@ -9,8 +9,8 @@ const FEEDBACK = [
 ];
 const RETURNED = ["SUCCEEDED", "SETTLED_MANUALLY"];
 
-export function view(state, t, send, draft) {
-  const context = { state, t, say: t.say, send, draft };
+export function view(state, t, send, draft, now) {
+  const context = { state, t, say: t.say, send, draft, now };
   const known = state.subscription && state.screen !== "list";
   const screen = { list: listScreen, details: detailsScreen, leave: leaveScreen, done: doneScreen }[state.screen];
   if (state.screen !== "list" && state.subscription === null) {
@@ -394,8 +394,9 @@ function callForm(context) {
 // Done
 
 function doneScreen(context) {
-  const { state, t, say, send } = context;
+  const { state, t, say, send, now } = context;
   const { cancellation, name, tenant } = state.subscription;
+  const undoable = cancellation.undoUntil && Date.parse(cancellation.undoUntil) > now;
   const zone = tenant.timeZone;
   const credit = cancellation.refunds.map((refund) =>
     h("div", {}, RETURNED.includes(refund.status) ? say("refundDone", { amount: refund.amount.formatted }) : say("refundBack", { amount: refund.amount.formatted, date: t.date(refund.dueBy) })));
@@ -412,12 +413,12 @@ function doneScreen(context) {
         [say("credit"), credit.length ? credit : say("noRefund")],
         [say("dataUntil"), t.day(cancellation.dataAvailableUntil, zone)],
         [say("erasedBy"), t.day(cancellation.dataErasedBy, zone)],
-        [say("undoUntil"), cancellation.undoUntil && t.time(cancellation.undoUntil, zone)],
+        [say("undoUntil"), undoable && t.time(cancellation.undoUntil, zone)],
       ]),
       h(
         "div",
         { class: "actions" },
-        button(say("undo"), "undo", () => send({ type: "undid" }), { busy: state.busy === "undo" }),
+        undoable ? button(say("undo"), "undo", () => send({ type: "undid" }), { busy: state.busy === "undo" }) : null,
         button(say("download"), "download", () => send({ type: "wantedReceipt" })),
         button(say("toList"), "to-list", () => send({ type: "openedList" }), { class: "link" }),
       ),

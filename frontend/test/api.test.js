@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi, NoAnswer } from "../src/api.js";
-import { createText } from "../src/text.js";
+import { addLanguage, createText, textOf } from "../src/text.js";
 import bg from "../src/locales/bg.js";
 import en from "../src/locales/en.js";
 
@@ -68,5 +68,13 @@ test("words, plurals and dates in both languages", () => {
   assert.equal(bulgarian.date("2026-11-30"), "30 ноември 2026 г.");
   assert.match(english.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /1 December 2026.* 00:00 .*Eastern European/);
   assert.match(bulgarian.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /00:00.*Източноевропейско/);
+  assert.equal(bulgarian.say("backBy", { date: bulgarian.date("2027-01-15") }), "Ще бъде върнат най-късно до 15 януари 2027 г.");
   assert.equal(english.say("no.such.key"), "no.such.key");
+});
+
+test("a third language is one file; one that is not known is English", () => {
+  assert.equal(textOf("bg-BG").locale, "bg");
+  for (const unknown of ["de", "", null, undefined, "constructor"]) assert.equal(textOf(unknown).locale, "en");
+  addLanguage("de", { ...en, dates: "de", title: "Produkte und Dienste" });
+  assert.equal(textOf("de").say("title"), "Produkte und Dienste");
 });

@@ -17,6 +17,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.served.conftest import ROOT, Served, serve
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,14 +40,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; without it says what was not tested, and fails in CI."""
-    found = os.environ.get("WAYOUT_CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = chromium_path()
     if found is None:
         said = "NOT TESTED: Chromium is not there, nothing was looked at in a browser"
         pytest.fail(said) if os.environ.get("CI") == "true" else pytest.skip(said)
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        chromium = play.chromium.launch(executable_path=found, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def chromium_path() -> str | None:
+    """Where Chromium is, if it is."""
+    return os.environ.get("WAYOUT_CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +94,11 @@ class Visitor:
         self.page.goto(self.base + path)
         return self.page
 
-    def violations(self, *tags: str) -> set[str]:
+    def violations(self, *tags: str, within: str | None = None) -> set[str]:
         """What axe finds wrong, by rule. It styles the page while it looks, which the policy reports: not ours."""
         before = list(self.complaints)
         options = {"runOnly": {"type": "tag", "values": list(tags)}} if tags else None
-        found = {str(one["id"]) for one in Axe().run(self.page, options=options).response["violations"]}
+        found = {str(one["id"]) for one in Axe().run(self.page, context=within, options=options).response["violations"]}
         self.page.wait_for_timeout(50)
         self.complaints[:] = before
         return found

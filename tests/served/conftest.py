@@ -49,10 +49,10 @@ def serve(var: Path, **environment: str) -> Iterator[Served]:
             server.terminate()
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, path: str = "/login/") -> None:
     for _ in range(300):
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/login/", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).close()
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
         else:

@@ -1,4 +1,4 @@
-// Every word of the element in English. Another language is a file like this one, named by its code.
+// Every word of the element in English. Another language is a file like this one: see addLanguage.
 // What the API says (reasons, explanations, amounts, windows) comes in its own words and is not here.
 
 export default {

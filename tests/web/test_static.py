@@ -1,0 +1,25 @@
+"""Static files as production serves them: named by their content, modules included."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from django.conf import LazySettings
+from django.core.management import call_command
+
+
+def test_modules_import_each_other_by_their_hashed_names(settings: LazySettings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = str(tmp_path)
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "portal.web.static.HashedFiles"}}
+    call_command("collectstatic", verbosity=0, interactive=False)
+    names = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
+    modules = {name: hashed for name, hashed in names.items() if name.startswith("wayout/")}
+    assert len(modules) == 12
+    for hashed in modules.values():
+        text = (tmp_path / hashed).read_text()
+        assert (tmp_path / f"{hashed}.gz").exists() or len(text) < 300
+        for imported in re.findall(r"""from ["']\./([^"']+)["']""", text):
+            assert (tmp_path / Path(hashed).parent / imported).exists()
+            assert re.search(r"\.[0-9a-f]{12}\.js$", imported), (hashed, imported)
