@@ -10,7 +10,7 @@ from tests.world import PASSWORD, World
 
 
 def build(count: int) -> None:
-    """Print the ids of ``count`` subscriptions that cancel online and of one with 25 licenses, and who may cancel."""
+    """Print the ids of ``count`` subscriptions that cancel online and of two with 25 licenses, and who may cancel."""
     world, now = World.build(name="Fabrikam"), datetime.now(UTC)
     world.admin.set_password(PASSWORD)
     world.admin.save()
@@ -22,5 +22,9 @@ def build(count: int) -> None:
         return world.subscription(assigned, plan=name, **period).pk
 
     online = [subscription(f"Own {number}", 12) for number in range(count)]
-    facts = {"online": online, "over": subscription("Over", 25), "admin": world.admin.username}
+    facts = {
+        "online": online,
+        "over": [subscription(f"Over {number}", 25) for number in range(2)],
+        "admin": world.admin.username,
+    }
     print(json.dumps(facts))

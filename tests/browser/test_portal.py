@@ -77,7 +77,7 @@ def own(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
 @pytest.fixture
 def over(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
     visitor.sign_in(house["admin"], PASSWORD)
-    return Own(visitor, site, house["over"], "Over")
+    return Own(visitor, site, house["over"][0], "Over 0")
 
 
 def heading(page: Page) -> Locator:
@@ -257,6 +257,43 @@ def test_users_are_chosen_removed_and_canceling_online_opens(over: Own) -> None:
     expect(element.locator("#removed")).to_be_focused()
     expect(element).to_contain_text("Not canceled yet")
     expect(page.get_by_role("button", name="Cancel subscription now")).to_be_visible()
+
+
+def test_removing_and_canceling_in_bulgarian_by_keyboard(browser: Browser, site: Served, house: dict[str, Any]) -> None:
+    for visitor in visit(browser, site, "bg"):
+        page = visitor.sign_in(house["admin"], PASSWORD).page
+        visitor.go(f"/subscriptions/{house['over'][1]}/#leave")
+        expect(heading(page)).to_have_text("Анулиране на „Over 1“")
+        press(page, "least")
+        expect(page.locator(ELEMENT)).to_contain_text("Избран е 1 потребител")
+        press(page, "preview")
+        expect(page.locator(f"{ELEMENT} #previewed")).to_be_focused()
+        press(page, "do-remove")
+        expect(page.locator(f"{ELEMENT} #removed")).to_be_focused()
+        press(page, "confirm")
+        expect(heading(page)).to_have_text("„Over 1“ е анулиран")
+        press(page, "undo")
+        expect(page.locator(f"{ELEMENT} #undone")).to_be_focused()
+
+
+def test_a_call_in_bulgarian_by_keyboard(browser: Browser, site: Served) -> None:
+    for visitor in visit(browser, site, "bg"):
+        page = visitor.sign_in("rila-admin").page
+        visitor.go("/subscriptions/20/#leave")
+        expect(heading(page)).to_have_text(f"Анулиране на „{GROUPS}“")
+        tab_to(page, "phone")
+        page.keyboard.type("0888 123 321")
+        press(page, "ask-call")
+        expect(page.locator(f"{ELEMENT} #called")).to_be_focused()
+        expect(page.locator(ELEMENT)).to_contain_text("Ще се обадим възможно най-скоро")
+        press(page, "withdraw-call")
+        expect(page.locator(f"{ELEMENT} #ask-call")).to_be_visible()
+
+
+def press(page: Page, wanted: str) -> None:
+    """Reach a button by the keyboard and press it."""
+    tab_to(page, wanted)
+    page.keyboard.press("Enter")
 
 
 def test_the_least_active_are_chosen_for_you(visitor: Visitor) -> None:
