@@ -17,6 +17,7 @@ WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
 WAYOUT_EMAIL_URL     submission://user:password@host:587 (without, mail goes to the terminal, in debug to files in WAYOUT_VAR/mail)
 WAYOUT_EMAIL_FROM    the sender of mail
 WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma separated (nobody)
+WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
 WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
@@ -58,6 +59,9 @@ WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")
+if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
+    raise ImproperlyConfigured("WAYOUT_GATEWAY_SECRET is at least 32 characters that nobody can guess.")
 WAYOUT_STRIPE_KEY = env.str("WAYOUT_STRIPE_KEY", "")
 WAYOUT_STRIPE_WEBHOOK_SECRET = env.str("WAYOUT_STRIPE_WEBHOOK_SECRET", "")
 # Somewhere else than Stripe, for tests.

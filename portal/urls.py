@@ -8,6 +8,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from portal.graphql.subgraph import serve_subgraph
 from portal.graphql.view import graphql
 from portal.web.health import live, ready
 from portal.web.language import choose_language
@@ -31,6 +32,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("language/", choose_language, name="language"),
     path("graphql/", graphql, name="graphql"),
+    path("subgraph/", serve_subgraph, name="subgraph"),
     path("webhooks/stripe/", stripe_webhook, name="stripe_webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),

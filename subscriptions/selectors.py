@@ -170,9 +170,9 @@ class SubscriptionBatch:
         found = Cancellation.objects.filter(pk__in=latest.values("pk__max"))
         return {c.subscription_id: c for c in found.select_related("requested_by_user", "requested_by_token")}
 
-    def include_cancellation(self, cancellation: Cancellation) -> None:
-        """Read the refunds of an older cancellation too."""
-        self.refunds = refunds_of([*self.cancellations.values(), cancellation])
+    def include_cancellations(self, cancellations: Iterable[Cancellation]) -> None:
+        """Read the refunds of older cancellations too."""
+        self.refunds = refunds_of([*self.cancellations.values(), *cancellations])
 
     @cached_property
     def refunds(self) -> Mapping[int, Sequence[Refund]]:

@@ -121,7 +121,7 @@ def find_cancellation(info: Info, cancellation_id: int) -> Cancellation | None:
 def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
     """The cancellation with its subscription as it is now."""
     verdict = Verdict.now(info, row.subscription_id)
-    verdict.batch.include_cancellation(row)
+    verdict.batch.include_cancellations([row])
     return Cancellation(row=row, verdict=verdict)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
@@ -14,22 +15,18 @@ from strawberry.types import ExecutionContext
 
 from portal.graphql.access import QUERIES
 from portal.graphql.accounts import AccountMutation
-from portal.graphql.billing import Refund
-from portal.graphql.callbacks import CallbackMutation, CallbackQuery, find_callback
-from portal.graphql.cancellations import CancellationMutation, find_cancellation
+from portal.graphql.callbacks import CallbackMutation, CallbackQuery
+from portal.graphql.cancellations import CancellationMutation
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, split_id
-from portal.graphql.licenses import DirectoryUser, License, LicenseMutation
+from portal.graphql.ids import split_id
+from portal.graphql.licenses import LicenseMutation
 from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.node import Node
+from portal.graphql.nodes import find_nodes
 from portal.graphql.problems import Problem
 from portal.graphql.scalars import SCALARS
-from portal.graphql.subscriptions import SubscriptionQuery, find_subscription
+from portal.graphql.subscriptions import SubscriptionQuery
 from portal.graphql.viewer import ViewerQuery
-from subscriptions import models
-from subscriptions.selectors import visible
-from tenants.callers import Scope
-from tenants.models import Tenant
 
 
 @strawberry.type
@@ -38,49 +35,12 @@ class Query(ViewerQuery, SubscriptionQuery, CallbackQuery):
     def node(self, info: Info, id: strawberry.ID) -> Node | None:
         info.context.reader(*QUERIES["node"])
         found = split_id(id)
-        return _NODES[found[0]](info, found[1]) if found and found[0] in _NODES else None
+        return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
 
 
 @strawberry.type
 class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation):
     pass
-
-
-def _tenant(info: Info, pk: int) -> Any:
-    return visible(Tenant.objects.all(), info.context.caller, "pk").filter(pk=pk).first()
-
-
-def _license(info: Info, pk: int) -> License | None:
-    info.context.reader(Scope.READ_USERS)
-    rows = visible(models.License.objects.held(), info.context.caller, "subscription__tenant")
-    row = rows.select_related("user").filter(pk=pk).first()
-    return License(row=row) if row else None
-
-
-def _user(info: Info, pk: int) -> DirectoryUser | None:
-    info.context.reader(Scope.READ_USERS)
-    row = visible(models.DirectoryUser.objects.filter(deleted_at=None), info.context.caller).filter(pk=pk).first()
-    return DirectoryUser(row=row) if row else None
-
-
-def _refund(info: Info, pk: int) -> Refund | None:
-    rows = visible(models.Cancellation.objects.filter(refunds=pk), info.context.caller).select_related("tenant")
-    cancellation = rows.first()
-    if cancellation is None:
-        return None
-    row = cancellation.refunds.select_related("agreement").get(pk=pk)
-    return Refund(row=row, now=info.context.now, zone=cancellation.tenant.zone)
-
-
-_NODES: dict[Kind, Any] = {
-    Kind.TENANT: _tenant,
-    Kind.SUBSCRIPTION: find_subscription,
-    Kind.LICENSE: _license,
-    Kind.USER: _user,
-    Kind.CANCELLATION: find_cancellation,
-    Kind.REFUND: _refund,
-    Kind.CALLBACK: find_callback,
-}
 
 
 class Schema(strawberry.Schema):
@@ -90,19 +50,20 @@ class Schema(strawberry.Schema):
         """Leave it to the view."""
 
 
-@functools.cache
-def _page_sizes() -> dict[str, int]:
-    return page_sizes(schema._schema)
+def extensions(of: Callable[[], strawberry.Schema]) -> list[Any]:
+    """What guards a schema: limits before validation, and what was parsed and validated once."""
+    sizes = functools.cache(lambda: page_sizes(of()._schema))
+    return [
+        lambda: MaxTokensLimiter(max_token_count=settings.GRAPHQL_LIMITS["tokens"]),
+        lambda: ParserCache(maxsize=500),
+        lambda: LimitedValidation(sizes(), maxsize=500),
+    ]
 
 
-schema = Schema(
+schema: Schema = Schema(
     query=Query,
     mutation=Mutation,
     types=[Problem],
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[
-        lambda: MaxTokensLimiter(max_token_count=settings.GRAPHQL_LIMITS["tokens"]),
-        lambda: ParserCache(maxsize=500),
-        lambda: LimitedValidation(_page_sizes(), maxsize=500),
-    ],
+    extensions=extensions(lambda: schema),
 )

@@ -1,0 +1,90 @@
+"""Rows by their public ids, many at once: for `node`, and for a gateway that asks for entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from portal.graphql.billing import Refund
+from portal.graphql.callbacks import CallbackRequest
+from portal.graphql.cancellations import Cancellation
+from portal.graphql.context import Info
+from portal.graphql.ids import Kind
+from portal.graphql.licenses import DirectoryUser, License
+from portal.graphql.options import Verdict
+from portal.graphql.subscriptions import ProductSubscription
+from subscriptions import models
+from subscriptions.selectors import SubscriptionBatch, subscription_rows, visible
+from tenants.callers import Scope
+from tenants.models import Tenant
+
+Found = Mapping[int, Any]
+# More than a gateway asks for at once.
+MOST = 100
+
+
+def find_nodes(info: Info, kind: Kind, numbers: Collection[int]) -> Found:
+    """Those that the caller sees, by number; a constant number of queries however many. Raises NotPermitted."""
+    find = _FINDERS.get(kind)
+    return find(info, numbers) if find and numbers else {}
+
+
+def _tenants(info: Info, numbers: Collection[int]) -> Found:
+    rows = visible(Tenant.objects.filter(pk__in=numbers), info.context.caller, "pk")
+    return {row.pk: row for row in rows}
+
+
+def _subscriptions(info: Info, numbers: Collection[int]) -> Found:
+    return {pk: ProductSubscription(verdict=verdict) for pk, verdict in _verdicts(info, numbers).items()}
+
+
+def _verdicts(info: Info, numbers: Collection[int]) -> Mapping[int, Verdict]:
+    batch = SubscriptionBatch(subscription_rows(info.context.caller).filter(pk__in=numbers), info.context.now)
+    return {row.pk: Verdict(row, batch) for row in batch.rows}
+
+
+def _cancellations(info: Info, numbers: Collection[int]) -> Found:
+    rows = list(visible(models.Cancellation.objects.filter(pk__in=numbers), info.context.caller))
+    verdicts = _verdicts(info, {row.subscription_id for row in rows})
+    for verdict in list(verdicts.values())[:1]:
+        verdict.batch.include_cancellations(rows)  # one batch is behind them all
+    return {row.pk: Cancellation(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
+
+
+def _callbacks(info: Info, numbers: Collection[int]) -> Found:
+    rows = list(visible(models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
+    verdicts = _verdicts(info, {row.subscription_id for row in rows})
+    return {row.pk: CallbackRequest(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
+
+
+def _refunds(info: Info, numbers: Collection[int]) -> Found:
+    links = models.Cancellation.refunds.through.objects.filter(refund__in=numbers)
+    seen = visible(links, info.context.caller, "cancellation__tenant")
+    rows = seen.select_related("refund__agreement", "cancellation__tenant")
+    return {
+        link.refund_id: Refund(row=link.refund, now=info.context.now, zone=link.cancellation.tenant.zone)
+        for link in rows
+    }
+
+
+def _users(info: Info, numbers: Collection[int]) -> Found:
+    info.context.reader(Scope.READ_USERS)
+    rows = models.DirectoryUser.objects.filter(deleted_at=None, pk__in=numbers)
+    return {row.pk: DirectoryUser(row=row) for row in visible(rows, info.context.caller)}
+
+
+def _licenses(info: Info, numbers: Collection[int]) -> Found:
+    info.context.reader(Scope.READ_USERS)
+    rows = models.License.objects.held().filter(pk__in=numbers).select_related("user")
+    return {row.pk: License(row=row) for row in visible(rows, info.context.caller, "subscription__tenant")}
+
+
+_FINDERS: Mapping[Kind, Callable[[Info, Collection[int]], Found]] = {
+    Kind.TENANT: _tenants,
+    Kind.SUBSCRIPTION: _subscriptions,
+    Kind.LICENSE: _licenses,
+    Kind.USER: _users,
+    Kind.CANCELLATION: _cancellations,
+    Kind.REFUND: _refunds,
+    Kind.CALLBACK: _callbacks,
+}
