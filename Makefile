@@ -7,7 +7,7 @@ CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-long bench lint format schema messages lock
+.PHONY: help run demo-reset test test-long test-gateway bench lint format schema messages lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -23,6 +23,9 @@ test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQL
 
 test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as well
 	@$(PY) -m tests.run --long
+
+test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways (installs them by npm)
+	@.venv/bin/pytest -q -s tests/served/test_gateway.py
 
 bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side, on SQLite and PostgreSQL
 	@$(PY) -m bench

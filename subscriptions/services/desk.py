@@ -35,8 +35,8 @@ from tenants.callers import Caller
 from tenants.models import AuditPersonalData, User
 from tenants.people import SYSTEM
 
-# How often "claim next" looks again when others were faster.
-_TRIES = 50
+# "Claim next" tries the first of the queue one after the other, and looks again when others were faster to all.
+_AT_ONCE, _ROUNDS = 10, 50
 
 
 def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
@@ -82,12 +82,13 @@ def claim_next(*, agent: User, caller: Caller, language: str, now: datetime) -> 
     Theirs first, if a customer asked for this agent. None when nothing is due or others were faster to all of it.
     """
     due = due_now(now).values_list("pk", flat=True)
-    for _attempt in range(_TRIES):
-        pk = due.filter(preferred_agent=agent).first() or due.first()
-        if pk is None:
+    for _round in range(_ROUNDS):
+        first = [*due.filter(preferred_agent=agent)[:_AT_ONCE], *due[:_AT_ONCE]]
+        if not first:
             return None
-        if claim_callback(agent=agent, caller=caller, callback_id=pk, language=language, now=now):
-            return CallbackRequest.objects.get(pk=pk)
+        for pk in first:
+            if claim_callback(agent=agent, caller=caller, callback_id=pk, language=language, now=now):
+                return CallbackRequest.objects.get(pk=pk)
     return None
 
 
