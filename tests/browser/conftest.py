@@ -23,13 +23,6 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One process drives the one browser.
-    for item in items:
-        if "tests/browser" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A demo of the browser's own: what is clicked here changes nothing elsewhere."""
@@ -110,7 +103,7 @@ def visitor(browser: Browser, site: Served) -> Iterator[Visitor]:
     yield from visit(browser, site, "en")
 
 
-@pytest.fixture(params=["en", "bg"])
+@pytest.fixture(params=["en", pytest.param("bg", marks=pytest.mark.long)])
 def reader(browser: Browser, site: Served, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     """A fresh visitor in each language."""
     yield from visit(browser, site, request.param)

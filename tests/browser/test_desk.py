@@ -7,8 +7,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import Visitor, in_the_house
+from tests.served.conftest import Served
 
+# One process drives the one browser.
+pytestmark = pytest.mark.xdist_group("browser")
 QUEUE = "/admin/subscriptions/callbackrequest/"
 # Pages of Django as it comes: a selector with labelled spans, an inline table with nameless columns, a path of links.
 STOCK = (
@@ -45,8 +48,12 @@ def test_every_page_of_the_desk(reader: Visitor) -> None:
     assert reader.violations() <= stock
 
 
-def test_an_agents_call_by_keyboard_alone(visitor: Visitor) -> None:
+def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> None:
     page = visitor.sign_in("agent").page
+    # Whatever the hour is: these are due.
+    due = "CallbackRequest.objects.filter(closed_at=None).update(next_attempt_at=timezone.now())"
+    imports = "from django.utils import timezone; from subscriptions.models import CallbackRequest"
+    in_the_house(site, f"{imports}; {due}")
     visitor.go(QUEUE)
     page.locator("input[value='Claim next']").focus()
     page.keyboard.press("Enter")

@@ -21,6 +21,8 @@ from tests.browser.conftest import Visitor, visit
 from tests.browser.test_portal import ELEMENT, heading
 from tests.served.conftest import ROOT, Served, need_npm, serve, wait_for
 
+# One process drives the one browser.
+pytestmark = pytest.mark.xdist_group("browser")
 FRONTEND = ROOT / "frontend"
 
 

@@ -62,6 +62,7 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
     assert sum(mails(tmp_path).values()) == 1
 
 
+@pytest.mark.long
 def test_a_broker_that_is_gone_costs_nothing_but_time(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.WAYOUT_BROKER_URL = "redis://127.0.0.1:1/0"
     from outbox.celery import app

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.served.conftest import Served, serve
 
 pytestmark = pytest.mark.xdist_group("fuzz")
+_EXAMPLES = 150
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield running
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(150, marks=pytest.mark.long)])
-def test_no_operation_of_the_schema_is_an_unexpected_error(target: Served, examples: int) -> None:
+@pytest.mark.long
+def test_no_operation_of_the_schema_is_an_unexpected_error(target: Served) -> None:
     port, environment = target
     token = json.loads((Path(environment["WAYOUT_VAR"]) / "demo.json").read_text())["tokens"]["partner"]
     headers = {"Authorization": f"Bearer {token}"}
@@ -32,7 +33,7 @@ def test_no_operation_of_the_schema_is_an_unexpected_error(target: Served, examp
     for found in schema.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(operation.as_strategy())
         def send(case: Any) -> None:
             nonlocal sent

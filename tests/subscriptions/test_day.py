@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from subscriptions.attempts import LOGGED, MOST_COUNTED, Outcome
 from subscriptions.errors import RouteNotAvailable
@@ -214,6 +215,8 @@ class Day:
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 7))])
 def test_a_day_of_500_requests_keeps_every_rule(world: World, seed: int) -> None:
+    if connection.vendor == "postgresql" and seed == 1:
+        pytest.skip("the same day as on SQLite; make test-long plays others here")
     day = Day(seed, world)
     day.run()
     rows = list(CallbackRequest.objects.prefetch_related("log"))
