@@ -103,7 +103,7 @@ def visitor(browser: Browser, site: Served) -> Iterator[Visitor]:
     yield from visit(browser, site, "en")
 
 
-@pytest.fixture(params=["en", pytest.param("bg", marks=pytest.mark.long)])
+@pytest.fixture(params=["en", "bg"])
 def reader(browser: Browser, site: Served, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     """A fresh visitor in each language."""
     yield from visit(browser, site, request.param)

@@ -20,6 +20,7 @@ STOCK = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_every_page_of_the_desk(reader: Visitor) -> None:
     page = reader.sign_in("staff").page
     stock: set[str] = set()

@@ -12,7 +12,7 @@ import pytest
 from tests.served.conftest import need_npm
 
 NPM = Path(__file__).parents[1] / "npm"
-pytestmark = pytest.mark.xdist_group("served")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("served")]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^ *```(sh run|json)\n(.*?)^ *```", re.DOTALL | re.MULTILINE
 # Ids, references, numbers of days and money change from day to day; words and codes do not.
 VOLATILE = re.compile(r"[A-Z]-[2-9A-Z]{4}-[2-9A-Z]{4}|\d[\d.,:]*")
 # One server serves all of these tests.
-pytestmark = pytest.mark.xdist_group("served")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("served")]
 
 
 def steps(path: Path) -> list[tuple[str, Any]]:
