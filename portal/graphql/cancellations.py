@@ -26,7 +26,7 @@ from subscriptions import models, policy
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
-from subscriptions.selectors import cancellation_status, requested_by, visible
+from subscriptions.selectors import cancellation_status, requested_by
 from subscriptions.services import cancellations as services
 
 if TYPE_CHECKING:
@@ -110,12 +110,6 @@ class Cancellation(Node):
     @strawberry.field
     def comment(self) -> str | None:
         return self.row.comment or None
-
-
-def find_cancellation(info: Info, cancellation_id: int) -> Cancellation | None:
-    """Any cancellation the caller sees, also one that a later one replaced."""
-    row = visible(models.Cancellation.objects.all(), info.context.caller).filter(pk=cancellation_id).first()
-    return wrap_cancellation(info, row) if row else None
 
 
 def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
