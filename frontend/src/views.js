@@ -11,12 +11,13 @@ const RETURNED = ["SUCCEEDED", "SETTLED_MANUALLY"];
 
 export function view(state, t, send, draft, now) {
   const context = { state, t, say: t.say, send, draft, now };
-  const known = state.subscription && state.screen !== "list";
   const screen = { list: listScreen, details: detailsScreen, leave: leaveScreen, done: doneScreen }[state.screen];
-  if (state.screen !== "list" && state.subscription === null) {
+  // Nothing is known yet (null), or there is nothing (false).
+  if (state.screen !== "list" && !state.subscription) {
     return [notice(context), state.busy ? loading(context) : notFound(context)];
   }
-  return known || state.screen === "list" ? [state.screen === "leave" ? null : notice(context), ...screen(context)].filter(Boolean) : [];
+  // Where one leaves, the news stands below the heading.
+  return [state.screen === "leave" ? null : notice(context), ...screen(context)];
 }
 
 const heading = (text) => h("h1", { tabindex: "-1", part: "heading" }, text);

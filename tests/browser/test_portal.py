@@ -358,6 +358,28 @@ def test_addresses_lead_to_every_step_and_back(visitor: Visitor) -> None:
     expect(heading(page)).to_have_text(ONLINE)
 
 
+def test_what_is_not_there_is_said_and_leads_back(visitor: Visitor) -> None:
+    page = visitor.sign_in("contoso-admin").page
+    expect(heading(page)).to_be_visible()
+    for number in (999, 15):  # nobody's, and another account's
+        page.evaluate(f"document.querySelector('wayout-portal').show('sub_{number}')")
+        expect(heading(page)).to_have_text("There is no such subscription, or you cannot see it.")
+        page.get_by_role("button", name="All subscriptions").click()
+        expect(heading(page)).to_have_text("Products & services")
+
+
+def test_offline_says_so_and_goes_on_afterwards(visitor: Visitor) -> None:
+    page = visitor.sign_in("contoso-admin").page
+    expect(heading(page)).to_be_visible()
+    page.context.set_offline(True)
+    page.locator(f"{ELEMENT} .row h2 button", has_text=ONLINE).click()
+    expect(page.locator(f"{ELEMENT} #notice")).to_contain_text("You are offline. Nothing is lost")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(heading(page)).to_have_text(ONLINE)
+    visitor.complaints.clear()  # the browser says that it is offline
+
+
 def test_another_language_without_a_reload(visitor: Visitor) -> None:
     page = visitor.sign_in("northwind-viewer").page
     expect(heading(page)).to_have_text("Products & services")
