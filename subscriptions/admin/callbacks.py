@@ -145,9 +145,10 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
                 return found, False
         # Looked up first, in no order: asked for all at once, a planner walks the whole queue in its order.
         tenants = Tenant.objects.filter(search_key__contains=fold(search_term)).values_list("pk", flat=True)
-        theirs = queryset.filter(tenant__in=list(tenants[:_MOST_TENANTS])).order_by().values_list("pk", flat=True)
-        found_keys = list(theirs[:_MOST_FOUND])
-        return CallbackRequest.objects.filter(pk__in=found_keys).order_by(*queryset.query.order_by), False
+        theirs = CallbackRequest.objects.filter(tenant__in=list(tenants[:_MOST_TENANTS])).values_list("pk", flat=True)
+        shown = queryset.order_by().filter(pk__in=list(theirs[:_MOST_FOUND])).values_list("pk", flat=True)
+        found_keys = CallbackRequest.objects.filter(pk__in=list(shown)).select_related(*self.list_select_related)
+        return found_keys.order_by(*queryset.query.order_by), False
 
     @staticmethod
     def _by_key(queryset: QuerySet[CallbackRequest], term: str) -> Iterator[QuerySet[CallbackRequest]]:

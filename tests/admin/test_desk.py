@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing.models import Refund
@@ -301,3 +303,16 @@ def test_no_search_finds_everybody(world: World, monkeypatch: pytest.MonkeyPatch
     request, client = callback(world), client_of(member(world, "Callback agents"))
     assert request.reference in client.get(page_of("callbackrequest_changelist")).text
     assert request.reference not in client.get(page_of("callbackrequest_changelist"), {"q": "contoso"}).text
+
+
+def test_a_search_costs_the_same_for_2_and_6(world: World) -> None:
+    client = client_of(member(world, "Callback agents"))
+    counted = []
+    for numbers in ((1, 2), (3, 4, 5, 6)):
+        for number in numbers:
+            callback(world, number)
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(page_of("callbackrequest_changelist"), {"q": world.tenant.name})
+        assert page.text.count("field-due_at") == numbers[-1]
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
