@@ -72,6 +72,16 @@ class ChargeFacts:
     refunded: int = 0
     in_flight: int = 0
 
+    @property
+    def refundable(self) -> int:
+        """The most that can still be returned: what was paid and is not returned or on its way."""
+        return max(0, self.settled - self.refunded)
+
+    def tax_in(self, refund: int) -> int:
+        """The tax inside a refund, in the proportion of the tax inside the charge, split by largest remainder."""
+        _, tax = largest_remainder(refund, (self.charged - self.tax, self.tax))
+        return tax
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -128,9 +138,7 @@ def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
         units_used = 0
     used = round_half_up(Fraction(charge.charged * units_used, units))
     closed = terms.prorated_hours is not None and elapsed >= timedelta(hours=terms.prorated_hours) and units_used > 0
-    refundable = max(0, charge.settled - charge.refunded)
-    refund = 0 if closed else min(max(charge.settled - used, 0), refundable)
-    _, refund_tax = largest_remainder(refund, (charge.charged - charge.tax, charge.tax))
+    refund = 0 if closed else min(max(charge.settled - used, 0), charge.refundable)
     return Line(
         charge_id=charge.id,
         description=charge.description,
@@ -138,17 +146,17 @@ def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
         charged=Money(charge.charged, charge.currency),
         used=Money(used, charge.currency),
         refund=Money(refund, charge.currency),
-        refund_tax=Money(refund_tax, charge.currency),
+        refund_tax=Money(charge.tax_in(refund), charge.currency),
         used_units=units_used,
         period_units=units,
-        reason=None if refund else _reason(charge, closed=closed, refundable=refundable),
+        reason=None if refund else _reason(charge, closed=closed),
     )
 
 
-def _reason(charge: ChargeFacts, *, closed: bool, refundable: int) -> NoRefundReason:
+def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
     if charge.settled == 0:
         return NoRefundReason.NOTHING_SETTLED
-    if refundable == 0:
+    if charge.refundable == 0:
         return NoRefundReason.ALREADY_REFUNDED
     return NoRefundReason.WINDOW_CLOSED if closed else NoRefundReason.FULLY_USED
 

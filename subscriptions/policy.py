@@ -367,12 +367,14 @@ def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quo
 
 def refundable(quote: Quote, snapshot: Snapshot) -> int:
     """The most that the charges of a quote can return, in minor units: what was paid and not returned before."""
-    return sum(_left(line, snapshot) for line in quote.lines)
+    return sum(_charge(line, snapshot).refundable for line in quote.lines)
 
 
 def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
     """The quote with ``amount`` (minor units, 0 to ``refundable``) spread over its charges by what each can return."""
-    shares = largest_remainder(amount, [_left(line, snapshot) for line in quote.lines]) if quote.lines else []
+    shares = (
+        largest_remainder(amount, [_charge(line, snapshot).refundable for line in quote.lines]) if quote.lines else []
+    )
     lines = tuple(_returning(line, share, snapshot) for line, share in zip(quote.lines, shares, strict=True))
     refund = Money(amount, lines[0].refund.currency) if amount else None
     due_by = quote.refund_due_by or _due_by(snapshot, quote.lines, quote.made_at)
@@ -389,22 +391,16 @@ def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
     )
 
 
-def _left(line: Line, snapshot: Snapshot) -> int:
-    charge = _charge(line, snapshot)
-    return max(0, charge.settled - charge.refunded)
-
-
 def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:
     return next(charge for charge in snapshot.charges if charge.id == line.charge_id)
 
 
 def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
     charge = _charge(line, snapshot)
-    _, tax = largest_remainder(share, (charge.charged - charge.tax, charge.tax))
     return replace(
         line,
         refund=Money(share, charge.currency),
-        refund_tax=Money(tax, charge.currency),
+        refund_tax=Money(charge.tax_in(share), charge.currency),
         reason=None if share else NoRefundReason.AGREED,
     )
 

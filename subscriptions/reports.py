@@ -19,7 +19,7 @@ from subscriptions.windows import Hours, business_hours_later, business_time_bet
 
 # A request is old when nobody has closed it for this many days: up to 1, up to 2, up to 7, longer.
 AGES = (1, 2, 7)
-# Neither says whether the customer answered.
+# Given back without a call.
 _NO_CALL = (Outcome.RELEASED.value,)
 
 

@@ -293,6 +293,8 @@ def _rule_sentence(error: SubscriptionError) -> str:
             return ngettext("At most %(limit)d character.", "At most %(limit)d characters.", limit) % {"limit": limit}
         case "required":
             return _("This field must not be empty.")
+        case "slot":
+            return _("Later than now and within 30 days, please.")
         case "characters":
             return _("This field contains characters that are not text.")
         case "choice":

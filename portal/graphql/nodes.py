@@ -35,25 +35,29 @@ def _tenants(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _subscriptions(info: Info, numbers: Collection[int]) -> Found:
-    return {pk: ProductSubscription(verdict=verdict) for pk, verdict in _verdicts(info, numbers).items()}
+    verdicts = _verdicts(_batch(info, numbers))
+    return {pk: ProductSubscription(verdict=verdict) for pk, verdict in verdicts.items()}
 
 
-def _verdicts(info: Info, numbers: Collection[int]) -> Mapping[int, Verdict]:
-    batch = SubscriptionBatch(subscription_rows(info.context.caller).filter(pk__in=numbers), info.context.now)
+def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
+    return SubscriptionBatch(subscription_rows(info.context.caller).filter(pk__in=numbers), info.context.now)
+
+
+def _verdicts(batch: SubscriptionBatch) -> Mapping[int, Verdict]:
     return {row.pk: Verdict(row, batch) for row in batch.rows}
 
 
 def _cancellations(info: Info, numbers: Collection[int]) -> Found:
     rows = list(visible(models.Cancellation.objects.filter(pk__in=numbers), info.context.caller))
-    verdicts = _verdicts(info, {row.subscription_id for row in rows})
-    for verdict in list(verdicts.values())[:1]:
-        verdict.batch.include_cancellations(rows)  # one batch is behind them all
+    batch = _batch(info, {row.subscription_id for row in rows})
+    batch.include_cancellations(rows)
+    verdicts = _verdicts(batch)
     return {row.pk: Cancellation(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
 
 
 def _callbacks(info: Info, numbers: Collection[int]) -> Found:
     rows = list(visible(models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
-    verdicts = _verdicts(info, {row.subscription_id for row in rows})
+    verdicts = _verdicts(_batch(info, {row.subscription_id for row in rows}))
     return {row.pk: CallbackRequest(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
 
 

@@ -6,6 +6,7 @@ door. What is missing, foreign or malformed is null, with an error of its own.
 
 from __future__ import annotations
 
+import functools
 import hmac
 from collections import defaultdict
 from collections.abc import Mapping
@@ -111,6 +112,7 @@ def _entity(found: Mapping[int, Any] | SubscriptionError, number: int) -> Any:
     return found.get(number) or NotFound("representations")
 
 
+@functools.cache
 def sdl() -> str:
     """The public schema with the directives of the federation."""
     return _LINK + print_ast(visit(parse(schema.as_str()), _Decorate()))

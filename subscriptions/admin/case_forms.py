@@ -14,7 +14,7 @@ from subscriptions.attempts import LOGGED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
 from subscriptions.selectors import open_windows
-from subscriptions.services.callbacks import read_time_zone
+from subscriptions.services.callbacks import LONGEST_NOTE, read_time_zone
 from subscriptions.windows import HORIZON
 from tenants.formatting import format_span
 from tenants.models import LANGUAGES, User
@@ -62,20 +62,12 @@ class AttemptForm(SeenForm):
         label=_("Call later"), required=False, widget=forms.DateTimeInput({"type": "datetime-local"})
     )
     other_language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
-    note = forms.CharField(label=_("Note"), max_length=500, required=False)
+    note = forms.CharField(label=_("Note"), max_length=LONGEST_NOTE, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = dict(CallbackAttempt.OUTCOME_CHOICES)
         self.fields["outcome"].choices = [*_NONE, *((o.value, names[o.value]) for o in LOGGED)]  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        """A slot that the customer asked for lies ahead, within 30 days."""
-        cleaned = super().clean() or {}
-        later, now = cleaned.get("later"), timezone.now()
-        if cleaned.get("outcome") == Outcome.CALL_LATER and (later is None or not now < later <= now + HORIZON):
-            self.add_error("later", _("Later than now and within 30 days, please."))
-        return cleaned
 
 
 class MoveForm(SeenForm):

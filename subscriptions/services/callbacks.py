@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
@@ -156,20 +155,6 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
         return request
 
 
-def close_open(requests: QuerySet[CallbackRequest], status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
-    """Close those of ``requests`` that are open; False when none is."""
-    return bool(
-        requests.filter(status__in=OPEN_STATUSES).update(
-            status=status,
-            close_reason=reason,
-            closed_at=now,
-            next_attempt_at=None,
-            claimed_by=None,
-            claim_expires_at=None,
-        )
-    )
-
-
 def read_time_zone(name: str, *path: str) -> ZoneInfo:
     """The IANA zone of that name. Raises TimeZoneInvalid."""
     if name not in available_timezones():
@@ -262,7 +247,17 @@ def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetim
 
 def close_request(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
     """Close one request; False when it was not open."""
-    return close_open(CallbackRequest.objects.filter(pk=request.pk), status, reason, now)
+    still_open = CallbackRequest.objects.filter(pk=request.pk, status__in=OPEN_STATUSES)
+    return bool(
+        still_open.update(
+            status=status,
+            close_reason=reason,
+            closed_at=now,
+            next_attempt_at=None,
+            claimed_by=None,
+            claim_expires_at=None,
+        )
+    )
 
 
 def note_reached(request: CallbackRequest, now: datetime) -> None:
@@ -311,7 +306,6 @@ def audit_call(action: str, caller: Caller, request: CallbackRequest, language: 
         data={
             "reference": request.reference,
             "subscription": request.subscription_id,
-            "status": request.status,
             "window_start": request.window_start,
             "credit_from": request.credit_from,
         },

@@ -39,7 +39,7 @@ from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
 from subscriptions.services.announcements import CallOccasion, Occasion, announce, announce_call
-from subscriptions.services.callbacks import audit_call, close_open, note_reached
+from subscriptions.services.callbacks import audit_call, close_request, note_reached
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from tenants.audit import record
@@ -231,7 +231,8 @@ def _write(
     cancellation.requested_by_token_id = caller.token_id
     cancellation.by_staff = caller.kind is CallerKind.STAFF
     cancellation.staff_reason = for_customer.reason.strip() if for_customer else ""
-    cancellation.callback = _open_callback(subscription) if for_customer else None
+    call = _open_callback(subscription)
+    cancellation.callback = call if for_customer else None
     cancellation.effective_at = quote.effective_at
     cancellation.undo_until = quote.undo_until
     cancellation.access_ends_at = quote.access_ends_at
@@ -248,7 +249,8 @@ def _write(
     cancellation.save()
     _request_refund(cancellation, subscription, quote, now)
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
-    _close_callback(subscription, caller, language, now)
+    if call:
+        _close_callback(call, caller, language, now)
     _end_billing(cancellation, _ENDINGS[quote.mode], now)
     _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
@@ -280,7 +282,7 @@ def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime) -> N
     set_ending(agreement=agreement, ending=ending, final_at=cancellation.undo_until, now=now)
 
 
-def _close_callback(subscription: Subscription, caller: Caller, language: str, now: datetime) -> None:
+def _close_callback(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:
     """Canceling resolves what the customer wanted to be called about."""
     by_staff = caller.kind is CallerKind.STAFF
     status, reason, occasion = (
@@ -288,13 +290,9 @@ def _close_callback(subscription: Subscription, caller: Caller, language: str, n
         if by_staff
         else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
     )
-    request = _open_callback(subscription)
-    if request is None:
-        return
     if by_staff and request.is_claimed(now):
         note_reached(request, now)
-    if close_open(CallbackRequest.objects.filter(pk=request.pk), status, reason, now):
-        request.refresh_from_db()
+    if close_request(request, status, reason, now):
         audit_call("callback.canceled", caller, request, language, now)
         announce_call(occasion, request, now)
 

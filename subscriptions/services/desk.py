@@ -114,7 +114,7 @@ def log_attempt(
     if outcome not in LOGGED:
         raise InputInvalid("outcome", rule="choice")
     if outcome is Outcome.CALL_LATER and (later is None or not now < later <= now + HORIZON):
-        raise InputInvalid("later", rule="required")
+        raise InputInvalid("later", rule="slot")
     with one_transaction():
         request = _claimed(agent, callback_id, now)
         if request is None:

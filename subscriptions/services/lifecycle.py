@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, Sum
 
 from billing.models import RefundPart, RefundStatus
-from billing.money import Money, largest_remainder
+from billing.money import Money
 from billing.periods import refund_due_by, rolled
 from billing.proration import Convention, Line, RefundTerms, prorate
 from billing.selectors import charges_not_over
@@ -129,9 +129,8 @@ def _late_lines(cancellation: Cancellation) -> tuple[list[Line], bool]:
         line = prorate(replace(charge, refunded=charge.refunded - mine), at, terms)
         left = line.refund.minor_units - mine
         if left > 0:
-            _, tax = largest_remainder(left, (charge.charged - charge.tax, charge.tax))
-            money = Money(left, charge.currency)
-            lines.append(replace(line, refund=money, refund_tax=Money(tax, charge.currency)))
+            money, tax = Money(left, charge.currency), Money(charge.tax_in(left), charge.currency)
+            lines.append(replace(line, refund=money, refund_tax=tax))
     return lines, in_flight
 
 
