@@ -24,8 +24,8 @@ test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQL
 test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as well
 	@$(PY) -m tests.run --long
 
-test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways (installs them by npm)
-	@.venv/bin/pytest -q -s tests/served/test_gateway.py
+test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
+	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
 
 bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side, on SQLite and PostgreSQL
 	@$(PY) -m bench

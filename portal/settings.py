@@ -21,6 +21,7 @@ WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: 
 WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
+WAYOUT_OIDC_AUDIENCE  its access tokens for this audience are callers of the API, too (none are)
 WAYOUT_OIDC_TRUST_EMAIL  its addresses count as verified although it does not say so (Microsoft Entra)
 WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
 DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
@@ -193,6 +194,8 @@ HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
 _RESET_PAGE = env.str("WAYOUT_RESET_PAGE", "")
 HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RESET_PAGE else {}
 WAYOUT_OIDC_URL = env.str("WAYOUT_OIDC_URL", "")
+WAYOUT_OIDC_AUDIENCE = env.str("WAYOUT_OIDC_AUDIENCE", "")
+WAYOUT_OIDC_TRUST_EMAIL = env.bool("WAYOUT_OIDC_TRUST_EMAIL", False)
 SOCIALACCOUNT_ADAPTER = "portal.web.accounts.OrganizationAdapter"
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if WAYOUT_OIDC_URL:
@@ -203,7 +206,7 @@ if WAYOUT_OIDC_URL:
         "secret": env.str("WAYOUT_OIDC_CLIENT_SECRET"),
         "settings": {
             "server_url": WAYOUT_OIDC_URL,
-            "verified_email": env.bool("WAYOUT_OIDC_TRUST_EMAIL", False),
+            "verified_email": WAYOUT_OIDC_TRUST_EMAIL,
         },
     })  # fmt: skip
 # Staff come into the admin with a second factor.

@@ -38,6 +38,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from portal.web.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError
 from tenants.models import User
 
@@ -92,9 +93,8 @@ class OrganizationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if sociallogin.is_existing:
             return
         verified = [address.email for address in sociallogin.email_addresses if address.verified]
-        accounts = list(User.objects.filter(email__iexact=verified[0], is_active=True)[:2]) if verified else []
-        if len(accounts) == 1:
-            sociallogin.connect(request, accounts[0])
+        if account := account_of(verified[0]) if verified else None:
+            sociallogin.connect(request, account)
             return
         messages.error(request, _("There is no account here for this sign-in. Ask whoever runs this portal for one."))
         raise ImmediateHttpResponse(redirect("account_login"))

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest
 
 from portal.web.accounts import person_of_token
+from portal.web.organization import person_of_organization
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person
@@ -30,5 +31,5 @@ def _caller(request: HttpRequest, now: datetime) -> Caller | None:
         return None
     if token.strip().startswith(PREFIX):
         return caller_of_token(token.strip(), now)
-    person = person_of_token(token.strip())
+    person = person_of_token(token.strip()) or person_of_organization(token.strip())
     return caller_of_person(person) if person else None

@@ -32,9 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @contextmanager
 def serve(var: Path, **environment: str) -> Iterator[Served]:
     """Serve the demo until the block ends; its log goes to ``var``/log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "WAYOUT_DEBUG": "1", "WAYOUT_VAR": str(var), **environment}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, "manage.py", "demo", "--serve", str(port)]
@@ -49,10 +47,20 @@ def serve(var: Path, **environment: str) -> Iterator[Served]:
             server.terminate()
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def wait_for(port: int, path: str = "/login/") -> None:
     for _ in range(300):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).close()
+        except urllib.error.HTTPError:
+            return  # whatever it says, it is there
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,8 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.cache import cache
 from django.test import Client
+from jwt.algorithms import RSAAlgorithm
 
 from tenants.callers import Role
 from tenants.models import User
@@ -31,6 +34,9 @@ class Provider(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.claims: dict[str, Any] = {}
         self.asked: list[dict[str, list[str]]] = []
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.public_key = {**RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True), "kid": "now", "use": "sig"}
+        self.keys_asked = 0
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -51,6 +57,9 @@ class _Answers(BaseHTTPRequestHandler):
                     "jwks_uri": f"{url}/keys",
                     "token_endpoint_auth_methods_supported": ["client_secret_post"],
                 })  # fmt: skip
+            case "/keys":
+                self.server.keys_asked += 1
+                self._say({"keys": [self.server.public_key]})
             case "/userinfo":
                 assert self.headers["Authorization"] == "Bearer of-the-provider"
                 self._say(self.server.claims)
@@ -173,3 +182,97 @@ def test_people_do_not_change_the_address_they_are_found_by(world: World) -> Non
     world.admin.refresh_from_db()
     assert world.admin.email.endswith("@contoso.example")
     assert not world.admin.emailaddress_set.exists()  # type: ignore[attr-defined]
+
+
+def access_token(provider: Provider, **changed: Any) -> str:
+    """A token as the provider signs them for the API; ``changed``: claims, the key, its name."""
+    key, key_id = changed.pop("key", provider.key), changed.pop("kid", "now")
+    algorithm = changed.pop("algorithm", "RS256")
+    now = int(time.time())
+    claims = {"iss": provider.url, "aud": "api://wayout", "sub": "u-1", "iat": now, "exp": now + 300, **changed}
+    given = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(given, key, algorithm=algorithm, headers={"kid": key_id})
+
+
+def viewer(token: str, prefix: str = "Bearer") -> Any:
+    client = Client(headers={"Authorization": f"{prefix} {token}"})
+    body = client.post("/graphql/", {"query": "{ viewer { kind email } }"}, content_type="application/json").json()
+    return body["errors"][0]["extensions"]["code"] if "errors" in body else body["data"]["viewer"]
+
+
+@pytest.fixture
+def api(provider: Provider, settings: Any) -> Provider:
+    """Access tokens of the provider for api://wayout are taken."""
+    settings.WAYOUT_OIDC_URL, settings.WAYOUT_OIDC_AUDIENCE = provider.url, "api://wayout"
+    return provider
+
+
+def test_an_access_token_for_this_api_is_its_person(api: Provider, world: World) -> None:
+    person = world.person(Role.GLOBAL_ADMIN)
+    for _ in range(3):
+        token = access_token(api, email=person.email.upper(), email_verified=True)
+        assert viewer(token) == {"kind": "PERSON", "email": person.email}
+    assert api.keys_asked == 1
+    assert SocialAccount.objects.count() == 0
+    # Whoever signed in here once is known by the id, whatever address the token has.
+    sign_in(api, Client(), email=person.email)
+    assert viewer(access_token(api))["email"] == person.email
+    assert viewer(access_token(api, sub="u-2")) == "NOT_AUTHENTICATED"
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    assert viewer(access_token(api)) == "NOT_AUTHENTICATED"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "api://another"},
+        {"aud": None},
+        {"iss": "https://somewhere.example"},
+        {"iss": None},
+        {"exp": 1_000},
+        {"exp": None},
+        {"nbf": 4_000_000_000},
+        {"sub": None},
+        {"kid": "gone"},
+        {"key": rsa.generate_private_key(public_exponent=65537, key_size=2048)},
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email": ["ceo@contoso.example"]},
+        {"email": None},
+        {"key": "the public key, taken for a shared one, which must not count", "algorithm": "HS256"},
+        {"key": None, "algorithm": "none"},
+    ],
+    ids=lambda changed: "-".join(map(str, changed)),
+)
+def test_any_other_token_is_nobody(api: Provider, world: World, changed: dict[str, Any]) -> None:
+    person = world.person(Role.GLOBAL_ADMIN)
+    assert (
+        viewer(access_token(api, **{"email": person.email, "email_verified": True, **changed})) == "NOT_AUTHENTICATED"
+    )
+
+
+def test_names_of_keys_that_tokens_make_up_are_looked_for_once_a_minute(api: Provider, world: World) -> None:
+    for n in range(5):
+        assert viewer(access_token(api, kid=f"made-up-{n}")) == "NOT_AUTHENTICATED"
+    assert api.keys_asked == 1
+
+
+def test_no_token_of_the_organization_counts_where_no_audience_is_set(
+    api: Provider, world: World, settings: Any
+) -> None:
+    settings.WAYOUT_OIDC_AUDIENCE = ""
+    person = world.person(Role.GLOBAL_ADMIN)
+    assert viewer(access_token(api, email=person.email, email_verified=True)) == "NOT_AUTHENTICATED"
+    assert api.keys_asked == 0
+
+
+def test_a_server_that_is_gone_is_no_error(api: Provider, world: World, settings: Any) -> None:
+    settings.WAYOUT_OIDC_URL = "http://127.0.0.1:9"
+    assert viewer(access_token(api)) == "NOT_AUTHENTICATED"
+
+
+def test_the_prefix_has_to_be_ours(api: Provider, world: World) -> None:
+    person = world.person(Role.GLOBAL_ADMIN)
+    token = access_token(api, email=person.email, email_verified=True)
+    assert viewer(token, prefix="JWT") == "NOT_AUTHENTICATED"
+    assert viewer(token, prefix="bearer")["email"] == person.email

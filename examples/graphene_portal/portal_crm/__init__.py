@@ -1,0 +1,1 @@
+"""A portal written with graphene-django: who works at which account, and which projects use a subscription."""
