@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,16 +50,27 @@ def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
     alone that waits or was given up.
     """
     found = Effect.objects.filter(key=key, **({"status": EffectStatus.DONE} if only_done else {}))
-    return bool(
-        found.update(
-            status=EffectStatus.WAITING,
-            run_at=now,
-            failures=0,
-            leased_until=None,
-            finished_at=None,
-            fence=F("fence") + 1,
-        )
-    )
+    return bool(found.update(**_anew(now)))
+
+
+def put_again(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:
+    """Do many effects of one kind now, by key: those that are known again, the others for the first time."""
+    Effect.objects.filter(key__in=list(payloads)).update(**_anew(now))
+    new = [Effect(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
+    Effect.objects.bulk_create(new, ignore_conflicts=True)
+    if settings.WAYOUT_BROKER_URL:
+        transaction.on_commit(_call_a_worker)
+
+
+def _anew(now: datetime) -> dict[str, Any]:
+    return {
+        "status": EffectStatus.WAITING,
+        "run_at": now,
+        "failures": 0,
+        "leased_until": None,
+        "finished_at": None,
+        "fence": F("fence") + 1,
+    }
 
 
 def handles(kind: str) -> Callable[[Handler], Handler]:

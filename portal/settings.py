@@ -18,6 +18,8 @@ WAYOUT_EMAIL_URL     submission://user:password@host:587 (without, mail goes to 
 WAYOUT_EMAIL_FROM    the sender of mail
 WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma separated (nobody)
 WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
+WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (off outside debug)
+WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
 WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
@@ -60,6 +62,8 @@ WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
+WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
 WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")
 if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
     raise ImproperlyConfigured("WAYOUT_GATEWAY_SECRET is at least 32 characters that nobody can guess.")
@@ -79,6 +83,7 @@ INSTALLED_APPS = [
     "portal",
     "subscriptions",
     "billing",
+    "webhooks",
     "outbox",
     "tenants",
     "portal.web.admin_config.StaffAdminConfig",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
 from outbox.effects import handles
-from subscriptions.mail import deliver
+from outbox.mail import deliver
 from subscriptions.models import CallbackRequest
 from subscriptions.services.announcements import CALL_MAIL, CallOccasion
 from tenants.formatting import format_span

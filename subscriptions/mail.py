@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import smtplib
 from datetime import datetime
 from typing import Any
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
 from billing.models import Refund
-from billing.services.refunds import SETTLED
-from outbox.effects import Again, Hopeless, handles
+from billing.services.refunds import FAILED, SETTLED
+from outbox.effects import handles
+from outbox.mail import deliver
 from subscriptions.models import Cancellation
 from subscriptions.receipts import Receipt, make_receipt
 from subscriptions.selectors import refunds_of
 from subscriptions.services.announcements import MAIL, Occasion, announce
+from subscriptions.services.events import tell_refund
+from webhooks.models import EventType
 
 
 @handles(MAIL)
@@ -29,22 +31,20 @@ def send(payload: dict[str, Any], now: datetime) -> None:
     deliver(message)
 
 
-def deliver(message: EmailMessage) -> None:
-    """Hand a message over. Raises Again where it certainly did not leave, Hopeless where it never will."""
-    try:
-        message.send()
-    except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPAuthenticationError) as error:
-        raise Again(type(error).__name__) from error
-    except smtplib.SMTPRecipientsRefused as error:
-        raise Hopeless("the address was refused") from error
-
-
 @handles(SETTLED)
 def tell_settled(payload: dict[str, int], now: datetime) -> None:
     """The provider said that the money is back: tell those who wait for it."""
-    refund = Refund.objects.get(pk=payload["refund"])
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_SETTLED, refund, str(refund.pk), now)
     for cancellation in refund.cancellations.select_related("tenant", "requested_by_user"):
         announce(Occasion.REFUNDED, cancellation, now, refund)
+
+
+@handles(FAILED)
+def tell_failed(payload: dict[str, Any], now: datetime) -> None:
+    """The provider refused it, all or in part: tell partners. Staff and the tenant hear by mail once it is late."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
 
 
 def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:

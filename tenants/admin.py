@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +11,13 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from tenants.admin_base import FoldedSearch, NoLostUpdates, ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, NoLostUpdates, ReadOnlyAdmin, pretty, shown_once
 from tenants.audit import record
-from tenants.callers import Caller
 from tenants.formatting import active_language
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
-from tenants.people import caller_of_staff
-from tenants.requests import from_request
+from tenants.staff import staff_caller
 from tenants.tokens import mint, record_created, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
@@ -123,14 +119,14 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Once the tenants are known, put a new token on their audit trails."""
         super().save_related(request, form, formsets, change)
         if not change:
-            record_created(token=form.instance, caller=_staff(request), now=timezone.now())
+            record_created(token=form.instance, caller=staff_caller(request), now=timezone.now())
 
     @admin.action(description=_("Rotate: make successors, the selected work on for a week"))
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """Show each successor, this once."""
         now = timezone.now()
         for token in queryset.filter(revoked_at=None):
-            _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=_staff(request), now=now)
+            _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=staff_caller(request), now=now)
             messages.warning(request, _shown_once(token.name, text))
 
     def has_delete_permission(self, request: HttpRequest, obj: PartnerToken | None = None) -> bool:
@@ -141,7 +137,7 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def revoke(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """End tokens at once."""
         now = timezone.now()
-        caller = _staff(request)
+        caller = staff_caller(request)
         revoked = sum(revoke_token(token=token, caller=caller, now=now) for token in queryset)
         skipped = queryset.count() - revoked
         self.message_user(
@@ -176,23 +172,13 @@ class AuditEventAdmin(ReadOnlyAdmin):
         return pretty(personal.data) if personal else ""
 
 
-def pretty(data: Any) -> str:
-    """JSON for reading, in a block of its own."""
-    return format_html("<pre>{}</pre>", json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def _staff(request: HttpRequest) -> Caller:
-    assert isinstance(request.user, User)  # the admin lets nobody else in
-    return from_request(caller_of_staff(request.user), request)
-
-
 def _shown_once(name: str, text: str) -> str:
     said = _("The token “%(name)s”, shown only now. Copy it to where it will be used:") % {"name": name}
-    return format_html("{} <code>{}</code>", said, text)
+    return shown_once(said, text)
 
 
 def _audit_membership(action: str, membership: Membership, request: HttpRequest) -> None:
-    caller = _staff(request)
+    caller = staff_caller(request)
     record(
         tenant_id=membership.tenant_id,
         at=timezone.now(),

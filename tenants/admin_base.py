@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from tenants.search import fold
@@ -124,3 +126,13 @@ def changed_meanwhile(
         "back": back,
     }
     return TemplateResponse(request, "admin/changed_meanwhile.html", context, status=409)
+
+
+def pretty(data: Any) -> str:
+    """JSON for reading, in a block of its own."""
+    return format_html("<pre>{}</pre>", json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def shown_once(said: str, secret: str) -> str:
+    """A sentence and the secret it is about."""
+    return format_html("{} <code>{}</code>", said, secret)

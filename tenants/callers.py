@@ -33,15 +33,20 @@ class Scope(StrEnum):
     REMOVE_USERS = "REMOVE_USERS"
     CALLBACK = "CALLBACK"
     CANCEL = "CANCEL"
+    WEBHOOKS = "WEBHOOKS"
 
 
 ACTING_ROLES = (Role.GLOBAL_ADMIN, Role.BILLING_ADMIN)
-_INCLUDED = {Scope.QUOTE: {Scope.READ}, Scope.CANCEL: {Scope.QUOTE, Scope.READ}}
+_INCLUDED = {
+    Scope.QUOTE: {Scope.READ},
+    Scope.CANCEL: {Scope.QUOTE, Scope.READ},
+    Scope.WEBHOOKS: {Scope.READ},
+}
 _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 
 
 def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
-    """QUOTE includes READ; CANCEL includes QUOTE (and undo)."""
+    """QUOTE includes READ; CANCEL includes QUOTE (and undo); WEBHOOKS includes READ."""
     return scopes.union(*(_INCLUDED.get(scope, set()) for scope in scopes))
 
 
@@ -49,7 +54,8 @@ def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
 class Caller:
     """The one on whose behalf something is read or done.
 
-    ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token.
+    ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token, and
+    ``partner`` is what stays the same when the token is rotated.
     STAFF and SYSTEM reach every tenant: the admin has checked the permission before it calls a service.
     ``address`` and ``correlation_id`` are of the request, for the audit trail.
     """
@@ -63,6 +69,7 @@ class Caller:
     roles: Mapping[int, Role] = field(default_factory=dict)
     scopes: frozenset[Scope] = frozenset()
     tenant_ids: frozenset[int] = frozenset()
+    partner: str = ""
     address: str = ""
     correlation_id: str = ""
 
@@ -98,4 +105,6 @@ class Caller:
             return False
         if self.kind is CallerKind.PARTNER:
             return scope in with_included(self.scopes)
+        if scope is Scope.WEBHOOKS:
+            return False  # a partner's
         return self.roles[tenant_id] in ACTING_ROLES or scope in _OF_VIEWER

@@ -106,10 +106,13 @@ class PartnerToken(models.Model):
         (Scope.REMOVE_USERS.value, _("remove users")),
         (Scope.CALLBACK.value, _("request callbacks")),
         (Scope.CANCEL.value, _("cancel and undo")),
+        (Scope.WEBHOOKS.value, _("hear of events")),
     ]
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown as the one who acted."))
     key_id = models.CharField(_("token id"), max_length=16, unique=True, editable=False)
+    # The first token's id: its successors by rotation are the same partner.
+    partner = models.CharField(max_length=16, editable=False, db_index=True, default="")
     digest = models.CharField(max_length=64, editable=False)
     scopes = models.JSONField(_("scopes"), default=list)
     tenants = models.ManyToManyField(Tenant, related_name="partner_tokens", verbose_name=_("tenants"))

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
@@ -35,15 +36,20 @@ def create_token(
     scopes: Iterable[Scope],
     tenants: Collection[Tenant],
     expires_at: datetime | None = None,
+    partner: str = "",
     caller: Caller,
     now: datetime,
 ) -> tuple[PartnerToken, str]:
-    """Make a token; returns it with its text, which exists nowhere else from then on. On the tenants' audit trails."""
+    """Make a token; returns it with its text, which exists nowhere else from then on. On the tenants' audit trails.
+
+    ``partner``: whose successor it is; empty: a new partner's.
+    """
     with transaction.atomic():
         token = PartnerToken(
             name=name,
             scopes=sorted(scope.value for scope in scopes),
             expires_at=expires_at,
+            partner=partner,
             created_at=now,
             created_by_id=caller.user_id,
         )
@@ -69,6 +75,7 @@ def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now
             name=token.name,
             scopes=[Scope(scope) for scope in token.scopes],
             tenants=token.tenants.all(),
+            partner=token.partner,
             caller=caller,
             now=now,
         )
@@ -91,6 +98,7 @@ def is_well_formed(text: str) -> bool:
 def mint(token: PartnerToken) -> str:
     """Give an unsaved token its id and secret; returns the text to show once."""
     token.key_id = _random(_ID_LENGTH)
+    token.partner = token.partner or token.key_id
     body = f"{PREFIX}{settings.WAYOUT_ENVIRONMENT}_{token.key_id}{_random(_SECRET_LENGTH)}"
     text = body + _checksum(body)
     token.digest = _digest(text)
@@ -115,7 +123,14 @@ def caller_of_token(text: str, now: datetime) -> Caller | None:
         name=token.name,
         scopes=frozenset(Scope(scope) for scope in token.scopes),
         tenant_ids=frozenset(token.tenants.values_list("pk", flat=True)),
+        partner=token.partner,
     )
+
+
+def live_tokens(now: datetime) -> QuerySet[PartnerToken]:
+    """The tokens that work now."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
+    return PartnerToken.objects.filter(unexpired, revoked_at=None)
 
 
 def _audit(action: str, token: PartnerToken, caller: Caller, now: datetime) -> None:

@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("portal", "subscriptions", "billing", "outbox", "tenants")
+ROOMS = ("portal", "subscriptions", "billing", "webhooks", "outbox", "tenants")
 LOCALES = ROOT / "portal" / "locale"
 KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)}
 _CALL = re.compile(

@@ -38,6 +38,7 @@ from tenants.people import SYSTEM
 SUBMIT = "refund.submit"
 # Done in a room above: whoever knows whom the money belongs to tells them.
 SETTLED = "refund.settled"
+FAILED = "refund.failed"
 # Nowhere is it later than this after UTC.
 _EASTMOST = timedelta(hours=14)
 # A provider that has the order but no verdict yet is asked again after this.
@@ -315,3 +316,6 @@ def _tell(refund: Refund, status: RefundStatus, now: datetime) -> None:
     if status in (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY):
         payload = {"refund": refund.pk}
         put(kind=SETTLED, key=f"{SETTLED}:{refund.pk}", payload=payload, run_at=now, now=now)
+    elif status in STUCK_REFUND_STATUSES:
+        again = {"refund": refund.pk, "at": now.isoformat()}
+        put(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=again, run_at=now, now=now)

@@ -13,6 +13,7 @@ QUERIES: dict[str, tuple[Scope, ...]] = {
     "callbackRequest": (Scope.READ, Scope.CALLBACK),
     "callbackWindows": (Scope.READ, Scope.CALLBACK),
     "node": (Scope.READ,),
+    "webhooks": (Scope.WEBHOOKS,),
 }
 FIELDS: dict[str, tuple[Scope, ...]] = {
     "CancellationOption.quotes": (Scope.QUOTE,),
@@ -28,7 +29,14 @@ MUTATIONS: dict[str, tuple[Scope, ...]] = {
     "requestCallback": (Scope.CALLBACK,),
     "rescheduleCallback": (Scope.CALLBACK,),
     "withdrawCallback": (Scope.CALLBACK,),
+    "registerWebhook": (Scope.WEBHOOKS,),
+    "rotateWebhookSecret": (Scope.WEBHOOKS,),
+    "testWebhook": (Scope.WEBHOOKS,),
+    "replayWebhook": (Scope.WEBHOOKS,),
+    "removeWebhook": (Scope.WEBHOOKS,),
 }
+# Of partners alone: a person has a portal that shows it.
+PARTNERS_ONLY = {name for name, scopes in {**QUERIES, **MUTATIONS}.items() if scopes == (Scope.WEBHOOKS,)}
 # Accounts are no tenant's: each of these takes what it says, whatever the role.
 ACCOUNTS = {
     "signIn": "nobody signed in",
@@ -47,6 +55,8 @@ def scope_opens(scope: Scope, wanted: tuple[Scope, ...]) -> bool:
 
 def role_opens(role: Role, name: str) -> bool:
     """Whether a person with this role comes in: viewers see everything and change nothing."""
+    if name in PARTNERS_ONLY:
+        return False
     return role in ACTING_ROLES or (name not in MUTATIONS and name != "CallbackRequest.phone (whole)")
 
 

@@ -10,7 +10,7 @@ import strawberry
 
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, make_id, read_id
+from portal.graphql.ids import make_id
 from portal.graphql.node import Node
 from portal.graphql.options import Verdict
 from portal.graphql.problems import InputProblem, NotAvailableProblem, input_problem, problem
@@ -23,6 +23,7 @@ from subscriptions.selectors import open_windows, visible
 from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 from tenants.formatting import format_span
+from tenants.public_ids import Kind, read_id
 
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription

@@ -11,7 +11,6 @@ from django.urls import reverse
 from billing import proration
 from portal.graphql.billing import Refund
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, read_id
 from portal.graphql.node import Node
 from portal.graphql.options import Verdict
 from portal.graphql.problems import (
@@ -28,6 +27,7 @@ from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
 from subscriptions.selectors import cancellation_status, requested_by
 from subscriptions.services import cancellations as services
+from tenants.public_ids import Kind, read_id
 
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription

@@ -11,7 +11,6 @@ from django.db.models import F, Q, QuerySet
 
 from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, read_id
 from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.problems import InputProblem, NotAvailableProblem, problem
@@ -20,6 +19,7 @@ from subscriptions.errors import NotPermitted, SubscriptionError
 from subscriptions.selectors import license_rows
 from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope
+from tenants.public_ids import Kind, read_id
 
 strawberry.enum(services.Outcome, name="RemovalOutcome")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from portal.graphql.ids import Kind, make_id
+from portal.graphql.ids import make_id
+from tenants.public_ids import Kind
 
 
 @strawberry.interface

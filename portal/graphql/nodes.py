@@ -9,7 +9,6 @@ from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind
 from portal.graphql.licenses import DirectoryUser, License
 from portal.graphql.options import Verdict
 from portal.graphql.subscriptions import ProductSubscription
@@ -17,6 +16,7 @@ from subscriptions import models
 from subscriptions.selectors import SubscriptionBatch, subscription_rows, visible
 from tenants.callers import Scope
 from tenants.models import Tenant
+from tenants.public_ids import Kind
 
 Found = Mapping[int, Any]
 # More than a gateway asks for at once.

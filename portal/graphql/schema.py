@@ -18,7 +18,6 @@ from portal.graphql.accounts import AccountMutation
 from portal.graphql.callbacks import CallbackMutation, CallbackQuery
 from portal.graphql.cancellations import CancellationMutation
 from portal.graphql.context import Info
-from portal.graphql.ids import split_id
 from portal.graphql.licenses import LicenseMutation
 from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.node import Node
@@ -27,10 +26,12 @@ from portal.graphql.problems import Problem
 from portal.graphql.scalars import SCALARS
 from portal.graphql.subscriptions import SubscriptionQuery
 from portal.graphql.viewer import ViewerQuery
+from portal.graphql.webhooks import WebhookMutation, WebhookQuery
+from tenants.public_ids import split_id
 
 
 @strawberry.type
-class Query(ViewerQuery, SubscriptionQuery, CallbackQuery):
+class Query(ViewerQuery, SubscriptionQuery, CallbackQuery, WebhookQuery):
     @strawberry.field
     def node(self, info: Info, id: strawberry.ID) -> Node | None:
         info.context.reader(*QUERIES["node"])
@@ -39,7 +40,7 @@ class Query(ViewerQuery, SubscriptionQuery, CallbackQuery):
 
 
 @strawberry.type
-class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation):
+class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation, WebhookMutation):
     pass
 
 

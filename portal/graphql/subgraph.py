@@ -27,7 +27,6 @@ from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, split_id
 from portal.graphql.licenses import DirectoryUser
 from portal.graphql.nodes import MOST, find_nodes
 from portal.graphql.problems import Problem
@@ -37,6 +36,7 @@ from portal.graphql.subscriptions import ProductSubscription
 from portal.graphql.view import ApiView
 from portal.graphql.viewer import Tenant
 from subscriptions.errors import InputInvalid, NotFound, SubscriptionError
+from tenants.public_ids import Kind, split_id
 
 ENTITIES = {
     "ProductSubscription": Kind.SUBSCRIPTION,

@@ -12,7 +12,6 @@ from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
 from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.context import Info
-from portal.graphql.ids import Kind, read_id
 from portal.graphql.licenses import LicenseConnection, license_page
 from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
@@ -21,6 +20,7 @@ from subscriptions import models, policy
 from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.selectors import SubscriptionBatch, search_subscriptions, subscription_rows
 from subscriptions.wording import conversion_amount
+from tenants.public_ids import Kind, read_id
 
 strawberry.enum(policy.Status, name="SubscriptionStatus")
 strawberry.enum(policy.Channel, name="SalesChannel")

@@ -19,8 +19,7 @@ from subscriptions.admin.subscriptions import CANCEL
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
 from subscriptions.services.cancellations import undo_cancellation
-from tenants.admin import pretty
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.admin_base import FoldedSearch, ReadOnlyAdmin, pretty
 from tenants.formatting import active_language
 from tenants.staff import button, staff
 

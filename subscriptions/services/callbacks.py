@@ -27,11 +27,13 @@ from subscriptions.policy import Route
 from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, desk_hours, open_windows, visible
 from subscriptions.services.announcements import CallOccasion, announce_call
+from subscriptions.services.events import tell_callback
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from subscriptions.windows import HORIZON, business_hours_later, credit_from, next_open
 from tenants.audit import events_about, record
 from tenants.callers import Caller, CallerKind, Scope
+from webhooks.models import EventType
 
 CLAIM_LEASE = timedelta(minutes=20)
 _MOST_A_DAY = 3
@@ -103,6 +105,8 @@ def request_callback(
         request.save()
         audit_call("callback.updated" if open_one else "callback.requested", caller, request, language, now)
         announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
+        if open_one is None:
+            tell_callback(EventType.CALLBACK_REQUESTED, request, now)
         call.remember({"callback": request.pk, "existing": open_one is not None})
         return Requested(request, existing=open_one is not None)
 
@@ -246,18 +250,20 @@ def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetim
 
 
 def close_request(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
-    """Close one request; False when it was not open."""
+    """Close one request, and tell partners; False when it was not open."""
     still_open = CallbackRequest.objects.filter(pk=request.pk, status__in=OPEN_STATUSES)
-    return bool(
-        still_open.update(
-            status=status,
-            close_reason=reason,
-            closed_at=now,
-            next_attempt_at=None,
-            claimed_by=None,
-            claim_expires_at=None,
-        )
+    closed = still_open.update(
+        status=status,
+        close_reason=reason,
+        closed_at=now,
+        next_attempt_at=None,
+        claimed_by=None,
+        claim_expires_at=None,
     )
+    if closed:
+        request.status, request.close_reason, request.closed_at = status.value, reason.value, now
+        tell_callback(EventType.CALLBACK_CLOSED, request, now)
+    return bool(closed)
 
 
 def note_reached(request: CallbackRequest, now: datetime) -> None:

@@ -40,10 +40,12 @@ from subscriptions.references import new_reference
 from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
 from subscriptions.services.announcements import CallOccasion, Occasion, announce, announce_call
 from subscriptions.services.callbacks import audit_call, close_request, note_reached
+from subscriptions.services.events import tell_cancellation
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
+from webhooks.models import EventType
 
 _ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
@@ -131,6 +133,7 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
         _audit("cancellation.undone", caller, cancellation, language, now, {})
         announce(Occasion.UNDONE, cancellation, now)
+        tell_cancellation(EventType.CANCELLATION_UNDONE, cancellation, now)
         return cancellation
 
 
@@ -254,6 +257,7 @@ def _write(
     _end_billing(cancellation, _ENDINGS[quote.mode], now)
     _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
+    tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
     return cancellation
 
 

@@ -28,12 +28,14 @@ from subscriptions.services.callbacks import (
     subject_of,
     write_attempt,
 )
+from subscriptions.services.events import tell_callback
 from subscriptions.services.idempotency import one_transaction
 from subscriptions.services.inputs import clean_text
 from subscriptions.windows import HORIZON
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData, User
 from tenants.people import SYSTEM
+from webhooks.models import EventType
 
 # "Claim next" tries the first of the queue one after the other, and looks again when others were faster to all.
 _AT_ONCE, _ROUNDS = 10, 50
@@ -129,6 +131,8 @@ def log_attempt(
             _never_call(request, now)
         request.save()
         audit_call(f"callback.{outcome.value.lower()}", caller, request, language, now)
+        if request.closed_at:
+            tell_callback(EventType.CALLBACK_CLOSED, request, now)
         if occasion := _occasion(outcome, step):
             announce_call(occasion, request, now)
         return request

@@ -14,6 +14,7 @@ from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
 from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.chunks import chunks
+from subscriptions.services.events import tell_users_removed
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import locked_subscription
 from tenants.audit import record
@@ -183,7 +184,7 @@ def _replayed(subscription: Subscription, known: Sequence[Any]) -> list[Removal]
 
 
 def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: str, now: datetime) -> None:
-    record(
+    event = record(
         tenant_id=subscription.tenant_id,
         at=now,
         action="users.removed",
@@ -193,3 +194,4 @@ def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: st
         data={"licenses": plan.lost, "removed": plan.only_direct},
         personal={"name": caller.name, "email": caller.email},
     )
+    tell_users_removed(subscription, plan.only_direct, event.position, now)

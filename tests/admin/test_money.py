@@ -167,5 +167,5 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     client_of(agent(world, "view_effect")).post(path, form)
     assert not Effect.objects.filter(status="WAITING").exists()
     page = client_of(staff).post(path, form, follow=True)
-    assert "3 effects are done again." in page.text
-    assert Effect.objects.filter(status="WAITING").count() == 3
+    assert "4 effects are done again." in page.text
+    assert Effect.objects.filter(status="WAITING").count() == 4

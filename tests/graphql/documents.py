@@ -85,3 +85,25 @@ query($id: ID!, $first: Int! = 20, $after: String, $search: String) { subscripti
       user { id userPrincipalName displayName lastActiveAt isBlocked } } } } } }"""
 VIEWER = """{ viewer { id displayName email phone kind scopes
   tenants { totalCount edges { cursor node { role tenant { id name } } } } } }"""
+WEBHOOK = "id url events status failingSince lastProblem lastDeliveredAt waitingEvents createdAt"
+WEBHOOKS = f"{{ webhooks {{ {WEBHOOK} }} }}"
+REGISTER_WEBHOOK = f"""
+mutation($input: RegisterWebhookInput!) {{ registerWebhook(input: $input) {{ {PROBLEM}
+  ... on RegisterWebhookSuccess {{ secret webhook {{ {WEBHOOK} }} }}
+}} }}"""
+ROTATE_WEBHOOK = f"""
+mutation($input: WebhookInput!) {{ rotateWebhookSecret(input: $input) {{ {PROBLEM}
+  ... on RotateWebhookSecretSuccess {{ secret webhook {{ {WEBHOOK} }} }}
+}} }}"""
+TEST_WEBHOOK = f"""
+mutation($input: WebhookInput!) {{ testWebhook(input: $input) {{ {PROBLEM}
+  ... on TestWebhookSuccess {{ arrived status problem webhook {{ {WEBHOOK} }} }}
+}} }}"""
+REPLAY_WEBHOOK = f"""
+mutation($input: ReplayWebhookInput!) {{ replayWebhook(input: $input) {{ {PROBLEM}
+  ... on ReplayWebhookSuccess {{ events webhook {{ {WEBHOOK} }} }}
+}} }}"""
+REMOVE_WEBHOOK = f"""
+mutation($input: WebhookInput!) {{ removeWebhook(input: $input) {{ {PROBLEM}
+  ... on RemoveWebhookSuccess {{ webhookId }}
+}} }}"""

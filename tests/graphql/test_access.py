@@ -27,17 +27,31 @@ from tests.graphql.documents import (
     LICENSES,
     LIST,
     OPTIONS,
+    REGISTER_WEBHOOK,
     REMOVE,
+    REMOVE_WEBHOOK,
+    REPLAY_WEBHOOK,
     REQUEST,
     RESCHEDULE,
+    ROTATE_WEBHOOK,
+    TEST_WEBHOOK,
     UNDO,
     VIEWER,
+    WEBHOOKS,
     WINDOWS,
     WITHDRAW,
 )
 from tests.world import Api, World
+from webhooks.models import Endpoint
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen", "nothing_is_sent")]
+PARTNER = "thepartner"
+
+
+@pytest.fixture
+def nothing_is_sent(settings: Any) -> None:
+    """An endpoint that is tested is one of a documentation network: it is refused before anything is asked."""
+    settings.WAYOUT_WEBHOOK_PRIVATE = False
 
 
 @pytest.fixture
@@ -57,6 +71,7 @@ class Scene:
     callback: str
     quote: str
     user: str
+    webhook: str
 
 
 @pytest.fixture
@@ -77,7 +92,15 @@ def scene(world: World) -> Scene:
     wish = {"subscriptionId": f"sub_{with_callback.pk}", "phone": "0888123456", "contactName": "Ada"}
     callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
     user = License.objects.filter(subscription=online).values_list("user", flat=True)[0]
-    return Scene(world, f"sub_{online.pk}", f"sub_{over.pk}", canceled, callback, quote(online.pk), f"usr_{user}")
+    return Scene(
+        world, f"sub_{online.pk}", f"sub_{over.pk}", canceled, callback, quote(online.pk), f"usr_{user}", webhook(world)
+    )
+
+
+def webhook(world: World) -> str:
+    """One of a partner of the tenant; ``tokens_act_by_scope`` calls as the same partner."""
+    endpoint = Endpoint.objects.create(partner=PARTNER, url="https://192.0.2.1/hook", salt="x", created_at=NOW)
+    return f"whk_{endpoint.pk}"
 
 
 def everything() -> dict[str, list[Any]]:
@@ -88,7 +111,7 @@ def everything() -> dict[str, list[Any]]:
         names = [f.attname for f in model._meta.concrete_fields if f.attname not in volatile]
         return list(model._default_manager.order_by("pk").values_list(*names))
 
-    rooms = ("subscriptions", "billing", "tenants")
+    rooms = ("subscriptions", "billing", "webhooks", "tenants")
     return {model._meta.label: rows(model) for room in rooms for model in apps.get_app_config(room).get_models()}
 
 
@@ -114,8 +137,14 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
     ),
     "rescheduleCallback": (RESCHEDULE, lambda s: {"input": {"callbackId": s.callback}}),
     "withdrawCallback": (WITHDRAW, lambda s: {"input": {"callbackId": s.callback}}),
+    "registerWebhook": (REGISTER_WEBHOOK, lambda s: {"input": {"url": "https://partner.example/hook"}}),
+    "rotateWebhookSecret": (ROTATE_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
+    "replayWebhook": (REPLAY_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
+    "removeWebhook": (REMOVE_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
+    "testWebhook": (TEST_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
 }
 NAMES = sorted(MUTATIONS)
+OF_PEOPLE = sorted(set(MUTATIONS) - access.PARTNERS_ONLY)
 
 
 def answer(api: Api, name: str, scene: Scene) -> dict[str, Any]:
@@ -125,18 +154,22 @@ def answer(api: Api, name: str, scene: Scene) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_PEOPLE)
 @pytest.mark.parametrize("role", [Role.GLOBAL_ADMIN, Role.BILLING_ADMIN])
 def test_admins_act(scene: Scene, name: str, role: Role) -> None:
     found = answer(Api(scene.world.person(role)), name, scene)
     assert found["__typename"].endswith("Success"), found
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_viewers_do_not(scene: Scene, name: str) -> None:
-    viewer = scene.world.person(Role.VIEWER)
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [(name, Role.VIEWER) for name in NAMES]
+    + [(name, Role.GLOBAL_ADMIN) for name in sorted(access.PARTNERS_ONLY & set(NAMES))],
+)
+def test_viewers_do_not_nor_people_what_is_partners(scene: Scene, name: str, role: Role) -> None:
+    person = scene.world.person(role)
     before = everything()
-    found = answer(Api(viewer), name, scene)
+    found = answer(Api(person), name, scene)
     assert (found["code"], found["__typename"]) == ("NOT_PERMITTED", "InputProblem")
     assert everything() == before
 
@@ -145,12 +178,13 @@ def test_viewers_do_not(scene: Scene, name: str) -> None:
 @pytest.mark.parametrize("scope", list(Scope))
 def test_tokens_act_by_scope(scene: Scene, name: str, scope: Scope) -> None:
     text = scene.world.token(scope)
+    PartnerToken.objects.update(partner=PARTNER)
     [needed] = access.MUTATIONS[name]
     before = everything()
     found = answer(Api(token=text), name, scene)
     if access.scope_opens(scope, (needed,)):
         assert found["__typename"].endswith("Success"), found
-        assert everything() != before
+        assert (everything() != before) is (name != "testWebhook")
     else:
         assert found["code"] == "NOT_PERMITTED"
         assert needed.value in found["message"]
@@ -193,7 +227,7 @@ def stranger(world: World, who: str) -> Api:
             return api
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_PEOPLE)
 @pytest.mark.parametrize(
     "who", ["admin of another tenant", "token of another tenant", "person without a tenant", "ended membership"]
 )
@@ -215,9 +249,23 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
     unknown = answer(
         api,
         name,
-        Scene(scene.world, "sub_999999999", "sub_999999999", "can_999999999", "cal_999999999", scene.quote, scene.user),
+        Scene(
+            scene.world, "sub_999999999", "sub_999999999", "can_999999999", "cal_999999999", scene.quote, scene.user, ""
+        ),
     )
-    malformed = answer(api, name, Scene(scene.world, " sub_1", "sub_٣", "can_01", "\x00", scene.quote, scene.user))
+    malformed = answer(api, name, Scene(scene.world, " sub_1", "sub_٣", "can_01", "\x00", scene.quote, scene.user, ""))
+    assert theirs == unknown == malformed
+    assert theirs["code"] == "NOT_FOUND"
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", sorted(access.PARTNERS_ONLY & set(NAMES) - {"registerWebhook"}))
+def test_another_partners_webhook_looks_unknown(scene: Scene, name: str) -> None:
+    api = Api(token=scene.world.token(*Scope))
+    before = everything()
+    theirs = answer(api, name, scene)
+    unknown = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_999999999"))
+    malformed = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_01"))
     assert theirs == unknown == malformed
     assert theirs["code"] == "NOT_FOUND"
     assert everything() == before
@@ -252,6 +300,10 @@ QUERIES: dict[str, tuple[str, Variables]] = {
         "query($id: ID!) { node(id: $id) { __typename id } }",
         lambda s: {"id": s.canceled},
     ),
+    "webhooks": (
+        WEBHOOKS,
+        lambda s: {},
+    ),
 }
 
 
@@ -260,6 +312,7 @@ QUERIES: dict[str, tuple[str, Variables]] = {
 def test_tokens_read_by_scope(scene: Scene, name: str, scope: Scope) -> None:
     document, variables = QUERIES[name]
     text = scene.world.token(scope)
+    PartnerToken.objects.update(partner=PARTNER)
     before = everything()
     body = Api(token=text).raw(document, **variables(scene))
     if access.scope_opens(scope, access.QUERIES[name]):
@@ -271,7 +324,7 @@ def test_tokens_read_by_scope(scene: Scene, name: str, scope: Scope) -> None:
     assert everything() == before
 
 
-@pytest.mark.parametrize("name", sorted(QUERIES))
+@pytest.mark.parametrize("name", sorted(set(QUERIES) - access.PARTNERS_ONLY))
 @pytest.mark.parametrize("role", list(Role))
 def test_people_of_every_role_read_everything(scene: Scene, name: str, role: Role) -> None:
     document, variables = QUERIES[name]
@@ -286,7 +339,7 @@ def test_strangers_read_nothing(scene: Scene, name: str) -> None:
     assert not (body["data"] or {}).get(name)
 
 
-@pytest.mark.parametrize("name", sorted(set(QUERIES) - {"viewer"}))
+@pytest.mark.parametrize("name", sorted(set(QUERIES) - {"viewer"} - access.PARTNERS_ONLY))
 def test_another_tenants_objects_are_null_without_an_error(scene: Scene, name: str) -> None:
     document, variables = QUERIES[name]
     other = World.build()

@@ -1,0 +1,1 @@
+"""Events to partners: endpoints, what is told them, and telling it until they heard."""

@@ -1,0 +1,261 @@
+"""Endpoints and deliveries for staff."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from tenants.admin_base import CappedPaginator, ReadOnlyAdmin, pretty, shown_once
+from tenants.models import PartnerToken
+from tenants.staff import staff_caller
+from tenants.tokens import live_tokens
+from webhooks import endpoints
+from webhooks.deliveries import ask_again
+from webhooks.errors import AddressRefused
+from webhooks.models import Delivery, Endpoint, EventType
+from webhooks.sending import check_url
+from webhooks.wording import refusal_sentence, too_many_sentence
+
+_A_WEEK = timedelta(days=7)
+
+
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Events as check boxes."""
+
+    events = forms.MultipleChoiceField(
+        label=_("events"), choices=Endpoint.EVENT_CHOICES, required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: all of them."),
+    )  # fmt: skip
+
+    class Meta:
+        model = Endpoint
+        fields = ("events", "contact_email", "language")
+
+
+class NewEndpointForm(EndpointForm):
+    """Whose it is, by one of the partner's tokens; and its address, which stays."""
+
+    token = forms.ModelChoiceField(PartnerToken.objects.none(), label=_("partner"))
+    url = forms.CharField(label=_("address"), max_length=500)
+    field_order = ("token", "url")
+
+    class Meta:
+        model = Endpoint
+        fields = ("url", "events", "contact_email", "language")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["token"].queryset = live_tokens(timezone.now()).order_by("name", "pk")  # type: ignore[attr-defined]
+
+    def clean_url(self) -> str:
+        """An address that events may go to."""
+        url: str = self.cleaned_data["url"]
+        try:
+            check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
+        except AddressRefused as refused:
+            raise forms.ValidationError(refusal_sentence(refused.refusal)) from None
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        """One endpoint per partner and address, ten per partner."""
+        cleaned = super().clean() or self.cleaned_data
+        if token := cleaned.get("token"):
+            own = Endpoint.objects.filter(partner=token.partner)
+            if own.filter(url=cleaned.get("url")).exists():
+                self.add_error("url", _("The partner has this address already."))
+            elif own.count() >= endpoints.MOST_ENDPOINTS:
+                self.add_error("url", too_many_sentence(endpoints.MOST_ENDPOINTS))
+        return cleaned
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = EndpointForm
+    list_display = ("url", "partner_name", "state", "waiting", "delivered_at", "failing_since", "last_problem")
+    list_filter = (("disabled_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter))
+    search_fields = ("url",)
+    readonly_fields = (
+        "state", "failing_since", "last_problem", "retry_at", "disabled_at", "delivered_at", "previous_until", "created_at",
+    )  # fmt: skip
+    actions = ("test", "rotate", "resume", "replay_week")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
+        """With what waits."""
+        return endpoints.with_waiting(super().get_queryset(request))
+
+    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """A new one asks for more."""
+        return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewEndpointForm, **kwargs}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
+        """The address of an endpoint stays: its partner knows it by that."""
+        return (*self.readonly_fields, "url") if obj else ()
+
+    @admin.display(description=_("partner"))
+    def partner_name(self, endpoint: Endpoint) -> str:
+        """By its newest token."""
+        token = PartnerToken.objects.filter(partner=endpoint.partner).order_by("-pk").first()
+        return token.name if token else endpoint.partner
+
+    @admin.display(description=_("state"))
+    def state(self, endpoint: Endpoint) -> Any:
+        """In one word."""
+        if endpoint.disabled_at:
+            return _("disabled")
+        return _("failing") if endpoint.failing_since else _("active")
+
+    @admin.display(description=_("waiting"), ordering="waiting_count")
+    def waiting(self, endpoint: Any) -> int:
+        """Events that did not arrive."""
+        count: int = endpoint.waiting_count
+        return count
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        """By the service, which writes the audit trail; a new secret is shown this once."""
+        partner = obj.partner if change else form.cleaned_data["token"].partner
+        made, secret = endpoints.register(
+            partner=partner,
+            url=obj.url,
+            events=[EventType(name) for name in form.cleaned_data["events"]],
+            contact_email=obj.contact_email,
+            language=obj.language,
+            caller=staff_caller(request),
+            now=timezone.now(),
+        )
+        obj.pk, obj.partner = made.pk, made.partner
+        if secret:
+            messages.warning(request, _shown_once(made, secret))
+
+    def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
+        """With an entry on the audit trail."""
+        endpoints.remove(endpoint=obj, caller=staff_caller(request), now=timezone.now())
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What waits goes with it: staff who may remove an endpoint may remove that."""
+        objects, counts, _permissions, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), protected
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """The same, for many."""
+        for endpoint in queryset:
+            self.delete_model(request, endpoint)
+
+    @admin.action(description=_("Send a test now"), permissions=["change"])
+    def test(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Say what came back."""
+        for endpoint in queryset:
+            answer = endpoints.test(endpoint=endpoint, now=timezone.now())
+            said = {"url": endpoint.url, "problem": answer.problem}
+            if answer.arrived:
+                messages.success(request, _("The test arrived at %(url)s.") % said)
+            else:
+                messages.error(request, _("The test did not arrive at %(url)s: %(problem)s.") % said)
+
+    @admin.action(description=_("Rotate the secret: the old one signs along for a day"), permissions=["change"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Show each new secret, this once."""
+        for endpoint in queryset:
+            secret = endpoints.rotate_secret(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
+            messages.warning(request, _shown_once(endpoint, secret))
+
+    @admin.action(description=_("Go on: send what did not arrive"), permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Also one that was disabled."""
+        self._resume(request, queryset, None)
+
+    @admin.action(description=_("Send the events of the last seven days again"), permissions=["change"])
+    def replay_week(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Also those that arrived: receivers know them by their ids."""
+        self._resume(request, queryset, _A_WEEK)
+
+    def _resume(self, request: HttpRequest, queryset: QuerySet[Endpoint], back: timedelta | None) -> None:
+        now = timezone.now()
+        since = now - back if back else None
+        count = sum(
+            endpoints.resume(endpoint=endpoint, since=since, caller=staff_caller(request), now=now)
+            for endpoint in queryset
+        )
+        text = ngettext("%(count)d event is sent.", "%(count)d events are sent.", count) % {"count": count}
+        messages.success(request, text)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = (
+        "event_type",
+        "subject",
+        "version",
+        "endpoint",
+        "status",
+        "attempts",
+        "problem",
+        "tried_at",
+        "delivered_at",
+    )
+    list_filter = ("status", "event__type")
+    list_select_related = ("event", "endpoint")
+    search_fields = ("=event__message_id", "=event__subject")
+    search_help_text = _("The id of an event (evt_...) or of a subscription (sub_...)")
+    ordering = ("-pk",)
+    fields = (
+        "event_type", "message_id", "subject", "version", "at", "endpoint", "status", "attempts", "problem", "tried_at", "delivered_at", "body",
+    )  # fmt: skip
+    readonly_fields = fields
+    paginator = CappedPaginator
+    show_full_result_count = False
+    actions = ("send_again",)
+
+    @admin.display(description=_("event"))
+    def event_type(self, delivery: Delivery) -> str:
+        """What happened."""
+        return delivery.event.type
+
+    @admin.display(description=_("id"))
+    def message_id(self, delivery: Delivery) -> str:
+        """What receivers know it by."""
+        return delivery.event.message_id
+
+    @admin.display(description=_("subject"))
+    def subject(self, delivery: Delivery) -> str:
+        """About what."""
+        return delivery.event.subject
+
+    @admin.display(description=_("version"))
+    def version(self, delivery: Delivery) -> int:
+        """The how-manieth about it."""
+        return delivery.event.version
+
+    @admin.display(description=_("when"))
+    def at(self, delivery: Delivery) -> Any:
+        """When it happened."""
+        return delivery.event.at
+
+    @admin.display(description=_("what"))
+    def body(self, delivery: Delivery) -> str:
+        """As it was."""
+        return pretty(delivery.event.data)
+
+    @admin.action(description=_("Send again"), permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Also those that arrived; to a disabled endpoint when it goes on."""
+        count = ask_again(list(queryset.values_list("pk", flat=True)), timezone.now())
+        text = ngettext("%(count)d event is sent.", "%(count)d events are sent.", count) % {"count": count}
+        messages.success(request, text)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """Who may change endpoints."""
+        return request.user.has_perm("webhooks.change_endpoint")
+
+
+def _shown_once(endpoint: Endpoint, secret: str) -> str:
+    said = _("The secret of %(url)s, shown only now. Copy it to where it will be used:") % {"url": endpoint.url}
+    return shown_once(said, secret)

@@ -1,0 +1,18 @@
+"""The webhooks room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WebhooksConfig(AppConfig):
+    """Events to partners."""
+
+    name = "webhooks"
+    verbose_name = _("Webhooks")
+
+    def ready(self) -> None:
+        """Register who delivers, and the periodic work."""
+        import webhooks.events  # noqa: PLC0415 (apps load before models)
+        import webhooks.notices  # noqa: F401, PLC0415

@@ -1,0 +1,101 @@
+"""A partner's endpoints: register, rotate the secret, test, go on after a pause, remove."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from tenants.callers import Caller
+from webhooks.deliveries import ask_again, audit, secret_of, send
+from webhooks.errors import TooManyEndpoints
+from webhooks.models import DeliveryStatus, Endpoint, EventType
+from webhooks.sending import Answer, check_url
+
+MOST_ENDPOINTS = 10
+OVERLAP = timedelta(hours=24)
+_TEST_SECONDS = 5.0
+
+
+def with_waiting(rows: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
+    """The same, with ``waiting_count``: how many events did not arrive."""
+    return rows.annotate(waiting_count=Count("deliveries", filter=~Q(deliveries__status=DeliveryStatus.DELIVERED)))
+
+
+def register(
+    *,
+    partner: str,
+    url: str,
+    events: Sequence[EventType],
+    contact_email: str,
+    language: str,
+    caller: Caller,
+    now: datetime,
+) -> tuple[Endpoint, str | None]:
+    """Make an endpoint; returns it with its secret. One with this address already is changed, without a secret.
+
+    No ``events``: all of them. Raises AddressRefused, TooManyEndpoints.
+    """
+    check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
+    values = {"events": sorted({event.value for event in events}), "contact_email": contact_email, "language": language}
+    with transaction.atomic():
+        known = Endpoint.objects.select_for_update().filter(partner=partner)
+        if endpoint := known.filter(url=url).first():
+            known.filter(pk=endpoint.pk).update(**values)
+            endpoint.refresh_from_db()
+            audit("webhook.changed", endpoint, caller, now)
+            return endpoint, None
+        if len(known) >= MOST_ENDPOINTS:
+            raise TooManyEndpoints
+        endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
+        audit("webhook.registered", endpoint, caller, now)
+        return endpoint, secret_of(endpoint.salt)
+
+
+def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
+    """A new secret; for a day messages are signed with the old one as well."""
+    with transaction.atomic():
+        current = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        endpoint.previous_salt, endpoint.salt = current.salt, _salt()
+        endpoint.previous_until = now + OVERLAP
+        endpoint.save(update_fields=["salt", "previous_salt", "previous_until"])
+        audit("webhook.rotated", endpoint, caller, now)
+        return secret_of(endpoint.salt)
+
+
+def test(*, endpoint: Endpoint, now: datetime) -> Answer:
+    """Send ``webhook.test`` now, also to one that is disabled; nothing is kept of it. Call it outside a transaction."""
+    body = {"type": "webhook.test", "timestamp": now.astimezone(UTC).isoformat(), "data": {}}
+    seconds = min(_TEST_SECONDS, settings.WAYOUT_WEBHOOK_TIMEOUT)
+    return send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
+
+
+def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: datetime) -> int:
+    """Go on after a pause: what did not arrive is sent, and what did since ``since`` once more; how many."""
+    with transaction.atomic():
+        Endpoint.objects.filter(pk=endpoint.pk).update(
+            disabled_at=None, failing_since=None, failures=0, retry_at=None, last_problem=""
+        )
+        endpoint.refresh_from_db()
+        audit("webhook.resumed", endpoint, caller, now, since=since)
+        missed = ~Q(status=DeliveryStatus.DELIVERED)
+        if since:
+            missed |= Q(event__at__gte=since)
+        return ask_again(endpoint.deliveries.filter(missed).values_list("pk", flat=True), now)
+
+
+def remove(*, endpoint: Endpoint, caller: Caller, now: datetime) -> None:
+    """Forget an endpoint and what waits for it."""
+    with transaction.atomic():
+        audit("webhook.removed", endpoint, caller, now)
+        endpoint.delete()
+
+
+def _salt() -> str:
+    return secrets.token_hex(16)

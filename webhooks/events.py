@@ -1,0 +1,73 @@
+"""Say that something happened, in the transaction in which it did."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import F
+
+from outbox.effects import every
+from tenants.tokens import live_tokens
+from webhooks.deliveries import ask, hearing
+from webhooks.models import Delivery, Endpoint, Event, EventType, Stream
+
+KEPT_FOR = timedelta(days=30)
+_BATCH = 1_000
+
+
+def publish(
+    *,
+    type: EventType,
+    key: str,
+    tenant_id: int,
+    subject: str,
+    describe: Callable[[], Mapping[str, Any]],
+    now: datetime,
+) -> Event | None:
+    """Write an event for every partner that hears of the tenant, and have it delivered; once per ``key``.
+
+    None where nobody listens (one query then) or it was said before. ``describe`` is asked for the
+    data only if somebody listens: no names, addresses or numbers of people. ``subject`` is what the version counts for.
+    """
+    listening = live_tokens(now).filter(tenants=tenant_id, partner__in=Endpoint.objects.values("partner"))
+    if not (partners := set(listening.values_list("partner", flat=True))):
+        return None
+    partners = hearing(tenant_id, partners, now)
+    endpoints = [e for e in Endpoint.objects.filter(partner__in=partners).order_by("pk") if e.wants(type)]
+    if not endpoints or Event.objects.filter(key=key).exists():
+        return None
+    event = Event.objects.create(
+        message_id=f"evt_{uuid.uuid4().hex}",
+        key=key,
+        type=type.value,
+        tenant_id=tenant_id,
+        subject=subject,
+        version=_next_version(subject),
+        at=now,
+        data=json.loads(json.dumps(describe(), cls=DjangoJSONEncoder)),
+    )
+    deliveries = Delivery.objects.bulk_create([Delivery(endpoint=endpoint, event=event) for endpoint in endpoints])
+    ask([d for d, e in zip(deliveries, endpoints, strict=True) if e.disabled_at is None], now)
+    return event
+
+
+@every(timedelta(hours=6))
+def forget_events(now: datetime) -> int:
+    """Drop events after 30 days, delivered or not; their versions go on."""
+    count = 0
+    while ids := list(Event.objects.filter(at__lt=now - KEPT_FOR).order_by("at").values_list("pk", flat=True)[:_BATCH]):
+        Delivery.objects.filter(event__in=ids).delete()
+        count += Event.objects.filter(pk__in=ids).delete()[0]
+    return count
+
+
+def _next_version(subject: str) -> int:
+    """The row is locked until the transaction ends, so that versions are in the order of the commits."""
+    Stream.objects.bulk_create([Stream(subject=subject)], ignore_conflicts=True)
+    Stream.objects.filter(subject=subject).update(version=F("version") + 1)
+    return Stream.objects.values_list("version", flat=True).get(subject=subject)

@@ -1,0 +1,157 @@
+"""One POST to somebody else's machine: no private addresses, no redirects, no longer than it may take."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+
+from webhooks.errors import AddressRefused, Refusal
+
+_EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``status`` None: nothing did, and ``problem`` says why. ``after``: not again before that."""
+
+    status: int | None
+    problem: str
+    after: timedelta = timedelta(0)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receiver has it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def receiver_is_down(self) -> bool:
+        """Whether it is no use to send something else; a refusal (4xx) may be about this one message."""
+        return self.status is None or not 400 <= self.status < 500 or self.status in (408, 429)
+
+
+def check_url(url: str, *, private: bool) -> None:
+    """Raise AddressRefused for an address that events are never sent to. ``private``: plain HTTP and any host will do."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise AddressRefused(Refusal.MALFORMED) from None
+    if not host or parts.username is not None or parts.fragment or not url.isascii() or any(c <= " " for c in url):
+        raise AddressRefused(Refusal.MALFORMED)
+    if parts.scheme != "https" and not (private and parts.scheme == "http"):
+        raise AddressRefused(Refusal.NOT_HTTPS)
+    if not private and _is_private_name(host):
+        raise AddressRefused(Refusal.PRIVATE)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, private: bool) -> Answer:
+    """Send once and answer what came back within ``seconds`` altogether; never raises for what others do."""
+    try:
+        check_url(url, private=private)
+        with (
+            httpcore.ConnectionPool(network_backend=_Guarded(seconds, private=private)) as pool,
+            pool.stream("POST", url, headers=list(headers.items()), content=body) as response,
+        ):
+            return _answer(response)
+    except AddressRefused as error:
+        return Answer(None, error.refusal.value)
+    except httpcore.TimeoutException:
+        return Answer(None, "TIMEOUT")
+    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError, ValueError) as error:
+        return Answer(None, "TLS" if "SSL" in str(error) or "CERTIFICATE" in str(error) else "NO_CONNECTION")
+
+
+def _answer(response: httpcore.Response) -> Answer:
+    """The status alone: the body is nothing to us and may have no end."""
+    status = response.status
+    problem = "" if 200 <= status < 300 else f"HTTP {status}"
+    said = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
+    after = timedelta(seconds=int(said)) if said.isdigit() and len(said) < 8 else timedelta(0)
+    return Answer(status, problem, after)
+
+
+class _Guarded(httpcore.SyncBackend):
+    """Connects to the very address that was checked, and lets everything together take no longer than allowed."""
+
+    def __init__(self, seconds: float, *, private: bool) -> None:
+        self._until = time.monotonic() + seconds
+        self._private = private
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Resolve, check, connect."""
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        if not self._private and not all(is_public(address) for address in found):
+            raise AddressRefused(Refusal.PRIVATE)
+        stream = super().connect_tcp(found[0], port, _left(self._until), local_address, socket_options)
+        return _Hurried(stream, self._until)
+
+
+class _Hurried(httpcore.NetworkStream):
+    """A connection whose every step has only what is left of the time."""
+
+    def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
+        self._stream, self._until = stream, until
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Bytes, in time."""
+        return self._stream.read(max_bytes, _left(self._until))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Bytes, in time."""
+        self._stream.write(buffer, _left(self._until))
+
+    def close(self) -> None:
+        """The end."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """The certificate is checked against the name, not the address."""
+        return _Hurried(self._stream.start_tls(ssl_context, server_hostname, _left(self._until)), self._until)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of a connection."""
+        return self._stream.get_extra_info(info)
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout
+    return left
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, not of somebody's own network behind it."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        elif any(ip in net for net in _EMBEDDING):
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_private_name(host: str) -> bool:
+    """A literal address is judged at once; a name when it is resolved."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
