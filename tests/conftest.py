@@ -14,7 +14,10 @@ from hypothesis import HealthCheck, settings
 from tenants.callers import Role
 from tenants.models import User
 from tenants.triggers import drop_append_only
+from tests.partners import partner, receiver
 from tests.world import PASSWORD, World
+
+__all__ = ["partner", "receiver"]
 
 settings.register_profile("wayout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("wayout"), max_examples=1000)

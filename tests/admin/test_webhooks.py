@@ -10,7 +10,7 @@ from django.test import Client
 
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken, User
-from tests.webhooks.conftest import Partner, partner, receiver  # noqa: F401 (fixtures)
+from tests.partners import Partner
 from tests.world import World
 from webhooks.models import Delivery, Endpoint
 
@@ -70,12 +70,12 @@ def test_an_address_that_cannot_be_stays_in_the_form(
     assert Endpoint.objects.count() == 0
 
 
-def test_one_address_per_partner(staff: Client, partner: Partner) -> None:  # noqa: F811
+def test_one_address_per_partner(staff: Client, partner: Partner) -> None:
     wish = {"token": PartnerToken.objects.get().pk, "url": partner.endpoint.url, "language": "en"}
     assert "has this address already" in staff.post(ADD, wish).text
 
 
-def test_the_actions(staff: Client, partner: Partner) -> None:  # noqa: F811
+def test_the_actions(staff: Client, partner: Partner) -> None:
     assert "The test arrived" in act(staff, LIST, "test", partner.endpoint)
     partner.receiver.behave = lambda _: 410
     assert "did not arrive" in act(staff, LIST, "test", partner.endpoint)
@@ -103,7 +103,7 @@ def test_the_actions(staff: Client, partner: Partner) -> None:  # noqa: F811
     assert AuditEvent.objects.filter(action="webhook.removed").count() == 1
 
 
-def test_who_may_only_look_changes_nothing(agent: User, partner: Partner) -> None:  # noqa: F811
+def test_who_may_only_look_changes_nothing(agent: User, partner: Partner) -> None:
     codenames = ["view_endpoint", "view_delivery"]
     agent.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
@@ -119,7 +119,7 @@ def test_who_may_only_look_changes_nothing(agent: User, partner: Partner) -> Non
     assert partner.receiver.asked == 0
 
 
-def test_the_deliveries_cost_the_same_with_one_and_with_many(staff: Client, partner: Partner) -> None:  # noqa: F811
+def test_the_deliveries_cost_the_same_with_one_and_with_many(staff: Client, partner: Partner) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -20,7 +20,7 @@ from tests.graphql.documents import (
     TEST_WEBHOOK,
     WEBHOOKS,
 )
-from tests.webhooks.conftest import Partner, partner, receiver  # noqa: F401 (fixtures)
+from tests.partners import Partner
 from tests.world import Api, World
 from webhooks.endpoints import MOST_ENDPOINTS
 from webhooks.models import Endpoint
@@ -97,7 +97,7 @@ def test_it_stays_the_partners_when_the_token_is_rotated(api: Api) -> None:
     assert Api(token=text)(WEBHOOKS)["webhooks"] == [webhook]
 
 
-def test_a_test_says_what_came_back(partner: Partner) -> None:  # noqa: F811
+def test_a_test_says_what_came_back(partner: Partner) -> None:
     api, wish = Api(token=partner.token), {"webhookId": f"whk_{partner.endpoint.pk}"}
     found = api(TEST_WEBHOOK, input=wish)["testWebhook"]
     assert (found["arrived"], found["status"], found["problem"]) == (True, 200, None)
@@ -117,7 +117,7 @@ def test_a_test_says_what_came_back(partner: Partner) -> None:  # noqa: F811
     assert partner.receiver.elsewhere == []
 
 
-def test_rotating_replaying_and_removing(partner: Partner) -> None:  # noqa: F811
+def test_rotating_replaying_and_removing(partner: Partner) -> None:
     api, wish = Api(token=partner.token), {"webhookId": f"whk_{partner.endpoint.pk}"}
     old = partner.receiver.secret
     partner.receiver.secret = api(ROTATE_WEBHOOK, input=wish)["rotateWebhookSecret"]["secret"]

@@ -73,5 +73,5 @@ def test_a_broker_that_is_gone_costs_nothing_but_time(settings: Any, caplog: pyt
     world = World.build()
     cancellation = cancel(world, world.subscription())
     assert cancellation.reference
-    assert Effect.objects.filter(status="WAITING").count() == 3
+    assert Effect.objects.filter(status="WAITING").count() == 4
     assert "the broker was not told" in caplog.text

@@ -9,6 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund, RefundPart
+from outbox import effects
+from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
 from subscriptions.models.callbacks import CallbackSource, CloseReason
@@ -20,13 +22,17 @@ from subscriptions.services.cancellations import Canceled, cancel_subscription, 
 from subscriptions.services.desk import claim_callback, claim_next, close_callback, release_callback
 from subscriptions.services.licenses import RemovedUsers, remove_users
 from tenants import audit
-from tenants.callers import Role
-from tenants.models import AuditEvent, User
-from tenants.people import caller_of_staff
+from tenants.callers import Role, Scope
+from tenants.models import AuditEvent, PartnerToken, User
+from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
 from tests.races.together import together
 from tests.subscriptions.test_desk import ask as ask_to_be_called
+from tests.webhooks.receiver import Receiver
 from tests.world import World, later
+from webhooks.endpoints import register
+from webhooks.events import publish
+from webhooks.models import Endpoint, Event, EventType
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -286,3 +292,49 @@ def test_sixteen_agents_claim_the_next_of_sixty_four_requests() -> None:
     assert claim_next(agent=agents[0], caller=caller_of_staff(agents[0]), language="en", now=NOW) is None
     # Who lets the lease run out loses it to the next one.
     assert claim_next(agent=agents[0], caller=caller_of_staff(agents[0]), language="en", now=later(minutes=21))
+
+
+def listener(receiver: Receiver) -> Endpoint:
+    """A partner of a tenant, with an endpoint at the receiver."""
+    world = World.build()
+    world.token(Scope.WEBHOOKS)
+    partner = PartnerToken.objects.latest("pk").partner
+    endpoint, secret = register(
+        partner=partner, url=receiver.url, events=[], contact_email="", language="en", caller=SYSTEM, now=NOW
+    )
+    receiver.secret = secret or ""
+    return endpoint
+
+
+def happens(endpoint: Endpoint, key: str, subject: str = "sub_1") -> Event | None:
+    """Something about the endpoint's tenant."""
+    tenant_id = PartnerToken.objects.get(partner=endpoint.partner).tenants.get().pk
+    with transaction.atomic():
+        return publish(
+            type=EventType.USERS_REMOVED, key=key, tenant_id=tenant_id, subject=subject, describe=dict, now=NOW
+        )
+
+
+def test_events_about_one_subject_get_versions_in_a_row(receiver: Receiver) -> None:
+    endpoint = listener(receiver)
+    answers = together(40, lambda n: happens(endpoint, f"k{n}"))
+    assert sorted(answer.version for answer in answers) == list(range(1, 41))  # type: ignore[union-attr]
+
+
+def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "_sweeps", {})
+    endpoint = listener(receiver)
+    for n in range(30):
+        happens(endpoint, f"k{n}")
+    assert sum(together(6, lambda _: work_off(lambda: NOW))) == 30  # type: ignore[arg-type]
+    assert sorted(receiver.ids) == sorted(Event.objects.values_list("message_id", flat=True))
+    receiver.behave = lambda _: 500
+    for n in range(30):
+        happens(endpoint, f"later{n}")
+    work_off(lambda: NOW, most=1)
+    before, probe_at = receiver.asked, later(minutes=1)
+    answers = together(6, lambda _: work_off(lambda: probe_at, most=30))
+    assert all(isinstance(answer, int) for answer in answers)
+    assert receiver.asked - before == 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webhooks.conftest import Partner
+from tests.partners import Partner
 from webhooks.backoff import wait_of_delivery, wait_of_receiver
 from webhooks.errors import AddressRefused
 from webhooks.sending import check_url, is_public, post

@@ -15,7 +15,7 @@ from tenants.models import AuditEvent, PartnerToken
 from tenants.people import SYSTEM
 from tenants.tokens import revoke_token, rotate_token
 from tests.builders import NOW
-from tests.webhooks.conftest import Partner
+from tests.partners import Partner
 from tests.webhooks.receiver import Behavior, Receiver
 from tests.world import World
 from webhooks import deliveries
