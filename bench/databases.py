@@ -41,6 +41,11 @@ def use(size: int) -> None:
     connection.settings_dict["NAME"] = _name(size)
 
 
+def database_url(size: int) -> str:
+    """Where the database of that size is on PostgreSQL, for servers of their own."""
+    return f"{POSTGRES.rpartition('/')[0]}/{_name(size)}"
+
+
 def _name(size: int) -> str:
     name = f"wayout_bench_{_CLONE}_{size}"
     return name if connection.vendor == "postgresql" else str(ROOT / "var" / f"{name}.sqlite3")

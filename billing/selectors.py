@@ -15,16 +15,26 @@ from billing.models import Charge, Correction, PartStatus, Refund, RefundPart, R
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
+from tenants.compiled import Columns, Compiled
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
+
+_CHARGE = Columns(Charge)
+_NOT_OVER = Compiled(
+    lambda ids, at: (
+        Charge.objects.filter(agreement__in=ids, period_end__gt=at)
+        .order_by("period_start", "pk")
+        .values_list(*_CHARGE.paths, "agreement__currency")
+    )
+)
 
 
 def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
     """The charges by agreement whose period ends after ``at``, corrections applied. One query."""
     found: dict[int, list[ChargeFacts]] = defaultdict(list)
-    charges = Charge.objects.filter(agreement__in=agreement_ids, period_end__gt=at).select_related("agreement")
-    for charge in charges.order_by("period_start", "pk"):
-        found[charge.agreement_id].append(_facts(charge))
+    for values in _NOT_OVER.rows(agreement_ids, at):
+        charge: Charge = _CHARGE.read(values, 0)
+        found[charge.agreement_id].append(_facts(charge, values[-1]))
     return {agreement_id: tuple(facts) for agreement_id, facts in found.items()}
 
 
@@ -131,13 +141,13 @@ def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], in
     return {(currency, start): amount for currency, start, amount in summed}
 
 
-def _facts(charge: Charge) -> ChargeFacts:
+def _facts(charge: Charge, currency: str) -> ChargeFacts:
     charged = charge.charged - charge.corrected
     return ChargeFacts(
         id=charge.pk,
         description=charge.description,
         period=Period(charge.period_start, charge.period_end),
-        currency=charge.agreement.currency,
+        currency=currency,
         charged=charged,
         tax=charge.tax - charge.corrected_tax,
         # What was paid above a corrected charge came back with the correction.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,7 @@ class SubscriptionsConfig(AppConfig):
         import subscriptions.mail  # noqa: PLC0415 (apps load before models)
         import subscriptions.sweeps  # noqa: F401, PLC0415
 
+        post_migrate.connect(_keep_tallies, sender=self, dispatch_uid="subscriptions.keep_tallies")
         post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
         # The permissions of every room exist once auth has been migrated.
         auth = apps.get_app_config("auth")
@@ -56,6 +58,15 @@ def _ensure_groups(using: str, **_kwargs: Any) -> None:
         group, made = Group.objects.using(using).get_or_create(name=name)
         if made:
             group.permissions.set(Permission.objects.using(using).filter(codename__in=permissions))
+
+
+def _keep_tallies(using: str, **_kwargs: Any) -> None:
+    """Unless the tables are not there yet, where somebody migrates back."""
+    from subscriptions.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
+
+    connection = connections[using]
+    if "subscriptions_licensetally" in connection.introspection.table_names():
+        keep_tallies(connection)
 
 
 def _ensure_defaults(using: str, **_kwargs: Any) -> None:

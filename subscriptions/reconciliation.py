@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from billing.models import (
@@ -22,7 +22,7 @@ from billing.providers import provider
 from billing.providers.base import Outcome, ProviderUnavailable
 from billing.services.refunds import SUBMIT, order_of
 from outbox.models import Effect, EffectStatus
-from subscriptions.models import Cancellation, Subscription
+from subscriptions.models import Cancellation, License, Subscription
 
 # Work that is due a little is not yet late.
 _GRACE = timedelta(minutes=10)
@@ -34,8 +34,18 @@ def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     yield from _refunds(now)
     yield from _cancellations()
     yield from _outbox(now)
+    yield from _tallies()
     if ask_provider:
         yield from _provider()
+
+
+def _tallies() -> Iterator[str]:
+    held = License.objects.held().filter(subscription=OuterRef("pk")).order_by().values("subscription")
+    counted = Coalesce(Subquery(held.annotate(count=Count("pk")).values("count")), 0)
+    kept = Coalesce("tally__assigned", 0)
+    off = Subscription.objects.annotate(counted=counted, kept=kept).exclude(counted=F("kept"))
+    for pk, said, held_now in off.values_list("pk", "kept", "counted").iterator():
+        yield f"subscription {pk}: {said} licenses are kept as assigned, {held_now} are held"
 
 
 def _charges() -> Iterator[str]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet
 
-from billing.models import PaymentMethod, Refund, RefundStatus
+from billing.models import Agreement, BillingAccount, PaymentMethod, Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
@@ -22,6 +22,7 @@ from subscriptions.models import (
     Cancellation,
     CancellationPolicy,
     License,
+    Plan,
     Subscription,
 )
 from subscriptions.models.callbacks import OPEN_STATUSES, read_days
@@ -30,7 +31,8 @@ from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy import Channel, Decision, InForce, Mode, Snapshot, Status, evaluate
 from subscriptions.windows import LONGEST_WINDOW, Hours, windows
 from tenants.callers import Caller
-from tenants.models import User
+from tenants.compiled import Columns, Compiled
+from tenants.models import PartnerToken, Tenant, User
 from tenants.search import fold
 
 Row = TypeVar("Row", bound=Model)
@@ -41,15 +43,64 @@ def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> Quer
     return rows if caller.reaches_all else rows.filter(**{f"{tenant}__in": caller.visible_tenant_ids})
 
 
-def subscription_rows(caller: Caller) -> SubscriptionQuerySet:
-    """The subscriptions a caller sees, with what a batch needs joined."""
-    rows = visible(Subscription.objects.all(), caller)
-    return rows.select_related("tenant", "plan", "agreement__account").annotate(  # type: ignore[return-value]
-        has_method=Exists(PaymentMethod.objects.filter(account=OuterRef("agreement__account"), is_active=True)),
-        has_sibling=Exists(
-            Subscription.objects.filter(tenant=OuterRef("tenant"), plan=OuterRef("plan")).exclude(pk=OuterRef("pk"))
-        ),
+def visible_subscriptions(caller: Caller) -> SubscriptionQuerySet:
+    """The subscriptions a caller sees; a batch reads them by their ids."""
+    return visible(Subscription.objects.all(), caller)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseCounts:
+    """Distinct holders of one subscription, soft-deleted users left out. See policy.Snapshot."""
+
+    assigned: int = 0
+    removable: int = 0
+    by_group: int = 0
+
+
+_SUBSCRIPTION, _PLAN, _TENANT = Columns(Subscription), Columns(Plan, "plan"), Columns(Tenant, "tenant")
+_AGREEMENT, _ACCOUNT = Columns(Agreement, "agreement"), Columns(BillingAccount, "agreement__account")
+_ROWS = Compiled(
+    lambda ids, _: (
+        Subscription.objects.filter(pk__in=ids)
+        .annotate(
+            has_method=Exists(PaymentMethod.objects.filter(account=OuterRef("agreement__account"), is_active=True)),
+            has_sibling=Exists(
+                Subscription.objects.filter(tenant=OuterRef("tenant"), plan=OuterRef("plan")).exclude(pk=OuterRef("pk"))
+            ),
+        )
+        .values_list(
+            *_SUBSCRIPTION.paths,
+            *_PLAN.paths,
+            *_TENANT.paths,
+            *_AGREEMENT.paths,
+            *_ACCOUNT.paths,
+            "has_method",
+            "has_sibling",
+            "tally__assigned",
+            "tally__removable",
+            "tally__by_group",
+        )
     )
+)
+
+
+def _read_subscriptions(ids: Iterable[int]) -> dict[int, Subscription]:
+    """The rows with plan, tenant, agreement and account, which those of one page share. One query."""
+    found: dict[int, Subscription] = {}
+    shared: dict[tuple[str, int], Any] = {}
+    for values in _ROWS.rows(ids):
+        at = len(_SUBSCRIPTION)
+        row: Any = _SUBSCRIPTION.read(values, 0)
+        for name, columns in (("plan", _PLAN), ("tenant", _TENANT), ("agreement", _AGREEMENT), ("account", _ACCOUNT)):
+            key = (name, values[at])  # a row begins with its id
+            if key not in shared:
+                shared[key] = columns.read(values, at)
+            at += len(columns)
+            setattr(row.agreement if name == "account" else row, name, shared[key])
+        row.has_method, row.has_sibling, *tally = values[at:]
+        row.counts = LicenseCounts(*(number or 0 for number in tally))
+        found[row.pk] = row
+    return found
 
 
 def search_subscriptions(rows: SubscriptionQuerySet, search: str) -> SubscriptionQuerySet:
@@ -60,13 +111,40 @@ def search_subscriptions(rows: SubscriptionQuerySet, search: str) -> Subscriptio
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LicenseCounts:
-    """Distinct holders of one subscription, soft-deleted users left out. See policy.Snapshot."""
-
-    assigned: int = 0
-    removable: int = 0
-    by_group: int = 0
+_ELSEWHERE = (
+    License.objects.held()
+    .filter(
+        user=OuterRef("user"),
+        subscription__plan=OuterRef("subscription__plan"),
+        subscription__canceled_mode=None,
+        subscription__base_status__in=[Status.ACTIVE, Status.SUSPENDED],
+    )
+    .exclude(subscription=OuterRef("subscription"))
+)
+_STILL_COVERED = Compiled(
+    lambda ids, _: (
+        License.objects.held()
+        .filter(Exists(_ELSEWHERE), subscription__in=ids)
+        .values_list("subscription")
+        .annotate(Count("pk"))
+    )
+)
+_CANCELLATION = Columns(Cancellation)
+_USER, _TOKEN = Columns(User, "requested_by_user"), Columns(PartnerToken, "requested_by_token")
+_LATEST_CANCELLATIONS = Compiled(
+    lambda ids, _: Cancellation.objects.filter(
+        pk__in=Cancellation.objects.filter(subscription__in=ids)
+        .values("subscription")
+        .annotate(Max("pk"))
+        .values("pk__max")
+    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths)
+)
+_POLICY = Columns(CancellationPolicy)
+_POLICIES = Compiled(
+    lambda ids, _: CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=ids), in_force=True).values_list(
+        *_POLICY.paths
+    )
+)
 
 
 class SubscriptionBatch:
@@ -86,33 +164,29 @@ class SubscriptionBatch:
 
         ``for_customer``: as staff cancel for them, whatever the license count, with credit from the open call's clock.
         """
-        row = subscription_rows(caller).filter(pk=subscription_id).first()
-        return cls([row], at, for_customer=for_customer) if row else None
+        batch = cls.of_ids([subscription_id], at, caller, for_customer=for_customer)
+        return batch if batch.rows else None
 
     @classmethod
     def of_known(
         cls, caller: Caller, subscription_id: int, at: datetime, *, for_customer: bool = False
     ) -> SubscriptionBatch:
         """The batch of one subscription that this caller was already found to see."""
-        return cls([subscription_rows(caller).get(pk=subscription_id)], at, for_customer=for_customer)
+        return cls.of_ids([subscription_id], at, caller, for_customer=for_customer)
+
+    @classmethod
+    def of_ids(
+        cls, ids: Sequence[int], at: datetime, caller: Caller, *, for_customer: bool = False
+    ) -> SubscriptionBatch:
+        """Those of the ids that the caller sees, in their order."""
+        found = _read_subscriptions(ids)
+        rows = [found[pk] for pk in ids if pk in found and caller.sees(found[pk].tenant_id)]
+        return cls(rows, at, for_customer=for_customer)
 
     @cached_property
     def counts(self) -> Mapping[int, LicenseCounts]:
-        """License counts by subscription."""
-        counted = (
-            License.objects.held()
-            .filter(subscription__in=self._ids)
-            .values("subscription")
-            .annotate(
-                assigned=Count("pk"),
-                removable=Count("pk", filter=Q(is_inherited=False)),
-                by_group=Count("pk", filter=Q(is_inherited=True)),
-            )
-        )
-        found: dict[int, LicenseCounts] = defaultdict(LicenseCounts)
-        for row in counted:
-            found[row["subscription"]] = LicenseCounts(row["assigned"], row["removable"], row["by_group"])
-        return found
+        """License counts by subscription, which came with the rows."""
+        return {row.pk: row.counts for row in self.rows}  # type: ignore[attr-defined]
 
     @cached_property
     def group_names(self) -> Mapping[int, tuple[str, ...]]:
@@ -133,18 +207,7 @@ class SubscriptionBatch:
         twice = [row.pk for row in self.rows if row.has_sibling]  # type: ignore[attr-defined]
         if not twice:
             return {}
-        elsewhere = (
-            License.objects.held()
-            .filter(
-                user=OuterRef("user"),
-                subscription__plan=OuterRef("subscription__plan"),
-                subscription__canceled_mode=None,
-                subscription__base_status__in=[Status.ACTIVE, Status.SUSPENDED],
-            )
-            .exclude(subscription=OuterRef("subscription"))
-        )
-        held = License.objects.held().filter(Exists(elsewhere), subscription__in=twice)
-        return dict(held.values_list("subscription").annotate(Count("pk")))
+        return dict(_STILL_COVERED.rows(twice))
 
     @cached_property
     def charges(self) -> Charges:
@@ -166,9 +229,16 @@ class SubscriptionBatch:
     @cached_property
     def cancellations(self) -> Mapping[int, Cancellation]:
         """The latest cancellation by subscription, also when undone. The one in force is always the latest."""
-        latest = Cancellation.objects.filter(subscription__in=self._ids).values("subscription").annotate(Max("pk"))
-        found = Cancellation.objects.filter(pk__in=latest.values("pk__max"))
-        return {c.subscription_id: c for c in found.select_related("requested_by_user", "requested_by_token")}
+        found = {}
+        for values in _LATEST_CANCELLATIONS.rows(self._ids):
+            cancellation: Cancellation = _CANCELLATION.read(values, 0)
+            at = len(_CANCELLATION)
+            if values[at] is not None:
+                cancellation.requested_by_user = _USER.read(values, at)
+            if values[at + len(_USER)] is not None:
+                cancellation.requested_by_token = _TOKEN.read(values, at + len(_USER))
+            found[cancellation.subscription_id] = cancellation
+        return found
 
     def include_cancellations(self, cancellations: Iterable[Cancellation]) -> None:
         """Read the refunds of older cancellations too."""
@@ -190,7 +260,7 @@ class SubscriptionBatch:
     def policies(self) -> Mapping[int, CancellationPolicy]:
         """The policy in force by tenant: its own, or the default."""
         tenant_ids = {row.tenant_id for row in self.rows}
-        in_force = CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=tenant_ids), in_force=True)
+        in_force: list[CancellationPolicy] = [_POLICY.read(values, 0) for values in _POLICIES.rows(tenant_ids)]
         by_tenant = {policy.tenant_id: policy for policy in in_force}
         return {tenant_id: by_tenant.get(tenant_id) or by_tenant[None] for tenant_id in tenant_ids}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,6 +50,12 @@ def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
     return scopes.union(*(_INCLUDED.get(scope, set()) for scope in scopes))
 
 
+def common_language(languages: Iterable[str]) -> str:
+    """The language that all of these are; empty when they differ."""
+    found = set(languages)
+    return found.pop() if len(found) == 1 else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The one on whose behalf something is read or done.
@@ -57,6 +63,7 @@ class Caller:
     ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token, and
     ``partner`` is what stays the same when the token is rotated.
     STAFF and SYSTEM reach every tenant: the admin has checked the permission before it calls a service.
+    ``tenant_language``: the one that all its tenants speak.
     ``address`` and ``correlation_id`` are of the request, for the audit trail.
     """
 
@@ -66,6 +73,7 @@ class Caller:
     email: str = ""
     phone: str = ""
     language: str = ""
+    tenant_language: str = ""
     roles: Mapping[int, Role] = field(default_factory=dict)
     scopes: frozenset[Scope] = frozenset()
     tenant_ids: frozenset[int] = frozenset()

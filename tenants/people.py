@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from tenants.callers import Caller, CallerKind, Role
+from tenants.callers import Caller, CallerKind, Role, common_language
+from tenants.compiled import Compiled
 from tenants.models import Membership, User
 
+_MEMBERSHIPS = Compiled(
+    lambda ids, _: Membership.objects.filter(user__in=ids, is_active=True).values_list(
+        "tenant_id", "role", "tenant__language"
+    )
+)
 SYSTEM = Caller(kind=CallerKind.SYSTEM, id=0, name="Wayout")
 
 
 def caller_of_person(user: User) -> Caller:
     """The caller with the roles of the person's active memberships."""
-    memberships = Membership.objects.filter(user=user, is_active=True).values_list("tenant_id", "role")
+    memberships = _MEMBERSHIPS.rows([user.pk])
     return Caller(
         kind=CallerKind.PERSON,
         id=user.pk,
@@ -18,7 +24,8 @@ def caller_of_person(user: User) -> Caller:
         email=user.email,
         phone=user.phone,
         language=user.language,
-        roles={tenant_id: Role(role) for tenant_id, role in memberships},
+        tenant_language=common_language(language for _, _, language in memberships),
+        roles={tenant_id: Role(role) for tenant_id, role, _ in memberships},
     )
 
 

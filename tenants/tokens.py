@@ -19,13 +19,20 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from tenants.audit import record
-from tenants.callers import Caller, CallerKind, Scope
+from tenants.callers import Caller, CallerKind, Scope, common_language
+from tenants.compiled import Compiled
 from tenants.models import PartnerToken, Tenant
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
 PREFIX = "wyo_"
 _TOKEN = re.compile(rf"{PREFIX}[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
+_BY_KEY_ID = Compiled(
+    lambda _, key_id: PartnerToken.objects.filter(key_id=key_id).values_list(
+        "pk", "name", "digest", "partner", "scopes", "expires_at", "revoked_at", "last_used_at",
+        "tenants__pk", "tenants__language",
+    )
+)  # fmt: skip
 # Writing "last used" on every request would turn each read into a write.
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -109,21 +116,22 @@ def caller_of_token(text: str, now: datetime) -> Caller | None:
     """The caller behind the text of a token, or None when it is wrong, expired or revoked."""
     if not is_well_formed(text):
         return None
-    key_id = text.rpartition("_")[2][:_ID_LENGTH]
-    token = PartnerToken.objects.filter(key_id=key_id).first()
-    if token is None or not hmac.compare_digest(token.digest, _digest(text)):
+    rows = _BY_KEY_ID.find(text.rpartition("_")[2][:_ID_LENGTH])
+    if not rows:
         return None
-    if token.revoked_at or (token.expires_at and token.expires_at <= now):
+    pk, name, digest, partner, scopes, expires_at, revoked_at, last_used_at, *_ = rows[0]
+    if not hmac.compare_digest(digest, _digest(text)) or revoked_at or (expires_at and expires_at <= now):
         return None
-    if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_PRECISION:
-        PartnerToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    if last_used_at is None or now - last_used_at >= _LAST_USED_PRECISION:
+        PartnerToken.objects.filter(pk=pk).update(last_used_at=now)
     return Caller(
         kind=CallerKind.PARTNER,
-        id=token.pk,
-        name=token.name,
-        scopes=frozenset(Scope(scope) for scope in token.scopes),
-        tenant_ids=frozenset(token.tenants.values_list("pk", flat=True)),
-        partner=token.partner,
+        id=pk,
+        name=name,
+        scopes=frozenset(Scope(scope) for scope in scopes),
+        tenant_ids=frozenset(tenant_id for *_, tenant_id, _ in rows if tenant_id),
+        tenant_language=common_language(language for *_, tenant_id, language in rows if tenant_id),
+        partner=partner,
     )
 
 

@@ -72,7 +72,7 @@ class CallbackRequest(Node):
     def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
         from portal.graphql.subscriptions import ProductSubscription
 
-        return ProductSubscription(verdict=self.verdict)
+        return ProductSubscription.of(self.verdict)
 
     @strawberry.field
     def status(self) -> Status:

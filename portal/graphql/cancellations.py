@@ -52,7 +52,7 @@ class Cancellation(Node):
     def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
         from portal.graphql.subscriptions import ProductSubscription
 
-        return ProductSubscription(verdict=self.verdict)
+        return ProductSubscription.of(self.verdict)
 
     @strawberry.field
     def mode(self) -> policy.Mode:

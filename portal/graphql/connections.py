@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import strawberry
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from subscriptions.errors import InputInvalid
 from subscriptions.services.inputs import clean_text
 
 LARGEST_PAGE = 100
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 LONGEST_SEARCH = 200
 
 
@@ -29,7 +29,7 @@ class PageInfo:
 class Page(Generic[Row]):
     """The rows of one page, and whether more follow. One query."""
 
-    def __init__(self, rows: QuerySet[Row], first: int, *, after: bool) -> None:
+    def __init__(self, rows: QuerySet[Any, Row], first: int, *, after: bool) -> None:
         if not 1 <= first <= LARGEST_PAGE:
             raise InputInvalid("first", rule="range", least=1, limit=LARGEST_PAGE)
         found = list(rows[: first + 1])

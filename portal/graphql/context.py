@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone, translation
 
 from portal.web.callers import identify
-from portal.web.language import asked_language, language_of_tenants
+from portal.web.language import asked_language, supported
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
 from tenants.formatting import active_language
@@ -68,7 +68,7 @@ def build_context(request: HttpRequest) -> Context:
         if not standing.allowed:
             raise TooManyRequests(standing)
     if caller and asked_language(request) is None:
-        translation.activate(language_of_tenants(caller.visible_tenant_ids) or "en")
+        translation.activate(supported(caller.tenant_language) or "en")
     return Context(request, caller, now, active_language())
 
 

@@ -205,5 +205,5 @@ def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -
         dry_run=dry_run,
         results=results,
         removed_count=sum(removal.outcome is services.Outcome.REMOVED for removal in removed.removals),
-        cancellation_options=CancellationOptions(verdict=Verdict(row, removed.batch)),
+        cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),
     )

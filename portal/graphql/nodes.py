@@ -13,7 +13,7 @@ from portal.graphql.licenses import DirectoryUser, License
 from portal.graphql.options import Verdict
 from portal.graphql.subscriptions import ProductSubscription
 from subscriptions import models
-from subscriptions.selectors import SubscriptionBatch, subscription_rows, visible
+from subscriptions.selectors import SubscriptionBatch, visible
 from tenants.callers import Scope
 from tenants.models import Tenant
 from tenants.public_ids import Kind
@@ -36,11 +36,11 @@ def _tenants(info: Info, numbers: Collection[int]) -> Found:
 
 def _subscriptions(info: Info, numbers: Collection[int]) -> Found:
     verdicts = _verdicts(_batch(info, numbers))
-    return {pk: ProductSubscription(verdict=verdict) for pk, verdict in verdicts.items()}
+    return {pk: ProductSubscription.of(verdict) for pk, verdict in verdicts.items()}
 
 
 def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
-    return SubscriptionBatch(subscription_rows(info.context.caller).filter(pk__in=numbers), info.context.now)
+    return SubscriptionBatch.of_ids(list(numbers), info.context.now, info.context.caller)
 
 
 def _verdicts(batch: SubscriptionBatch) -> Mapping[int, Verdict]:

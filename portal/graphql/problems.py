@@ -108,7 +108,7 @@ def problem(error: SubscriptionError, info: Info, subscription_id: int = 0) -> I
         code=ProblemCode(error.code),
         message=message,
         path=input_path(error),
-        cancellation_options=CancellationOptions(verdict=verdict),
+        cancellation_options=CancellationOptions.of(verdict),
     )
 
 

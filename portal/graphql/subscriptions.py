@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 import strawberry
 
@@ -12,13 +13,14 @@ from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
 from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.context import Info
+from portal.graphql.ids import make_id
 from portal.graphql.licenses import LicenseConnection, license_page
 from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.viewer import Tenant
 from subscriptions import models, policy
 from subscriptions.errors import InputInvalid, NotFound
-from subscriptions.selectors import SubscriptionBatch, search_subscriptions, subscription_rows
+from subscriptions.selectors import SubscriptionBatch, search_subscriptions, visible_subscriptions
 from subscriptions.wording import conversion_amount
 from tenants.public_ids import Kind, read_id
 
@@ -38,17 +40,26 @@ class TrialConversion:
 )
 class ProductSubscription(Node):
     verdict: strawberry.Private[Verdict]
+    # What the row says is a plain attribute, what has to be found out a resolver: see CancellationOption.
+    id: strawberry.ID = strawberry.field()  # type: ignore[assignment]
+    tenant: Tenant
+    name: str
 
-    def public_id(self) -> tuple[Kind, int]:
-        return Kind.SUBSCRIPTION, self.verdict.row.pk
-
-    @strawberry.field
-    def tenant(self) -> Tenant:
-        return self.verdict.row.tenant  # type: ignore[return-value]
-
-    @strawberry.field
-    def name(self) -> str:
-        return self.verdict.row.plan.display_name
+    @classmethod
+    def of(cls, verdict: Verdict) -> ProductSubscription:
+        """The subscription on the wire."""
+        row = verdict.row
+        return cls(
+            verdict=verdict,
+            id=make_id(Kind.SUBSCRIPTION, row.pk),
+            tenant=cast(Tenant, row.tenant),
+            name=row.plan.display_name,
+            channel=policy.Channel(row.channel),
+            partner_name=row.partner_name or None,
+            purchased_licenses=row.purchased_licenses,
+            term_months=row.term_months,
+            recurring_billing=row.renews and row.canceled_mode is None,
+        )
 
     @strawberry.field
     def status(self) -> policy.Status:
@@ -66,17 +77,9 @@ class ProductSubscription(Node):
         amount = conversion_amount(snapshot)
         return TrialConversion(at=decision.period.end, amount=Money(exact=amount) if amount else None)
 
-    @strawberry.field
-    def channel(self) -> policy.Channel:
-        return policy.Channel(self.verdict.row.channel)
-
-    @strawberry.field
-    def partner_name(self) -> str | None:
-        return self.verdict.row.partner_name or None
-
-    @strawberry.field
-    def purchased_licenses(self) -> int:
-        return self.verdict.row.purchased_licenses
+    channel: policy.Channel
+    partner_name: str | None
+    purchased_licenses: int
 
     @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
     def assigned_licenses(self) -> int:
@@ -102,13 +105,8 @@ class ProductSubscription(Node):
         period = self.verdict.decision.period
         return period.end if period else None
 
-    @strawberry.field
-    def term_months(self) -> int | None:
-        return self.verdict.row.term_months
-
-    @strawberry.field
-    def recurring_billing(self) -> bool:
-        return self.verdict.row.renews and self.verdict.row.canceled_mode is None
+    term_months: int | None
+    recurring_billing: bool
 
     @strawberry.field(description="The latest one, also when undone.")
     def cancellation(self) -> Cancellation | None:
@@ -127,7 +125,7 @@ class ProductSubscription(Node):
 
     @strawberry.field
     def cancellation_options(self) -> CancellationOptions:
-        return CancellationOptions(verdict=self.verdict)
+        return CancellationOptions.of(self.verdict)
 
     @strawberry.field(description="Least recently active first.")
     def licenses(
@@ -160,7 +158,7 @@ class SubscriptionConnection:
 def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
     """The subscription with its verdict as of now, or None when the caller sees no such one."""
     batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
-    return ProductSubscription(verdict=Verdict(batch.rows[0], batch)) if batch else None
+    return ProductSubscription.of(Verdict(batch.rows[0], batch)) if batch else None
 
 
 @strawberry.type
@@ -176,7 +174,7 @@ class SubscriptionQuery:
         search: str | None = strawberry.UNSET,
     ) -> SubscriptionConnection:
         caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
-        rows = subscription_rows(caller)
+        rows = visible_subscriptions(caller)
         if tenant_id:
             tenant = read_id(Kind.TENANT, tenant_id)
             if not caller.sees(tenant):
@@ -191,14 +189,14 @@ class SubscriptionQuery:
         counted = rows
         if after:
             rows = rows.filter(pk__lt=read_cursor(after, 1)[0])
-        page = Page(rows.order_by("-pk"), first, after=bool(after))
-        batch = SubscriptionBatch(page.rows, now)
-        cursors = [make_cursor(row.pk) for row in page.rows]
+        page = Page(rows.order_by("-pk").values_list("pk", flat=True), first, after=bool(after))
+        batch = SubscriptionBatch.of_ids(page.rows, now, caller)
+        cursors = [make_cursor(pk) for pk in page.rows]
         return SubscriptionConnection(
             rows=counted,
             edges=[
-                SubscriptionEdge(node=ProductSubscription(verdict=Verdict(row, batch)), cursor=cursor)
-                for row, cursor in zip(page.rows, cursors, strict=True)
+                SubscriptionEdge(node=ProductSubscription.of(Verdict(row, batch)), cursor=cursor)
+                for row, cursor in zip(batch.rows, cursors, strict=True)
             ],
             page_info=page.info(cursors),
         )
@@ -212,4 +210,4 @@ class SubscriptionQuery:
     def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
         info.context.reader(*QUERIES["cancellationOptions"])
         found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
-        return CancellationOptions(verdict=found.verdict) if found else None
+        return CancellationOptions.of(found.verdict) if found else None

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from tenants.formatting import active_language
-from tenants.models import Tenant, User
+from tenants.models import User
 
 
 class LanguageMiddleware:
@@ -48,12 +48,6 @@ def asked_language(request: HttpRequest) -> str | None:
     wanted = [request.headers.get("Wayout-Locale", ""), preferred, chosen]
     wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     return next((known for code in wanted if (known := supported(code))), None)
-
-
-def language_of_tenants(tenant_ids: frozenset[int]) -> str | None:
-    """The language that all of a caller's tenants share, if they do: the fallback before English."""
-    languages = set(Tenant.objects.filter(pk__in=tenant_ids).values_list("language", flat=True)[:50])
-    return supported(languages.pop()) if len(languages) == 1 else None
 
 
 def supported(code: str) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -46,9 +47,7 @@ class SubscriptionAdmin(FoldedSearch):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         """With the status of now and the license count, in the one query of the page."""
-        held = Q(licenses__is_direct=True) | Q(licenses__is_inherited=True)
-        rows = Subscription.objects.with_status(timezone.now())
-        return rows.annotate(held=Count("licenses", filter=held & Q(licenses__user__deleted_at=None)))
+        return Subscription.objects.with_status(timezone.now()).annotate(held=Coalesce("tally__assigned", 0))
 
     @admin.display(description=_("status"))
     def status(self, row: Subscription) -> str:

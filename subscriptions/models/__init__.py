@@ -2,7 +2,7 @@
 
 from subscriptions.models.callbacks import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from subscriptions.models.cancellations import Cancellation, IdempotencyRecord
-from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License
+from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License, LicenseTally
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
 
@@ -16,6 +16,7 @@ __all__ = [
     "DirectoryUser",
     "IdempotencyRecord",
     "License",
+    "LicenseTally",
     "OptOut",
     "Plan",
     "Subscription",

@@ -83,3 +83,12 @@ class License(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.subscription}"
+
+
+class LicenseTally(models.Model):
+    """How many hold a license of a subscription, kept by triggers: see tallies.py and policy.Snapshot."""
+
+    subscription = models.OneToOneField(Subscription, models.CASCADE, primary_key=True, related_name="tally")
+    assigned = models.PositiveIntegerField(default=0)
+    removable = models.PositiveIntegerField(default=0)
+    by_group = models.PositiveIntegerField(default=0)

@@ -143,7 +143,10 @@ class Subscription(models.Model):
                 condition=Q(term_months=None) | Q(term_months__gte=1), name="term_is_at_least_a_month"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "-id"], name="subscription_newest_first")]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="subscription_newest_first"),
+            models.Index(fields=["tenant", "plan"], name="subscription_by_product"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.plan} · {self.tenant}"

@@ -16,7 +16,7 @@ from billing.services.charges import ChargeInput, record_charge, record_correcti
 from subscriptions.directory_files import ChargeRow, Parsed, ProductRow, RowProblem, UserRow
 from subscriptions.models import DirectoryUser, License, Plan, Subscription
 from subscriptions.policy import Status
-from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.chunks import chunks
 from tenants.audit import record
 from tenants.models import Tenant
@@ -356,8 +356,7 @@ class _Import:
         """Those that ended take no holders while there is another. Ends last comes first; an unknown end last."""
         if plan.pk not in self.to_fill:
             known = self.of_plan[plan.pk]
-            rows = subscription_rows(SYSTEM).filter(pk__in=[s.pk for s in known])
-            batch = SubscriptionBatch(rows, self.now)
+            batch = SubscriptionBatch.of_ids([s.pk for s in known], self.now, SYSTEM)
             in_service = [s for s in known if batch.decisions[s.pk].status in (Status.ACTIVE, Status.SUSPENDED)]
             by_end = sorted(
                 in_service or known, key=lambda s: s.period_end.timestamp() if s.period_end else 0, reverse=True
@@ -380,8 +379,8 @@ class _Import:
 
     def count_holders(self) -> None:
         """Holders by product and subscription, as they now stand."""
-        rows = subscription_rows(SYSTEM).filter(tenant=self.tenant).order_by("pk")
-        batch = SubscriptionBatch(rows, self.now)
+        ids = Subscription.objects.filter(tenant=self.tenant).order_by("pk").values_list("pk", flat=True)
+        batch = SubscriptionBatch.of_ids(list(ids), self.now, SYSTEM)
         for row in batch.rows:
             name = row.plan.display_name
             label = f"{name} ({row.external_id})" if len(self.of_plan[row.plan_id]) > 1 else name

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from billing.models import Charge
 from subscriptions.models import DirectoryUser, License, Subscription
-from subscriptions.selectors import SubscriptionBatch, subscription_rows
+from subscriptions.selectors import SubscriptionBatch
 from tenants.callers import Role
 from tenants.models import AuditEvent, Tenant
 from tenants.people import SYSTEM
@@ -47,7 +47,9 @@ def run(tenant: str, *files: str, **options: Any) -> str:
 def holders(tenant: str) -> dict[str, int]:
     """Holders by product; a product bought twice added up."""
     found: dict[str, int] = {}
-    batch = SubscriptionBatch(subscription_rows(SYSTEM).filter(tenant__domain=tenant), NOW)
+    batch = SubscriptionBatch.of_ids(
+        list(Subscription.objects.filter(tenant__domain=tenant).values_list("pk", flat=True)), NOW, SYSTEM
+    )
     for row in batch.rows:
         name = row.plan.display_name
         found[name] = found.get(name, 0) + batch.counts[row.pk].assigned

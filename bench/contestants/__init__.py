@@ -1,0 +1,1 @@
+"""The same reads, written with what a team would otherwise take."""

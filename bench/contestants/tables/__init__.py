@@ -1,0 +1,1 @@
+"""The benchmark's tables, for the contestants that use the ORM."""

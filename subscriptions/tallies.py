@@ -1,0 +1,104 @@
+"""Triggers that keep LicenseTally: how many hold a license of each subscription, whoever writes licenses or users.
+
+Counting would cost with the tenant. Installed after every migrate, because SQLite drops the triggers of a table that a
+migration remakes. Installing twice is harmless.
+"""
+
+from __future__ import annotations
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_LICENSE, _USER, _TALLY = "subscriptions_license", "subscriptions_directoryuser", "subscriptions_licensetally"
+
+# What one license adds, times the sign that is put in.
+_ADDS = """{sign} ({row}.is_direct OR {row}.is_inherited)::int AS assigned,
+ {sign} ({row}.is_direct AND NOT {row}.is_inherited)::int AS removable, {sign} {row}.is_inherited::int AS by_group"""
+_CHANGE = """
+CREATE OR REPLACE FUNCTION wayout_tally_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO subscriptions_licensetally (subscription_id, assigned, removable, by_group)
+  SELECT DISTINCT subscription_id, 0, 0, 0 FROM ({deltas}) AS d ORDER BY subscription_id ON CONFLICT DO NOTHING;
+  PERFORM 1 FROM subscriptions_licensetally WHERE subscription_id IN (SELECT subscription_id FROM ({deltas}) AS d)
+  ORDER BY subscription_id FOR UPDATE;
+  UPDATE subscriptions_licensetally AS t SET
+    assigned = t.assigned + d.assigned, removable = t.removable + d.removable, by_group = t.by_group + d.by_group
+  FROM (SELECT subscription_id, sum(assigned) AS assigned, sum(removable) AS removable, sum(by_group) AS by_group
+        FROM ({deltas}) AS d GROUP BY subscription_id) AS d
+  WHERE d.subscription_id = t.subscription_id;
+  RETURN NULL;
+END $$
+"""
+
+
+def _of_licenses(table: str, sign: str) -> str:
+    adds = _ADDS.format(row="l", sign=sign)
+    return (
+        f"SELECT l.subscription_id, {adds} FROM {table} l"  # noqa: S608 (our own names)
+        f" JOIN {_USER} u ON u.id = l.user_id WHERE u.deleted_at IS NULL"
+    )
+
+
+def _of_users() -> str:
+    """Of users who were deleted or came back, what their licenses add or take away."""
+    sign = "(CASE WHEN n.deleted_at IS NULL THEN 1 ELSE -1 END) *"
+    adds = _ADDS.format(row="l", sign=sign)
+    return (
+        f"SELECT l.subscription_id, {adds} FROM gone o JOIN come n ON n.id = o.id"  # noqa: S608 (our own names)
+        f" JOIN {_LICENSE} l ON l.user_id = n.id WHERE (o.deleted_at IS NULL) <> (n.deleted_at IS NULL)"
+    )
+
+
+_COME, _GONE = _of_licenses("come", "1 *"), _of_licenses("gone", "-1 *")
+# Name: the table, the event, what changes, and the names of the rows before and after.
+_POSTGRESQL = {
+    "inserted": (_LICENSE, "INSERT", _COME, "NEW TABLE AS come"),
+    "deleted": (_LICENSE, "DELETE", _GONE, "OLD TABLE AS gone"),
+    "updated": (_LICENSE, "UPDATE", f"{_COME} UNION ALL {_GONE}", "OLD TABLE AS gone NEW TABLE AS come"),
+    "users": (_USER, "UPDATE", _of_users(), "OLD TABLE AS gone NEW TABLE AS come"),
+}
+
+
+def _step(row: str, sign: str, alive: str) -> str:
+    return f"""
+    UPDATE {_TALLY} SET assigned = assigned {sign} ({row}.is_direct OR {row}.is_inherited),
+      removable = removable {sign} ({row}.is_direct AND NOT {row}.is_inherited), by_group = by_group {sign} {row}.is_inherited
+    WHERE subscription_id = {row}.subscription_id AND {alive};
+    """  # noqa: S608 (our own names)
+
+
+def _alive(row: str) -> str:
+    return f"(SELECT deleted_at FROM {_USER} WHERE id = {row}.user_id) IS NULL"  # noqa: S608 (our own names)
+
+
+_ROW_FOR_NEW = f"INSERT OR IGNORE INTO {_TALLY} VALUES (NEW.subscription_id, 0, 0, 0);"  # noqa: S608 (our own names)
+_OF_USER = f"""
+UPDATE {_TALLY} SET assigned = {_TALLY}.assigned + d.sign * d.assigned,
+  removable = {_TALLY}.removable + d.sign * d.removable, by_group = {_TALLY}.by_group + d.sign * d.by_group
+FROM (SELECT subscription_id AS id, sum(is_direct OR is_inherited) AS assigned,
+             sum(is_direct AND NOT is_inherited) AS removable, sum(is_inherited) AS by_group,
+             CASE WHEN NEW.deleted_at IS NULL THEN 1 ELSE -1 END AS sign
+      FROM {_LICENSE} WHERE user_id = NEW.id GROUP BY subscription_id) AS d
+WHERE subscription_id = d.id;
+"""  # noqa: S608 (our own names)
+_SQLITE = {
+    f"inserted AFTER INSERT ON {_LICENSE}": _ROW_FOR_NEW + _step("NEW", "+", _alive("NEW")),
+    f"deleted AFTER DELETE ON {_LICENSE}": _step("OLD", "-", _alive("OLD")),
+    f"updated AFTER UPDATE ON {_LICENSE}": (
+        _ROW_FOR_NEW + _step("OLD", "-", _alive("OLD")) + _step("NEW", "+", _alive("NEW"))
+    ),
+    f"users AFTER UPDATE OF deleted_at ON {_USER} WHEN (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)": _OF_USER,
+}
+
+
+def keep_tallies(connection: BaseDatabaseWrapper) -> None:
+    """Keep the tallies from now on."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            for name, (table, verb, deltas, rows) in _POSTGRESQL.items():
+                cursor.execute(_CHANGE.format(name=name, deltas=deltas))
+                cursor.execute(
+                    f"CREATE OR REPLACE TRIGGER wayout_tally_{name} AFTER {verb} ON {table} REFERENCING {rows}"
+                    f" FOR EACH STATEMENT EXECUTE FUNCTION wayout_tally_{name}()"
+                )
+        else:
+            for head, body in _SQLITE.items():
+                cursor.execute(f"CREATE TRIGGER IF NOT EXISTS wayout_tally_{head} BEGIN {body} END")

@@ -1,0 +1,107 @@
+"""Querysets whose SQL is made once. For small reads, making it costs Python more than running it costs the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+_LENGTHS = (0, 1, 2, 5, 10, 20, 50, 100)
+_PREPARED_AFTER = 5
+_FIRST_ID = -(10**15)
+_INSTANT = datetime(1970, 1, 1, 0, 0, 7, 777_777, tzinfo=UTC)
+
+Row = tuple[Any, ...]
+
+
+class Compiled:
+    """A read by ids, and by an instant or a text besides: ``build(ids, value)`` says it as a ``values_list``.
+
+    It is built with values that stand for others; those are put in their places at every call. So ``build`` may look
+    at nothing but its arguments, and may only compare with them.
+    """
+
+    def __init__(self, build: Callable[[Sequence[int], Any], QuerySet[Any, Any]]) -> None:
+        self._build = build
+        self._made: dict[tuple[str, int, type], tuple[str, Row, Any]] = {}
+
+    def find(self, value: datetime | str) -> list[Row]:
+        """The rows now, for a read that takes no ids."""
+        return self._rows([], value)
+
+    def rows(self, ids: Iterable[int], value: datetime | str | None = None) -> list[Row]:
+        """The rows now. No query for no ids."""
+        given = list(ids)
+        found: list[Row] = []
+        for start in range(0, len(given), _LENGTHS[-1]):
+            found += self._rows(given[start : start + _LENGTHS[-1]], value)
+        return found
+
+    def _rows(self, ids: list[int], value: datetime | str | None) -> list[Row]:
+        length = next(most for most in _LENGTHS if len(ids) <= most)
+        key = (connection.vendor, length, type(value))
+        if key not in self._made:
+            self._made[key] = self._make(length, value)
+        sql, params, converters = self._made[key]
+        ids += ids[-1:] * (length - len(ids))
+        actual = _adapted(value)
+        filled = [ids[p.number] if isinstance(p, _Place) else actual if p is _VALUE else p for p in params]
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                # Django's own cursor writes values into the text, so that every text is another one to plan.
+                cursor.cursor = psycopg.Cursor(connection.connection)
+                connection.connection.prepare_threshold = _PREPARED_AFTER
+            cursor.execute(sql, filled)
+            rows: list[Row] = cursor.fetchall()
+        return converters(rows) if converters else rows
+
+    def _make(self, length: int, value: datetime | str | None) -> tuple[str, Row, Any]:
+        stand_in = _INSTANT if isinstance(value, datetime) else "\ufdd0" if isinstance(value, str) else None
+        query = self._build([_FIRST_ID - n for n in range(length)], stand_in).query
+        compiler = query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        found = compiler.get_converters([column for column, *_ in compiler.select])
+        adapted = _adapted(stand_in)
+        places = tuple(_place(param, adapted, length) for param in params)
+        convert = (lambda rows: [tuple(row) for row in compiler.apply_converters(rows, found)]) if found else None
+        return sql, places, convert
+
+
+class _Place:
+    """Where the id of that number goes."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+_VALUE = object()
+
+
+def _place(param: Any, value: Any, length: int) -> Any:
+    if isinstance(param, int) and not isinstance(param, bool) and _FIRST_ID - length < param <= _FIRST_ID:
+        return _Place(_FIRST_ID - param)
+    return _VALUE if value is not None and type(param) is type(value) and param == value else param
+
+
+def _adapted(value: datetime | str | None) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+class Columns:
+    """The columns of one model in a wider row, and how to make an object of them."""
+
+    def __init__(self, model: type[Model], path: str = "") -> None:
+        self._model = model
+        self._names = [field.attname for field in model._meta.concrete_fields]
+        self.paths = [f"{path}__{name}" if path else name for name in self._names]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, row: Row, start: int) -> Any:
+        """The object in ``row`` from ``start`` on."""
+        return self._model.from_db(connection.alias, self._names, row[start : start + len(self._names)])
