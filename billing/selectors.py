@@ -15,16 +15,29 @@ from billing.models import Charge, Correction, PartStatus, Refund, RefundPart, R
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from tenants.compiled import Columns, Compiled
+from tenants.compiled import Compiled
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
 
-_CHARGE = Columns(Charge)
 _NOT_OVER = Compiled(
     lambda ids, at: (
         Charge.objects.filter(agreement__in=ids, period_end__gt=at)
         .order_by("period_start", "pk")
-        .values_list(*_CHARGE.paths, "agreement__currency")
+        .values_list(
+            "agreement_id",
+            "pk",
+            "description",
+            "period_start",
+            "period_end",
+            "agreement__currency",
+            "charged",
+            "tax",
+            "settled",
+            "refunded",
+            "in_flight",
+            "corrected",
+            "corrected_tax",
+        )
     )
 )
 
@@ -32,9 +45,8 @@ _NOT_OVER = Compiled(
 def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
     """The charges by agreement whose period ends after ``at``, corrections applied. One query."""
     found: dict[int, list[ChargeFacts]] = defaultdict(list)
-    for values in _NOT_OVER.rows(agreement_ids, at):
-        charge: Charge = _CHARGE.read(values, 0)
-        found[charge.agreement_id].append(_facts(charge, values[-1]))
+    for agreement_id, *values in _NOT_OVER.rows(agreement_ids, at):
+        found[agreement_id].append(_facts(*values))
     return {agreement_id: tuple(facts) for agreement_id, facts in found.items()}
 
 
@@ -141,17 +153,20 @@ def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], in
     return {(currency, start): amount for currency, start, amount in summed}
 
 
-def _facts(charge: Charge, currency: str) -> ChargeFacts:
-    charged = charge.charged - charge.corrected
+def _facts(
+    pk: int, description: str, start: datetime, end: datetime, currency: str, charged: int, tax: int, settled: int,
+    refunded: int, in_flight: int, corrected: int, corrected_tax: int,
+) -> ChargeFacts:  # fmt: skip
+    charged -= corrected
     return ChargeFacts(
-        id=charge.pk,
-        description=charge.description,
-        period=Period(charge.period_start, charge.period_end),
+        id=pk,
+        description=description,
+        period=Period(start, end),
         currency=currency,
         charged=charged,
-        tax=charge.tax - charge.corrected_tax,
+        tax=tax - corrected_tax,
         # What was paid above a corrected charge came back with the correction.
-        settled=min(charge.settled, charged),
-        refunded=charge.refunded,
-        in_flight=charge.in_flight,
+        settled=min(settled, charged),
+        refunded=refunded,
+        in_flight=in_flight,
     )
