@@ -134,17 +134,43 @@ def _after(microseconds: int, pk: int) -> Q:
 
 @strawberry.type
 class UserRemoval:
+    removal: strawberry.Private[services.Removal]
+    of: strawberry.Private[RemoveUsersSuccess]
     user_id: strawberry.ID
-    user: DirectoryUser | None
+
+    @strawberry.field
+    def user(self) -> DirectoryUser | None:
+        row = self.of.removed.users.get(self.removal.user) if self.of.shows_names else None
+        return DirectoryUser(row=row) if row else None
+
     outcome: services.Outcome
     group_names: list[str]
-    message: str
+
+    @strawberry.field
+    def message(self) -> str:
+        say = wording.would_be_message if self.of.dry_run else wording.removal_message
+        return say(self.removal)
 
 
 @strawberry.type
 class RemoveUsersSuccess:
+    removed: strawberry.Private[services.RemovedUsers]
+    shows_names: strawberry.Private[bool]
     dry_run: bool
-    results: list[UserRemoval]
+
+    @strawberry.field
+    def results(self) -> list[UserRemoval]:
+        return [
+            UserRemoval(
+                removal=removal,
+                of=self,
+                user_id=strawberry.ID(removal.user_id),
+                outcome=removal.outcome,
+                group_names=list(removal.group_names),
+            )
+            for removal in self.removed.removals
+        ]
+
     removed_count: int
     cancellation_options: CancellationOptions = strawberry.field(
         description="As they stand after the removal (or would, in a dry run)."
@@ -189,21 +215,10 @@ class LicenseMutation:
 
 def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -> RemoveUsersSuccess:
     row = removed.batch.rows[0]
-    shows_names = caller.may(Scope.READ_USERS, row.tenant_id)
-    say = wording.would_be_message if dry_run else wording.removal_message
-    results = [
-        UserRemoval(
-            user_id=strawberry.ID(removal.user_id),
-            user=DirectoryUser(row=removal.user) if removal.user and shows_names else None,
-            outcome=removal.outcome,
-            group_names=list(removal.group_names),
-            message=say(removal),
-        )
-        for removal in removed.removals
-    ]
     return RemoveUsersSuccess(
+        removed=removed,
+        shows_names=caller.may(Scope.READ_USERS, row.tenant_id),
         dry_run=dry_run,
-        results=results,
         removed_count=sum(removal.outcome is services.Outcome.REMOVED for removal in removed.removals),
         cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),
     )

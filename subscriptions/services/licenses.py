@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
@@ -37,20 +38,31 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The outcome for one entry of the call, in its order. ``group_names``: who still hands the license out."""
+    """The outcome for one entry of the call, in its order.
+
+    ``user``: the row's id, 0 where there is none. ``group_names``: who still hands the license out.
+    """
 
     user_id: str
     outcome: Outcome
-    user: DirectoryUser | None = None
+    user: int = 0
     group_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RemovedUsers:
     """What a removal did, or would do; the batch decides on the subscription as it then stands."""
 
     removals: Sequence[Removal]
     batch: SubscriptionBatch
+
+    @cached_property
+    def users(self) -> Mapping[int, DirectoryUser]:
+        """The users themselves, for an answer that shows them."""
+        users: dict[int, DirectoryUser] = {}
+        for chunk in chunks(sorted({removal.user for removal in self.removals if removal.user})):
+            users |= DirectoryUser.objects.filter(tenant=self.batch.rows[0].tenant_id).in_bulk(chunk)
+        return users
 
 
 @dataclass(slots=True)
@@ -92,7 +104,7 @@ def remove_users(
             users=written,
         )
         if known := call.answered():
-            return _answer(caller, subscription, _replayed(subscription, known), now)
+            return _answer(caller, subscription, _replayed(known), now)
         _require_open(subscription, now)
         plan = _plan(subscription, users)
         if dry_run:
@@ -100,7 +112,7 @@ def remove_users(
         if plan.lost:
             _take_away(plan.lost, now)
             _audit(caller, subscription, plan, language, now)
-        call.remember([[r.user_id, r.user.pk if r.user else 0, r.outcome, r.group_names] for r in plan.removals])
+        call.remember([[r.user_id, r.user, r.outcome, r.group_names] for r in plan.removals])
         return _answer(caller, subscription, plan.removals, now)
 
 
@@ -115,43 +127,37 @@ def _require_open(subscription: Subscription, now: datetime) -> None:
 
 def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan:
     ids = list(dict.fromkeys(pk for _, pk in users))
-    known = _users_of(subscription, ids)
-    licenses: dict[int, License] = {}
+    known, licenses = set[int](), dict[int, tuple[int, bool, bool]]()
     for chunk in chunks(ids):
+        users_there = DirectoryUser.objects.filter(tenant=subscription.tenant_id, pk__in=chunk)
+        known.update(users_there.values_list("pk", flat=True))
         held = License.objects.held().filter(subscription=subscription, user__in=chunk)
-        licenses |= {license.user_id: license for license in held}
-    groups = _group_names([license.pk for license in licenses.values() if license.is_inherited])
+        for user, license, is_direct, is_inherited in held.values_list("user", "pk", "is_direct", "is_inherited"):
+            licenses[user] = (license, is_direct, is_inherited)
+    groups = _group_names([license for license, _, is_inherited in licenses.values() if is_inherited])
     plan, seen = _Plan(), set[int]()
     for written, pk in users:
-        user, license = known.get(pk), licenses.get(pk)
-        if user is None:
+        if pk not in known:
             removal = Removal(written, Outcome.NOT_FOUND)
         elif pk in seen:
-            removal = Removal(written, Outcome.DUPLICATE, user)
-        elif license is None:
-            removal = Removal(written, Outcome.NOT_ASSIGNED, user)
+            removal = Removal(written, Outcome.DUPLICATE, pk)
+        elif pk not in licenses:
+            removal = Removal(written, Outcome.NOT_ASSIGNED, pk)
         else:
-            removal = Removal(written, _outcome(license), user, groups.get(license.pk, ()))
-            if license.is_direct:
-                plan.lost.append(license.pk)
-                plan.only_direct += not license.is_inherited
+            found, is_direct, is_inherited = licenses[pk]
+            removal = Removal(written, _outcome(is_direct, is_inherited), pk, groups.get(found, ()))
+            if is_direct:
+                plan.lost.append(found)
+                plan.only_direct += not is_inherited
         seen.add(pk)
         plan.removals.append(removal)
     return plan
 
 
-def _users_of(subscription: Subscription, ids: Sequence[int]) -> Mapping[int, DirectoryUser]:
-    """Those of the ids that are users of the subscription's tenant."""
-    users: dict[int, DirectoryUser] = {}
-    for chunk in chunks(ids):
-        users |= DirectoryUser.objects.filter(tenant=subscription.tenant_id).in_bulk(chunk)
-    return users
-
-
-def _outcome(license: License) -> Outcome:
-    if not license.is_inherited:
+def _outcome(is_direct: bool, is_inherited: bool) -> Outcome:
+    if not is_inherited:
         return Outcome.REMOVED
-    return Outcome.STILL_ASSIGNED_BY_GROUP if license.is_direct else Outcome.GROUP_INHERITED
+    return Outcome.STILL_ASSIGNED_BY_GROUP if is_direct else Outcome.GROUP_INHERITED
 
 
 def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
@@ -178,9 +184,8 @@ def _answer(
     return RemovedUsers(removals, batch)
 
 
-def _replayed(subscription: Subscription, known: Sequence[Any]) -> list[Removal]:
-    users = _users_of(subscription, [pk for _, pk, _, _ in known])
-    return [Removal(text, Outcome(outcome), users.get(pk), tuple(groups)) for text, pk, outcome, groups in known]
+def _replayed(known: Sequence[Any]) -> list[Removal]:
+    return [Removal(text, Outcome(outcome), pk, tuple(groups)) for text, pk, outcome, groups in known]
 
 
 def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: str, now: datetime) -> None:

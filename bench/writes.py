@@ -1,0 +1,200 @@
+"""The changes of a portal through Wayout, and the bare SQL that makes the same rows only, side by side on PostgreSQL.
+
+Two databases with the same content: Wayout works in one, with everything it checks and answers; what it wrote is then
+written into the other by the same statements, in one transaction, with nothing else. They stay the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+
+import django
+
+django.setup()
+
+import psycopg
+from django.db import connection
+from django.test import Client
+from tqdm import tqdm
+
+from bench.databases import database_url, databases
+from bench.house import House, build
+from subscriptions.models import DirectoryUser, License, Subscription
+
+MANY = 10_000
+GOAL = ("remove 10,000 users", 3.0)
+_OPTIONS = "query($id: ID!) { cancellationOptions(subscriptionId: $id) { options { quotes { id mode } } } }"
+_CANCEL = (
+    "mutation($input: CancelSubscriptionInput!) { cancelSubscription(input: $input) { __typename"
+    " ... on CancelSubscriptionSuccess { cancellation { reference effectiveAt } } ... on Problem { code } } }"
+)
+_REMOVE = (
+    "mutation($input: RemoveUsersInput!) { removeUsers(input: $input) { __typename"
+    " ... on RemoveUsersSuccess { removedCount cancellationOptions { route } } ... on Problem { code } } }"
+)
+_REQUEST = (
+    "mutation($input: RequestCallbackInput!) { requestCallback(input: $input) { __typename"
+    " ... on RequestCallbackSuccess { callbackRequest { reference } } ... on Problem { code } } }"
+)
+
+
+class Wayout:
+    """Asks in process; ``written`` is what the last question wrote."""
+
+    def __init__(self, token: str) -> None:
+        self._client = Client()
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.written: list[tuple[str, Any]] = []
+
+    def __call__(self, query: str, **variables: Any) -> Any:
+        """What the mutation or query answers, which is no problem."""
+        body = json.dumps({"query": query, "variables": variables})
+        with connection.execute_wrapper(self._note):
+            answer = self._client.post("/graphql/", body, content_type="application/json", headers=self._headers)
+        [(_, found)] = answer.json()["data"].items()
+        assert not found.get("code"), found
+        return found
+
+    def _note(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            self.written.append((sql, params))
+        return execute(sql, params, many, context)
+
+
+class Works:
+    """What is asked, each time of something fresh."""
+
+    def __init__(self, house: House) -> None:
+        self.ask = Wayout(house.token)
+        tenant = Subscription.objects.get(pk=house.subscription).tenant
+        rows = Subscription.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True)
+        self.fresh = iter(rows)
+        self.large = Subscription.objects.filter(tenant=tenant).order_by("-pk").values_list("pk", flat=True)[0]
+        holders = License.objects.filter(subscription=self.large).order_by("user")
+        self.holders = list(holders.values_list("user", flat=True))
+        self.number = 0
+
+    def cancel(self) -> None:
+        """Quote and cancel."""
+        small = next(pk for pk in self.fresh if License.objects.filter(subscription=pk).count() < 25)
+        self.ask.written.clear()
+        self._began = time.perf_counter()
+        options = self.ask(_OPTIONS, id=f"sub_{small}")["options"]
+        quote = next(q["id"] for option in options for q in option["quotes"] or () if q["mode"] == "IMMEDIATE")
+        self.ask(_CANCEL, input={"subscriptionId": f"sub_{small}", "quoteId": quote, "idempotencyKey": f"k{small}"})
+
+    def remove(self, count: int) -> None:
+        """Remove that many users."""
+        self.number += 1
+        start = 0 if count == MANY else (self.number * 100) % (MANY - 100)
+        users = [f"usr_{pk}" for pk in self.holders[start : start + count]]
+        wish = {"subscriptionId": f"sub_{self.large}", "userIds": users, "idempotencyKey": f"r{self.number}"}
+        self.ask.written.clear()
+        self._began = time.perf_counter()
+        assert self.ask(_REMOVE, input=wish)["removedCount"] == count
+
+    def callback(self) -> None:
+        """Ask to be called."""
+        large = next(pk for pk in self.fresh if License.objects.filter(subscription=pk).count() >= 25)
+        self.number += 1
+        wish = {"subscriptionId": f"sub_{large}", "phone": f"+35988{self.number:07d}", "contactName": "Ada"}
+        self.ask.written.clear()
+        self._began = time.perf_counter()
+        self.ask(_REQUEST, input=wish)
+
+    def timed(self, work: Callable[[], None]) -> float:
+        """How long it took, without what was prepared for it."""
+        work()
+        return time.perf_counter() - self._began
+
+
+def house() -> House:
+    """100 subscriptions, the last of which has 10,000 holders besides."""
+    made = build(1, 100)
+    last = Subscription.objects.order_by("-pk")[0]
+    users = DirectoryUser.objects.bulk_create(
+        DirectoryUser(tenant=last.tenant, principal_name=f"m{n}", principal_key=f"m{n}", display_name=f"Many {n}")
+        for n in range(MANY)
+    )
+    License.objects.filter(subscription=last).delete()
+    License.objects.bulk_create([License(subscription=last, user=user, is_direct=True) for user in users])
+    return made
+
+
+def main() -> int:
+    """Print the table; 0 when the goal is met."""
+    rounds = 5 if "--quick" in sys.argv else 15
+    houses: list[House] = []
+    times: dict[str, tuple[list[float], list[float]]] = {}
+    with databases({1: lambda: houses.append(house()), 2: lambda: houses.append(house())}) as use:
+        use(1)
+        works = Works(houses[0])
+        plan: dict[str, tuple[Callable[[], None], int]] = {
+            "quote and cancel": (works.cancel, rounds),
+            "remove 1 user": (lambda: works.remove(1), rounds),
+            "remove 24 users": (lambda: works.remove(24), rounds),
+            "request a callback": (works.callback, rounds),
+            "remove 10,000 users": (lambda: works.remove(MANY), max(3, rounds // 3)),
+        }
+        with psycopg.connect(database_url(2), cursor_factory=psycopg.ClientCursor) as bare:
+            bare.execute("SET TIME ZONE 'UTC'")
+            bare.commit()
+            for name, (work, count) in tqdm(plan.items(), leave=False):
+                times[name] = ([], [])
+                for number in range(count + 1):
+                    took = works.timed(work)
+                    began = time.perf_counter()
+                    with bare.transaction():
+                        for sql, params in works.ask.written:
+                            bare.execute(sql, params)  # type: ignore[arg-type]
+                    replayed = time.perf_counter() - began
+                    if number:
+                        times[name][0].append(took)
+                        times[name][1].append(replayed)
+                    _assign_again(works.large, bare)
+            _same(bare)
+    print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)})\n")
+    print(f"{'':22} {'Wayout':>10} {'bare SQL':>10}   times")
+    met = True
+    for name, (took_, bare_) in times.items():
+        one, other = statistics.median(took_) * 1000, statistics.median(bare_) * 1000
+        met = met and not (name == GOAL[0] and one / other > GOAL[1])
+        print(f"{name:22} {one:7.1f} ms {other:7.1f} ms  {one / other:5.1f}x")
+    print("\nThe goal is met." if met else f"\nGoal missed: {GOAL[0]} within {GOAL[1]} times the bare SQL.")
+    return 0 if met else 1
+
+
+def _assign_again(subscription: int, bare: psycopg.Connection[Any]) -> None:
+    sql = "UPDATE subscriptions_license SET is_direct = true, removed_at = NULL WHERE subscription_id = %s AND NOT is_direct"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [subscription])
+    with bare.transaction():
+        bare.execute(sql, [subscription])
+
+
+def _same(bare: psycopg.Connection[Any]) -> None:
+    """Both databases have the same rows now."""
+    for table in (
+        "subscriptions_cancellation",
+        "subscriptions_callbackrequest",
+        "tenants_auditevent",
+        "outbox_effect",
+        "billing_refund",
+    ):
+        sql = f"SELECT count(*), max(id) FROM {table}"
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            ours = cursor.fetchone()
+        assert bare.execute(sql).fetchone() == ours, table  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
