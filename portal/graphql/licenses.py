@@ -107,7 +107,7 @@ def license_page(
     """A page of holders, least recently active first (never active before all)."""
     if not caller.may(Scope.READ_USERS, subscription.tenant_id):
         raise NotPermitted(scope=Scope.READ_USERS)
-    counted = license_rows(subscription.pk, read_search(search))
+    counted = license_rows(subscription, read_search(search))
     rows = counted.order_by(F("user__last_active_at").asc(nulls_first=True), "pk").prefetch_related("groups")
     if after:
         rows = rows.filter(_after(*read_cursor(after, 2)))
