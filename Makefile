@@ -7,7 +7,7 @@ CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-long test-gateway bench lint format schema messages lock
+.PHONY: help run demo-reset test test-long test-gateway bench bench-quick soak lint format schema messages lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -27,8 +27,14 @@ test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as w
 test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
 	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
 
-bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side, on SQLite and PostgreSQL
-	@$(PY) -m bench
+bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side (installs the contestants; 15 minutes)
+	@$(PY) -m bench --picture
+
+bench-quick: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the same, smaller, in 2 minutes
+	@$(PY) -m bench --quick
+
+soak: $(DEV_READY) $(CATALOGS:.po=.mo)  ## mixed traffic for MINUTES (5), then three times too much
+	@WAYOUT_BENCH_URL=$${WAYOUT_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/postgres} $(PY) -m bench.soak --minutes $${MINUTES:-5}
 
 lint: $(DEV_READY)  ## ruff, mypy, import directions, migrations in step with the models
 	@.venv/bin/ruff check .

@@ -28,7 +28,7 @@ def serving(command: Sequence[str], environment: Mapping[str, str], cwd: Path = 
     given = {**os.environ, **environment, "PORT": str(port)}
     given.pop("DJANGO_SETTINGS_MODULE", None)
     started = [part.replace("{port}", str(port)) for part in command]
-    with subprocess.Popen(started, cwd=cwd, env=given) as server:
+    with subprocess.Popen(started, cwd=cwd, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
         try:
             _wait_for(port, server)
             yield port
@@ -44,7 +44,7 @@ def wayout(url: str, workers: int = 1, **environment: str) -> tuple[list[str], d
     """Wayout as it is run in production, without limits on who asks how often."""
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", *_GRANIAN, "--port", "{port}",
-        "--workers", str(workers), "--blocking-threads", "8", "portal.wsgi:application",
+        "--workers", str(workers), "--blocking-threads", "32", "portal.wsgi:application",
     ]  # fmt: skip
     rates = {"WAYOUT_CALLER_RATE": "100000000/minute", "WAYOUT_TENANT_RATE": "100000000/minute"}
     settings = {

@@ -8,6 +8,7 @@ WAYOUT_HTTPS         off only where something else redirects to HTTPS (on outsid
 WAYOUT_PROXIES       how many proxies stand in front: their X-Forwarded headers are believed (0)
 WAYOUT_ORIGINS       origins of portals elsewhere that call the API with a token, comma separated (none)
 WAYOUT_REDIS_URL     one cache and one count of requests for all processes (without it each has its own)
+WAYOUT_AT_ONCE       requests a process works on at once; more are refused with a code after a moment (8)
 WAYOUT_CALLER_RATE   requests of one person or token (600/minute)
 WAYOUT_TENANT_RATE   changes of one tenant (300/minute)
 WAYOUT_BROKER_URL    redis://host:6379/1 or amqp://...: Celery wakes the workers (without it they look every second)
@@ -76,6 +77,7 @@ if WAYOUT_PROVIDER not in ("ledger", "stripe") or (WAYOUT_PROVIDER == "stripe" a
 WAYOUT_BROKER_URL = env.str("WAYOUT_BROKER_URL", "")
 WAYOUT_QUEUE = env.str("WAYOUT_QUEUE", "wayout")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
+WAYOUT_AT_ONCE = env.int("WAYOUT_AT_ONCE", 8)
 WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
 WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
 
@@ -107,6 +109,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "portal.web.requests.RequestMiddleware",
+    "portal.web.overload.OverloadMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -43,7 +43,7 @@ def choose_language(request: HttpRequest) -> HttpResponseBase:
 
 def asked_language(request: HttpRequest) -> str | None:
     """What the request itself asks for: header, stored preference, cookie, Accept-Language; None: nothing."""
-    preferred = getattr(request.user, "language", "")
+    preferred = getattr(getattr(request, "user", None), "language", "")
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     wanted = [request.headers.get("Wayout-Locale", ""), preferred, chosen]
     wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]

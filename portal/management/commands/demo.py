@@ -143,6 +143,6 @@ def _serve(port: int) -> None:
     subprocess.Popen([sys.executable, "manage.py", "work", "--while-parent"], cwd=settings.BASE_DIR)
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
-        "--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "portal.wsgi:application",
+        "--workers", "1", "--blocking-threads", "32", "--no-ws", "--log-level", "warning", "portal.wsgi:application",
     ]  # fmt: skip
     os.execv(sys.executable, command)  # noqa: S606
