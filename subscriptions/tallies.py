@@ -13,17 +13,17 @@ _LICENSE, _USER, _TALLY = "subscriptions_license", "subscriptions_directoryuser"
 # What one license adds, times the sign that is put in.
 _ADDS = """{sign} ({row}.is_direct OR {row}.is_inherited)::int AS assigned,
  {sign} ({row}.is_direct AND NOT {row}.is_inherited)::int AS removable, {sign} {row}.is_inherited::int AS by_group"""
+# One statement, so that subscriptions are locked in one order; by EXECUTE, so that it is planned for as many rows as
+# there are this time and not for as few as there once were.
 _CHANGE = """
 CREATE OR REPLACE FUNCTION wayout_tally_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO subscriptions_licensetally (subscription_id, assigned, removable, by_group)
-  SELECT DISTINCT subscription_id, 0, 0, 0 FROM ({deltas}) AS d ORDER BY subscription_id ON CONFLICT DO NOTHING;
-  PERFORM 1 FROM subscriptions_licensetally WHERE subscription_id IN (SELECT subscription_id FROM ({deltas}) AS d)
-  ORDER BY subscription_id FOR UPDATE;
-  UPDATE subscriptions_licensetally AS t SET
-    assigned = t.assigned + d.assigned, removable = t.removable + d.removable, by_group = t.by_group + d.by_group
-  FROM (SELECT subscription_id, sum(assigned) AS assigned, sum(removable) AS removable, sum(by_group) AS by_group
-        FROM ({deltas}) AS d GROUP BY subscription_id) AS d
-  WHERE d.subscription_id = t.subscription_id;
+  EXECUTE $sql$
+    INSERT INTO subscriptions_licensetally AS t (subscription_id, assigned, removable, by_group)
+    SELECT subscription_id, sum(assigned), sum(removable), sum(by_group) FROM ({deltas}) AS d
+    GROUP BY subscription_id ORDER BY subscription_id
+    ON CONFLICT (subscription_id) DO UPDATE SET assigned = t.assigned + excluded.assigned,
+      removable = t.removable + excluded.removable, by_group = t.by_group + excluded.by_group
+  $sql$;
   RETURN NULL;
 END $$
 """

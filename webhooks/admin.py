@@ -11,6 +11,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -32,7 +33,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     """Events as check boxes."""
 
     events = forms.MultipleChoiceField(
-        label=_("events"), choices=Endpoint.EVENT_CHOICES, required=False, widget=forms.CheckboxSelectMultiple,
+        label=capfirst(_("events")), choices=Endpoint.EVENT_CHOICES, required=False, widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: all of them."),
     )  # fmt: skip
 
@@ -44,9 +45,8 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 class NewEndpointForm(EndpointForm):
     """Whose it is, by one of the partner's tokens; and its address, which stays."""
 
-    token = forms.ModelChoiceField(PartnerToken.objects.none(), label=_("partner"))
-    url = forms.CharField(label=_("address"), max_length=500)
-    field_order = ("token", "url")
+    token = forms.ModelChoiceField(PartnerToken.objects.none(), label=capfirst(_("partner")))
+    url = forms.CharField(label=capfirst(_("address")), max_length=500)
 
     class Meta:
         model = Endpoint
@@ -95,6 +95,11 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **kwargs: Any) -> Any:
         """A new one asks for more."""
         return super().get_form(request, obj, change, **(kwargs if obj else {"form": NewEndpointForm, **kwargs}))
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
+        """Whose it is and where to come first; how it stands, once it is there."""
+        chosen = ("events", "contact_email", "language")
+        return ("url", *chosen, *self.readonly_fields) if obj else ("token", "url", *chosen)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
         """The address of an endpoint stays: its partner knows it by that."""

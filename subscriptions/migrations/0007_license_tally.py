@@ -27,9 +27,9 @@ class Migration(migrations.Migration):
             name='LicenseTally',
             fields=[
                 ('subscription', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='tally', serialize=False, to='subscriptions.subscription')),
-                ('assigned', models.PositiveIntegerField(default=0)),
-                ('removable', models.PositiveIntegerField(default=0)),
-                ('by_group', models.PositiveIntegerField(default=0)),
+                ('assigned', models.IntegerField(default=0)),
+                ('removable', models.IntegerField(default=0)),
+                ('by_group', models.IntegerField(default=0)),
             ],
         ),
         migrations.AddIndex(

@@ -89,6 +89,6 @@ class LicenseTally(models.Model):
     """How many hold a license of a subscription, kept by triggers: see tallies.py and policy.Snapshot."""
 
     subscription = models.OneToOneField(Subscription, models.CASCADE, primary_key=True, related_name="tally")
-    assigned = models.PositiveIntegerField(default=0)
-    removable = models.PositiveIntegerField(default=0)
-    by_group = models.PositiveIntegerField(default=0)
+    assigned = models.IntegerField(default=0)
+    removable = models.IntegerField(default=0)
+    by_group = models.IntegerField(default=0)
