@@ -34,13 +34,11 @@ from bench.databases import database_url, databases
 from bench.house import House, build
 from bench.reads import ONE, PAGES
 from bench.servers import Asker, serving
-from bench.writes import _CANCEL, _OPTIONS, _REMOVE, _REQUEST
+from bench.writes import CANCEL, OPTIONS, REMOVE, REQUEST
 from subscriptions.models import License, Subscription
 
 _SENDERS = 64
 _UNDO = "mutation($input: UndoCancellationInput!) { undoCancellation(input: $input) { __typename } }"
-_CANCELED = _CANCEL.replace("reference", "id reference")
-_REQUESTED = _REQUEST.replace("reference", "id reference")
 _WITHDRAW = "mutation($input: WithdrawCallbackInput!) { withdrawCallback(input: $input) { __typename } }"
 
 
@@ -68,19 +66,19 @@ class Traffic:
             self._cancel_and_undo(pk)
         elif chance < 0.985:
             user = self._chance.choice(self._users[pk])
-            self._send(_REMOVE, input={"subscriptionId": f"sub_{pk}", "userIds": [f"usr_{user}"]})
+            self._send(REMOVE, input={"subscriptionId": f"sub_{pk}", "userIds": [f"usr_{user}"]})
         else:
             self._ask_and_withdraw(pk)
 
     def _cancel_and_undo(self, pk: int) -> None:
-        options = self._send(_OPTIONS, id=f"sub_{pk}")
+        options = self._send(OPTIONS, id=f"sub_{pk}")
         quotes = [
             q["id"] for o in (options or {}).get("options", ()) for q in o["quotes"] or () if q["mode"] == "IMMEDIATE"
         ]
         if quotes:
             key = f"soak-{next(self._numbers)}"
             done = self._send(
-                _CANCELED, input={"subscriptionId": f"sub_{pk}", "quoteId": quotes[0], "idempotencyKey": key}
+                CANCEL, input={"subscriptionId": f"sub_{pk}", "quoteId": quotes[0], "idempotencyKey": key}
             )
             if done and "cancellation" in done:
                 self._send(_UNDO, input={"cancellationId": done["cancellation"]["id"]})
@@ -91,7 +89,7 @@ class Traffic:
             "phone": f"+35988{next(self._numbers) % 10**7:07d}",
             "contactName": "Ada",
         }
-        done = self._send(_REQUESTED, input=wish)
+        done = self._send(REQUEST, input=wish)
         if done and "callbackRequest" in done:
             self._send(_WITHDRAW, input={"callbackId": done["callbackRequest"]["id"]})
 

@@ -31,18 +31,18 @@ from subscriptions.models import DirectoryUser, License, Subscription
 
 MANY = 10_000
 GOAL = ("remove 10,000 users", 3.0)
-_OPTIONS = "query($id: ID!) { cancellationOptions(subscriptionId: $id) { options { quotes { id mode } } } }"
-_CANCEL = (
+OPTIONS = "query($id: ID!) { cancellationOptions(subscriptionId: $id) { options { quotes { id mode } } } }"
+CANCEL = (
     "mutation($input: CancelSubscriptionInput!) { cancelSubscription(input: $input) { __typename"
-    " ... on CancelSubscriptionSuccess { cancellation { reference effectiveAt } } ... on Problem { code } } }"
+    " ... on CancelSubscriptionSuccess { cancellation { id effectiveAt } } ... on Problem { code } } }"
 )
-_REMOVE = (
+REMOVE = (
     "mutation($input: RemoveUsersInput!) { removeUsers(input: $input) { __typename"
     " ... on RemoveUsersSuccess { removedCount cancellationOptions { route } } ... on Problem { code } } }"
 )
-_REQUEST = (
+REQUEST = (
     "mutation($input: RequestCallbackInput!) { requestCallback(input: $input) { __typename"
-    " ... on RequestCallbackSuccess { callbackRequest { reference } } ... on Problem { code } } }"
+    " ... on RequestCallbackSuccess { callbackRequest { id } } ... on Problem { code } } }"
 )
 
 
@@ -87,9 +87,9 @@ class Works:
         small = next(pk for pk in self.fresh if License.objects.filter(subscription=pk).count() < 25)
         self.ask.written.clear()
         self._began = time.perf_counter()
-        options = self.ask(_OPTIONS, id=f"sub_{small}")["options"]
+        options = self.ask(OPTIONS, id=f"sub_{small}")["options"]
         quote = next(q["id"] for option in options for q in option["quotes"] or () if q["mode"] == "IMMEDIATE")
-        self.ask(_CANCEL, input={"subscriptionId": f"sub_{small}", "quoteId": quote, "idempotencyKey": f"k{small}"})
+        self.ask(CANCEL, input={"subscriptionId": f"sub_{small}", "quoteId": quote, "idempotencyKey": f"k{small}"})
 
     def remove(self, count: int) -> None:
         """Remove that many users."""
@@ -99,7 +99,7 @@ class Works:
         wish = {"subscriptionId": f"sub_{self.large}", "userIds": users, "idempotencyKey": f"r{self.number}"}
         self.ask.written.clear()
         self._began = time.perf_counter()
-        assert self.ask(_REMOVE, input=wish)["removedCount"] == count
+        assert self.ask(REMOVE, input=wish)["removedCount"] == count
 
     def callback(self) -> None:
         """Ask to be called."""
@@ -108,7 +108,7 @@ class Works:
         wish = {"subscriptionId": f"sub_{large}", "phone": f"+35988{self.number:07d}", "contactName": "Ada"}
         self.ask.written.clear()
         self._began = time.perf_counter()
-        self.ask(_REQUEST, input=wish)
+        self.ask(REQUEST, input=wish)
 
     def timed(self, work: Callable[[], None]) -> float:
         """How long it took, without what was prepared for it."""

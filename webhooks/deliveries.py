@@ -11,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.crypto import salted_hmac
 from standardwebhooks import Webhook
 
 from outbox.effects import handles, put, put_again
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.chunks import chunks
 from tenants.people import SYSTEM
 from tenants.tokens import live_tokens
 from webhooks.backoff import DISABLE_AFTER, LONGEST_ASKED_FOR, wait_of_delivery, wait_of_receiver
@@ -63,7 +64,7 @@ def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds:
     return post(endpoint.url, body.encode(), headers, seconds=seconds, private=settings.WAYOUT_WEBHOOK_PRIVATE)
 
 
-def hearing(tenant_id: int, partners: Iterable[str], now: datetime) -> set[str]:
+def hearing(tenant_id: int, partners: Iterable[str] | QuerySet[Any, Any], now: datetime) -> set[str]:
     """Which of the partners may hear of a tenant now: they have a live token with WEBHOOKS for it."""
     tokens = live_tokens(now).filter(tenants=tenant_id, partner__in=partners).values_list("partner", "scopes")
     return {partner for partner, scopes in tokens if Scope.WEBHOOKS in with_included(frozenset(map(Scope, scopes)))}
@@ -78,8 +79,7 @@ def ask(deliveries: Iterable[Delivery], now: datetime) -> None:
 def ask_again(delivery_ids: Collection[int], now: datetime) -> int:
     """Have these made again, the oldest first, whatever became of them before; how many."""
     ids = sorted(delivery_ids)
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
+    for some in chunks(ids):
         Delivery.objects.filter(pk__in=some).update(status=DeliveryStatus.WAITING, attempts=0, problem="")
         put_again(kind=DELIVER, payloads={_key(pk): {"delivery": pk} for pk in some}, now=now)
     return len(ids)

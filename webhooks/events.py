@@ -12,7 +12,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
 from outbox.effects import every
-from tenants.tokens import live_tokens
 from webhooks.deliveries import ask, hearing
 from webhooks.models import Delivery, Endpoint, Event, EventType, Stream
 
@@ -34,10 +33,9 @@ def publish(
     None where nobody listens (one query then) or it was said before. ``describe`` is asked for the
     data only if somebody listens: no names, addresses or numbers of people. ``subject`` is what the version counts for.
     """
-    listening = live_tokens(now).filter(tenants=tenant_id, partner__in=Endpoint.objects.values("partner"))
-    if not (partners := set(listening.values_list("partner", flat=True))):
+    partners = hearing(tenant_id, Endpoint.objects.values("partner"), now)
+    if not partners:
         return None
-    partners = hearing(tenant_id, partners, now)
     endpoints = [e for e in Endpoint.objects.filter(partner__in=partners).order_by("pk") if e.wants(type)]
     if not endpoints or Event.objects.filter(key=key).exists():
         return None

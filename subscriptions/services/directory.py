@@ -17,8 +17,8 @@ from subscriptions.directory_files import ChargeRow, Parsed, ProductRow, RowProb
 from subscriptions.models import DirectoryUser, License, Plan, Subscription
 from subscriptions.policy import Status
 from subscriptions.selectors import SubscriptionBatch
-from subscriptions.services.chunks import chunks
 from tenants.audit import record
+from tenants.chunks import chunks
 from tenants.models import Tenant
 from tenants.people import SYSTEM
 

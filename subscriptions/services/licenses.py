@@ -14,12 +14,12 @@ from subscriptions.errors import RouteNotAvailable, TooManyUsers
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
 from subscriptions.selectors import SubscriptionBatch
-from subscriptions.services.chunks import chunks
 from subscriptions.services.events import tell_users_removed
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, Scope
+from tenants.chunks import chunks
 
 MOST_USERS = 10_000
 _IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)

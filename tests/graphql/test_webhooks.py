@@ -140,14 +140,12 @@ def test_rotating_replaying_and_removing(partner: Partner) -> None:
     assert api(REMOVE_WEBHOOK, input=wish)["removeWebhook"]["code"] == "NOT_FOUND"
 
 
-def test_the_list_costs_the_same_with_one_and_with_ten(api: Api, django_assert_num_queries: Any) -> None:
+def test_the_list_costs_the_same_with_one_and_with_ten(api: Api) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     def cost() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             api(WEBHOOKS)
         return len(queries)
 
