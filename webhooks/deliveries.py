@@ -146,7 +146,8 @@ def _note_failure(delivery: Delivery, endpoint: Endpoint, answer: Answer, now: d
     problem, down = answer.problem[:100], answer.receiver_is_down
     since = endpoint.failing_since or now
     failures = endpoint.failures + 1
-    after = max(wait_of_receiver(failures), min(answer.after, LONGEST_ASKED_FOR))
+    asked_for = min(answer.after, LONGEST_ASKED_FOR)
+    after = max(wait_of_receiver(failures), asked_for)
     with transaction.atomic():
         Endpoint.objects.filter(pk=endpoint.pk).update(
             failing_since=since, failures=failures, last_problem=problem, retry_at=now + after if down else None
@@ -160,7 +161,7 @@ def _note_failure(delivery: Delivery, endpoint: Endpoint, answer: Answer, now: d
         wait = wait_of_delivery(delivery.attempts + 1)
         status = DeliveryStatus.WAITING if wait else DeliveryStatus.FAILED
         _waiting(delivery).update(status=status, attempts=F("attempts") + 1)
-        return now + max(wait, after if down else answer.after) if wait else None
+        return now + max(wait, after if down else asked_for) if wait else None
 
 
 def _disable(endpoint: Endpoint, problem: str, now: datetime) -> None:

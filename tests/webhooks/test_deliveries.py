@@ -22,6 +22,7 @@ from webhooks import deliveries
 from webhooks.endpoints import register, remove, resume, rotate_secret
 from webhooks.events import KEPT_FOR, forget_events
 from webhooks.models import Delivery, Event, EventType
+from webhooks.sending import Answer
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -177,6 +178,21 @@ def test_after_three_days_it_is_disabled_with_a_notice_and_goes_on_where_it_stop
     assert resume(endpoint=partner.endpoint, since=None, caller=SYSTEM, now=partner.now) == 2
     partner.work()
     assert [message["data"]["n"] for _, message in partner.receiver.accepted] == [0, 1]
+
+
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_a_receiver_that_asks_for_a_hundred_days_is_asked_again_after_one(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    answer = Answer(status, f"HTTP {status}", timedelta(days=100))
+    with monkeypatch.context() as refusing:
+        refusing.setattr(deliveries, "send", lambda *_: answer)
+        partner.happens()
+        partner.work()
+    partner.wait(DAY - HOUR, HOUR)
+    assert partner.receiver.asked == 0
+    partner.wait(3 * HOUR, HOUR)
+    assert everything_arrived(partner)
 
 
 def test_one_that_is_gone_is_disabled_at_once(partner: Partner) -> None:
