@@ -14,7 +14,7 @@ from billing.periods import Period, local_midnight, months_later
 from billing.services.charges import ChargeInput, record_charge
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
 from subscriptions.models.callbacks import CallbackSource
-from subscriptions.policy import Channel, Mode, Route, Status
+from subscriptions.policy import Channel, Mode, Status
 from subscriptions.quotes import quote_id
 from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.callbacks import Wish, request_callback
@@ -253,7 +253,7 @@ class _Seeder:
         caller = caller_of_person(User.objects.get(username=f"{self.account.word}-admin"))
         batch = SubscriptionBatch.of_known(caller, subscription.pk, at)
         decision = batch.decisions[subscription.pk]
-        [quote] = [quote for quote in decision.option(Route.CANCEL_ONLINE).quotes if quote.mode is mode]
+        [quote] = [quote for quote in decision.quotes if quote.mode is mode]
         cancel_subscription(
             caller=caller,
             subscription_id=subscription.pk,

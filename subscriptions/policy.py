@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import TypedDict
 from zoneinfo import ZoneInfo
@@ -174,18 +174,18 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One route with its verdict. ``quotes`` only on CANCEL_ONLINE, ``users_to_remove`` only on REMOVE_USERS."""
+    """One route with its verdict. ``modes`` only on CANCEL_ONLINE, ``users_to_remove`` only on REMOVE_USERS."""
 
     route: Route
     available: bool
     reason: Reason
     users_to_remove: int | None = None
-    quotes: tuple[Quote, ...] = ()
+    modes: tuple[Mode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
-    """The verdict: every route, the one to show first in front."""
+    """The verdict: every route, the one to show first in front. What it costs is found out when it is asked for."""
 
     reason: Reason
     options: tuple[Option, ...]
@@ -193,6 +193,8 @@ class Decision:
     is_trial: bool
     period: Period | None
     decided_at: datetime
+    priced_at: datetime
+    snapshot: Snapshot
 
     @property
     def route(self) -> Route:
@@ -203,9 +205,15 @@ class Decision:
         """The verdict on one route."""
         return next(option for option in self.options if option.route is route)
 
+    @cached_property
+    def quotes(self) -> tuple[Quote, ...]:
+        """One for each mode on offer. Only this looks at the snapshot's charges."""
+        modes = self.option(Route.CANCEL_ONLINE).modes
+        return tuple(_quote(mode, self.snapshot, self.decided_at, self.priced_at) for mode in modes)
+
     def quote(self, mode: Mode) -> Quote | None:
         """The quote for one mode, or None when it is not on offer."""
-        return next((quote for quote in self.option(Route.CANCEL_ONLINE).quotes if quote.mode is mode), None)
+        return next((quote for quote in self.quotes if quote.mode is mode), None)
 
 
 def evaluate(
@@ -216,9 +224,8 @@ def evaluate(
     For staff who cancel for a customer: ``limit_lifted`` lets 25 and more licenses cancel like 24, and credit counts
     from ``credit_from``, not after ``at``. The charges must then be those not over at ``credit_from``.
     """
-    priced_at = min(at, credit_from or at)
     reason = _row(snapshot, at, limit_lifted=limit_lifted)
-    options = [_option(route, reason, snapshot, at, priced_at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
+    options = [_option(route, reason, snapshot, at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
     return Decision(
         reason=reason,
         options=tuple(sorted(options, key=lambda option: not option.available)),
@@ -226,6 +233,8 @@ def evaluate(
         is_trial=_is_trial(snapshot, at),
         period=current_period(snapshot, at),
         decided_at=at,
+        priced_at=min(at, credit_from or at),
+        snapshot=snapshot,
     )
 
 
@@ -325,14 +334,11 @@ _AVAILABLE = {
 _SHOWN_FIRST = sorted(Route, key=lambda route: route is not Route.UNDO_CANCELLATION)
 
 
-def _option(
-    route: Route, reason: Reason, snapshot: Snapshot, at: datetime, priced_at: datetime, *, limit_lifted: bool
-) -> Option:
+def _option(route: Route, reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
     open_here = route in _AVAILABLE[reason]
     if route is Route.CANCEL_ONLINE and open_here:
         modes = _modes(reason, snapshot, at, limit_lifted=limit_lifted)
-        quotes = tuple(_quote(mode, snapshot, at, priced_at) for mode in modes)
-        return Option(route, available=bool(quotes), reason=reason, quotes=quotes)
+        return Option(route, available=bool(modes), reason=reason, modes=modes)
     if route is Route.REMOVE_USERS and open_here:
         to_remove = users_to_remove(snapshot)
         enough = snapshot.removable >= to_remove

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet
+from django.utils.functional import SimpleLazyObject
 
 from billing.models import Agreement, BillingAccount, PaymentMethod, Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
+from billing.proration import ChargeFacts
 from billing.selectors import Charges, charges_not_over, held_by_charge
 from subscriptions.models import (
     CallbackDesk,
@@ -36,6 +38,9 @@ from tenants.models import PartnerToken, Tenant, User
 from tenants.search import fold
 
 Row = TypeVar("Row", bound=Model)
+# A largest page, and one to see whether there are more.
+MOST_NEWEST = 101
+NO_ID_IS_HIGHER = 2**63 - 1
 
 
 def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> QuerySet[Row]:
@@ -46,6 +51,19 @@ def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> Quer
 def visible_subscriptions(caller: Caller) -> SubscriptionQuerySet:
     """The subscriptions a caller sees; a batch reads them by their ids."""
     return visible(Subscription.objects.all(), caller)  # type: ignore[return-value]
+
+
+_NEWEST = Compiled(
+    lambda tenants, before: (
+        Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values_list("pk")[:MOST_NEWEST]
+    )
+)
+
+
+def newest_subscriptions(tenants: Collection[int], before: int) -> Sequence[int]:
+    """The ids of the ``MOST_NEWEST`` newest ones of these tenants, of ids below ``before``. One query."""
+    ids = (pk for (pk,) in _NEWEST.rows(tenants, before))
+    return sorted(ids, reverse=True)[:MOST_NEWEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +241,11 @@ class SubscriptionBatch:
 
     @cached_property
     def _held(self) -> Mapping[int, int]:
-        scheduled = [c.pk for c in self.cancellations.values() if c.undone_at is None and c.mode == Mode.AT_PERIOD_END]
+        scheduled = [
+            self.cancellations[row.pk].pk
+            for row in self.rows
+            if (canceled := self._in_force(row)) and canceled.mode is Mode.AT_PERIOD_END
+        ]
         return held_by_charge(Refund.objects.filter(cancellations__in=scheduled)) if scheduled else {}
 
     @cached_property
@@ -298,7 +320,6 @@ class SubscriptionBatch:
 
     def _snapshot(self, row: Subscription) -> Snapshot:
         counts = self.counts[row.pk]
-        cancellation = self.cancellations.get(row.pk)
         return Snapshot(
             base_status=Status(row.base_status),
             is_trial=row.is_trial,
@@ -317,8 +338,9 @@ class SubscriptionBatch:
             by_group=counts.by_group,
             group_names=self.group_names.get(row.pk, ()),
             still_covered=self.still_covered.get(row.pk, 0),
-            charges=self.charges.get(row.agreement_id, ()),
-            cancellation=_in_force(cancellation),
+            # Read when a quote is asked for, not for every list.
+            charges=cast(tuple[ChargeFacts, ...], SimpleLazyObject(lambda: self.charges.get(row.agreement_id, ()))),
+            cancellation=self._in_force(row),
             policy=self.policies[row.tenant_id].terms,
         )
 
@@ -328,15 +350,12 @@ class SubscriptionBatch:
             return True
         return False if row.agreement.account.payment_methods_known else None
 
-
-def _in_force(cancellation: Cancellation | None) -> InForce | None:
-    if cancellation is None or cancellation.undone_at:
-        return None
-    return InForce(
-        mode=Mode(cancellation.mode),
-        effective_at=cancellation.effective_at,
-        undo_until=cancellation.undo_until,
-    )
+    def _in_force(self, row: Subscription) -> InForce | None:
+        """No query where nothing is canceled."""
+        cancellation = self.cancellations.get(row.pk) if row.canceled_mode else None
+        if cancellation is None or cancellation.undone_at:
+            return None
+        return InForce(Mode(cancellation.mode), cancellation.effective_at, cancellation.undo_until)
 
 
 def refunds_of(cancellations: Iterable[Cancellation]) -> Mapping[int, Sequence[Refund]]:

@@ -9,17 +9,23 @@ from typing import Any
 import psycopg
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.db.models.base import ModelState
 
 _LENGTHS = (0, 1, 2, 5, 10, 20, 50, 100)
 _PREPARED_AFTER = 5
 _FIRST_ID = -(10**15)
-_INSTANT = datetime(1970, 1, 1, 0, 0, 7, 777_777, tzinfo=UTC)
+_STAND_INS: dict[type, Any] = {
+    datetime: datetime(1970, 1, 1, 0, 0, 7, 777_777, tzinfo=UTC),
+    str: "\ufdd0",
+    int: _FIRST_ID - 1_000,
+}
 
 Row = tuple[Any, ...]
+Value = datetime | str | int | None
 
 
 class Compiled:
-    """A read by ids, and by an instant or a text besides: ``build(ids, value)`` says it as a ``values_list``.
+    """A read by ids, and by one value besides: ``build(ids, value)`` says it as a ``values_list``.
 
     It is built with values that stand for others; those are put in their places at every call. So ``build`` may look
     at nothing but its arguments, and may only compare with them.
@@ -29,11 +35,11 @@ class Compiled:
         self._build = build
         self._made: dict[tuple[str, int, type], tuple[str, Row, Any]] = {}
 
-    def find(self, value: datetime | str) -> list[Row]:
+    def find(self, value: Value) -> list[Row]:
         """The rows now, for a read that takes no ids."""
         return self._rows([], value)
 
-    def rows(self, ids: Iterable[int], value: datetime | str | None = None) -> list[Row]:
+    def rows(self, ids: Iterable[int], value: Value = None) -> list[Row]:
         """The rows now. No query for no ids."""
         given = list(ids)
         found: list[Row] = []
@@ -41,7 +47,7 @@ class Compiled:
             found += self._rows(given[start : start + _LENGTHS[-1]], value)
         return found
 
-    def _rows(self, ids: list[int], value: datetime | str | None) -> list[Row]:
+    def _rows(self, ids: list[int], value: Value) -> list[Row]:
         length = next(most for most in _LENGTHS if len(ids) <= most)
         key = (connection.vendor, length, type(value))
         if key not in self._made:
@@ -59,8 +65,8 @@ class Compiled:
             rows: list[Row] = cursor.fetchall()
         return converters(rows) if converters else rows
 
-    def _make(self, length: int, value: datetime | str | None) -> tuple[str, Row, Any]:
-        stand_in = _INSTANT if isinstance(value, datetime) else "\ufdd0" if isinstance(value, str) else None
+    def _make(self, length: int, value: Value) -> tuple[str, Row, Any]:
+        stand_in = _STAND_INS.get(type(value))
         query = self._build([_FIRST_ID - n for n in range(length)], stand_in).query
         compiler = query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
@@ -87,7 +93,7 @@ def _place(param: Any, value: Any, length: int) -> Any:
     return _VALUE if value is not None and type(param) is type(value) and param == value else param
 
 
-def _adapted(value: datetime | str | None) -> Any:
+def _adapted(value: Value) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
@@ -104,4 +110,9 @@ class Columns:
 
     def read(self, row: Row, start: int) -> Any:
         """The object in ``row`` from ``start`` on."""
-        return self._model.from_db(connection.alias, self._names, row[start : start + len(self._names)])
+        made = self._model.__new__(self._model)
+        # What from_db does, less the signals and a setattr for every field: five times as fast.
+        made.__dict__.update(zip(self._names, row[start : start + len(self._names)], strict=True))
+        made._state = ModelState()
+        made._state.adding, made._state.db = False, connection.alias
+        return made

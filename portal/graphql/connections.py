@@ -29,7 +29,7 @@ class PageInfo:
 class Page(Generic[Row]):
     """The rows of one page, and whether more follow. One query."""
 
-    def __init__(self, rows: QuerySet[Any, Row], first: int, *, after: bool) -> None:
+    def __init__(self, rows: QuerySet[Any, Row] | Sequence[Row], first: int, *, after: bool) -> None:
         if not 1 <= first <= LARGEST_PAGE:
             raise InputInvalid("first", rule="range", least=1, limit=LARGEST_PAGE)
         found = list(rows[: first + 1])

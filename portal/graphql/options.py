@@ -205,7 +205,7 @@ class CancellationOption:
             return None
         if not info.context.caller.may(Scope.QUOTE, self.verdict.row.tenant_id):
             raise NotPermitted(scope=Scope.QUOTE)
-        return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.option.quotes]
+        return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.verdict.decision.quotes]
 
 
 @strawberry.type(description="What the policy looked at, so that a person can check the verdict.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import cast
 
 import strawberry
+from django.db.models import QuerySet
 
 from portal.graphql.access import QUERIES
 from portal.graphql.billing import Money
@@ -20,9 +22,11 @@ from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.viewer import Tenant
 from subscriptions import models, policy
 from subscriptions.errors import InputInvalid, NotFound
-from subscriptions.selectors import SubscriptionBatch, search_subscriptions, visible_subscriptions
+from subscriptions.selectors import NO_ID_IS_HIGHER, SubscriptionBatch, newest_subscriptions, search_subscriptions
 from subscriptions.wording import conversion_amount
 from tenants.public_ids import Kind, read_id
+
+Ids = QuerySet[models.Subscription, int] | Sequence[int]
 
 strawberry.enum(policy.Status, name="SubscriptionStatus")
 strawberry.enum(policy.Channel, name="SalesChannel")
@@ -174,26 +178,28 @@ class SubscriptionQuery:
         search: str | None = strawberry.UNSET,
     ) -> SubscriptionConnection:
         caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
-        rows = visible_subscriptions(caller)
+        tenants: Collection[int] = caller.visible_tenant_ids
         if tenant_id:
-            tenant = read_id(Kind.TENANT, tenant_id)
-            if not caller.sees(tenant):
+            tenants = [read_id(Kind.TENANT, tenant_id)]
+            if not caller.sees(tenants[0]):
                 raise NotFound("tenantId")
-            rows = rows.filter(tenant=tenant)
+        rows = models.Subscription.objects.filter(tenant__in=tenants)
         if status and len(status) > len(policy.Status):
             raise InputInvalid("status", rule="length", limit=len(policy.Status))
         if status:
             rows = rows.in_status(status, now)
         if search := read_search(search or None):
             rows = search_subscriptions(rows, search)
-        counted = rows
-        if after:
-            rows = rows.filter(pk__lt=read_cursor(after, 1)[0])
-        page = Page(rows.order_by("-pk").values_list("pk", flat=True), first, after=bool(after))
+        before = read_cursor(after, 1)[0] if after else NO_ID_IS_HIGHER
+        if status or search:
+            ids: Ids = rows.filter(pk__lt=before).order_by("-pk").values_list("pk", flat=True)
+        else:
+            ids = newest_subscriptions(tenants, before)
+        page = Page(ids, first, after=bool(after))
         batch = SubscriptionBatch.of_ids(page.rows, now, caller)
         cursors = [make_cursor(pk) for pk in page.rows]
         return SubscriptionConnection(
-            rows=counted,
+            rows=rows,
             edges=[
                 SubscriptionEdge(node=ProductSubscription.of(Verdict(row, batch)), cursor=cursor)
                 for row, cursor in zip(batch.rows, cursors, strict=True)

@@ -60,7 +60,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
         **_row(row, batch),
         "headline": wording.headline(snapshot, decision),
         "ways": _ways(snapshot, decision),
-        "quotes": [_quote(quote, snapshot, row) for quote in decision.option(Route.CANCEL_ONLINE).quotes],
+        "quotes": [_quote(quote, snapshot, row) for quote in decision.quotes],
         "cancellation": batch.cancellations.get(pk),
         "can_undo": decision.option(Route.UNDO_CANCELLATION).available,
         "can_act": caller.may(Scope.CANCEL, row.tenant_id),

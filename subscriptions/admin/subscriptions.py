@@ -18,7 +18,6 @@ from subscriptions import wording
 from subscriptions.admin.for_customer import ForCustomerForm
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
-from subscriptions.policy import Route
 from subscriptions.selectors import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
@@ -118,7 +117,7 @@ class SubscriptionAdmin(FoldedSearch):
     @staticmethod
     def _forms(request: HttpRequest, batch: SubscriptionBatch) -> list[ForCustomerForm]:
         [row] = batch.rows
-        quotes = batch.decisions[row.pk].option(Route.CANCEL_ONLINE).quotes
+        quotes = batch.decisions[row.pk].quotes
         data = request.POST if request.method == "POST" else None
         may_override = request.user.has_perm(OVERRIDE)
         return [ForCustomerForm(data, quote=quote, batch=batch, may_override=may_override) for quote in quotes]

@@ -159,11 +159,11 @@ def test_removal_is_offered_only_where_it_can_open_the_way() -> None:
 def test_staff_lift_the_limit() -> None:
     decision = evaluate(snapshot(assigned=400), NOW, limit_lifted=True)
     assert decision.reason is Reason.UNDER_LIMIT
-    assert {quote.mode for quote in decision.option(Route.CANCEL_ONLINE).quotes} == set(Mode)
+    assert {quote.mode for quote in decision.quotes} == set(Mode)
 
 
 def quotes(**facts: Any) -> dict[Mode, Quote]:
-    return {q.mode: q for q in evaluate(snapshot(**facts), NOW).option(Route.CANCEL_ONLINE).quotes}
+    return {q.mode: q for q in evaluate(snapshot(**facts), NOW).quotes}
 
 
 @pytest.mark.parametrize(
@@ -406,20 +406,20 @@ def test_there_is_always_a_way_and_every_route_is_listed(facts: Snapshot, now: d
     assert decision.options[0].available
     assert sorted(option.route for option in decision.options) == sorted(Route)
     online = decision.option(Route.CANCEL_ONLINE)
-    assert online.available is bool(online.quotes)
+    assert online.available is bool(online.modes)
 
 
 @given(snapshots(), INSTANTS, st.booleans())
 def test_preview_equals_execution(facts: Snapshot, now: datetime, limit_lifted: bool) -> None:
     first = evaluate(facts, now, limit_lifted=limit_lifted)
     assert evaluate(facts, now, limit_lifted=limit_lifted) == first
-    for quote in first.option(Route.CANCEL_ONLINE).quotes:
+    for quote in first.quotes:
         assert effective(quote, now, first.period) == quote
 
 
 @given(snapshots(), INSTANTS)
 def test_quotes_keep_their_promises(facts: Snapshot, now: datetime) -> None:
-    for quote in evaluate(facts, now).option(Route.CANCEL_ONLINE).quotes:
+    for quote in evaluate(facts, now).quotes:
         # Case 18: never before what was promised.
         assert quote.effective_at >= now
         assert quote.effective_at <= quote.undo_until
@@ -437,7 +437,7 @@ def test_waiting_for_our_call_never_costs_the_customer(facts: Snapshot, now: dat
     in_time = evaluate(facts, now, limit_lifted=True)
     asked = evaluate(facts, now, limit_lifted=True, credit_from=now - waited)
     assert [option.route for option in asked.options] == [option.route for option in in_time.options]
-    for before, after in zip(asked.options[0].quotes, in_time.options[0].quotes, strict=True):
+    for before, after in zip(asked.quotes, in_time.quotes, strict=True):
         assert (before.effective_at, before.undo_until, before.expires_at) == (
             after.effective_at, after.undo_until, after.expires_at,
         )  # fmt: skip
@@ -456,7 +456,7 @@ def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
     facts: Snapshot, now: datetime, share: float
 ) -> None:
     facts = replace(facts, charges=tuple(replace(charge, id=n) for n, charge in enumerate(facts.charges)))
-    for quote in evaluate(facts, now, limit_lifted=True).option(Route.CANCEL_ONLINE).quotes:
+    for quote in evaluate(facts, now, limit_lifted=True).quotes:
         amount = int(refundable(quote, facts) * share)
         settled_on = agreed(quote, amount, facts)
         assert minor(settled_on.refund) == amount == sum(line.refund.minor_units for line in settled_on.lines)
