@@ -30,8 +30,15 @@ from bench.picture import bars
 from bench.places import ROOT
 from bench.servers import Asker, serving
 
-_OPTIONS = "route options { route available reason usersToRemove }"
-_NODE = f"id name status purchasedLicenses assignedLicenses cancellationOptions {{ {_OPTIONS} }}"
+_FACTS = (
+    "isTrial hasPaymentMethod purchasedLicenses assignedLicenses groupAssignedLicenses onlineLicenseLimit"
+    " limitIsInclusive policyName policyVersion"
+)
+_OPTIONS = f"route canAct facts {{ {_FACTS} }} options {{ route available reason usersToRemove }}"
+_NODE = (
+    "id name tenant { id name timeZone } status isTrial purchasedLicenses assignedLicenses termMonths"
+    f" cancellationOptions {{ {_OPTIONS} }}"
+)
 ONE = f"query($id: ID!) {{ cancellationOptions(subscriptionId: $id) {{ {_OPTIONS} }} }}"
 LIST = f"query($first: Int!) {{ subscriptions(first: $first) {{ {_NODE} }} }}"
 PAGES = f"query($first: Int!) {{ subscriptions(first: $first) {{ edges {{ node {{ {_NODE} }} }} }} }}"

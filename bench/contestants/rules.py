@@ -1,14 +1,13 @@
 """What every other contestant decides: the two rows of the rules that the benchmark's data has.
 
-Wayout decides by all of them, from charges, cancellations, calls and policies, and prices the quotes; the others are
-spared that.
+Wayout decides by all of them, and looks at cancellations, groups and products bought twice too; the others are spared
+that.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-LIMIT = 25
 _UNDER = (
     "CANCEL_ONLINE",
     "UNDO_CANCELLATION",
@@ -27,9 +26,23 @@ _OVER = (
 )
 
 
-def decide(assigned: int) -> dict[str, Any]:
-    """Route and options of an active, paid subscription that was bought directly, as the API says them."""
-    under = assigned < LIMIT
+def decide(
+    *,
+    assigned: int,
+    by_group: int,
+    purchased: int,
+    is_trial: bool,
+    has_method: bool,
+    methods_known: bool,
+    limit: int,
+    is_inclusive: bool,
+    policy: str,
+    version: int,
+    may_act: bool,
+) -> dict[str, Any]:
+    """Route, facts and options of an active, paid subscription that was bought directly, as the API says them."""
+    most = limit if is_inclusive else limit - 1
+    under = assigned <= most
     reason = "UNDER_LIMIT" if under else "LICENSES_AT_OR_OVER_LIMIT"
     routes, opened = (_UNDER, 1) if under else (_OVER, 2)
     options = [
@@ -37,8 +50,19 @@ def decide(assigned: int) -> dict[str, Any]:
             "route": route,
             "available": number < opened,
             "reason": reason,
-            "usersToRemove": assigned - LIMIT + 1 if route == "REMOVE_USERS" and not under else None,
+            "usersToRemove": assigned - most if route == "REMOVE_USERS" and not under else None,
         }
         for number, route in enumerate(routes)
     ]
-    return {"route": routes[0], "options": options}
+    facts = {
+        "isTrial": is_trial,
+        "hasPaymentMethod": True if has_method else False if methods_known else None,
+        "purchasedLicenses": purchased,
+        "assignedLicenses": assigned,
+        "groupAssignedLicenses": by_group,
+        "onlineLicenseLimit": limit,
+        "limitIsInclusive": is_inclusive,
+        "policyName": policy,
+        "policyVersion": version,
+    }
+    return {"route": routes[0], "canAct": may_act, "facts": facts, "options": options}

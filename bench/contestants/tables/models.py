@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.db import models
-from django.db.models import Q
-from django.http import HttpRequest
-from django.utils import timezone
 
 
 class Tenant(models.Model):
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64)
+
     class Meta:
         managed = False
         db_table = "tenants_tenant"
@@ -18,6 +16,7 @@ class Tenant(models.Model):
 
 class PartnerToken(models.Model):
     digest = models.CharField(max_length=64)
+    scopes = models.JSONField()
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     tenants = models.ManyToManyField(Tenant, db_table="tenants_partnertoken_tenants")
@@ -25,6 +24,44 @@ class PartnerToken(models.Model):
     class Meta:
         managed = False
         db_table = "tenants_partnertoken"
+
+
+class Policy(models.Model):
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True)
+    name = models.CharField(max_length=100)
+    version = models.PositiveIntegerField()
+    in_force = models.BooleanField()
+    online_license_limit = models.PositiveIntegerField()
+    limit_is_inclusive = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "subscriptions_cancellationpolicy"
+
+
+class BillingAccount(models.Model):
+    payment_methods_known = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "billing_billingaccount"
+
+
+class PaymentMethod(models.Model):
+    account = models.ForeignKey(BillingAccount, models.PROTECT)
+    is_active = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "billing_paymentmethod"
+
+
+class Agreement(models.Model):
+    account = models.ForeignKey(BillingAccount, models.PROTECT)
+
+    class Meta:
+        managed = False
+        db_table = "billing_agreement"
 
 
 class Plan(models.Model):
@@ -39,8 +76,11 @@ class Plan(models.Model):
 class Subscription(models.Model):
     tenant = models.ForeignKey(Tenant, models.PROTECT)
     plan = models.ForeignKey(Plan, models.PROTECT)
+    agreement = models.ForeignKey(Agreement, models.PROTECT)
     base_status = models.CharField(max_length=20)
+    is_trial = models.BooleanField()
     purchased_licenses = models.PositiveIntegerField()
+    term_months = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         managed = False
@@ -64,14 +104,3 @@ class License(models.Model):
     class Meta:
         managed = False
         db_table = "subscriptions_license"
-
-
-HELD = (Q(licenses__is_direct=True) | Q(licenses__is_inherited=True)) & Q(licenses__user__deleted_at=None)
-
-
-def tenants_of(request: HttpRequest) -> list[int]:
-    """The tenants of the bearer's token."""
-    digest = hashlib.sha256(request.headers["Authorization"][7:].encode()).hexdigest()
-    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    token = PartnerToken.objects.get(alive, digest=digest, revoked_at=None)
-    return list(token.tenants.values_list("pk", flat=True))
