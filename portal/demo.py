@@ -16,7 +16,7 @@ from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, S
 from subscriptions.models.callbacks import CallbackSource
 from subscriptions.policy import Channel, Mode, Status
 from subscriptions.quotes import quote_id
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import Wish, request_callback
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.callers import Role

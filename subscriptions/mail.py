@@ -17,7 +17,7 @@ from outbox.effects import handles
 from outbox.mail import deliver
 from subscriptions.models import Cancellation
 from subscriptions.receipts import Receipt, make_receipt
-from subscriptions.selectors import refunds_of
+from subscriptions.selectors.batches import refunds_of
 from subscriptions.services.announcements import MAIL, Occasion, announce
 from subscriptions.services.events import tell_refund
 from webhooks.models import EventType

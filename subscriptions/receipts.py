@@ -16,7 +16,7 @@ from subscriptions import wording
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.policy import Mode
-from subscriptions.selectors import cancellation_status, requested_by
+from subscriptions.selectors.cancellations import cancellation_status, requested_by
 from tenants.formatting import format_date, format_datetime, format_day
 
 _RETURNED = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)

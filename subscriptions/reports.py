@@ -14,7 +14,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from subscriptions.attempts import MOST_COUNTED, NOT_REACHED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
-from subscriptions.selectors import desk, desk_hours
+from subscriptions.selectors.callbacks import desk, desk_hours
 from subscriptions.windows import Hours, business_hours_later, business_time_between
 
 # A request is old when nobody has closed it for this many days: up to 1, up to 2, up to 7, longer.

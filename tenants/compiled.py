@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
 
@@ -49,18 +49,19 @@ class Compiled:
 
     def _rows(self, ids: list[int], value: Value) -> list[Row]:
         length = next(most for most in _LENGTHS if len(ids) <= most)
-        key = (connection.vendor, length, type(value))
+        here = connections[DEFAULT_DB_ALIAS]  # looked up once: the proxy looks it up at every touch
+        key = (here.vendor, length, type(value))
         if key not in self._made:
             self._made[key] = self._make(length, value)
         sql, params, converters = self._made[key]
         ids += ids[-1:] * (length - len(ids))
         actual = _adapted(value)
         filled = [ids[p.number] if isinstance(p, _Place) else actual if p is _VALUE else p for p in params]
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
+        with here.cursor() as cursor:
+            if here.vendor == "postgresql":
                 # Django's own cursor writes values into the text, so that every text is another one to plan.
-                cursor.cursor = psycopg.Cursor(connection.connection)
-                connection.connection.prepare_threshold = _PREPARED_AFTER
+                cursor.cursor = psycopg.Cursor(here.connection)
+                here.connection.prepare_threshold = _PREPARED_AFTER
             cursor.execute(sql, filled)
             rows: list[Row] = cursor.fetchall()
         return converters(rows) if converters else rows
@@ -114,5 +115,5 @@ class Columns:
         # What from_db does, less the signals and a setattr for every field: five times as fast.
         made.__dict__.update(zip(self._names, row[start : start + len(self._names)], strict=True))
         made._state = ModelState()
-        made._state.adding, made._state.db = False, connection.alias
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
         return made

@@ -19,7 +19,8 @@ from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvail
 from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.models.callbacks import CallbackStatus as Status
 from subscriptions.phones import international, masked
-from subscriptions.selectors import open_windows, visible
+from subscriptions.selectors.callbacks import open_windows
+from subscriptions.selectors.lists import visible
 from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 from tenants.formatting import format_span

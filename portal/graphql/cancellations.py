@@ -25,7 +25,7 @@ from subscriptions import models, policy
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
-from subscriptions.selectors import cancellation_status, requested_by
+from subscriptions.selectors.cancellations import cancellation_status, requested_by
 from subscriptions.services import cancellations as services
 from tenants.public_ids import Kind, read_id
 

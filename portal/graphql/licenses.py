@@ -16,7 +16,7 @@ from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.problems import InputProblem, NotAvailableProblem, problem
 from subscriptions import models, wording
 from subscriptions.errors import NotPermitted, SubscriptionError
-from subscriptions.selectors import license_rows
+from subscriptions.selectors.lists import license_rows
 from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope
 from tenants.public_ids import Kind, read_id

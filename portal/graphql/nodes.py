@@ -13,7 +13,8 @@ from portal.graphql.licenses import DirectoryUser, License
 from portal.graphql.options import Verdict
 from portal.graphql.subscriptions import ProductSubscription
 from subscriptions import models
-from subscriptions.selectors import SubscriptionBatch, visible
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.lists import visible
 from tenants.callers import Scope
 from tenants.models import Tenant
 from tenants.public_ids import Kind

@@ -14,7 +14,7 @@ from subscriptions import policy, wording
 from subscriptions.errors import NotPermitted
 from subscriptions.models import Subscription
 from subscriptions.quotes import quote_id
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import strawberry
 from django.conf import settings
@@ -13,6 +13,7 @@ from graphql import GraphQLError
 from strawberry.extensions import MaxTokensLimiter, ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types import ExecutionContext
 from strawberry.types.field import StrawberryField
 
@@ -47,16 +48,12 @@ class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountM
     pass
 
 
-def _never(_value: Any) -> TypeGuard[Awaitable[Any]]:
-    return False
-
-
 class _Executor(StrawberryGraphQLCoreExecutionContext):
     """Every resolver here is synchronous, so that no value has to be asked whether it is to be awaited."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.is_awaitable = _never
+        self.is_awaitable = ().__contains__  # type: ignore[assignment] # false, said by C: it is asked for every value
 
 
 def _directly(field: StrawberryField) -> Callable[..., Any] | None:
@@ -71,12 +68,21 @@ def _directly(field: StrawberryField) -> Callable[..., Any] | None:
     return lambda source, _info: read(source)
 
 
+def _by_member(enum: CustomGraphQLEnumType) -> Callable[[Any], str]:
+    """The name of a member, looked up: strawberry compares it with every member of its enum."""
+    names: dict[Any, str] = {enum.wrapped_cls(value.value): name for name, value in enum.values.items()}
+    search = enum.coerce_output_value
+    return lambda value: names[value] if value in names else search(value)
+
+
 class Schema(strawberry.Schema):
     """Logs nothing by itself: the view logs what is worth it, without the document."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "execution_context_class": _Executor})
         for graphql_type in self._schema.type_map.values():
+            if isinstance(graphql_type, CustomGraphQLEnumType):
+                graphql_type.coerce_output_value = _by_member(graphql_type)  # type: ignore[method-assign, assignment]
             for field in getattr(graphql_type, "fields", {}).values():
                 definition = field.extensions.get("strawberry-definition")
                 if isinstance(definition, StrawberryField):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
 import strawberry
-from django.db.models import QuerySet
 
 from portal.graphql.access import QUERIES
 from portal.graphql.billing import Money
@@ -20,13 +19,12 @@ from portal.graphql.licenses import LicenseConnection, license_page
 from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.viewer import Tenant
-from subscriptions import models, policy
+from subscriptions import policy
 from subscriptions.errors import InputInvalid, NotFound
-from subscriptions.selectors import NO_ID_IS_HIGHER, SubscriptionBatch, newest_subscriptions, search_subscriptions
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.lists import Listing
 from subscriptions.wording import conversion_amount
 from tenants.public_ids import Kind, read_id
-
-Ids = QuerySet[models.Subscription, int] | Sequence[int]
 
 strawberry.enum(policy.Status, name="SubscriptionStatus")
 strawberry.enum(policy.Channel, name="SalesChannel")
@@ -150,13 +148,13 @@ class SubscriptionEdge:
 
 @strawberry.type
 class SubscriptionConnection:
-    rows: strawberry.Private[models.plans.SubscriptionQuerySet]
+    listing: strawberry.Private[Listing]
     edges: list[SubscriptionEdge]
     page_info: PageInfo
 
     @strawberry.field
     def total_count(self) -> int:
-        return self.rows.count()
+        return self.listing.count()
 
 
 def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
@@ -183,23 +181,14 @@ class SubscriptionQuery:
             tenants = [read_id(Kind.TENANT, tenant_id)]
             if not caller.sees(tenants[0]):
                 raise NotFound("tenantId")
-        rows = models.Subscription.objects.filter(tenant__in=tenants)
         if status and len(status) > len(policy.Status):
             raise InputInvalid("status", rule="length", limit=len(policy.Status))
-        if status:
-            rows = rows.in_status(status, now)
-        if search := read_search(search or None):
-            rows = search_subscriptions(rows, search)
-        before = read_cursor(after, 1)[0] if after else NO_ID_IS_HIGHER
-        if status or search:
-            ids: Ids = rows.filter(pk__lt=before).order_by("-pk").values_list("pk", flat=True)
-        else:
-            ids = newest_subscriptions(tenants, before)
-        page = Page(ids, first, after=bool(after))
+        listing = Listing(tenants, status or (), read_search(search or None), now)
+        page = Page(listing.ids(read_cursor(after, 1)[0] if after else None), first, after=bool(after))
         batch = SubscriptionBatch.of_ids(page.rows, now, caller)
         cursors = [make_cursor(pk) for pk in page.rows]
         return SubscriptionConnection(
-            rows=rows,
+            listing=listing,
             edges=[
                 SubscriptionEdge(node=ProductSubscription.of(Verdict(row, batch)), cursor=cursor)
                 for row, cursor in zip(batch.rows, cursors, strict=True)

@@ -13,7 +13,7 @@ from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
 from portal.graphql.node import Node
-from subscriptions.selectors import visible
+from subscriptions.selectors.lists import visible
 from tenants import callers, models
 from tenants.public_ids import Kind
 

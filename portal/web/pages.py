@@ -24,7 +24,8 @@ from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription
 from subscriptions.policy import Decision, Mode, Quote, Route, Snapshot
 from subscriptions.quotes import quote_id
-from subscriptions.selectors import SubscriptionBatch, visible_subscriptions
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.lists import visible
 from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tenants.callers import Caller, Scope
 from tenants.formatting import active_language, format_date
@@ -38,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The list: every subscription with its state, and the way to cancel in every row."""
     now = timezone.now()
     caller = _caller(request, now)
-    ids = visible_subscriptions(caller).order_by("-pk").values_list("pk", flat=True)
+    ids = visible(Subscription.objects.order_by("-pk"), caller).values_list("pk", flat=True)
     page = Paginator(ids, PAGE_SIZE).get_page(request.GET.get("page"))
     batch = SubscriptionBatch.of_ids(list(page.object_list), now, caller)
     rows = [_row(row, batch) for row in batch.rows]

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 from portal.web.callers import identify
 from subscriptions.models import Cancellation
 from subscriptions.receipts import make_receipt
-from subscriptions.selectors import refunds_of, visible
+from subscriptions.selectors.batches import refunds_of
+from subscriptions.selectors.lists import visible
 from tenants.callers import Scope
 from tenants.models import User
 from tenants.people import caller_of_staff

@@ -25,7 +25,7 @@ from subscriptions.errors import ChangedMeanwhile, SubscriptionError
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus
 from subscriptions.phones import international, masked, read_phone
-from subscriptions.selectors import desk
+from subscriptions.selectors.callbacks import desk
 from subscriptions.services.callbacks import reschedule_callback, subject_of
 from subscriptions.services.desk import (
     claim_callback,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from subscriptions.attempts import LOGGED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
-from subscriptions.selectors import open_windows
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import LONGEST_NOTE, read_time_zone
 from subscriptions.windows import HORIZON
 from tenants.formatting import format_span

@@ -14,7 +14,7 @@ from billing.money import Money
 from subscriptions import wording
 from subscriptions.policy import Quote, refundable
 from subscriptions.quotes import quote_id
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import ForCustomer
 
 

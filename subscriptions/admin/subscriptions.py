@@ -18,7 +18,7 @@ from subscriptions import wording
 from subscriptions.admin.for_customer import ForCustomerForm
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language, format_datetime

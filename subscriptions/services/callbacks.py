@@ -25,7 +25,9 @@ from subscriptions.models.callbacks import OPEN_STATUSES, CallbackSource, Callba
 from subscriptions.phones import Phone, read_phone
 from subscriptions.policy import Route
 from subscriptions.references import new_reference
-from subscriptions.selectors import SubscriptionBatch, desk_hours, open_windows, visible
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.callbacks import desk_hours, open_windows
+from subscriptions.selectors.lists import visible
 from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.events import tell_callback
 from subscriptions.services.idempotency import IdempotentCall, one_transaction

@@ -37,7 +37,8 @@ from subscriptions.policy import (
 )
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.references import new_reference
-from subscriptions.selectors import SubscriptionBatch, licenses_at, visible
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.lists import licenses_at, visible
 from subscriptions.services.announcements import CallOccasion, Occasion, announce, announce_call
 from subscriptions.services.callbacks import audit_call, close_request, note_reached
 from subscriptions.services.events import tell_cancellation

@@ -14,7 +14,7 @@ from subscriptions.attempts import LOGGED, Next, Outcome, what_next
 from subscriptions.errors import InputInvalid
 from subscriptions.models import CallbackAttempt, CallbackRequest, OptOut
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackStatus, CloseReason
-from subscriptions.selectors import desk, desk_hours
+from subscriptions.selectors.callbacks import desk, desk_hours
 from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.callbacks import (
     CLAIM_LEASE,

@@ -16,7 +16,7 @@ from billing.services.charges import ChargeInput, record_charge, record_correcti
 from subscriptions.directory_files import ChargeRow, Parsed, ProductRow, RowProblem, UserRow
 from subscriptions.models import DirectoryUser, License, Plan, Subscription
 from subscriptions.policy import Status
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.audit import record
 from tenants.chunks import chunks
 from tenants.models import Tenant

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from subscriptions.errors import InputInvalid, NotFound, NotPermitted, RateLimited
 from subscriptions.models import Subscription
-from subscriptions.selectors import visible
+from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, CallerKind, Scope
 from tenants.rates import spend
 

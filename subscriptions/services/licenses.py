@@ -13,7 +13,7 @@ from typing import Any
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.events import tell_users_removed
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import locked_subscription

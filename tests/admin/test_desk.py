@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from billing.models import Refund
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation
-from subscriptions.selectors import open_windows
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
 from tenants.exports import csv_response
 from tenants.models import User

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions import selectors
+from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.callers import Scope
 from tests.builders import NOW
 from tests.graphql.documents import CANCEL, OPTIONS, VIEWER
@@ -75,7 +75,7 @@ def test_what_nobody_expected_is_masked_and_logged_once(
     def fail(*_args: object, **_kwargs: object) -> None:
         raise ValueError("duplicate key value violates unique constraint: secret detail")
 
-    monkeypatch.setattr(selectors.SubscriptionBatch, "of", fail)
+    monkeypatch.setattr(SubscriptionBatch, "of", fail)
     with caplog.at_level(logging.ERROR):
         body = Api(world.admin, language="bg").raw(OPTIONS, id="sub_1")
     [error] = body["errors"]

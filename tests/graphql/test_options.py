@@ -16,7 +16,7 @@ from billing.models import PaymentMethod
 from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
 from subscriptions.policy import Mode, Status
 from subscriptions.references import new_reference
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.policies import publish_policy
 from tenants.callers import Role, Scope
 from tests.builders import NOW, PERIOD

@@ -19,7 +19,7 @@ def cancel_all() -> None:
     from subscriptions.models import Subscription
     from subscriptions.policy import Mode
     from subscriptions.quotes import quote_id
-    from subscriptions.selectors import SubscriptionBatch
+    from subscriptions.selectors.batches import SubscriptionBatch
     from subscriptions.services.cancellations import cancel_subscription
     from tenants.models import User
     from tenants.people import caller_of_person

@@ -16,7 +16,8 @@ from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, Id
 from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.policy import Mode
 from subscriptions.quotes import quote_id
-from subscriptions.selectors import SubscriptionBatch, open_windows
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Requested, Wish, request_callback
 from subscriptions.services.cancellations import Canceled, cancel_subscription, undo_cancellation
 from subscriptions.services.desk import claim_callback, claim_next, close_callback, release_callback

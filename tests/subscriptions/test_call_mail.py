@@ -12,7 +12,7 @@ from outbox.worker import work_off
 from subscriptions.attempts import Outcome
 from subscriptions.models import CallbackRequest
 from subscriptions.models.callbacks import CloseReason
-from subscriptions.selectors import open_windows
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
 from subscriptions.services.desk import close_callback
 from tenants.models import User

@@ -15,7 +15,7 @@ from subscriptions.attempts import LOGGED, MOST_COUNTED, Outcome
 from subscriptions.errors import RouteNotAvailable
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, CancellationPolicy, Subscription
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackSource, CallbackStatus, CloseReason
-from subscriptions.selectors import open_windows
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import (
     CLAIM_LEASE,
     Wish,

@@ -13,7 +13,7 @@ from subscriptions.attempts import Outcome
 from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from subscriptions.models.callbacks import CallbackSource, CloseReason
-from subscriptions.selectors import open_windows
+from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, subject_of
 from subscriptions.services.desk import (
     claim_callback,

@@ -13,7 +13,7 @@ from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.policy import Mode
 from subscriptions.quotes import quote_id
 from subscriptions.receipts import make_receipt
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import reschedule_callback
 from subscriptions.services.cancellations import Canceled, ForCustomer, cancel_subscription, undo_cancellation
 from subscriptions.services.desk import claim_callback

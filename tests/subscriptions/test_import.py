@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from billing.models import Charge
 from subscriptions.models import DirectoryUser, License, Subscription
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.callers import Role
 from tenants.models import AuditEvent, Tenant
 from tenants.people import SYSTEM

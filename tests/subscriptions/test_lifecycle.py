@@ -18,7 +18,7 @@ from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
 from subscriptions.policy import Mode
 from subscriptions.quotes import quote_id
 from subscriptions.reconciliation import findings
-from subscriptions.selectors import SubscriptionBatch
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services import lifecycle
 from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tests.builders import NOW

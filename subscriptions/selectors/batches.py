@@ -1,16 +1,15 @@
-"""Reads: who sees which rows, and the frozen snapshots the policy decides on, each in a fixed number of queries."""
+"""Everything about a page of subscriptions, read together: what is decided on, and what explains it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar, cast
-from zoneinfo import ZoneInfo
+from typing import Any, cast
 
-from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.functional import SimpleLazyObject
 
 from billing.models import Agreement, BillingAccount, PaymentMethod, Refund, RefundStatus
@@ -19,7 +18,6 @@ from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.selectors import Charges, charges_not_over, held_by_charge
 from subscriptions.models import (
-    CallbackDesk,
     CallbackRequest,
     Cancellation,
     CancellationPolicy,
@@ -27,43 +25,11 @@ from subscriptions.models import (
     Plan,
     Subscription,
 )
-from subscriptions.models.callbacks import OPEN_STATUSES, read_days
-from subscriptions.models.cancellations import CancellationStatus
-from subscriptions.models.plans import SubscriptionQuerySet
-from subscriptions.policy import Channel, Decision, InForce, Mode, Snapshot, Status, evaluate
-from subscriptions.windows import LONGEST_WINDOW, Hours, windows
+from subscriptions.models.callbacks import OPEN_STATUSES
+from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, Snapshot, Status, evaluate
 from tenants.callers import Caller
 from tenants.compiled import Columns, Compiled
 from tenants.models import PartnerToken, Tenant, User
-from tenants.search import fold
-
-Row = TypeVar("Row", bound=Model)
-# A largest page, and one to see whether there are more.
-MOST_NEWEST = 101
-NO_ID_IS_HIGHER = 2**63 - 1
-
-
-def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> QuerySet[Row]:
-    """Only the rows of tenants that the caller sees; ``tenant`` is the path to it."""
-    return rows if caller.reaches_all else rows.filter(**{f"{tenant}__in": caller.visible_tenant_ids})
-
-
-def visible_subscriptions(caller: Caller) -> SubscriptionQuerySet:
-    """The subscriptions a caller sees; a batch reads them by their ids."""
-    return visible(Subscription.objects.all(), caller)  # type: ignore[return-value]
-
-
-_NEWEST = Compiled(
-    lambda tenants, before: (
-        Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values_list("pk")[:MOST_NEWEST]
-    )
-)
-
-
-def newest_subscriptions(tenants: Collection[int], before: int) -> Sequence[int]:
-    """The ids of the ``MOST_NEWEST`` newest ones of these tenants, of ids below ``before``. One query."""
-    ids = (pk for (pk,) in _NEWEST.rows(tenants, before))
-    return sorted(ids, reverse=True)[:MOST_NEWEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +85,6 @@ def _read_subscriptions(ids: Iterable[int]) -> dict[int, Subscription]:
         row.counts = LicenseCounts(*(number or 0 for number in tally))
         found[row.pk] = row
     return found
-
-
-def search_subscriptions(rows: SubscriptionQuerySet, search: str) -> SubscriptionQuerySet:
-    """Those whose product, tenant or subscription id contains ``search``, in any case and either alphabet."""
-    key = fold(search)
-    return rows.filter(
-        Q(plan__search_key__contains=key) | Q(tenant__search_key__contains=key) | Q(external_id__iexact=search.strip())
-    )
 
 
 _ELSEWHERE = (
@@ -279,11 +237,11 @@ class SubscriptionBatch:
         return {request.subscription_id: request for request in found}
 
     @cached_property
-    def policies(self) -> Mapping[int, CancellationPolicy]:
+    def policies(self) -> Mapping[int, PolicyTerms]:
         """The policy in force by tenant: its own, or the default."""
         tenant_ids = {row.tenant_id for row in self.rows}
         in_force: list[CancellationPolicy] = [_POLICY.read(values, 0) for values in _POLICIES.rows(tenant_ids)]
-        by_tenant = {policy.tenant_id: policy for policy in in_force}
+        by_tenant = {policy.tenant_id: policy.terms for policy in in_force}
         return {tenant_id: by_tenant.get(tenant_id) or by_tenant[None] for tenant_id in tenant_ids}
 
     @cached_property
@@ -341,7 +299,7 @@ class SubscriptionBatch:
             # Read when a quote is asked for, not for every list.
             charges=cast(tuple[ChargeFacts, ...], SimpleLazyObject(lambda: self.charges.get(row.agreement_id, ()))),
             cancellation=self._in_force(row),
-            policy=self.policies[row.tenant_id].terms,
+            policy=self.policies[row.tenant_id],
         )
 
     @staticmethod
@@ -369,82 +327,3 @@ def refunds_of(cancellations: Iterable[Cancellation]) -> Mapping[int, Sequence[R
         pk: [refund for refund in refunds if refund.status != RefundStatus.VOIDED] or refunds
         for pk, refunds in found.items()
     }
-
-
-def cancellation_status(cancellation: Cancellation, at: datetime) -> CancellationStatus:
-    """SCHEDULED until the effect, EFFECTIVE from then on, UNDONE for good."""
-    if cancellation.undone_at:
-        return CancellationStatus.UNDONE
-    return CancellationStatus.EFFECTIVE if cancellation.effective_at <= at else CancellationStatus.SCHEDULED
-
-
-def requested_by(cancellation: Cancellation) -> str:
-    """The name of the person or the token that canceled; empty when they are gone."""
-    who = cancellation.requested_by_user or cancellation.requested_by_token
-    if who is None:
-        return ""
-    return who.display_name if isinstance(who, User) else who.name
-
-
-def licenses_at(subscription_id: int, at: datetime) -> int:
-    """How many users held a license at an earlier instant, as far as assignments and removals are on record."""
-    return (
-        License.objects.filter(Q(assigned_at=None) | Q(assigned_at__lte=at), subscription=subscription_id)
-        .filter(Q(is_direct=True) | Q(is_inherited=True) | Q(removed_at__gt=at))
-        .filter(Q(user__deleted_at=None) | Q(user__deleted_at__gt=at))
-        .count()
-    )
-
-
-def license_rows(subscription: Subscription, search: str | None) -> QuerySet[License]:
-    """The held licenses of one subscription; ``search`` in names and principal names, in either alphabet.
-
-    The tenant is named so that a page by activity can follow the index over the tenant's users.
-    """
-    held = License.objects.held().filter(subscription=subscription, user__tenant=subscription.tenant_id)
-    held = held.select_related("user")
-    return held.filter(user__search_key__contains=fold(search)) if search else held
-
-
-def desk() -> CallbackDesk:
-    """The callback desk's settings."""
-    return CallbackDesk.objects.get(pk=1)
-
-
-def desk_hours(settings: CallbackDesk) -> Hours:
-    """The desk's business hours as the pure rules read them."""
-    return Hours(
-        ZoneInfo(settings.time_zone),
-        settings.country,
-        settings.opens_at,
-        settings.closes_at,
-        timedelta(minutes=settings.window_minutes),
-        frozenset(read_days(settings.days_off)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A span (UTC) in which the customer can be called."""
-
-    start: datetime
-    end: datetime
-
-
-def open_windows(zone: ZoneInfo, now: datetime, business_days: int, *, but: int = 0) -> list[Window]:
-    """The windows with capacity left, seen from the customer's ``zone``, soonest first; two queries.
-
-    A call that was booked before the windows were changed counts in every window that it touches.
-    ``but`` is a callback request whose own place does not count.
-    """
-    settings = desk()
-    hours = desk_hours(settings)
-    found = [Window(start, start + hours.window) for start in windows(hours, zone, now, business_days)]
-    # By the indexed start; no window is longer than this.
-    booked = CallbackRequest.objects.filter(window_start__gt=now - LONGEST_WINDOW, status__in=OPEN_STATUSES)
-    spans = list(booked.exclude(pk=but).values_list("window_start", "window_end").annotate(Count("pk")))
-
-    def taken(window: Window) -> int:
-        return sum(count for start, end, count in spans if start < window.end and end > window.start)
-
-    return [window for window in found if taken(window) < settings.window_capacity]
