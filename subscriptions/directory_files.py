@@ -10,10 +10,11 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from functools import lru_cache
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from billing.errors import BillingError
@@ -53,6 +54,7 @@ _TRUE = {"true", "да", "yes", "oui", "1"}
 # Product names are joined without spaces; a name may itself hold a plus between spaces.
 _JOINT = re.compile(r"(?<! )\+(?! )")
 _LONGEST = 320
+_LONGEST_LINE = 1_000_000
 _STATUSES = {"active", "suspended", "expired", "disabled", "deleted"}
 
 
@@ -73,10 +75,13 @@ class RowProblem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
-    """A user as exported. ``products`` are the names in the licenses cell, each once."""
+class UserRow(NamedTuple):
+    """A user as exported. ``products`` are the names in the licenses cell, each once.
 
+    ``key`` is what makes two spellings of a principal name the same user.
+    """
+
+    key: str
     principal_name: str
     display_name: str
     products: tuple[str, ...]
@@ -84,11 +89,6 @@ class UserRow:
     is_deleted: bool
     deleted_at: datetime | None
     last_active_at: datetime | None
-
-    @property
-    def key(self) -> str:
-        """What makes two spellings of a principal name the same user."""
-        return self.principal_name.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,30 +122,82 @@ class ChargeRow:
 
 
 Row = TypeVar("Row")
+# Opens the file; more than once, because its encoding has to be found out first.
+Source = Callable[[], BinaryIO]
+
+
+class Table(Generic[Row]):
+    """The rows of one file, read from it each time that they are looked through: memory does not grow with the file.
+
+    ``problems`` are the rows that could not be read the last time. Iterating raises FileUnreadable.
+    """
+
+    def __init__(
+        self, source: Source, file: str, required: Sequence[str], read_row: Callable[[Mapping[str, str], int], Row]
+    ) -> None:
+        self.problems: list[RowProblem] = []
+        self._source, self._file, self._read_row = source, file, read_row
+        self._encoding, self._delimiter, self._header = _shape(source, file)
+        self._fields = _fields(self._header)
+        if missing := [name for name in required if name not in self._fields]:
+            wanted = ", ".join(f"“{_HEADERS[name][0]}”" for name in missing)
+            raise FileUnreadable(f"{file}: the first line has no column {wanted}")
+
+    def __iter__(self) -> Iterator[Row]:
+        self.problems = []
+        for line, cells in self._cells():
+            try:
+                if isinstance(cells, str):
+                    raise RowUnreadable(cells)
+                yield self._read_row(cells, line)
+            except (RowUnreadable, BillingError) as error:
+                self.problems.append(RowProblem(self._file, line, str(error)))
+
+    def _cells(self) -> Iterator[tuple[int, Mapping[str, str] | str]]:
+        """Line number and cells by field of every row, or what is wrong with the row."""
+        width, fields = len(self._header), self._fields.items()
+        with io.TextIOWrapper(self._source(), self._encoding, newline="") as text:
+            reader = csv.reader(text, delimiter=self._delimiter)
+            try:
+                next(reader, None)
+                line = reader.line_num + 1
+                for row in reader:
+                    if len(row) == width:
+                        yield line, {name: row[column].strip() for name, column in fields}
+                    elif any(row):
+                        yield line, f"it has {len(row)} columns, the first line has {width}"
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                raise FileUnreadable(f"{self._file}: line {reader.line_num} cannot be read ({error})") from None
 
 
 @dataclass(slots=True)
 class Parsed(Generic[Row]):
-    """The rows of one file, and the rows that could not be read."""
+    """The rows of a short file, and the rows that could not be read."""
 
     rows: list[Row] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
 
-
-def read_users(data: bytes, file: str) -> Parsed[UserRow]:
-    """The active users list."""
-    return _read(data, file, ("principal", "licenses"), _user)
-
-
-def read_products(data: bytes, file: str) -> Parsed[ProductRow]:
-    """The products list."""
-    return _read(data, file, ("title", "total"), _product)
+    @classmethod
+    def of(cls, table: Table[Row]) -> Parsed[Row]:
+        """All of the table, at once."""
+        return cls(list(table), table.problems)
 
 
-def read_charges(data: bytes, file: str, zone: ZoneInfo) -> Parsed[ChargeRow]:
-    """The charges; a date without a time is that day in ``zone``."""
+def read_users(source: Source, file: str) -> Table[UserRow]:
+    """The active users list, which may be long. Raises FileUnreadable."""
+    return Table(source, file, ("principal", "licenses"), _user)
+
+
+def read_products(source: Source, file: str) -> Parsed[ProductRow]:
+    """The products list. Raises FileUnreadable."""
+    return Parsed.of(Table(source, file, ("title", "total"), _product))
+
+
+def read_charges(source: Source, file: str, zone: ZoneInfo) -> Parsed[ChargeRow]:
+    """The charges; a date without a time is that day in ``zone``. Raises FileUnreadable."""
     wanted = ("charge_id", "product", "charged", "currency", "period_start", "period_end")
-    return _read(data, file, wanted, lambda cells, line: _charge(cells, line, zone))
+    return Parsed.of(Table(source, file, wanted, lambda cells, line: _charge(cells, line, zone)))
 
 
 def read_instant(text: str, zone: ZoneInfo) -> datetime:
@@ -161,65 +213,38 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime:
     return instant
 
 
-def _read(
-    data: bytes, file: str, required: Sequence[str], read_row: Callable[[Mapping[str, str], int], Row]
-) -> Parsed[Row]:
-    parsed: Parsed[Row] = Parsed()
-    for line, cells in _cells(_decode(data, file), file, required):
-        try:
-            if isinstance(cells, str):
-                raise RowUnreadable(cells)
-            parsed.rows.append(read_row(cells, line))
-        except (RowUnreadable, BillingError) as error:
-            parsed.problems.append(RowProblem(file, line, str(error)))
-    return parsed
+def _shape(source: Source, file: str) -> tuple[str, str, Sequence[str]]:
+    """Encoding, delimiter and first line of a file that nobody wrote them down for.
 
-
-def _decode(data: bytes, file: str) -> str:
-    """Text of a file whose encoding nobody wrote down: the one in which its first line names a known column."""
-    with_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    The encoding is the one in which all of it can be read and its first line names a known column; the delimiter the
+    one that makes the most of them.
+    """
+    with source() as raw:
+        start = raw.read(2)
+    with_mark = start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     for encoding in ("utf-16",) if with_mark else ("utf-8-sig", "utf-16-le", "cp1251"):
         try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
+            with io.TextIOWrapper(source(), encoding, newline="") as text:
+                first = text.readline(_LONGEST_LINE)
+                while text.read(_LONGEST_LINE):
+                    pass
+        except UnicodeError:
             continue
-        if _fields(_first_line(text, _delimiter(text))):
-            return text
+        delimiter = max(",;\t", key=lambda candidate: len(_fields(_header([first], candidate))))
+        with io.TextIOWrapper(source(), encoding, newline="") as text:
+            header = _header(text, delimiter)
+        if _fields(header):
+            return encoding, delimiter, header
     raise FileUnreadable(
         f"{file}: no column of the first line is known, in any encoding that this reads (UTF-8, UTF-16, windows-1251)"
     )
 
 
-def _delimiter(text: str) -> str:
-    """The one that makes the most known columns of the first line."""
-    return max(",;\t", key=lambda candidate: len(_fields(_first_line(text, candidate))))
-
-
-def _first_line(text: str, delimiter: str) -> Sequence[str]:
+def _header(lines: Iterable[str], delimiter: str) -> Sequence[str]:
     try:
-        return next(csv.reader(text.splitlines()[:1], delimiter=delimiter), [])
+        return next(csv.reader(lines, delimiter=delimiter), [])
     except csv.Error:
         return []
-
-
-def _cells(text: str, file: str, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str] | str]]:
-    """Line number and cells by field of every row, or what is wrong with the row."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    try:
-        header = next(reader, [])
-        fields = _fields(header)
-        if missing := [name for name in required if name not in fields]:
-            wanted = ", ".join(f"“{_HEADERS[name][0]}”" for name in missing)
-            raise FileUnreadable(f"{file}: the first line has no column {wanted}")
-        line = reader.line_num + 1
-        for row in reader:
-            if len(row) == len(header):
-                yield line, {name: row[column].strip() for name, column in fields.items()}
-            elif any(row):
-                yield line, f"it has {len(row)} columns, the first line has {len(header)}"
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise FileUnreadable(f"{file}: line {reader.line_num} cannot be read ({error})") from None
 
 
 def _fields(header: Sequence[str]) -> dict[str, int]:
@@ -233,21 +258,35 @@ def _user(cells: Mapping[str, str], line: int) -> UserRow:
         raise RowUnreadable("the user principal name is empty")
     if len(principal) > _LONGEST or len(display) > _LONGEST:
         raise RowUnreadable(f"a name is longer than {_LONGEST} characters")
-    if any("\x00" in cell for cell in cells.values()):
+    if "\x00" in "".join(cells.values()):
         raise RowUnreadable("it contains a NUL character")
-    licenses = cells["licenses"]
-    names = [] if fold(licenses) in _UNLICENSED else [name.strip() for name in _JOINT.split(licenses)]
     return UserRow(
+        key=principal.casefold(),
         principal_name=principal,
         display_name=" ".join(display.split()),
-        products=tuple(dict.fromkeys(name for name in names if name)),
-        is_blocked=fold(cells.get("blocked", "")) in _TRUE,
+        products=_products(cells["licenses"]),
+        is_blocked=_is_true(cells.get("blocked", "")),
         is_deleted=bool(cells.get("deleted")),
         deleted_at=_lenient(cells.get("deleted", "")),
         last_active_at=_lenient(cells.get("last_active", "")),
     )
 
 
+# The same few texts come again and again.
+
+
+@lru_cache(maxsize=1_000)
+def _products(cell: str) -> tuple[str, ...]:
+    names = [] if fold(cell) in _UNLICENSED else [name.strip() for name in _JOINT.split(cell)]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+@lru_cache(maxsize=100)
+def _is_true(cell: str) -> bool:
+    return fold(cell) in _TRUE
+
+
+@lru_cache(maxsize=1_000)
 def _lenient(text: str) -> datetime | None:
     """A timestamp that is nice to have."""
     try:

@@ -1,8 +1,9 @@
-"""Long lists in pieces: a statement takes a limited number of parameters."""
+"""Many rows in pieces: a statement takes a limited number of parameters, and memory has an end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 from django.db import connection
@@ -11,8 +12,8 @@ Item = TypeVar("Item")
 _SIZES = {"sqlite": 1_000, "postgresql": 10_000}
 
 
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+def chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Consecutive pieces of a size that the database takes."""
-    size = _SIZES[connection.vendor]
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    size, rest = _SIZES[connection.vendor], iter(items)
+    while piece := list(islice(rest, size)):
+        yield piece

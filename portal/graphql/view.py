@@ -71,11 +71,11 @@ class ApiView(GraphQLView[Context, None]):
         return build_context(request)
 
     def encode_json(self, data: object) -> str | bytes:
-        """UTF-8, with Cyrillic in two bytes a letter and not in six. What only json can say, it says: half a surrogate
-        in the echo of a bad document."""
+        """UTF-8, with Cyrillic in two bytes a letter and not in six."""
         try:
             return orjson.dumps(data)
         except TypeError:
+            # Half a surrogate, for example, in the echo of a bad document.
             return super().encode_json(data)
 
     def decode_json(self, data: str | bytes) -> object:

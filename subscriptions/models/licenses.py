@@ -14,7 +14,10 @@ from tenants.models import Tenant
 class DirectoryUser(models.Model):
     """A user in the tenant's directory: a holder of licenses, not somebody who signs in here."""
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="directory_users", verbose_name=_("tenant"))
+    # Its own index would be the beginning of another one's.
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, related_name="directory_users", db_index=False, verbose_name=_("tenant")
+    )
     principal_name = models.CharField(_("user principal name"), max_length=320)
     principal_key = models.CharField(max_length=320, editable=False)
     display_name = models.CharField(_("display name"), max_length=320, blank=True)
@@ -63,7 +66,7 @@ class License(models.Model):
     """
 
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, related_name="licenses", verbose_name=_("subscription")
+        Subscription, models.PROTECT, related_name="licenses", db_index=False, verbose_name=_("subscription")
     )
     user = models.ForeignKey(DirectoryUser, models.PROTECT, related_name="licenses", verbose_name=_("user"))
     is_direct = models.BooleanField(_("direct"), default=False)

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from billing.models import Charge
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants import chunks
 from tenants.callers import Role
 from tenants.models import AuditEvent, Tenant
 from tenants.people import SYSTEM
@@ -70,6 +71,50 @@ def test_the_examples_count_as_expected(tenant: str) -> None:
             assert (
                 f"{count}  {words}" in report or f"{count}  rows with a principal name seen before, {words}" in report
             )
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_pieces_of_two_rows_count_the_same(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "_SIZES", {"sqlite": 2, "postgresql": 2})
+    expected = EXPECTED[tenant]
+    run(tenant, *expected["files"])
+    assert holders(tenant) == expected["holders"]
+    assert "Nothing new." in run(tenant, *expected["files"])
+
+
+def test_names_far_apart_and_in_odd_letters_are_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "_SIZES", {"sqlite": 2, "postgresql": 2})
+    names = [r"a\N@x.example", r"tab\t@x.example", "quote'\"@x.example", *(f"u{n}@x.example" for n in range(7))]
+    rows = [f'"{name.replace(chr(34), chr(34) * 2)}",E3' for name in names]
+    path = tmp_path / "users.csv"
+    path.write_text("\n".join(["User principal name,Licenses", *rows, f"{names[0].upper()},F1", ""]))
+    out = io.StringIO()
+    call_command("import_directory", tenant="x.example", users=path, exported_at="2026-11-24", stdout=out)
+    assert "1  rows with a principal name seen before, merged" in out.getvalue()
+    assert set(DirectoryUser.objects.values_list("principal_name", flat=True)) == set(names)
+    assert holders("x.example") == {"E3": 10, "F1": 1}
+    assert Subscription.objects.get(plan__name="E3").purchased_licenses == 10
+    assert DirectoryUser.objects.filter(search_key__contains=r"a\n@x").count() == 1
+
+
+def test_a_later_export_changes_users_and_brings_back_and_takes_licenses(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+
+    def bring_in(exported_at: str, *rows: str) -> str:
+        path.write_text("\n".join(["User principal name,Display name,Licenses,Soft deletion time stamp", *rows, ""]))
+        out = io.StringIO()
+        call_command("import_directory", tenant="x.example", users=path, exported_at=exported_at, stdout=out)
+        return out.getvalue()
+
+    bring_in("2026-11-20", "a@x,Ann,E3,", "b@x,Bob,E3,", "c@x,Cyd,E3+F1,")
+    later = bring_in("2026-11-21", "a@x,Anna,E3,", "b@x,Bob,,", "c@x,Cyd,E3+F1,2026-11-21")
+    assert "2  users changed" in later
+    assert holders("x.example") == {"E3": 1, "F1": 0}
+    assert DirectoryUser.objects.get(search_key__contains="anna").display_name == "Anna"
+    again = bring_in("2026-11-22", "a@x,Anna,E3,", "b@x,Bob,E3,", "c@x,Cyd,E3+F1,")
+    assert "1  licenses assigned" in again
+    assert holders("x.example") == {"E3": 3, "F1": 1}
+    assert License.objects.count() == 4
 
 
 def test_a_product_bought_twice_and_one_without_a_charge() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from io import BytesIO
+
 import pytest
 
 from subscriptions.directory_files import (
     FileUnreadable,
+    Parsed,
     RowUnreadable,
+    UserRow,
     read_charges,
     read_instant,
     read_products,
@@ -22,11 +27,15 @@ ROW_BG = "ada@x.example;Ада Ж.;E3+Power BI;да;"
 ROW_FR = "ada@x.example\tАда Ж.\tE3+Power BI"
 
 
+def users_in(data: bytes) -> Parsed[UserRow]:
+    return Parsed.of(read_users(partial(BytesIO, data), "users.csv"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1251"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(("header", "row"), [(EN, ROW_EN), (BG, ROW_BG), (FR, ROW_FR)])
 def test_every_shape_says_the_same(encoding: str, newline: str, header: str, row: str) -> None:
-    parsed = read_users(f"{header}{newline}{row}{newline}".encode(encoding), "users.csv")
+    parsed = users_in(f"{header}{newline}{row}{newline}".encode(encoding))
     assert parsed.problems == []
     [user] = parsed.rows
     assert (user.principal_name, user.display_name, user.products) == ("ada@x.example", "Ада Ж.", ("E3", "Power BI"))
@@ -49,7 +58,7 @@ def test_every_shape_says_the_same(encoding: str, newline: str, header: str, row
 )
 def test_what_is_no_such_file(data: bytes) -> None:
     with pytest.raises(FileUnreadable):
-        read_users(data, "users.csv")
+        users_in(data)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,7 @@ def test_what_is_no_such_file(data: bytes) -> None:
 )
 def test_a_row_that_cannot_be_read_is_reported_with_its_line(row: str, reason: str) -> None:
     text = f'{EN}\nok@x,"two\nlines",E3,False,\n{row}\nok2@x,Ok,E3,False,\n'
-    parsed = read_users(text.encode(), "users.csv")
+    parsed = users_in(text.encode())
     assert [user.principal_name for user in parsed.rows] == ["ok@x", "ok2@x"]
     [problem] = parsed.problems
     assert (problem.file, problem.line) == ("users.csv", 4)
@@ -85,13 +94,30 @@ def test_a_row_that_cannot_be_read_is_reported_with_its_line(row: str, reason: s
     ],
 )
 def test_the_licenses_cell(cell: str, products: tuple[str, ...]) -> None:
-    [user] = read_users(f'{EN}\na@x,Ada,"{cell}",False,\n'.encode(), "u").rows
+    [user] = users_in(f'{EN}\na@x,Ada,"{cell}",False,\n'.encode()).rows
     assert user.products == products
+
+
+def test_a_long_list_is_read_as_it_is_looked_through() -> None:
+    class Counted(BytesIO):
+        read_bytes = 0
+
+        def read1(self, size: int | None = -1, /) -> bytes:
+            found = super().read1(size)
+            Counted.read_bytes += len(found)
+            return found
+
+    data = (f"{EN}\n" + f"{ROW_EN}\n" * 50_000).encode()
+    table = read_users(partial(Counted, data), "users.csv")
+    Counted.read_bytes = 0
+    next(iter(table))
+    assert 0 < Counted.read_bytes < len(data) / 10
+    assert len(list(table)) == len(list(table)) == 50_000
 
 
 def test_case_11_products() -> None:
     text = "Product Title,Total Licenses,Status\nE3,50,\nE5,-1,\nF1,x,\nF3,5,Frobnicated\nF5,3,Suspended\n,3,\n"
-    parsed = read_products(text.encode(), "products.csv")
+    parsed = read_products(partial(BytesIO, text.encode()), "products.csv")
     assert [(row.title, row.seats, row.status) for row in parsed.rows] == [("E3", 50, ""), ("F5", 3, "SUSPENDED")]
     assert [problem.line for problem in parsed.problems] == [3, 4, 5, 7]
     assert "Frobnicated" in parsed.problems[2].reason
@@ -114,14 +140,14 @@ CHARGE = "charge_id,product,charged,tax,settled,currency,period_start,period_end
     ],
 )
 def test_a_charge_that_cannot_be_read(row: str, reason: str) -> None:
-    parsed = read_charges(f"{CHARGE}\n{row}\n".encode(), "charges.csv", SOFIA)
+    parsed = read_charges(partial(BytesIO, f"{CHARGE}\n{row}\n".encode()), "charges.csv", SOFIA)
     assert parsed.rows == []
     assert (parsed.problems[0].line, reason in parsed.problems[0].reason) == (2, True)
 
 
 def test_case_44_dates_are_days_in_the_tenants_zone() -> None:
     row = "c1,E3,10.00,2.00,12.00,EUR,2026-11-01,2026-12-01,1"
-    [charge] = read_charges(f"{CHARGE}\n{row}\n".encode(), "charges.csv", SOFIA).rows
+    [charge] = read_charges(partial(BytesIO, f"{CHARGE}\n{row}\n".encode()), "charges.csv", SOFIA).rows
     assert (charge.period.start, charge.period.end) == (at("2026-10-31T22:00Z"), at("2026-11-30T22:00Z"))
     assert (charge.charged, charge.tax, charge.settled) == (1200, 200, 1200)
 

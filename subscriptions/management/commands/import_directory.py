@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -15,12 +15,14 @@ from subscriptions.directory_files import (
     FileUnreadable,
     Parsed,
     RowUnreadable,
+    Source,
     read_charges,
     read_instant,
     read_products,
     read_users,
 )
-from subscriptions.services.directory import Files, Report, import_directory
+from subscriptions.services.directory import Files, import_directory
+from subscriptions.services.directory.report import Report
 from tenants.models import Tenant
 
 _MOST_PROBLEMS_SHOWN = 50
@@ -50,34 +52,36 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="report what would change, and change nothing")
 
     def handle(self, **options: Any) -> None:
-        """Read all files first: one that cannot be read imports nothing."""
+        """Bring everything in, or, with a file that cannot be read, nothing."""
         now = timezone.now()
         tenant = Tenant.objects.filter(domain=options["tenant"].casefold()).first()
         created = tenant is None
         tenant = tenant or Tenant(domain=options["tenant"].casefold(), name=options["tenant"])
         files = self._read(tenant, options)
         exported_at = self._exported_at(tenant, options, now)
-        report = import_directory(
-            tenant=tenant,
-            files=files,
-            exported_at=exported_at,
-            complete=options["complete"],
-            dry_run=options["dry_run"],
-            now=now,
-            progress=lambda rows: tqdm(rows, desc="users", unit=" rows", disable=None, total=len(files.users.rows)),
-        )
+        try:
+            report = import_directory(
+                tenant=tenant,
+                files=files,
+                exported_at=exported_at,
+                complete=options["complete"],
+                dry_run=options["dry_run"],
+                now=now,
+                progress=lambda rows, count: tqdm(rows, desc="users", unit=" rows", disable=None, total=count),
+            )
+        except FileUnreadable as error:
+            raise CommandError(f"{error}. Nothing was imported.") from None
         if created and not options["dry_run"]:
             self.stdout.write(f"Created tenant {tenant.domain}; set its name, zone and language in the admin.")
         self._print(report, exported_at, dry_run=options["dry_run"])
 
     def _read(self, tenant: Tenant, options: dict[str, Any]) -> Files:
         try:
-            users = read_users(_bytes(options["users"]), options["users"].name)
-            products, charges = options["products"], options["charges"]
+            users, products, charges = options["users"], options["products"], options["charges"]
             return Files(
-                users=users,
-                products=read_products(_bytes(products), products.name) if products else Parsed(),
-                charges=read_charges(_bytes(charges), charges.name, tenant.zone) if charges else Parsed(),
+                users=read_users(_opener(users), users.name),
+                products=read_products(_opener(products), products.name) if products else Parsed(),
+                charges=read_charges(_opener(charges), charges.name, tenant.zone) if charges else Parsed(),
             )
         except FileUnreadable as error:
             raise CommandError(f"{error}. Nothing was imported.") from None
@@ -125,8 +129,11 @@ class Command(BaseCommand):
                 write(f"  {problem.file}, line {problem.line}: {problem.reason}")
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}. Nothing was imported.") from None
+def _opener(path: Path) -> Source:
+    def opened() -> BinaryIO:
+        try:
+            return path.open("rb")
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}. Nothing was imported.") from None
+
+    return opened

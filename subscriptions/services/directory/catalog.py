@@ -1,0 +1,165 @@
+"""What the tenant bought, by its charges and products."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from billing.errors import ChargeInvalid
+from billing.models import Agreement, BillingAccount, Charge
+from billing.services.charges import ChargeInput, record_charge, record_correction
+from subscriptions.directory_files import ChargeRow, ProductRow, RowProblem
+from subscriptions.models import Plan, Subscription
+from subscriptions.services.directory.report import Report
+from tenants.models import Tenant
+
+
+class Catalog:
+    """The tenant's subscriptions by product, which charges, products and, at last, users bring in."""
+
+    def __init__(self, tenant: Tenant, report: Report) -> None:
+        self.tenant, self.report = tenant, report
+        self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
+        self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
+        self.listed: set[str] = set()
+        self._plans: dict[str, Plan] = {}
+        existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement").order_by("pk")
+        for subscription in existing:
+            self.of_plan[subscription.plan_id].append(subscription)
+
+    def plan(self, product: str) -> Plan:
+        """The plan that goes by this name or part number, made when there is none."""
+        if product not in self._plans:
+            known = Plan.objects.filter(Q(part_number=product) | Q(name=product)).order_by("pk").first()
+            self._plans[product] = known or Plan.objects.create(part_number=product, name=product)
+        return self._plans[product]
+
+    def of(self, product: str) -> list[Subscription]:
+        """The tenant's subscriptions of that product."""
+        return self.of_plan[self.plan(product).pk]
+
+    # Charges say which subscriptions there are, for which period and with how many seats.
+
+    def charges(self, rows: Sequence[ChargeRow]) -> None:
+        """Record what was charged, and take periods and seats from it."""
+        by_subscription: dict[tuple[str, str], list[ChargeRow]] = defaultdict(list)
+        for row in rows:
+            if row.tenant and row.tenant.casefold() != self.tenant.domain.casefold():
+                self._problem(row, f"it belongs to {row.tenant}")
+            else:
+                by_subscription[row.product, row.subscription_id].append(row)
+        for (product, external_id), of_one in by_subscription.items():
+            subscription = self.subscription(product, external_id, of_one[0].currency)
+            recorded = [row for row in of_one if self._record(subscription, row)]
+            self._take_period(subscription, [row for row in recorded if not row.corrects])
+
+    def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
+        """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
+        try:
+            if row.corrects:
+                changed = self._correct(subscription, row)
+            else:
+                changed = record_charge(agreement=subscription.agreement, charge=_charge_input(row))
+        except ChargeInvalid as error:
+            self._problem(row, str(error))
+            return False
+        self.report.charges_recorded += changed
+        return True
+
+    def _correct(self, subscription: Subscription, row: ChargeRow) -> bool:
+        charge = Charge.objects.filter(agreement=subscription.agreement, external_id=row.corrects).first()
+        if charge is None:
+            raise ChargeInvalid(f"it corrects {row.corrects}, which is not on record")
+        return record_correction(
+            charge=charge,
+            external_id=row.charge_id,
+            amount=-row.charged,
+            tax=-row.tax,
+            corrected_at=row.charged_at,
+        )
+
+    def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
+        """The period that ends last: its first start, and the seats of all its charges."""
+        if not rows:
+            return
+        end = max(row.period.end for row in rows)
+        if subscription.period_end and subscription.period_end > end:
+            return
+        latest = [row for row in rows if row.period.end == end]
+        subscription.period_start, subscription.period_end = min(row.period.start for row in latest), end
+        subscription.anchored_at = subscription.anchored_at or subscription.period_start
+        subscription.term_months = next((row.term_months for row in latest if row.term_months), None)
+        subscription.purchased_licenses = sum(row.seats for row in latest) or subscription.purchased_licenses
+        subscription.save()
+
+    def _problem(self, row: ChargeRow, reason: str) -> None:
+        self.report.problems.append(RowProblem("charges", row.line, f"{row.charge_id}: {reason}"))
+
+    # Products say how many seats there are, and name what has no charge.
+
+    def products(self, rows: Sequence[ProductRow]) -> None:
+        """Take seats and states."""
+        self.listed = {row.title for row in rows}
+        for row in rows:
+            known = self.of(row.title)
+            if len(known) > 1:
+                self._note_twice(row, known)
+                continue
+            subscription = known[0] if known else self.subscription(row.title, "", "EUR")
+            subscription.purchased_licenses = row.seats
+            if row.status:
+                subscription.base_status = row.status
+            subscription.save()
+            if subscription.period_end is None:
+                self.report.note(f"{row.title}: no charge on record, so its period is not known")
+
+    def _note_twice(self, row: ProductRow, known: Sequence[Subscription]) -> None:
+        bought = ", ".join(f"{s.external_id or s.pk} with {s.purchased_licenses} seats" for s in known)
+        self.report.note(
+            f"{row.title} was bought {len(known)} times ({bought}); the export cannot say who holds which,"
+            " so the one that ends last was filled first"
+        )
+        seats = sum(subscription.purchased_licenses for subscription in known)
+        if seats != row.seats:
+            self.report.note(f"{row.title}: {row.seats} seats in the products file, {seats} in the charges")
+
+    def subscription(self, product: str, external_id: str, currency: str) -> Subscription:
+        """The subscription of that product and id, made when it is not there."""
+        for known in self.of(product):
+            if known.external_id == external_id or self._adopt(known, external_id, currency):
+                return known
+        subscription = Subscription.objects.create(
+            tenant=self.tenant,
+            plan=self.plan(product),
+            agreement=Agreement.objects.create(account=self._account, currency=currency),
+            external_id=external_id,
+        )
+        self.of(product).append(subscription)
+        return subscription
+
+    def _adopt(self, known: Subscription, external_id: str, currency: str) -> bool:
+        """Whether a subscription made from an export without charges is the one that the charges now name."""
+        if known.external_id or known.agreement.charges.exists():
+            return False
+        known.external_id = external_id
+        known.agreement.currency = currency
+        known.agreement.save()
+        known.save()
+        return True
+
+
+def _charge_input(row: ChargeRow) -> ChargeInput:
+    return ChargeInput(
+        external_id=row.charge_id,
+        description=row.product,
+        seats=row.seats,
+        period=row.period,
+        charged_at=row.charged_at,
+        currency=row.currency,
+        charged=row.charged,
+        tax=row.tax,
+        settled=row.settled,
+        in_flight=row.in_flight,
+    )
