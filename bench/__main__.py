@@ -15,6 +15,7 @@ BENCHMARKS = [
     ("bench.reads", POSTGRES),
     ("bench.writes", POSTGRES),
     ("bench.growth", POSTGRES),
+    ("bench.imports", POSTGRES),
     ("bench.queue", POSTGRES),
     ("bench.queue", SQLITE),
 ]
