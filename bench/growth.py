@@ -97,6 +97,7 @@ class Works:
         _, text = create_token(name="B", scopes=tuple(Scope), tenants=tenants, caller=SYSTEM, now=datetime.now(UTC))
         self.headers = {"Authorization": f"Bearer {text}"}
         self.large = License.objects.filter(subscription=1, is_direct=True)
+        self.last = self.large.values_list("user__principal_name", flat=True).latest("user")
         self.some = Subscription.objects.filter(tenant=2).values_list("pk", flat=True)[0]
 
     def ask(self, query: str) -> None:
@@ -156,7 +157,8 @@ class Works:
             "audit write": self.audit,
             "options, 30 % in one": lambda: self.options(1),
             "its holders": lambda: self.holders(""),
-            "its holders, a search": lambda: self.holders("user 77"),
+            "one of them, by name": lambda: self.holders(self.last),
+            "a page of a search": lambda: self.holders("user 77"),
             "remove one of them": self.remove,
         }
 

@@ -73,7 +73,9 @@ def main() -> int:
                     print(f"{name:34}{size:9,}{took:8.1f} s{size / took:16,.0f}{memory:7.0f} MB")
     if sizes == SIZES:
         first = rates[-3]
-        print("\n" + (f"Goals missed: {first:,.0f} rows a second of {GOAL:,}" if first < GOAL else "Every goal is met."))
+        print(
+            "\n" + (f"Goals missed: {first:,.0f} rows a second of {GOAL:,}" if first < GOAL else "Every goal is met.")
+        )
     return 0
 
 

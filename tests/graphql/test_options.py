@@ -16,6 +16,7 @@ from billing.models import PaymentMethod
 from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
 from subscriptions.policy import Mode, Status
 from subscriptions.references import new_reference
+from subscriptions.selectors import lists
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.policies import publish_policy
 from tenants.callers import Role, Scope
@@ -238,6 +239,31 @@ def test_holders_are_found_in_either_alphabet(world: World) -> None:
         [node] = [edge["node"] for edge in edges]
         assert node["user"]["displayName"] == "Иван Йорданов"
         assert (node["sources"], node["removable"]) == (["DIRECT", "GROUP"], False)
+
+
+@pytest.mark.parametrize("few", [0, 2_000])
+@time_machine.travel(NOW, tick=False)
+def test_a_search_pages_through_all_it_finds_be_they_few_or_many(
+    world: World, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_FEW", few)
+    subscription, elsewhere = world.subscription(0), world.subscription(3)
+    for number in range(6):
+        [user] = world.users(1, last_active_at=NOW - timedelta(days=number) if number else None)
+        user.display_name = "Ada Lovelace" if number % 2 else "Grace Hopper"
+        user.save()
+        License.objects.create(subscription=subscription, user=user, is_direct=True)
+        License.objects.create(subscription=elsewhere, user=user, is_direct=True)
+    api, seen, after = Api(world.admin), [], None
+    while True:
+        found = api(LICENSES, id=f"sub_{subscription.pk}", first=1, after=after, search="lovelace")
+        page = found["subscription"]["licenses"]
+        assert page["totalCount"] == 3
+        seen += [edge["node"]["user"]["lastActiveAt"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == [(NOW - timedelta(days=number)).isoformat() for number in (5, 3, 1)]
 
 
 @time_machine.travel(NOW, tick=False)
