@@ -16,6 +16,7 @@ BENCHMARKS = [
     ("bench.writes", POSTGRES),
     ("bench.growth", POSTGRES),
     ("bench.imports", POSTGRES),
+    ("bench.processes", POSTGRES),
     ("bench.queue", POSTGRES),
     ("bench.queue", SQLITE),
 ]
