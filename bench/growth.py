@@ -14,17 +14,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+# What fills a house may take its time.
+os.environ.setdefault("WAYOUT_STATEMENT_TIMEOUT", "0")
 
-import django
-
-django.setup()
-
+# Sets Django up as what serves does.
 import json
 
 from django.db import connection, transaction
 from django.test import Client
 from tqdm import tqdm
 
+import portal.wsgi  # noqa: F401
 from bench.databases import databases
 from subscriptions.models import CancellationPolicy, License, Subscription
 from subscriptions.services.desk import claim_next, release_callback

@@ -16,15 +16,13 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
 
-import django
-
-django.setup()
-
+# Sets Django up as what serves does.
 import psycopg
 from django.db import connection
 from django.test import Client
 from tqdm import tqdm
 
+import portal.wsgi  # noqa: F401
 from bench.databases import database_url, databases
 from bench.house import House, build
 from subscriptions.models import DirectoryUser, License, Subscription

@@ -25,6 +25,9 @@ class Kind(StrEnum):
     WEBHOOK = "whk"
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def public_id(kind: Kind, number: int) -> str:
     """The public id of a row."""
     return f"{kind.value}_{number}"
@@ -39,6 +42,7 @@ def read_id(kind: Kind, text: str) -> int:
 def split_id(text: str) -> tuple[Kind, int] | None:
     """Kind and number of a public id, or None when it is malformed."""
     match = _ID.fullmatch(text)
-    if not match or match[1] not in set(Kind) or int(match[2]) > _LARGEST:
+    kind = _KINDS.get(match[1]) if match else None
+    if not match or kind is None or int(match[2]) > _LARGEST:
         return None
-    return Kind(match[1]), int(match[2])
+    return kind, int(match[2])

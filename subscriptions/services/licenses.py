@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from django.db.models import FilteredRelation, Q
+
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
@@ -129,11 +131,14 @@ def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan
     ids = list(dict.fromkeys(pk for _, pk in users))
     known, licenses = set[int](), dict[int, tuple[int, bool, bool]]()
     for chunk in chunks(ids):
-        users_there = DirectoryUser.objects.filter(tenant=subscription.tenant_id, pk__in=chunk)
-        known.update(users_there.values_list("pk", flat=True))
-        held = License.objects.held().filter(subscription=subscription, user__in=chunk)
-        for user, license, is_direct, is_inherited in held.values_list("user", "pk", "is_direct", "is_inherited"):
-            licenses[user] = (license, is_direct, is_inherited)
+        of_subscription = FilteredRelation("licenses", condition=Q(licenses__subscription=subscription))
+        there = DirectoryUser.objects.filter(tenant=subscription.tenant_id, pk__in=chunk).alias(one=of_subscription)
+        for user, deleted_at, license, is_direct, is_inherited in there.values_list(
+            "pk", "deleted_at", "one__pk", "one__is_direct", "one__is_inherited"
+        ):
+            known.add(user)
+            if deleted_at is None and (is_direct or is_inherited):
+                licenses[user] = (license, is_direct, is_inherited)
     groups = _group_names([license for license, _, is_inherited in licenses.values() if is_inherited])
     plan, seen = _Plan(), set[int]()
     for written, pk in users:
