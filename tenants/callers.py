@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 
 class CallerKind(StrEnum):
@@ -45,6 +46,7 @@ _INCLUDED = {
 _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 
 
+@cache
 def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
     """QUOTE includes READ; CANCEL includes QUOTE (and undo); WEBHOOKS includes READ."""
     return scopes.union(*(_INCLUDED.get(scope, set()) for scope in scopes))

@@ -33,26 +33,26 @@ class Compiled:
 
     def __init__(self, build: Callable[[Sequence[int], Any], QuerySet[Any, Any]]) -> None:
         self._build = build
-        self._made: dict[tuple[str, int, type], tuple[str, Row, Any]] = {}
+        self._made: dict[tuple[str, int, type, int | None], tuple[str, Row, Any]] = {}
 
     def find(self, value: Value) -> list[Row]:
         """The rows now, for a read that takes no ids."""
         return self._rows([], value)
 
-    def rows(self, ids: Iterable[int], value: Value = None) -> list[Row]:
-        """The rows now. No query for no ids."""
+    def rows(self, ids: Iterable[int], value: Value = None, most: int | None = None) -> list[Row]:
+        """The rows now; the first ``most`` of every hundred ids. No query for no ids."""
         given = list(ids)
         found: list[Row] = []
         for start in range(0, len(given), _LENGTHS[-1]):
-            found += self._rows(given[start : start + _LENGTHS[-1]], value)
+            found += self._rows(given[start : start + _LENGTHS[-1]], value, most)
         return found
 
-    def _rows(self, ids: list[int], value: Value) -> list[Row]:
+    def _rows(self, ids: list[int], value: Value, most: int | None = None) -> list[Row]:
         length = next(most for most in _LENGTHS if len(ids) <= most)
         here = connections[DEFAULT_DB_ALIAS]  # looked up once: the proxy looks it up at every touch
-        key = (here.vendor, length, type(value))
+        key = (here.vendor, length, type(value), most)
         if key not in self._made:
-            self._made[key] = self._make(length, value)
+            self._made[key] = self._make(length, value, most)
         sql, params, converters = self._made[key]
         ids += ids[-1:] * (length - len(ids))
         actual = _adapted(value)
@@ -68,10 +68,10 @@ class Compiled:
             rows: list[Row] = cursor.fetchall()
         return converters(rows) if converters else rows
 
-    def _make(self, length: int, value: Value) -> tuple[str, Row, Any]:
+    def _make(self, length: int, value: Value, most: int | None) -> tuple[str, Row, Any]:
         stand_in = _STAND_INS.get(type(value))
-        query = self._build([_FIRST_ID - n for n in range(length)], stand_in).query
-        compiler = query.get_compiler(connection=connection)
+        built = self._build([_FIRST_ID - n for n in range(length)], stand_in)[:most]
+        compiler = built.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         found = compiler.get_converters([column for column, *_ in compiler.select])
         adapted = _adapted(stand_in)
@@ -111,11 +111,12 @@ class Columns:
     def __len__(self) -> int:
         return len(self._names)
 
-    def read(self, row: Row, start: int) -> Any:
-        """The object in ``row`` from ``start`` on."""
+    def read(self, row: Row, start: int, **related: Model) -> Any:
+        """The object in ``row`` from ``start`` on, with the objects that its foreign keys name."""
         made = self._model.__new__(self._model)
         # What from_db does, less the signals and a setattr for every field: five times as fast.
         made.__dict__.update(zip(self._names, row[start : start + len(self._names)], strict=True))
         made._state = ModelState()
         made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
+        made._state.fields_cache.update(related)
         return made

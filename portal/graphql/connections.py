@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 import strawberry
-from django.db.models import QuerySet
 
 from subscriptions.errors import InputInvalid
 from subscriptions.services.inputs import clean_text
@@ -29,10 +28,11 @@ class PageInfo:
 class Page(Generic[Row]):
     """The rows of one page, and whether more follow. One query."""
 
-    def __init__(self, rows: QuerySet[Any, Row] | Sequence[Row], first: int, *, after: bool) -> None:
+    def __init__(self, read: Callable[[int], Iterable[Row]], first: int, *, after: bool) -> None:
+        """``read`` finds the rows, at most as many as it is told. Raises InputInvalid."""
         if not 1 <= first <= LARGEST_PAGE:
             raise InputInvalid("first", rule="range", least=1, limit=LARGEST_PAGE)
-        found = list(rows[: first + 1])
+        found = list(read(first + 1))
         self.rows: Sequence[Row] = found[:first]
         self._more = len(found) > first
         self._after = after

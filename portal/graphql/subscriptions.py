@@ -184,9 +184,10 @@ class SubscriptionQuery:
         if status and len(status) > len(policy.Status):
             raise InputInvalid("status", rule="length", limit=len(policy.Status))
         listing = Listing(tenants, status or (), read_search(search or None), now)
-        page = Page(listing.ids(read_cursor(after, 1)[0] if after else None), first, after=bool(after))
-        batch = SubscriptionBatch.of_ids(page.rows, now, caller)
-        cursors = [make_cursor(pk) for pk in page.rows]
+        before = read_cursor(after, 1)[0] if after else None
+        page = Page(lambda most: listing.newest(before, most), first, after=bool(after))
+        batch = SubscriptionBatch(page.rows, now)
+        cursors = [make_cursor(row.pk) for row in page.rows]
         return SubscriptionConnection(
             listing=listing,
             edges=[

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.functional import SimpleLazyObject
 
-from billing.models import Agreement, BillingAccount, PaymentMethod, Refund, RefundStatus
+from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
@@ -22,70 +22,14 @@ from subscriptions.models import (
     Cancellation,
     CancellationPolicy,
     License,
-    Plan,
     Subscription,
 )
 from subscriptions.models.callbacks import OPEN_STATUSES
 from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, Snapshot, Status, evaluate
+from subscriptions.selectors.rows import LicenseCounts, of_ids
 from tenants.callers import Caller
 from tenants.compiled import Columns, Compiled
-from tenants.models import PartnerToken, Tenant, User
-
-
-@dataclass(frozen=True, slots=True)
-class LicenseCounts:
-    """Distinct holders of one subscription, soft-deleted users left out. See policy.Snapshot."""
-
-    assigned: int = 0
-    removable: int = 0
-    by_group: int = 0
-
-
-_SUBSCRIPTION, _PLAN, _TENANT = Columns(Subscription), Columns(Plan, "plan"), Columns(Tenant, "tenant")
-_AGREEMENT, _ACCOUNT = Columns(Agreement, "agreement"), Columns(BillingAccount, "agreement__account")
-_ROWS = Compiled(
-    lambda ids, _: (
-        Subscription.objects.filter(pk__in=ids)
-        .annotate(
-            has_method=Exists(PaymentMethod.objects.filter(account=OuterRef("agreement__account"), is_active=True)),
-            has_sibling=Exists(
-                Subscription.objects.filter(tenant=OuterRef("tenant"), plan=OuterRef("plan")).exclude(pk=OuterRef("pk"))
-            ),
-        )
-        .values_list(
-            *_SUBSCRIPTION.paths,
-            *_PLAN.paths,
-            *_TENANT.paths,
-            *_AGREEMENT.paths,
-            *_ACCOUNT.paths,
-            "has_method",
-            "has_sibling",
-            "tally__assigned",
-            "tally__removable",
-            "tally__by_group",
-        )
-    )
-)
-
-
-def _read_subscriptions(ids: Iterable[int]) -> dict[int, Subscription]:
-    """The rows with plan, tenant, agreement and account, which those of one page share. One query."""
-    found: dict[int, Subscription] = {}
-    shared: dict[tuple[str, int], Any] = {}
-    for values in _ROWS.rows(ids):
-        at = len(_SUBSCRIPTION)
-        row: Any = _SUBSCRIPTION.read(values, 0)
-        for name, columns in (("plan", _PLAN), ("tenant", _TENANT), ("agreement", _AGREEMENT), ("account", _ACCOUNT)):
-            key = (name, values[at])  # a row begins with its id
-            if key not in shared:
-                shared[key] = columns.read(values, at)
-            at += len(columns)
-            setattr(row.agreement if name == "account" else row, name, shared[key])
-        row.has_method, row.has_sibling, *tally = values[at:]
-        row.counts = LicenseCounts(*(number or 0 for number in tally))
-        found[row.pk] = row
-    return found
-
+from tenants.models import PartnerToken, User
 
 _ELSEWHERE = (
     License.objects.held()
@@ -155,7 +99,7 @@ class SubscriptionBatch:
         cls, ids: Sequence[int], at: datetime, caller: Caller, *, for_customer: bool = False
     ) -> SubscriptionBatch:
         """Those of the ids that the caller sees, in their order."""
-        found = _read_subscriptions(ids)
+        found = {row.pk: row for row in of_ids(ids)}
         rows = [found[pk] for pk in ids if pk in found and caller.sees(found[pk].tenant_id)]
         return cls(rows, at, for_customer=for_customer)
 

@@ -13,14 +13,11 @@ from django.db.models import Model, Q, QuerySet
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy import Status
+from subscriptions.selectors.rows import newest, of_ids
 from tenants.callers import Caller
-from tenants.compiled import Compiled
 from tenants.search import fold
 
 Row = TypeVar("Row", bound=Model)
-# A largest page, and one to see whether there are more.
-_MOST = 101
-_NO_ID = 2**63 - 1
 _FEW = 2_000
 # Of the index of words, which holds them three letters at a time.
 _SHORTEST_WORD = 3
@@ -29,13 +26,6 @@ _SHORTEST_WORD = 3
 def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> QuerySet[Row]:
     """Only the rows of tenants that the caller sees; ``tenant`` is the path to it."""
     return rows if caller.reaches_all else rows.filter(**{f"{tenant}__in": caller.visible_tenant_ids})
-
-
-_NEWEST = Compiled(
-    lambda tenants, before: (
-        Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values_list("pk")[:_MOST]
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +41,13 @@ class Listing:
         """How many there are. One query."""
         return self._rows().count()
 
-    def ids(self, before: int | None) -> QuerySet[Subscription, int] | Sequence[int]:
-        """The ids below ``before``, newest first: all, or more than a page of them. One query when it is looked at."""
-        most = _NO_ID if before is None else before
-        if self.statuses or self.search:
-            return self._rows().filter(pk__lt=most).order_by("-pk").values_list("pk", flat=True)
-        return sorted((pk for (pk,) in _NEWEST.rows(self.tenants, most)), reverse=True)[:_MOST]
+    def newest(self, before: int | None, most: int) -> Sequence[Subscription]:
+        """Those of ids below ``before``, newest first, as many as ``most``, ready for a batch. At most two queries."""
+        if not self.statuses and not self.search:
+            return newest(self.tenants, before, most)
+        rows = self._rows() if before is None else self._rows().filter(pk__lt=before)
+        found = of_ids(rows.order_by("-pk").values_list("pk", flat=True)[:most])
+        return sorted(found, key=lambda row: row.pk, reverse=True)
 
     def _rows(self) -> SubscriptionQuerySet:
         rows = Subscription.objects.filter(tenant__in=self.tenants)
