@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +27,13 @@ Value = datetime | str | int | None
 class Compiled:
     """A read by ids, and by one value besides: ``build(ids, value)`` says it as a ``values_list``.
 
+    With a limit, ``build(ids, value, most)``, which is made for every limit that is asked for.
+
     It is built with values that stand for others; those are put in their places at every call. So ``build`` may look
     at nothing but its arguments, and may only compare with them.
     """
 
-    def __init__(self, build: Callable[[Sequence[int], Any], QuerySet[Any, Any]]) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
         self._build = build
         self._made: dict[tuple[str, int, type, int | None], tuple[str, Row, Any]] = {}
 
@@ -40,7 +42,7 @@ class Compiled:
         return self._rows([], value)
 
     def rows(self, ids: Iterable[int], value: Value = None, most: int | None = None) -> list[Row]:
-        """The rows now; the first ``most`` of every hundred ids. No query for no ids."""
+        """The rows now. No query for no ids."""
         given = list(ids)
         found: list[Row] = []
         for start in range(0, len(given), _LENGTHS[-1]):
@@ -70,8 +72,10 @@ class Compiled:
 
     def _make(self, length: int, value: Value, most: int | None) -> tuple[str, Row, Any]:
         stand_in = _STAND_INS.get(type(value))
-        built = self._build([_FIRST_ID - n for n in range(length)], stand_in)[:most]
-        compiler = built.query.get_compiler(connection=connection)
+        limit = () if most is None else (most,)
+        compiler = self._build([_FIRST_ID - n for n in range(length)], stand_in, *limit).query.get_compiler(
+            connection=connection
+        )
         sql, params = compiler.as_sql()
         found = compiler.get_converters([column for column, *_ in compiler.select])
         adapted = _adapted(stand_in)

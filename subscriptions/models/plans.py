@@ -98,7 +98,10 @@ class Subscription(models.Model):
         (Mode.AT_PERIOD_END.value, _("at the end of the period")),
     ]
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="subscriptions", verbose_name=_("tenant"))
+    # Its own index would be the beginning of others.
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, related_name="subscriptions", db_index=False, verbose_name=_("tenant")
+    )
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="subscriptions", verbose_name=_("plan"))
     agreement = models.OneToOneField(Agreement, models.PROTECT, related_name="subscription", editable=False)
     external_id = models.CharField(_("subscription id"), max_length=100, blank=True)
