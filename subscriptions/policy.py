@@ -107,8 +107,19 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
+class QuoteFacts:
+    """What a quote looks at besides: today's charges, and the holders who keep the product through another subscription.
+
+    Read when a quote is asked for: a list of routes and reasons needs none of it.
+    """
+
+    charges: tuple[ChargeFacts, ...]
+    still_covered: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything the policy looks at, read in one go. Counts are distinct users; charges are those of today.
+    """Everything the policy looks at, read in one go. Counts are distinct users.
 
     ``base_status`` is what billing or the import says; the status people see is ``status_at``.
     ``assigned`` counts users holding a license, ``removable`` those who hold it only directly,
@@ -131,8 +142,7 @@ class Snapshot:
     removable: int
     by_group: int
     group_names: tuple[str, ...]
-    still_covered: int
-    charges: tuple[ChargeFacts, ...]
+    for_quotes: QuoteFacts
     cancellation: InForce | None
     policy: PolicyTerms
 
@@ -207,7 +217,7 @@ class Decision:
 
     @cached_property
     def quotes(self) -> tuple[Quote, ...]:
-        """One for each mode on offer. Only this looks at the snapshot's charges."""
+        """One for each mode on offer."""
         modes = self.option(Route.CANCEL_ONLINE).modes
         return tuple(_quote(mode, self.snapshot, self.decided_at, self.priced_at) for mode in modes)
 
@@ -225,7 +235,7 @@ def evaluate(
     from ``credit_from``, not after ``at``. The charges must then be those not over at ``credit_from``.
     """
     reason = _row(snapshot, at, limit_lifted=limit_lifted)
-    options = [_option(route, reason, snapshot, at, limit_lifted=limit_lifted) for route in _SHOWN_FIRST]
+    options = [_found_out(option, snapshot, at, limit_lifted=limit_lifted) for option in _OPTIONS[reason]]
     return Decision(
         reason=reason,
         options=tuple(sorted(options, key=lambda option: not option.available)),
@@ -281,7 +291,7 @@ def users_to_remove(snapshot: Snapshot) -> int:
 
 def boundary_between(snapshot: Snapshot, made_at: datetime, now: datetime) -> bool:
     """Whether a period of the subscription or of a charge began or ended in (made_at, now]."""
-    periods = [charge.period for charge in snapshot.charges]
+    periods = [charge.period for charge in snapshot.for_quotes.charges]
     if period := current_period(snapshot, made_at):
         periods.append(period)
     return any(made_at < edge <= now for period in periods for edge in (period.start, period.end))
@@ -332,18 +342,25 @@ _AVAILABLE = {
 
 # Where several routes are open: undo before canceling again, removal before the callback.
 _SHOWN_FIRST = sorted(Route, key=lambda route: route is not Route.UNDO_CANCELLATION)
+_OPTIONS = {
+    reason: tuple(Option(route, route in routes, reason) for route in _SHOWN_FIRST)
+    for reason, routes in _AVAILABLE.items()
+}
 
 
-def _option(route: Route, reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
-    open_here = route in _AVAILABLE[reason]
-    if route is Route.CANCEL_ONLINE and open_here:
-        modes = _modes(reason, snapshot, at, limit_lifted=limit_lifted)
-        return Option(route, available=bool(modes), reason=reason, modes=modes)
-    if route is Route.REMOVE_USERS and open_here:
+def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
+    """An open route with its modes, or its number of users; it may turn out to be closed."""
+    if not option.available:
+        return option
+    if option.route is Route.CANCEL_ONLINE:
+        modes = _modes(option.reason, snapshot, at, limit_lifted=limit_lifted)
+        return replace(option, available=bool(modes), modes=modes)
+    if option.route is Route.REMOVE_USERS:
         to_remove = users_to_remove(snapshot)
-        enough = snapshot.removable >= to_remove
-        return Option(route, enough, reason if enough else Reason.ONLY_GROUP_LICENSES, users_to_remove=to_remove)
-    return Option(route, available=open_here, reason=reason)
+        if snapshot.removable < to_remove:
+            return Option(option.route, False, Reason.ONLY_GROUP_LICENSES, users_to_remove=to_remove)
+        return replace(option, users_to_remove=to_remove)
+    return option
 
 
 def _modes(reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> tuple[Mode, ...]:
@@ -398,7 +415,7 @@ def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
 
 
 def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:
-    return next(charge for charge in snapshot.charges if charge.id == line.charge_id)
+    return next(charge for charge in snapshot.for_quotes.charges if charge.id == line.charge_id)
 
 
 def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
@@ -460,7 +477,7 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime) ->
         refund_due_by=_due_by(snapshot, lines, at) if refund else None,
         pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
         affected_users=snapshot.assigned,
-        users_still_covered=snapshot.still_covered,
+        users_still_covered=snapshot.for_quotes.still_covered,
         policy_id=snapshot.policy.id,
         policy_version=snapshot.policy.version,
         **_dates(mode, effective_at, period),
@@ -482,5 +499,7 @@ def _refundable(
     if _is_trial(snapshot, at):
         return [], NoRefundReason.TRIAL
     if mode is Mode.AT_PERIOD_END:
-        return [charge for charge in snapshot.charges if charge.period.start >= effective_at], NoRefundReason.PERIOD_END
-    return [charge for charge in snapshot.charges if charge.period.end > priced_at], None
+        return [
+            charge for charge in snapshot.for_quotes.charges if charge.period.start >= effective_at
+        ], NoRefundReason.PERIOD_END
+    return [charge for charge in snapshot.for_quotes.charges if charge.period.end > priced_at], None

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from subscriptions.policy import Channel, InForce, Mode, PolicyTerms, Snapshot, Status
+from subscriptions.policy import Channel, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status
 
 SOFIA = ZoneInfo("Europe/Sofia")
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
@@ -57,15 +57,14 @@ def snapshot(**given: Any) -> Snapshot:
         "removable": 10,
         "by_group": 0,
         "group_names": (),
-        "still_covered": 0,
-        "charges": (charge(),),
         "cancellation": None,
         "policy": PolicyTerms("Default", 1),
     }
+    for_quotes = QuoteFacts(given.pop("charges", (charge(),)), given.pop("still_covered", 0))
     values.update(given)
     if "assigned" in given and "removable" not in given:
         values["removable"] = given["assigned"]
-    return Snapshot(**values)
+    return Snapshot(for_quotes=for_quotes, **values)
 
 
 def in_force(mode: Mode, effective_at: datetime, undo_until: datetime | None = None) -> InForce:

@@ -15,7 +15,6 @@ from django.utils.functional import SimpleLazyObject
 from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
-from billing.proration import ChargeFacts
 from billing.selectors import Charges, charges_not_over, held_by_charge
 from subscriptions.models import (
     CallbackRequest,
@@ -25,7 +24,7 @@ from subscriptions.models import (
     Subscription,
 )
 from subscriptions.models.callbacks import OPEN_STATUSES
-from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, Snapshot, Status, evaluate
+from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status, evaluate
 from subscriptions.selectors.rows import LicenseCounts, of_ids
 from tenants.callers import Caller
 from tenants.compiled import Columns, Compiled
@@ -238,13 +237,14 @@ class SubscriptionBatch:
             assigned=counts.assigned,
             removable=counts.removable,
             by_group=counts.by_group,
-            group_names=self.group_names.get(row.pk, ()),
-            still_covered=self.still_covered.get(row.pk, 0),
-            # Read when a quote is asked for, not for every list.
-            charges=cast(tuple[ChargeFacts, ...], SimpleLazyObject(lambda: self.charges.get(row.agreement_id, ()))),
+            group_names=cast(tuple[str, ...], SimpleLazyObject(lambda: self.group_names.get(row.pk, ()))),
+            for_quotes=cast(QuoteFacts, SimpleLazyObject(lambda: self._for_quotes(row))),
             cancellation=self._in_force(row),
             policy=self.policies[row.tenant_id],
         )
+
+    def _for_quotes(self, row: Subscription) -> QuoteFacts:
+        return QuoteFacts(self.charges.get(row.agreement_id, ()), self.still_covered.get(row.pk, 0))
 
     @staticmethod
     def _has_payment_method(row: Subscription) -> bool | None:

@@ -455,7 +455,8 @@ def minor(money: Money | None) -> int:
 def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
     facts: Snapshot, now: datetime, share: float
 ) -> None:
-    facts = replace(facts, charges=tuple(replace(charge, id=n) for n, charge in enumerate(facts.charges)))
+    numbered = tuple(replace(charge, id=n) for n, charge in enumerate(facts.for_quotes.charges))
+    facts = replace(facts, for_quotes=replace(facts.for_quotes, charges=numbered))
     for quote in evaluate(facts, now, limit_lifted=True).quotes:
         amount = int(refundable(quote, facts) * share)
         settled_on = agreed(quote, amount, facts)
@@ -463,7 +464,7 @@ def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
         assert (settled_on.agreed, settled_on.by_rule) == (True, quote.refund)
         assert (settled_on.refund is None) is (settled_on.no_refund_reason is NoRefundReason.AGREED)
         for line in settled_on.lines:
-            of = facts.charges[line.charge_id]
+            of = facts.for_quotes.charges[line.charge_id]
             assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units <= of.settled - of.refunded
         if settled_on.refund:
             assert settled_on.refund_due_by
