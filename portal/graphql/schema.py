@@ -53,14 +53,12 @@ class _Executor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.is_awaitable = ().__contains__  # type: ignore[assignment] # false, said by C: it is asked for every value
+        # False, said by C: it is asked for every value.
+        self.is_awaitable = ().__contains__  # type: ignore[assignment]
 
 
 def _directly(field: StrawberryField) -> Callable[..., Any] | None:
-    """Read an attribute, or call a method that takes nothing, without the calls that strawberry makes around them.
-
-    Those are a third of a large answer.
-    """
+    """Read an attribute, or call a method that takes nothing, without the calls that strawberry makes around them."""
     resolver = field.base_resolver
     if field.extensions or field.arguments or (resolver and resolver.info_parameter):
         return None

@@ -31,6 +31,8 @@ HOSTILE = [
     b'{"query": "query($id: ID!) { node(id: $id) { id } }", "variables": {"id": "\\u0000"}}',
     b'{"query": "query($n: Int!) { subscriptions(first: $n) { totalCount } }", "variables": {"n": 99999999999}}',
     b'{"query": "query($n: Int!) { subscriptions(first: $n) { totalCount } }", "variables": {"n": null}}',
+    b'{"query": "query($s: [SubscriptionStatus!]) { subscriptions(status: $s) { totalCount } }", "variables": {"s": "\\ud800"}}',
+    b'{"query": "{ viewer { a\\ud800 } }"}',
     b'{"query": "mutation { cancelSubscription(input: {}) { __typename } }"}',
     b'{"query": "subscription { x }"}',
     b'{"query": "' + b"{ a " * 600 + b'"}',
@@ -55,6 +57,11 @@ def test_other_methods_and_media_types_get_json_errors(method: str, content_type
     answer = getattr(Client(raise_request_exception=False), method)("/graphql/", **given)
     assert 400 <= answer.status_code < 500
     assert answer.json()["errors"][0]["extensions"]["code"] == "INPUT_INVALID"
+
+
+def test_bulgarian_leaves_as_it_is_written(world: World) -> None:
+    answer = Api(world.admin, language="bg").post(OPTIONS, id=f"sub_{world.subscription(26).pk}")
+    assert "Присвоени са 26".encode() in answer.content
 
 
 def test_a_body_that_is_too_large() -> None:
