@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, Q
 
 from subscriptions.attempts import MOST_COUNTED, NOT_REACHED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
-from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.selectors.callbacks import desk, desk_hours
 from subscriptions.windows import Hours, business_hours_later, business_time_between
 
@@ -84,7 +84,9 @@ def report(since: datetime, now: datetime) -> Report:
         unreachable=Share(sum(attempts >= MOST_COUNTED for *_all, attempts in rows), len(rows)),
         by_hour=Counter(requested.astimezone(hours.zone).hour for requested, *_rest in rows),
         backlog_by_age=_ages(now),
-        backlog_by_language=dict(_backlog().values_list("language").annotate(Count("pk")).order_by("language")),
+        backlog_by_language=dict(
+            CallbackRequest.objects.open().values_list("language").annotate(Count("pk")).order_by("language")
+        ),
     )
 
 
@@ -120,14 +122,10 @@ def _reached(since: datetime, now: datetime) -> list[Share]:
     ]  # fmt: skip
 
 
-def _backlog() -> QuerySet[CallbackRequest]:
-    return CallbackRequest.objects.filter(closed_at=None, status__in=OPEN_STATUSES)
-
-
 def _ages(now: datetime) -> list[int]:
     """Open requests by age, youngest first; one more number than AGES."""
     edges = [now - timedelta(days=days) for days in AGES]
-    younger = _backlog().aggregate(
+    younger = CallbackRequest.objects.open().aggregate(
         **{f"until_{n}": Count("pk", filter=Q(requested_at__gt=edge)) for n, edge in enumerate(edges)}, all=Count("pk")
     )
     counts = [*(younger[f"until_{n}"] for n in range(len(edges))), younger["all"]]

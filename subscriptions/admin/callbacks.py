@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
@@ -23,7 +23,7 @@ from subscriptions.admin.case_forms import AttemptForm, CloseForm, HandOverForm,
 from subscriptions.admin.reports import REPORTS, reports
 from subscriptions.errors import ChangedMeanwhile, SubscriptionError
 from subscriptions.models import CallbackAttempt, CallbackRequest
-from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus
+from subscriptions.models.callbacks import OPEN_STATUSES, CallbackQuerySet, CallbackStatus
 from subscriptions.phones import international, masked, read_phone
 from subscriptions.selectors.callbacks import desk
 from subscriptions.services.callbacks import reschedule_callback, subject_of
@@ -85,7 +85,7 @@ class QueueFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
         """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers."""
-        now, still_open = timezone.now(), queryset.filter(closed_at=None, status__in=OPEN_STATUSES)
+        now, still_open = timezone.now(), cast(CallbackQuerySet, queryset).open()
         live = Q(claimed_by__isnull=False, claim_expires_at__gt=now)
         match self.value():
             case "mine":

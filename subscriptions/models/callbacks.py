@@ -145,6 +145,14 @@ class CallbackDesk(models.Model):
         return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M} {self.time_zone}"
 
 
+class CallbackQuerySet(models.QuerySet["CallbackRequest"]):
+    """Filters of the queue."""
+
+    def open(self) -> CallbackQuerySet:
+        """Those that somebody still waits for. Both columns are named: some indexes know the one, some the other."""
+        return self.filter(closed_at=None, status__in=OPEN_STATUSES)
+
+
 class CallbackRequest(models.Model):
     """A customer waiting for a call about one subscription. At most one per subscription is open."""
 
@@ -212,6 +220,8 @@ class CallbackRequest(models.Model):
     claim_expires_at = models.DateTimeField(_("claim expires"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     close_reason = models.CharField(_("close reason"), max_length=21, choices=CLOSE_CHOICES, blank=True)
+
+    objects = CallbackQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("callback request")

@@ -12,7 +12,7 @@ from subscriptions.models import (
     CallbackDesk,
     CallbackRequest,
 )
-from subscriptions.models.callbacks import OPEN_STATUSES, read_days
+from subscriptions.models.callbacks import read_days
 from subscriptions.windows import LONGEST_WINDOW, Hours, windows
 
 
@@ -51,7 +51,7 @@ def open_windows(zone: ZoneInfo, now: datetime, business_days: int, *, but: int 
     hours = desk_hours(settings)
     found = [Window(start, start + hours.window) for start in windows(hours, zone, now, business_days)]
     # By the indexed start; no window is longer than this.
-    booked = CallbackRequest.objects.filter(window_start__gt=now - LONGEST_WINDOW, status__in=OPEN_STATUSES)
+    booked = CallbackRequest.objects.open().filter(window_start__gt=now - LONGEST_WINDOW)
     spans = list(booked.exclude(pk=but).values_list("window_start", "window_end").annotate(Count("pk")))
 
     def taken(window: Window) -> int:

@@ -91,7 +91,7 @@ def request_callback(
         )
         if known := call.answered():
             return Requested(CallbackRequest.objects.get(pk=known["callback"]), existing=known["existing"])
-        open_one = CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+        open_one = CallbackRequest.objects.open().filter(subscription=subscription).first()
         if open_one is None:
             _require_route(caller, subscription, now)
         request = open_one or CallbackRequest(
@@ -253,7 +253,7 @@ def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetim
 
 def close_request(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
     """Close one request, and tell partners; False when it was not open."""
-    still_open = CallbackRequest.objects.filter(pk=request.pk, status__in=OPEN_STATUSES)
+    still_open = CallbackRequest.objects.open().filter(pk=request.pk)
     closed = still_open.update(
         status=status,
         close_reason=reason,

@@ -21,7 +21,7 @@ from subscriptions.errors import (
     UndoClosed,
 )
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
-from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
 from subscriptions.policy import (
     QUOTE_LIFETIME,
@@ -171,7 +171,7 @@ def _require_call(caller: Caller, subscription: Subscription, now: datetime) -> 
 
 
 def _open_callback(subscription: Subscription) -> CallbackRequest | None:
-    return CallbackRequest.objects.filter(subscription=subscription, status__in=OPEN_STATUSES).first()
+    return CallbackRequest.objects.open().filter(subscription=subscription).first()
 
 
 def _signed_quote(

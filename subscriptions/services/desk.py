@@ -47,7 +47,7 @@ def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: s
     A conditional UPDATE decides, so that it holds on every database.
     """
     with one_transaction():
-        found = CallbackRequest.objects.filter(_not_anothers(agent, now), pk=callback_id, status__in=OPEN_STATUSES)
+        found = CallbackRequest.objects.open().filter(_not_anothers(agent, now), pk=callback_id)
         won = found.update(status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at=now + CLAIM_LEASE)
         if won:
             audit_call("callback.claimed", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
@@ -61,7 +61,7 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
     """
     with one_transaction():
         theirs = Q(claimed_by=to, claim_expires_at__gt=now)
-        found = CallbackRequest.objects.filter(~theirs, pk=callback_id, status__in=OPEN_STATUSES)
+        found = CallbackRequest.objects.open().filter(~theirs, pk=callback_id)
         moved = found.update(
             status=CallbackStatus.CLAIMED, claimed_by=to, claim_expires_at=now + CLAIM_LEASE, preferred_agent=to
         )
@@ -73,7 +73,7 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
 def due_now(now: datetime) -> QuerySet[CallbackRequest]:
     """Open requests that somebody should call now and that no agent holds, in the order of the queue."""
     free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
-    due = CallbackRequest.objects.filter(free, closed_at=None, status__in=OPEN_STATUSES, next_attempt_at__lte=now)
+    due = CallbackRequest.objects.open().filter(free, next_attempt_at__lte=now)
     # PostgreSQL reads the index in order only if the column that is NULL everywhere is named too.
     return due.order_by("closed_at", "due_at", "requested_at", "pk")
 
@@ -209,7 +209,7 @@ def _not_anothers(agent: User, now: datetime) -> Q:
 
 
 def _free(agent: User, callback_id: int, now: datetime) -> CallbackRequest | None:
-    found = CallbackRequest.objects.filter(_not_anothers(agent, now), pk=callback_id, status__in=OPEN_STATUSES)
+    found = CallbackRequest.objects.open().filter(_not_anothers(agent, now), pk=callback_id)
     return found.select_for_update(of=("self",)).first()
 
 
