@@ -96,11 +96,15 @@ def test_in_react_on_another_origin_with_a_persons_token(
     origins = {"WAYOUT_ORIGINS": f"http://127.0.0.1:{own}"}
     with files(project, own), serve(tmp_path_factory.mktemp("react"), **origins) as (port, _):
         for visitor in visit(browser, (own, {}), "en"):
+            visitor.page.clock.install()
             page = visitor.go(f"/?wayout=http://127.0.0.1:{port}")
             page.get_by_label("Name").fill("contoso-admin")
             page.get_by_label("Password").fill("leave-in-peace")
             page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("button", name="Cancel subscription: Team Chat").click()
+            expect(page.get_by_role("button", name="Cancel subscription: Team Chat")).to_be_visible()
+            page.clock.fast_forward("05:00")
+            with page.expect_request(lambda request: "refreshSession" in (request.post_data or "")):
+                page.get_by_role("button", name="Cancel subscription: Team Chat").click()
             page.get_by_role("button", name="Cancel subscription now").click()
             expect(heading(page)).to_have_text("“Team Chat” was canceled")
             expect(page.locator("#root > p")).to_contain_text("Canceled C-")
