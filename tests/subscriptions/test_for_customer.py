@@ -96,7 +96,7 @@ def test_a_call_that_was_postponed_counts_from_later_but_never_from_after_the_ca
 def test_canceling_online_meanwhile_is_priced_like_any_other(world: World) -> None:
     request = waiting(world)
     batch = SubscriptionBatch.of_known(world.caller(), request.subscription_id, CALLED)
-    assert [charge.charged for charge in batch.snapshots[request.subscription_id].charges] == [3100]
+    assert [charge.charged for charge in batch.snapshots[request.subscription_id].for_quotes.charges] == [3100]
 
 
 def test_a_call_that_moves_between_quote_and_cancellation_is_another_promise(world: World, agent: User) -> None:
