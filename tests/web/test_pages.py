@@ -62,6 +62,19 @@ def test_signing_in_leads_to_the_list(world: World) -> None:
         assert client.get("/").status_code == 302
 
 
+def test_signing_in_and_out_says_nothing_in_the_language_of_the_page_before(world: World) -> None:
+    world.admin.set_password("correct horse")
+    world.admin.language = "bg"
+    world.admin.save()
+    browser = Client(headers={"Accept-Language": "en"})
+    signed_in = browser.post(LOGIN, {"login": world.admin.username, "password": "correct horse"}, follow=True)
+    assert signed_in["Content-Language"] == "bg"
+    assert "Изход" in signed_in.text
+    signed_out = browser.post("/accounts/logout/", follow=True)
+    for page in (signed_in, signed_out):
+        assert list(page.context["messages"]) == []
+
+
 @pytest.mark.parametrize(
     ("language", "words"),
     [
