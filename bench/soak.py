@@ -1,6 +1,6 @@
 """Mixed traffic at 70 % of what the house can do, for minutes; then three times as much; then the same again.
 
-``python -m bench.soak [--minutes 5] [--workers 1]`` on PostgreSQL: 95 % reads, the rest cancellations with their undo,
+``python -m bench.soak [--minutes 5]`` on PostgreSQL: 95 % reads, the rest cancellations with their undo,
 removals and callbacks with their withdrawal. Prints what was answered and how fast, memory, and connections.
 """
 
@@ -167,7 +167,6 @@ def main() -> int:
     """0 when nothing failed, memory and connections stayed, the overload was refused with a code, and it recovered."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     houses: list[House] = []
     with databases({1: lambda: houses.append(build(5, 100))}) as use:
@@ -177,7 +176,7 @@ def main() -> int:
         for pk, user in License.objects.filter(subscription__in=subscriptions).values_list("subscription", "user"):
             users[pk].append(user)
         connection.close()
-        command, environment = servers.wayout(database_url(1), given.workers)
+        command, environment = servers.wayout(database_url(1))
         with serving(command, environment) as port:
             return _soak(port, houses[0], subscriptions, users, given.minutes)
 

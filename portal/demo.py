@@ -252,8 +252,8 @@ class _Seeder:
     def _cancel(self, subscription: Subscription, mode: Mode, at: datetime) -> None:
         caller = caller_of_person(User.objects.get(username=f"{self.account.word}-admin"))
         batch = SubscriptionBatch.of_known(caller, subscription.pk, at)
-        decision = batch.decisions[subscription.pk]
-        [quote] = [quote for quote in decision.quotes if quote.mode is mode]
+        quote = batch.decisions[subscription.pk].quote(mode)
+        assert quote
         cancel_subscription(
             caller=caller,
             subscription_id=subscription.pk,

@@ -498,8 +498,7 @@ def _refundable(
         return [], NoRefundReason.PREPAID
     if _is_trial(snapshot, at):
         return [], NoRefundReason.TRIAL
+    charges = snapshot.for_quotes.charges
     if mode is Mode.AT_PERIOD_END:
-        return [
-            charge for charge in snapshot.for_quotes.charges if charge.period.start >= effective_at
-        ], NoRefundReason.PERIOD_END
-    return [charge for charge in snapshot.for_quotes.charges if charge.period.end > priced_at], None
+        return [charge for charge in charges if charge.period.start >= effective_at], NoRefundReason.PERIOD_END
+    return [charge for charge in charges if charge.period.end > priced_at], None

@@ -57,9 +57,9 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(domain=options["tenant"].casefold()).first()
         created = tenant is None
         tenant = tenant or Tenant(domain=options["tenant"].casefold(), name=options["tenant"])
-        files = self._read(tenant, options)
-        exported_at = self._exported_at(tenant, options, now)
         try:
+            files = self._read(tenant, options)
+            exported_at = self._exported_at(tenant, options, now)
             report = import_directory(
                 tenant=tenant,
                 files=files,
@@ -76,15 +76,12 @@ class Command(BaseCommand):
         self._print(report, exported_at, dry_run=options["dry_run"])
 
     def _read(self, tenant: Tenant, options: dict[str, Any]) -> Files:
-        try:
-            users, products, charges = options["users"], options["products"], options["charges"]
-            return Files(
-                users=read_users(_opener(users), users.name),
-                products=read_products(_opener(products), products.name) if products else Parsed(),
-                charges=read_charges(_opener(charges), charges.name, tenant.zone) if charges else Parsed(),
-            )
-        except FileUnreadable as error:
-            raise CommandError(f"{error}. Nothing was imported.") from None
+        users, products, charges = options["users"], options["products"], options["charges"]
+        return Files(
+            users=read_users(_opener(users), users.name),
+            products=read_products(_opener(products), products.name) if products else Parsed(),
+            charges=read_charges(_opener(charges), charges.name, tenant.zone) if charges else Parsed(),
+        )
 
     def _exported_at(self, tenant: Tenant, options: dict[str, Any], now: datetime) -> datetime:
         given = options["exported_at"]
