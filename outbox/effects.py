@@ -22,10 +22,15 @@ _sweeps: dict[str, tuple[Sweep, timedelta]] = {}
 
 @dataclass
 class Again(Exception):
-    """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so."""
+    """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so.
+
+    ``outage``: the other side is down or out of reach, which is no failure of the effect. It is tried until it is over,
+    at least once an hour, and never given up.
+    """
 
     reason: str
     after: timedelta = timedelta(0)
+    outage: bool = False
 
 
 class Hopeless(Exception):
@@ -67,6 +72,7 @@ def _anew(now: datetime) -> dict[str, Any]:
         "status": EffectStatus.WAITING,
         "run_at": now,
         "failures": 0,
+        "outages": 0,
         "leased_until": None,
         "finished_at": None,
         "fence": F("fence") + 1,

@@ -22,6 +22,7 @@ class Effect(models.Model):
     """One thing to do after the commit of the change that asked for it. The row is the truth, a broker only wakes.
 
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
+    ``outages``: tries in a row that found the other side down. They are no failures, and however many there are, it waits.
     ``once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
     """
 
@@ -38,6 +39,7 @@ class Effect(models.Model):
     once = models.BooleanField(default=False, editable=False)
     run_at = models.DateTimeField(_("next attempt"))
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    outages = models.PositiveIntegerField(_("tries in an outage"), default=0, db_default=0)
     last_failure = models.CharField(_("last failure"), max_length=200, blank=True)
     fence = models.PositiveBigIntegerField(default=0, editable=False)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True, editable=False)

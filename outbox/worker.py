@@ -72,7 +72,10 @@ def run(effect: Effect, clock: Clock) -> None:
     except Hopeless as error:
         _give_up(effect, str(error), clock())
     except Again as error:
-        _retry(effect, error.reason, error.after, clock())
+        if error.outage:
+            _wait_out(effect, error, clock())
+        else:
+            _retry(effect, error.reason, error.after, clock())
     except Exception as error:
         logger.exception("effect %s failed", effect.key)
         if effect.once:
@@ -81,9 +84,11 @@ def run(effect: Effect, clock: Clock) -> None:
         _retry(effect, type(error).__name__, timedelta(0), clock())
     else:
         if next_at is None:
-            _ours(effect).update(status=EffectStatus.DONE, leased_until=None, failures=0, finished_at=clock())
+            _ours(effect).update(
+                status=EffectStatus.DONE, leased_until=None, failures=0, outages=0, finished_at=clock()
+            )
         else:
-            _ours(effect).update(run_at=next_at, leased_until=None, failures=0)
+            _ours(effect).update(run_at=next_at, leased_until=None, failures=0, outages=0)
 
 
 def wait_after(failures: int) -> timedelta:
@@ -126,7 +131,13 @@ def _retry(effect: Effect, reason: str, after: timedelta, now: datetime) -> None
         _give_up(effect, reason, now)
         return
     run_at = now + max(after, wait_after(failures))
-    _ours(effect).update(run_at=run_at, leased_until=None, failures=failures, last_failure=reason[:200])
+    _ours(effect).update(run_at=run_at, leased_until=None, failures=failures, outages=0, last_failure=reason[:200])
+
+
+def _wait_out(effect: Effect, error: Again, now: datetime) -> None:
+    outages = effect.outages + 1
+    run_at = now + max(error.after, wait_after(outages))
+    _ours(effect).update(run_at=run_at, leased_until=None, outages=outages, last_failure=error.reason[:200])
 
 
 def _give_up(effect: Effect, reason: str, now: datetime) -> None:

@@ -169,3 +169,11 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     page = client_of(staff).post(path, form, follow=True)
     assert "4 effects are done again." in page.text
     assert Effect.objects.filter(status="WAITING").count() == 4
+
+
+def test_staff_see_how_often_an_outage_was_run_into(world: World, staff: User) -> None:
+    cancel(world, world.subscription())
+    Effect.objects.update(outages=4711, last_failure="nobody answers there")
+    page = client_of(staff).get(reverse("admin:outbox_effect_changelist"))
+    assert "4711" in page.text
+    assert "nobody answers there" in page.text

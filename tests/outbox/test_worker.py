@@ -45,9 +45,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         noted.append(payload.get("n"))
         troubles = payload.get("troubles", [])
         if len(noted) <= len(troubles):
-            raise {"again": Again("busy"), "later": Again("busy", timedelta(hours=3)), "no": Hopeless("never")}.get(
-                troubles[len(noted) - 1], RuntimeError("secret detail")
-            )
+            raise {"again": Again("busy"), "later": Again("busy", timedelta(hours=3)), "no": Hopeless("never"),
+                   "down": Again("unreachable", outage=True), "down until": Again("503", timedelta(hours=3), True),
+                   }.get(troubles[len(noted) - 1], RuntimeError("secret detail"))  # fmt: skip
         return None
 
     monkeypatch.setattr(effects, "_handlers", {"note": note})
@@ -103,6 +103,41 @@ def test_what_the_other_side_asks_for_is_waited(done: list[Any], clock: Clock) -
     ask(1, troubles=["later"])
     work_off(clock)
     assert Effect.objects.get().run_at == NOW + timedelta(hours=3)
+
+
+def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(done: list[Any], clock: Clock) -> None:
+    ask(1, troubles=["again"] * (MOST_FAILURES - 1) + ["down"] * 200)
+    waits = []
+    while (effect := Effect.objects.get()).status == "WAITING":
+        waits.append(effect.run_at - clock.now)
+        clock.now = max(clock.now, effect.run_at)
+        work_off(clock)
+        if len(done) == 100:
+            seen = Effect.objects.get()
+            assert (seen.failures, seen.outages, seen.last_failure) == (MOST_FAILURES - 1, 89, "unreachable")
+    assert (effect.status, effect.failures, effect.outages) == ("DONE", 0, 0)
+    assert len(done) == MOST_FAILURES + 200
+    outages = waits[MOST_FAILURES:]
+    assert outages[0] < timedelta(seconds=5)
+    assert timedelta(minutes=30) <= min(outages[20:]) <= max(outages) <= timedelta(hours=1)
+
+
+def test_an_outage_lasts_at_least_as_long_as_the_other_side_says(done: list[Any], clock: Clock) -> None:
+    ask(1, once=True, troubles=["down until"])
+    work_off(clock)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.run_at) == ("WAITING", NOW + timedelta(hours=3))
+    assert wake(key="k1", now=NOW)
+    assert Effect.objects.get().outages == 0
+
+
+def test_an_outage_does_not_outlive_the_other_sides_answer(done: list[Any], clock: Clock) -> None:
+    ask(1, troubles=["down", "down", "again"])
+    for _ in range(3):
+        work_off(clock)
+        clock.wait(hours=1)
+    effect = Effect.objects.get()
+    assert (effect.failures, effect.outages) == (1, 0)
 
 
 @pytest.mark.parametrize("kind", ["note", "unknown"])
