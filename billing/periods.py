@@ -18,6 +18,14 @@ class Period:
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant < self.end
 
+    def has_begun(self, instant: datetime) -> bool:
+        """Whether it has begun at ``instant``. At the instant where another period ends, ask ``begins_after`` instead."""
+        return self.start <= instant
+
+    def begins_after(self, end: datetime) -> bool:
+        """Whether none of it lies before ``end``: what begins at the very end of another period has not begun there."""
+        return end <= self.start
+
 
 def add_months(day: date, months: int) -> date:
     """The same day of a later month, clamped to its last: 31 January + 1 is 28 or 29 February.

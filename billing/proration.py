@@ -109,7 +109,7 @@ def period_units(period: Period, convention: Convention, zone: ZoneInfo) -> int:
 def used_units(period: Period, at: datetime, convention: Convention, zone: ZoneInfo) -> int:
     """Units of ``period`` used when canceling at ``at``: 0 before it begins, never more than it has."""
     total = period_units(period, convention, zone)
-    if at < period.start:
+    if not period.has_begun(at):
         return 0
     if at >= period.end:
         return total
@@ -128,16 +128,30 @@ def used_units(period: Period, at: datetime, convention: Convention, zone: ZoneI
 def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
     """Used = round_half_up(charged * used_units / period_units); refund = clamp(settled - used, 0, settled - refunded).
 
-    A charge whose period has not begun is returned whole, and so is one inside the full-refund window.
-    The tax inside the refund is in the proportion of the tax inside the charge, split by largest remainder.
+    A charge whose period has not begun is returned whole, and so is one inside the full-refund window. Windows close
+    by the clock since the charge began, however few units were used.
     """
-    units = period_units(charge.period, terms.convention, terms.zone)
-    units_used = used_units(charge.period, at, terms.convention, terms.zone)
+    if not charge.period.has_begun(at):
+        return unbegun(charge, terms)
     elapsed = at - charge.period.start
     if terms.full_hours is not None and elapsed < timedelta(hours=terms.full_hours):
-        units_used = 0
+        return _line(charge, terms, units_used=0)
+    closed = terms.prorated_hours is not None and elapsed >= timedelta(hours=terms.prorated_hours)
+    return _line(charge, terms, used_units(charge.period, at, terms.convention, terms.zone), closed=closed)
+
+
+def unbegun(charge: ChargeFacts, terms: RefundTerms) -> Line:
+    """A charge of which no time is used: returned whole, outside every window.
+
+    Asked for by itself at the end of a period, where what begins at that very instant has not begun.
+    """
+    return _line(charge, terms, units_used=0)
+
+
+def _line(charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: bool = False) -> Line:
+    """The tax inside the refund is in the proportion of the tax inside the charge, split by largest remainder."""
+    units = period_units(charge.period, terms.convention, terms.zone)
     used = round_half_up(Fraction(charge.charged * units_used, units))
-    closed = terms.prorated_hours is not None and elapsed >= timedelta(hours=terms.prorated_hours) and units_used > 0
     refund = 0 if closed else min(max(charge.settled - used, 0), charge.refundable)
     return Line(
         charge_id=charge.id,

@@ -18,7 +18,16 @@ from zoneinfo import ZoneInfo
 
 from billing.money import Money, largest_remainder
 from billing.periods import Period, refund_due_by, rolled
-from billing.proration import ChargeFacts, Convention, Line, NoRefundReason, RefundTerms, overall_reason, prorate
+from billing.proration import (
+    ChargeFacts,
+    Convention,
+    Line,
+    NoRefundReason,
+    RefundTerms,
+    overall_reason,
+    prorate,
+    unbegun,
+)
 
 QUOTE_LIFETIME = timedelta(minutes=30)
 UNDO_WINDOW = timedelta(hours=72)
@@ -460,7 +469,9 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime) ->
         snapshot.policy.prorated_refund_hours,
     )
     charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
-    lines = tuple(prorate(charge, priced_at if mode is Mode.IMMEDIATE else effective_at, terms) for charge in charges)
+    lines = tuple(
+        prorate(charge, priced_at, terms) if mode is Mode.IMMEDIATE else unbegun(charge, terms) for charge in charges
+    )
     refund = reduce(add, (line.refund for line in lines)) if lines else None
     if refund is not None and refund.minor_units == 0:
         refund = None
@@ -500,5 +511,5 @@ def _refundable(
         return [], NoRefundReason.TRIAL
     charges = snapshot.for_quotes.charges
     if mode is Mode.AT_PERIOD_END:
-        return [charge for charge in charges if charge.period.start >= effective_at], NoRefundReason.PERIOD_END
+        return [charge for charge in charges if charge.period.begins_after(effective_at)], NoRefundReason.PERIOD_END
     return [charge for charge in charges if charge.period.end > priced_at], None

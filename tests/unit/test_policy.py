@@ -333,6 +333,25 @@ def test_case_17_period_end_gives_nothing_back_whatever_was_paid(paid: dict[str,
     assert (quote.effective_at, quote.refund) == (march.end, None)
 
 
+@pytest.mark.parametrize("convention", Convention)
+@pytest.mark.parametrize("window", [None, 0])
+def test_what_begins_at_the_end_of_the_period_comes_back_whole_by_every_convention(
+    convention: Convention, window: int | None
+) -> None:
+    march = Period(at("2026-02-28T22:00Z"), at("2026-03-31T21:00Z"))
+    april = Period(march.end, at("2026-04-30T21:00Z"))
+    charges = (charge(id=1, period=march), charge(id=2, period=april, charged=3000))
+    policy = PolicyTerms("Any", 1, convention=convention, prorated_refund_hours=window)
+    facts = snapshot(period=march, charges=charges, policy=policy)
+    quote = evaluate(facts, at("2026-03-10T10:00Z")).quote(Mode.AT_PERIOD_END)
+    assert quote
+    assert quote.refund == Money(3000, "EUR")
+    unpaid = snapshot(period=march, charges=(charge(period=april, settled=0),), policy=policy)
+    quote = evaluate(unpaid, at("2026-03-10T10:00Z")).quote(Mode.AT_PERIOD_END)
+    assert quote
+    assert [line.reason for line in quote.lines] == [NoRefundReason.NOTHING_SETTLED]
+
+
 @pytest.mark.parametrize(
     ("now", "crossed"),
     [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from billing.money import Money
 from billing.periods import Period
-from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, prorate
+from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, prorate, unbegun
 from tests.builders import PERIOD, SOFIA, at, charge
 
 VECTORS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "proration.csv").read_text().splitlines()))
@@ -101,9 +101,40 @@ def test_windows_count_from_the_start_of_the_charge(hours: int, refund: int) -> 
     assert prorate(charge(), canceled, terms(full_hours=72, prorated_hours=144)).refund.minor_units == refund
 
 
-def test_a_charge_that_has_not_begun_comes_back_whole() -> None:
-    line = prorate(charge(), PERIOD.start - timedelta(days=3), terms(Convention.CALENDAR_DAY_INCLUSIVE))
-    assert (line.used_units, line.refund.minor_units) == (0, 2000)
+@pytest.mark.parametrize(
+    ("convention", "windows", "hours", "refund"),
+    [
+        (Convention.ELAPSED_24H, {"prorated_hours": 12}, 12, 0),
+        (Convention.ELAPSED_24H, {"prorated_hours": 12}, 13, 0),
+        (Convention.ELAPSED_24H, {"prorated_hours": 12}, 11.99, 2000),
+        (Convention.ELAPSED_24H, {"full_hours": 12, "prorated_hours": 12}, 11.99, 2000),
+        (Convention.ELAPSED_24H, {"full_hours": 12, "prorated_hours": 12}, 13, 0),
+        (Convention.CALENDAR_DAY, {"prorated_hours": 5}, 6, 0),
+        (Convention.CALENDAR_DAY_INCLUSIVE, {"prorated_hours": 5}, 6, 0),
+        *((convention, {"prorated_hours": 0}, 0, 0) for convention in Convention),
+    ],
+)
+def test_a_window_closes_by_the_clock_not_by_units_used(
+    convention: Convention, windows: dict[str, int], hours: float, refund: int
+) -> None:
+    line = prorate(charge(), PERIOD.start + timedelta(hours=hours), terms(convention, **windows))
+    assert line.refund.minor_units == refund
+    assert line.reason is (None if refund else NoRefundReason.WINDOW_CLOSED)
+
+
+@pytest.mark.parametrize("convention", Convention)
+@pytest.mark.parametrize("windows", [{}, {"prorated_hours": 0}, {"full_hours": 0, "prorated_hours": 24}])
+def test_a_charge_that_has_not_begun_comes_back_whole(convention: Convention, windows: dict[str, int]) -> None:
+    line = prorate(charge(), PERIOD.start - timedelta(days=3), terms(convention, **windows))
+    assert (line.used_units, line.refund.minor_units, line.reason) == (0, 2000, None)
+    # At the end of the period before, what begins there has not begun.
+    assert unbegun(charge(), terms(convention, **windows)) == line
+
+
+def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None:
+    closed = terms(prorated_hours=0)
+    assert unbegun(charge(settled=0), closed).reason is NoRefundReason.NOTHING_SETTLED
+    assert unbegun(charge(refunded=2000), closed).reason is NoRefundReason.ALREADY_REFUNDED
 
 
 START = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
