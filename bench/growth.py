@@ -47,8 +47,8 @@ SELECT n, n, true FROM generate_series(1, {tenants}) n;
 INSERT INTO billing_paymentmethod (account_id, label, is_active) SELECT n, 'Visa', true FROM generate_series(1, {tenants}) n;
 INSERT INTO subscriptions_plan (id, part_number, name, search_key)
 SELECT n, 'P' || n, 'Product ' || n, 'product ' || n FROM generate_series(1, {each}) n;
-INSERT INTO billing_agreement (id, account_id, currency, external_id, ending, told)
-SELECT n, (n - 1) / {each} + 1, 'EUR', '', 'NONE', 'NONE' FROM generate_series(1, {size}) n;
+INSERT INTO billing_agreement (id, account_id, currency, provider, external_id, ending, told)
+SELECT n, (n - 1) / {each} + 1, 'EUR', '', '', 'NONE', 'NONE' FROM generate_series(1, {size}) n;
 INSERT INTO subscriptions_subscription (id, tenant_id, plan_id, agreement_id, external_id, base_status, is_trial, channel,
   partner_name, purchased_licenses, period_start, period_end, anchored_at, term_months, renews)
 SELECT n, (n - 1) / {each} + 1, (n - 1) % {each} + 1, n, '', 'ACTIVE', false, 'DIRECT', '', 40, now() - interval '10 days',
@@ -68,9 +68,9 @@ SELECT 'R-' || n, (n - 1) / {each} + 1, n, 'GRAPHQL', 'Ada', '+35988' || n, '', 
 FROM (SELECT n, now() - interval '1 year' * n / {size} AS at FROM generate_series(1, {size}) n) s;
 INSERT INTO subscriptions_cancellation (reference, tenant_id, subscription_id, mode, requested_at, by_staff, staff_reason,
   effective_at, undo_until, access_ends_at, data_available_until, data_erased_by, priced_at, no_refund_reason,
-  awaits_payment, policy_id, quote, facts, licenses_30_days_before, language, feedback, comment, undone_at)
+  policy_id, quote, facts, licenses_30_days_before, language, feedback, comment, undone_at)
 SELECT 'C-' || n, (n - 1) / {each} + 1, n, 'IMMEDIATE', now(), false, '', now(), now(), now(), now(), now(), now(), '',
-  false, {policy}, '{{}}', '{{}}', 1, 'en', '', '', now() FROM generate_series(1, {size}) n;
+  {policy}, '{{}}', '{{}}', 1, 'en', '', '', now() FROM generate_series(1, {size}) n;
 """
 
 

@@ -31,3 +31,9 @@ class RefundNotPossible(BillingError):
     """Staff asked for a move that makes no sense: without a reason or amount, or while a provider may be paying."""
 
     code = "REFUND_NOT_POSSIBLE"
+
+
+class ProviderIdInvalid(BillingError):
+    """An id that nothing can be told by: ``provider`` bills nothing here, another ``shape``, or ``taken``."""
+
+    code = "PROVIDER_ID_INVALID"

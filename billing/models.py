@@ -8,12 +8,16 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.money import EXPONENTS, Money
+from billing.money import EXPONENTS, Money, largest_remainder
+from billing.proration import Convention, RefundTerms
+from billing.providers.base import Ending
 from tenants.models import Tenant
 
 CURRENCIES = [(code, code) for code in sorted(EXPONENTS)]
@@ -52,17 +56,10 @@ class PaymentMethod(models.Model):
         return self.label
 
 
-class Ending(StrEnum):
-    """What the provider should do with what it bills: go on, stop at the period's end, or stop now."""
-
-    NONE = "NONE"
-    AT_PERIOD_END = "AT_PERIOD_END"
-    NOW = "NOW"
-
-
 class Agreement(models.Model):
     """One thing an account is billed for, always in one currency.
 
+    ``provider`` bills it under ``external_id``; where nobody gave an id, nobody can be told when it ends.
     ``ending`` is what we want of the provider, ``told`` what it last confirmed. NOW only becomes final at
     ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
     """
@@ -75,17 +72,58 @@ class Agreement(models.Model):
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="agreements")
     currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
+    provider = models.CharField(_("provider"), max_length=20, blank=True)
     external_id = models.CharField(_("id at the provider"), max_length=100, blank=True)
-    ending = models.CharField(max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
+    ending = models.CharField(_("ending"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
     ends_for_good_at = models.DateTimeField(null=True, blank=True)
-    told = models.CharField(max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
+    told = models.CharField(_("told"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
 
     class Meta:
         verbose_name = _("billing agreement")
         verbose_name_plural = _("billing agreements")
+        constraints = [
+            models.CheckConstraint(condition=Q(external_id="") | ~Q(provider=""), name="agreement_id_is_of_a_provider"),
+            models.UniqueConstraint(
+                fields=["provider", "external_id"], condition=~Q(external_id=""), name="one_agreement_per_provider_id"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.account} · {self.currency} · {self.pk}"
+        return " · ".join([str(self.account), self.currency, self.external_id or str(self.pk)])
+
+
+class EndingTerms(models.Model):
+    """How an agreement that ends is priced: the decision's clock, zone and convention, kept while it is in force.
+
+    Facts that arrive later (a correction, a payment, a charge) are priced by these and by nothing of their own day.
+    Where it ``prorates``, what was charged comes back for the time after ``priced_at``; else only what begins at
+    ``effective_at`` or later. ``agreed``: somebody settled on an amount for what was on record at ``decided_at``.
+    """
+
+    agreement = models.OneToOneField(Agreement, models.PROTECT, primary_key=True, related_name="ending_terms")
+    decided_at = models.DateTimeField()
+    priced_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    held_until = models.DateTimeField()
+    anchored_at = models.DateTimeField()
+    time_zone = models.CharField(max_length=63)
+    prorates = models.BooleanField()
+    convention = models.CharField(max_length=22)
+    full_hours = models.PositiveIntegerField(null=True)
+    prorated_hours = models.PositiveIntegerField(null=True)
+    agreed = models.BooleanField()
+
+    class Meta:
+        verbose_name = _("terms of an ending")
+        verbose_name_plural = _("terms of endings")
+
+    def __str__(self) -> str:
+        return str(self.agreement)
+
+    @property
+    def refund_terms(self) -> RefundTerms:
+        """What prices a refund."""
+        return RefundTerms(Convention(self.convention), ZoneInfo(self.time_zone), self.full_hours, self.prorated_hours)
 
 
 class Charge(models.Model):
@@ -102,6 +140,7 @@ class Charge(models.Model):
     period_start = models.DateTimeField(_("period start"))
     period_end = models.DateTimeField(_("period end"))
     charged_at = models.DateTimeField(_("charged"))
+    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now, editable=False)
     charged = models.BigIntegerField(_("charged, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
     settled = models.BigIntegerField(_("settled"), default=0)
@@ -134,6 +173,11 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+    def tax_in(self, refund: int) -> int:
+        """The tax inside a refund of this charge, in the proportion of what is left of it after corrections."""
+        tax = self.tax - self.corrected_tax
+        return largest_remainder(refund, (self.charged - self.corrected - tax, tax))[1]
 
 
 class Correction(models.Model):
@@ -180,7 +224,10 @@ FINAL_REFUND_STATUSES = (RefundStatus.SUCCEEDED, RefundStatus.VOIDED, RefundStat
 
 
 class Refund(models.Model):
-    """Money that goes back under one agreement, in one part per charge."""
+    """Money that goes back under one agreement, in one part per charge.
+
+    By the rule of the agreement's ending, or made ``by_hand``. ``repriced_at``: when facts last changed its amount.
+    """
 
     STATUS_CHOICES: ClassVar = [
         (RefundStatus.HELD.value, _("held until the undo closes")),
@@ -203,6 +250,8 @@ class Refund(models.Model):
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     provider = models.CharField(_("provider"), max_length=20, default="ledger")
     reason = models.CharField(_("reason"), max_length=300, blank=True)
+    by_hand = models.BooleanField(_("by hand"), default=False, editable=False)
+    repriced_at = models.DateTimeField(_("priced again"), null=True, blank=True, editable=False)
     found_late_at = models.DateTimeField(_("found late"), null=True, blank=True, editable=False)
 
     class Meta:
@@ -231,7 +280,10 @@ class PartStatus(StrEnum):
 
 
 class RefundPart(models.Model):
-    """What a refund returns of one charge. Its id is the provider's idempotency key."""
+    """What a refund returns of one charge. Its id is the provider's idempotency key.
+
+    ``amount_by_rule``: what the facts would give now, where that is less than what was already sent.
+    """
 
     STATUS_CHOICES: ClassVar = [
         (PartStatus.WAITING.value, _("waiting")),
@@ -245,6 +297,7 @@ class RefundPart(models.Model):
     charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts")
     amount = models.BigIntegerField(_("amount, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
+    amount_by_rule = models.BigIntegerField(_("by the facts since, minor units"), null=True, editable=False)
     status = models.CharField(_("status"), max_length=9, choices=STATUS_CHOICES, default=PartStatus.WAITING.value)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     reference = models.CharField(_("reference of the provider"), max_length=100, blank=True)

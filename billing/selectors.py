@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from django.db.models import DateField, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import DateField, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
-from billing.models import Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
+from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
+from billing.providers import billing_providers
+from billing.providers.base import Ending
 from tenants.compiled import Compiled
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
@@ -48,6 +51,24 @@ def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
     for agreement_id, *values in _NOT_OVER.rows(agreement_ids, at):
         found[agreement_id].append(_facts(*values))
     return {agreement_id: tuple(facts) for agreement_id, facts in found.items()}
+
+
+def charges_at(provider: str) -> QuerySet[Charge]:
+    """The charges that this provider made: of its agreements, and of those that name none where it is the default."""
+    is_default = provider == settings.WAYOUT_PROVIDER
+    return Charge.objects.filter(agreement__provider__in=[provider, *([""] if is_default else [])])
+
+
+def untold() -> QuerySet[Agreement]:
+    """Agreements that end where somebody bills, and that nobody there can be told of: no id is on record."""
+    who_bills = [*billing_providers(), *([""] if settings.WAYOUT_PROVIDER in billing_providers() else [])]
+    return Agreement.objects.exclude(ending=Ending.NONE).filter(external_id="", provider__in=who_bills)
+
+
+def late_charges() -> QuerySet[Charge]:
+    """Charges that came after their agreement's end was decided, for time after it."""
+    ends = F("agreement__ending_terms__effective_at")
+    return Charge.objects.filter(recorded_at__gt=F("agreement__ending_terms__decided_at"), period_start__gte=ends)
 
 
 def held_by_charge(refunds: QuerySet[Refund]) -> dict[int, int]:

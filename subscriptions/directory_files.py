@@ -47,6 +47,8 @@ _HEADERS = {
     "period_end": ("period_end",),
     "term_months": ("term_months",),
     "corrects": ("corrects",),
+    "provider": ("provider",),
+    "provider_id": ("provider_id",),
 }
 _FIELD_OF = {header: name for name, headers in _HEADERS.items() for header in headers}
 _UNLICENSED = {"", "unlicensed", "нелицензиран", "без лиценз", "sans licence"}
@@ -102,7 +104,10 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """What was charged for one period, or a correction of it. Amounts in minor units; charged and settled with tax."""
+    """What was charged for one period, or a correction of it. Amounts in minor units; charged and settled with tax.
+
+    ``provider`` bills the subscription and calls it ``provider_id``; both empty where nobody has to be told of its end.
+    """
 
     line: int
     charge_id: str
@@ -119,6 +124,8 @@ class ChargeRow:
     period: Period
     term_months: int | None
     corrects: str
+    provider: str
+    provider_id: str
 
 
 Row = TypeVar("Row")
@@ -329,6 +336,8 @@ def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
         period=period,
         term_months=_count(term, "term") if term else None,
         corrects=cells.get("corrects", ""),
+        provider=cells.get("provider", ""),
+        provider_id=cells.get("provider_id", ""),
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import billing.providers as providers
-from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
+from billing.providers.base import Ending, KeyRefused, Order, Outcome, ProviderRefused, ProviderUnavailable, Result
 
 
 class TestProvider:
@@ -50,6 +50,12 @@ class TestProvider:
     def stop_now(self, external_id: str) -> None:
         self._say("stop now", external_id)
 
+    def ending(self, external_id: str) -> Ending:
+        self._trouble()
+        said = [what for what, known in self.stopped if known == external_id]
+        ends = {"stop now": Ending.NOW, "stop at period end": Ending.AT_PERIOD_END}
+        return Ending.NOW if "stop now" in said else ends.get(said[-1], Ending.NONE) if said else Ending.NONE
+
     def settle(self, key: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
         """What was pending has an end."""
         self.results[key] = Result(outcome, f"T-{key}", "" if outcome is Outcome.SUCCEEDED else "bounced")
@@ -63,6 +69,10 @@ class TestProvider:
         match trouble:
             case "timeout before" | "5xx":
                 raise ProviderUnavailable(trouble)
+            case "key":
+                raise KeyRefused("key")
+            case "unknown":
+                raise ProviderRefused("no such subscription")
             case "429":
                 raise ProviderUnavailable(trouble, timedelta(minutes=7))
             case "slow":
@@ -73,11 +83,12 @@ class TestProvider:
 @contextmanager
 def used(provider: TestProvider) -> Iterator[TestProvider]:
     """Let refunds go through it, whatever they are stored with."""
-    before = dict(providers._made_by)
-    for name in ("ledger", "stripe"):
-        providers.register(name, lambda: provider)
+    before = dict(providers._known)
+    for name, known in before.items():
+        pattern = known.subscription_id.pattern if known.subscription_id else None
+        providers.register(name, lambda: provider, subscription_id=pattern)
     try:
         yield provider
     finally:
-        providers._made_by.clear()
-        providers._made_by.update(before)
+        providers._known.clear()
+        providers._known.update(before)

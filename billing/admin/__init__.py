@@ -1,5 +1,5 @@
 """Money, for staff."""
 
-from billing.admin import accounts, refunds
+from billing.admin import accounts, agreements, refunds
 
-__all__ = ["accounts", "refunds"]
+__all__ = ["accounts", "agreements", "refunds"]

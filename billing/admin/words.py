@@ -1,10 +1,10 @@
-"""What staff are told when a refund is refused."""
+"""What staff are told when money or a provider's id is refused."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from billing.errors import BillingError
+from billing.errors import BillingError, ProviderIdInvalid
 
 
 def refund_error(error: BillingError) -> str:
@@ -17,4 +17,15 @@ def refund_error(error: BillingError) -> str:
         "reason": _("Say why: the reason is kept with the refund."),
         "amount": _("The amount has to be above zero."),
         "sent": _("The provider may be paying this right now. Wait for its answer."),
+    }[str(error)]
+
+
+def provider_id_error(error: ProviderIdInvalid) -> str:
+    """One sentence for each reason."""
+    return {
+        "provider": _("That provider bills nothing here."),
+        "shape": _(
+            "That is not how this provider calls a subscription: copy its id from there, for example sub_1PqRs…"
+        ),
+        "taken": _("That is the id of another subscription."),
     }[str(error)]

@@ -19,6 +19,14 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
 
 
+class Ending(StrEnum):
+    """What becomes of what a provider bills: it goes on, stops at the period's end, or stops now."""
+
+    NONE = "NONE"
+    AT_PERIOD_END = "AT_PERIOD_END"
+    NOW = "NOW"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One refund of one charge. ``key`` is the same for every attempt at the same thing.
@@ -53,8 +61,23 @@ class ProviderUnavailable(BillingError):
         self.after = after
 
 
+class KeyRefused(ProviderUnavailable):
+    """The provider does not take our key: it is as if it were down, and only staff can end that."""
+
+    code = "PROVIDER_KEY_REFUSED"
+
+
+class ProviderRefused(BillingError):
+    """A definite no: trying again cannot help. Nothing was changed."""
+
+    code = "PROVIDER_REFUSED"
+
+
 class Provider(Protocol):
-    """Each method is safe to repeat. All raise ProviderUnavailable when they cannot tell."""
+    """Each method is safe to repeat. All raise ProviderUnavailable when they cannot tell.
+
+    Those about a subscription raise ProviderRefused where the provider does not know it, or cannot bring it back.
+    """
 
     def refund(self, order: Order) -> Result:
         """Give the money back. The same key never gives it back twice while the provider remembers it."""
@@ -70,3 +93,6 @@ class Provider(Protocol):
 
     def stop_now(self, external_id: str) -> None:
         """Stop for good. Cannot be taken back; a provider that already stopped agrees."""
+
+    def ending(self, external_id: str) -> Ending:
+        """What becomes of it at the provider now. NOW: it has stopped."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.models import Charge, LedgerEntry
-from billing.providers.base import Order, Outcome, Result
+from billing.providers.base import Ending, Order, Outcome, Result
 
 
 class Ledger:
@@ -37,6 +37,10 @@ class Ledger:
 
     def stop_now(self, external_id: str) -> None:
         """The charges come from elsewhere; there is nothing to stop here."""
+
+    def ending(self, external_id: str) -> Ending:
+        """It bills nothing that could end."""
+        return Ending.NONE
 
 
 def _result(entry: LedgerEntry) -> Result:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import stripe
 from django.conf import settings
 
-from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
+from billing.providers.base import (
+    Ending,
+    KeyRefused,
+    Order,
+    Outcome,
+    ProviderRefused,
+    ProviderUnavailable,
+    Result,
+)
 
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"
 _OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED, "canceled": Outcome.FAILED}
 _PAGE = 100
+# Nothing is billed any more in these.
+_STOPPED = ("canceled", "incomplete_expired")
 
 
 class Stripe:
@@ -34,19 +45,20 @@ class Stripe:
             "metadata": {KEY: order.key},
         }
         try:
-            return result_of(self._client.v1.refunds.create(params, {"idempotency_key": order.key}))
+            made = self._client.v1.refunds.create(params, {"idempotency_key": order.key})
         except (stripe.InvalidRequestError, stripe.CardError) as error:
             return Result(Outcome.FAILED, "", str(error.code or error.user_message or "refused"))
         except stripe.StripeError as error:
             raise _unavailable(error) from error
+        return _required(result_of(made.to_dict()))
 
     def find(self, order: Order) -> Result | None:
         """Look through the refunds of the charge for our key."""
         params: Any = {_paid_by(order): order.charge_id, "limit": _PAGE}
         try:
             for refund in self._client.v1.refunds.list(params).auto_paging_iter():
-                if key_of(refund) == order.key:
-                    return result_of(refund)
+                if key_of(said := refund.to_dict()) == order.key:
+                    return _required(result_of(said))
         except stripe.InvalidRequestError:
             return None
         except stripe.StripeError as error:
@@ -58,46 +70,67 @@ class Stripe:
         self._update(external_id, cancel_at_period_end=False)
 
     def stop_at_period_end(self, external_id: str) -> None:
-        """Let the period run out."""
-        self._update(external_id, cancel_at_period_end=True)
+        """Let the period run out. What has stopped already agrees."""
+        try:
+            self._update(external_id, cancel_at_period_end=True)
+        except ProviderRefused:
+            self._require_stopped(external_id)
 
     def stop_now(self, external_id: str) -> None:
         """Cancel, without Stripe's own proration: the refund is ours to compute."""
         try:
             self._client.v1.subscriptions.cancel(external_id, {"prorate": False, "invoice_now": False})
-        except stripe.InvalidRequestError as error:
-            self._require_canceled(external_id, error)
+        except stripe.InvalidRequestError:
+            self._require_stopped(external_id)
         except stripe.StripeError as error:
             raise _unavailable(error) from error
+
+    def ending(self, external_id: str) -> Ending:
+        """Whether it was canceled, will be at the end of the period, or goes on."""
+        try:
+            subscription = self._client.v1.subscriptions.retrieve(external_id)
+        except stripe.InvalidRequestError as error:
+            raise _refused(error) from error
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
+        if subscription.status in _STOPPED:
+            return Ending.NOW
+        return Ending.AT_PERIOD_END if subscription.cancel_at_period_end else Ending.NONE
 
     def _update(self, external_id: str, **params: Any) -> None:
         try:
             self._client.v1.subscriptions.update(external_id, params)  # type: ignore[arg-type]
+        except stripe.InvalidRequestError as error:
+            raise _refused(error) from error
         except stripe.StripeError as error:
             raise _unavailable(error) from error
 
-    def _require_canceled(self, external_id: str, error: stripe.StripeError) -> None:
-        """A refusal is fine when it is canceled already. Raises ProviderUnavailable when it is not."""
-        try:
-            status = self._client.v1.subscriptions.retrieve(external_id).status
-        except stripe.StripeError:
-            raise _unavailable(error) from error
-        if status != "canceled":
-            raise _unavailable(error)
+    def _require_stopped(self, external_id: str) -> None:
+        """A refusal to stop is fine where it has stopped already."""
+        if self.ending(external_id) is not Ending.NOW:
+            raise ProviderRefused(f"stripe: {external_id} does not stop")
 
 
-def result_of(refund: stripe.Refund) -> Result:
-    """What a refund of Stripe says. Everything that is not an end is pending."""
-    outcome = _OUTCOMES.get(refund.status or "", Outcome.PENDING)
-    return Result(
-        outcome, refund.id, getattr(refund, "failure_reason", None) or "" if outcome is Outcome.FAILED else ""
-    )
+def result_of(refund: Mapping[str, Any]) -> Result | None:
+    """What a refund of Stripe says. Everything that is not an end is pending; None for what is no refund."""
+    number, failure = refund.get("id"), refund.get("failure_reason")
+    if not isinstance(number, str):
+        return None
+    outcome = _OUTCOMES.get(str(refund.get("status")), Outcome.PENDING)
+    return Result(outcome, number, failure if outcome is Outcome.FAILED and isinstance(failure, str) else "")
 
 
-def key_of(refund: stripe.Refund) -> str:
+def key_of(refund: Mapping[str, Any]) -> str:
     """The key that we wrote on a refund; empty on one that is not ours."""
-    key: str = refund.to_dict().get("metadata", {}).get(KEY, "")
-    return key
+    metadata = refund.get("metadata")
+    key = metadata.get(KEY) if isinstance(metadata, dict) else None
+    return key if isinstance(key, str) else ""
+
+
+def _required(result: Result | None) -> Result:
+    if result is None:
+        raise ProviderUnavailable("stripe: an answer that is no refund")
+    return result
 
 
 def _paid_by(order: Order) -> str:
@@ -105,7 +138,14 @@ def _paid_by(order: Order) -> str:
 
 
 def _unavailable(error: stripe.StripeError) -> ProviderUnavailable:
+    reason = f"stripe: {type(error).__name__} {error.code or ''}".strip()
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return KeyRefused(reason)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     seconds = str(headers.get("retry-after", "0"))
     after = timedelta(seconds=int(seconds) if seconds.isdigit() else 0)
-    return ProviderUnavailable(f"stripe: {type(error).__name__} {error.code or ''}".strip(), after)
+    return ProviderUnavailable(reason, after)
+
+
+def _refused(error: stripe.StripeError) -> ProviderRefused:
+    return ProviderRefused(f"stripe: {error.code or 'refused'}")

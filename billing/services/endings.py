@@ -2,27 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
+from django.db import IntegrityError, transaction
 
-from billing.models import Agreement, Ending
-from billing.providers import provider
-from billing.providers.base import ProviderUnavailable
-from outbox.effects import Again, handles, put, wake
+from billing.errors import ProviderIdInvalid
+from billing.models import Agreement, EndingTerms
+from billing.providers import billing_providers, is_subscription_id, provider
+from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
+from billing.services.outages import again
+from outbox.effects import Hopeless, handles, put, wake
+from tenants.audit import record
+from tenants.callers import Caller
 
 TELL = "agreement.tell"
 
 
-def set_ending(*, agreement: Agreement, ending: Ending, final_at: datetime, now: datetime) -> None:
+def set_ending(
+    *, agreement: Agreement, ending: Ending, final_at: datetime, terms: EndingTerms | None, now: datetime
+) -> None:
     """Say, inside the caller's transaction, how an agreement ends; the provider hears it after the commit.
 
-    ``final_at``: when the undo closes. A stop that the provider cannot take back is only told then.
+    ``final_at``: when the undo closes. A stop that the provider cannot take back is only told then. ``terms``: by what
+    facts are priced that arrive from now on; None where it goes on.
     """
     Agreement.objects.filter(pk=agreement.pk).update(ending=ending, ends_for_good_at=final_at)
-    key = f"{TELL}:{agreement.pk}"
-    put(kind=TELL, key=key, payload={"agreement": agreement.pk}, run_at=now, now=now)
-    wake(key=key, now=now)
+    EndingTerms.objects.filter(agreement=agreement).delete()
+    if terms:
+        terms.agreement = agreement
+        terms.save(force_insert=True)
+    _tell_soon(agreement.pk, now)
+
+
+def set_provider_id(
+    *, agreement: Agreement, provider: str, external_id: str, caller: Caller, language: str, now: datetime
+) -> bool:
+    """Write down who bills an agreement, under which id; False where that is on record already. Within a transaction.
+
+    Whoever bills is told at once what was decided before anybody knew the id. Raises ProviderIdInvalid for a provider
+    that bills nothing here, an id that is none of its own, and one that another agreement has.
+    """
+    if provider not in billing_providers():
+        raise ProviderIdInvalid("provider")
+    if not is_subscription_id(provider, external_id):
+        raise ProviderIdInvalid("shape")
+    agreement.refresh_from_db(from_queryset=Agreement.objects.select_for_update())
+    if (agreement.provider, agreement.external_id) == (provider, external_id):
+        return False
+    before = {"provider": agreement.provider, "external_id": agreement.external_id, "told": agreement.told}
+    agreement.provider, agreement.external_id, agreement.told = provider, external_id, Ending.NONE.value
+    try:
+        with transaction.atomic():
+            agreement.save(update_fields=["provider", "external_id", "told"])
+    except IntegrityError:
+        raise ProviderIdInvalid("taken") from None
+    record(
+        tenant_id=agreement.account.tenant_id,
+        at=now,
+        action="agreement.provider_set",
+        subject=f"Agreement:{agreement.pk}",
+        caller=caller,
+        language=language,
+        data={"before": before, "provider": provider, "external_id": external_id},
+        personal={"name": caller.name, "email": caller.email},
+    )
+    if agreement.ending != Ending.NONE:
+        _tell_soon(agreement.pk, now)
+    return True
+
+
+def tell_again(*, agreement: Agreement, now: datetime) -> None:
+    """The provider bills on although it was told to stop: say it once more, in the caller's transaction."""
+    Agreement.objects.filter(pk=agreement.pk).update(told=Ending.NONE)
+    _tell_soon(agreement.pk, now)
 
 
 @handles(TELL)
@@ -31,15 +84,39 @@ def tell(payload: dict[str, int], now: datetime) -> datetime | None:
     agreement = Agreement.objects.get(pk=payload["agreement"])
     if not agreement.external_id:
         return None
-    wanted, next_at = Ending(agreement.ending), None
-    if wanted is Ending.NOW and agreement.ends_for_good_at and now < agreement.ends_for_good_at:
-        wanted, next_at = Ending.AT_PERIOD_END, agreement.ends_for_good_at
-    via = provider(settings.WAYOUT_PROVIDER)
-    say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[wanted]
-    if agreement.told != wanted:
+    wanted = wanted_of(agreement, now)
+    via = provider(agreement.provider)
+    say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[wanted.now]
+    if agreement.told != wanted.now:
         try:
             say(agreement.external_id)
         except ProviderUnavailable as error:
-            raise Again(str(error), error.after) from error
-        Agreement.objects.filter(pk=agreement.pk).update(told=wanted)
-    return next_at
+            raise again(error, agreement.provider, now) from error
+        except ProviderRefused as error:
+            raise Hopeless(str(error)) from error
+        # Only about the id that was told: it may have been corrected meanwhile.
+        same = Agreement.objects.filter(pk=agreement.pk, external_id=agreement.external_id)
+        same.update(told=wanted.now)
+    return wanted.next_at
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the provider should be told now, and when it should hear something else."""
+
+    now: Ending
+    next_at: datetime | None = None
+
+
+def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
+    """NOW is only told when the undo has closed; until then a stop that can be taken back."""
+    ending, final_at = Ending(agreement.ending), agreement.ends_for_good_at
+    if ending is Ending.NOW and final_at and now < final_at:
+        return Wanted(Ending.AT_PERIOD_END, final_at)
+    return Wanted(ending)
+
+
+def _tell_soon(agreement_id: int, now: datetime) -> None:
+    key = f"{TELL}:{agreement_id}"
+    put(kind=TELL, key=key, payload={"agreement": agreement_id}, run_at=now, now=now)
+    wake(key=key, now=now)

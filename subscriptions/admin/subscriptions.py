@@ -39,9 +39,9 @@ class SubscriptionAdmin(FoldedSearch):
     list_display = ("plan", "tenant", "external_id", "status", "assigned", "purchased_licenses", "period_end")
     list_filter = ("base_status", "is_trial", "channel", "canceled_mode")
     list_select_related = ("plan", "tenant")
-    search_fields = ("plan__search_key", "tenant__search_key", "external_id")
+    search_fields = ("plan__search_key", "tenant__search_key", "external_id", "agreement__external_id__iexact")
     ordering = ("-pk",)
-    readonly_fields = ("tenant", "plan", "status", "assigned", "canceled_mode", "ends_at")
+    readonly_fields = ("tenant", "plan", "agreement", "status", "assigned", "canceled_mode", "ends_at")
     change_form_template = "admin/subscriptions/subscription/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:

@@ -26,6 +26,12 @@ class FakeStripe(ThreadingHTTPServer):
         self.troubles: list[str] = []
         self.requests: list[str] = []
 
+    def subscribe(self, number: str) -> None:
+        """One that goes on."""
+        self.subscriptions[number] = {
+            "object": "subscription", "id": number, "status": "active", "cancel_at_period_end": False,
+        }  # fmt: skip
+
 
 class _Requests(BaseHTTPRequestHandler):
     server: FakeStripe
@@ -41,8 +47,8 @@ class _Requests(BaseHTTPRequestHandler):
             if url.path == "/v1/refunds":
                 found = [r for r in self.server.refunds if r["charge"] == query["charge"][0]]
                 self._say(200, {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found})
-            else:
-                self._say(200, self.server.subscriptions[url.path.rsplit("/", 1)[1]])
+            elif subscription := self._subscription():
+                self._say(200, subscription)
 
     def do_POST(self) -> None:
         given = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()))
@@ -63,22 +69,35 @@ class _Requests(BaseHTTPRequestHandler):
                 )
             else:
                 self._say(200, refund)
-        else:
-            subscription = self.server.subscriptions[self.path.rsplit("/", 1)[1]]
-            subscription["cancel_at_period_end"] = given["cancel_at_period_end"] == "true"
-            self._say(200, subscription)
+        elif subscription := self._subscription():
+            if subscription["status"] == "canceled":
+                self._refuse("A canceled subscription can only update its cancellation_details and metadata.", 400)
+            else:
+                subscription["cancel_at_period_end"] = given["cancel_at_period_end"] == "true"
+                self._say(200, subscription)
 
     def do_DELETE(self) -> None:
         self._note("DELETE")
         if self._trouble() in ("", "slow"):
-            subscription = self.server.subscriptions[urlsplit(self.path).path.rsplit("/", 1)[1]]
+            if not (subscription := self._subscription()):
+                return
             if subscription["status"] == "canceled":
-                self._say(
-                    404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no"}}
-                )
+                self._refuse("No such subscription", 404)
             else:
                 subscription["status"] = "canceled"
                 self._say(200, subscription)
+
+    def _subscription(self) -> dict[str, Any] | None:
+        """The one of the path; says so where there is none."""
+        path, _, number = urlsplit(self.path).path.rpartition("/")
+        found = self.server.subscriptions.get(number) if path == "/v1/subscriptions" else None
+        if found is None:
+            self._refuse("No such subscription", 404)
+        return found
+
+    def _refuse(self, message: str, status: int) -> None:
+        error = {"type": "invalid_request_error", "code": "resource_missing", "message": message}
+        self._say(status, {"error": error})
 
     def _refund(self, given: dict[str, str], trouble: str) -> dict[str, Any]:
         made = {

@@ -108,6 +108,7 @@ class Command(BaseCommand):
             "licenses assigned": report.licenses_assigned,
             "licenses taken away": report.licenses_removed,
             "charges recorded": report.charges_recorded,
+            "ids at the provider written down": report.provider_ids,
             "soft-deleted users, not counted": report.soft_deleted,
             "users without a license": report.unlicensed,
             "rows with a principal name seen before, merged": report.merged,

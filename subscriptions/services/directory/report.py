@@ -22,6 +22,7 @@ class Report:
     kept_removed: int = 0
     not_in_file: int = 0
     charges_recorded: int = 0
+    provider_ids: int = 0
     notes: list[str] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
 
@@ -35,6 +36,7 @@ class Report:
                 self.licenses_assigned,
                 self.licenses_removed,
                 self.charges_recorded,
+                self.provider_ids,
             )
         )
 
