@@ -231,7 +231,7 @@ class _Seeder:
             settled=net + tax if settled is None else settled,
             in_flight=in_flight,
         )
-        record_charge(agreement=subscription.agreement, charge=charge)
+        record_charge(agreement=subscription.agreement, charge=charge, now=charge.charged_at)
 
     def _assign(self, subscription: Subscription, direct: int, by_group: int) -> None:
         assigned_at = self.month.start - timedelta(days=40)

@@ -21,6 +21,7 @@ class SubscriptionsConfig(AppConfig):
         """Hook the rows that must exist to the end of migrate; register what the worker does in this room."""
         import subscriptions.callback_mail  # noqa: PLC0415
         import subscriptions.mail  # noqa: PLC0415 (apps load before models)
+        import subscriptions.services.repriced  # noqa: PLC0415
         import subscriptions.sweeps  # noqa: F401, PLC0415
 
         post_migrate.connect(_keep_tallies, sender=self, dispatch_uid="subscriptions.keep_tallies")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import add
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -11,15 +14,16 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
-from billing.models import Refund
+from billing.models import Refund, RefundStatus
 from billing.services.refunds import FAILED, SETTLED
 from outbox.effects import handles
 from outbox.mail import deliver
 from subscriptions.models import Cancellation
 from subscriptions.receipts import Receipt, make_receipt
 from subscriptions.selectors.batches import refunds_of
-from subscriptions.services.announcements import MAIL, Occasion, announce
+from subscriptions.services.announcements import MAIL, Occasion, announce_refund
 from subscriptions.services.events import tell_refund
+from subscriptions.services.lifecycle import tell_late_refunds
 from webhooks.models import EventType
 
 
@@ -32,19 +36,19 @@ def send(payload: dict[str, Any], now: datetime) -> None:
 
 
 @handles(SETTLED)
-def tell_settled(payload: dict[str, int], now: datetime) -> None:
+def tell_settled(payload: dict[str, Any], now: datetime) -> None:
     """The provider said that the money is back: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(EventType.REFUND_SETTLED, refund, str(refund.pk), now)
-    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user"):
-        announce(Occasion.REFUNDED, cancellation, now, refund)
+    tell_refund(EventType.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
+    announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
 
 
 @handles(FAILED)
 def tell_failed(payload: dict[str, Any], now: datetime) -> None:
-    """The provider refused it, all or in part: tell partners. Staff and the tenant hear by mail once it is late."""
+    """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
     tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
+    tell_late_refunds(now)
 
 
 def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
@@ -52,16 +56,22 @@ def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
         "tenant", "subscription__plan", "requested_by_user", "requested_by_token"
     )
     cancellation = rows.get(pk=payload["cancellation"])
-    receipt = make_receipt(cancellation, refunds_of([cancellation]).get(cancellation.pk, ()), now)
+    refunds = refunds_of([cancellation]).get(cancellation.pk, ())
+    receipt = make_receipt(cancellation, refunds, now)
     refund = Refund.objects.select_related("agreement").filter(pk=payload["refund"]).first()
-    title = _title(Occasion(payload["occasion"]), receipt, refund)
+    title = _title(Occasion(payload["occasion"]), receipt, refund, refunds)
     told = Receipt(title, receipt.rows)
     message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", told.text, to=[payload["to"]])
     message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": told}), "text/html")
     return message
 
 
-def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None) -> str:
+def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None, refunds: Sequence[Refund]) -> str:
+    if occasion is Occasion.REPRICED:
+        amounts = [refund.money for refund in refunds if refund.status != RefundStatus.VOIDED]
+        if not amounts:
+            return _("Your credit has changed: nothing more comes back")
+        return _("Your credit has changed: it is %(amount)s now") % {"amount": format_money(reduce(add, amounts))}
     if refund is None:
         return receipt.title
     amount = format_money(refund.money)

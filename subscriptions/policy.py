@@ -397,6 +397,15 @@ def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quo
     return replace(quote, **_dates(Mode.IMMEDIATE, executed_at, period))
 
 
+def prorates(quote: Quote, snapshot: Snapshot) -> bool:
+    """Whether time that is paid and not used comes back, also of charges that are not known yet.
+
+    Otherwise only what begins after the end does: a trial and a product key return nothing of their own time.
+    """
+    returns_time = snapshot.channel is not Channel.PREPAID and not _is_trial(snapshot, quote.made_at)
+    return quote.mode is Mode.IMMEDIATE and returns_time
+
+
 def refundable(quote: Quote, snapshot: Snapshot) -> int:
     """The most that the charges of a quote can return, in minor units: what was paid and not returned before."""
     return sum(_charge(line, snapshot).refundable for line in quote.lines)

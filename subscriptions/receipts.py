@@ -70,8 +70,10 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
 
 
 def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[tuple[str, str]]:
+    refunds = [refund for refund in refunds if refund.status != RefundStatus.VOIDED]
     if not refunds:
-        reason = NoRefundReason(cancellation.no_refund_reason)
+        # A refund that a correction took the place of was promised, so that no reason was given then.
+        reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
         sentence = wording.no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
         return [(_("Credit"), sentence)]
     rows = []

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from billing.models import (
     PROMISED_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
+    Agreement,
     Charge,
     LedgerEntry,
     PartStatus,
@@ -18,8 +19,11 @@ from billing.models import (
     RefundPart,
     RefundStatus,
 )
-from billing.providers import provider
-from billing.providers.base import Outcome, ProviderUnavailable
+from billing.money import Money
+from billing.providers import billing_providers, provider
+from billing.providers.base import Ending, Outcome, ProviderRefused, ProviderUnavailable
+from billing.selectors import charges_at, late_charges, untold
+from billing.services.endings import TELL, wanted_of
 from billing.services.refunds import SUBMIT, order_of
 from outbox.models import Effect, EffectStatus
 from subscriptions.models import Cancellation, License, Subscription
@@ -31,7 +35,10 @@ _GRACE = timedelta(minutes=10)
 def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     """One sentence for everything that does not add up."""
     yield from _charges()
+    yield from _late_charges()
+    yield from _twice()
     yield from _refunds(now)
+    yield from _endings(now, ask_provider=ask_provider)
     yield from _cancellations()
     yield from _outbox(now)
     yield from _tallies()
@@ -55,6 +62,56 @@ def _charges() -> Iterator[str]:
         yield f"charge {charge.external_id}: {charge.refunded} is reserved, its refunds say {charge.returned}"
 
 
+def _late_charges() -> Iterator[str]:
+    """Time after an end that was billed all the same, until all that was paid of it is back."""
+    back = RefundPart.objects.filter(
+        Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY), charge=OuterRef("pk")
+    )
+    returned = Coalesce(Subquery(back.values("charge").annotate(sum=Sum("amount")).values("sum")), 0)
+    late = late_charges().annotate(returned=returned).filter(returned__lt=F("charged") - F("corrected"))
+    for charge in late.select_related("agreement").iterator():
+        left = Money(charge.charged - charge.corrected - charge.returned, charge.agreement.currency)
+        paid = Money(charge.settled, charge.agreement.currency)
+        yield f"charge {charge}: it bills time after a cancellation, {left} is not back yet, {paid} was paid"
+
+
+def _twice() -> Iterator[str]:
+    """One id of a provider on two charges: a payment of it belongs to one of them, and nobody knows to which."""
+    for name in billing_providers():
+        ids = charges_at(name).values("external_id").annotate(count=Count("pk")).filter(count__gt=1)
+        for external_id, count in ids.order_by("external_id").values_list("external_id", "count").iterator():
+            yield f"charge {external_id}: {count} charges of {name} go by that id, so payments of it are not taken"
+
+
+def _endings(now: datetime, *, ask_provider: bool) -> Iterator[str]:
+    """What was decided, what the provider was told, and what it says itself."""
+    for agreement in untold().iterator():
+        yield f"agreement {agreement.pk}: it was canceled, and nobody could be told: write down its id at the provider"
+    for agreement in Agreement.objects.exclude(Q(external_id="") | Q(ends_for_good_at=None)).iterator():
+        wanted = wanted_of(agreement, now).now
+        if agreement.told != wanted and not _is_about_to_be_told(agreement.pk, now):
+            yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.told}, it should be {wanted}"
+        if agreement.told != wanted or not ask_provider:
+            continue
+        try:
+            said = provider(agreement.provider).ending(agreement.external_id)
+        except ProviderUnavailable as error:
+            yield f"agreement {agreement.pk}: the provider does not answer, {error}"
+            continue
+        except ProviderRefused as error:
+            yield f"agreement {agreement.pk}: the provider does not know it, {error}"
+            continue
+        # A period that ran out has stopped.
+        if said != wanted and (wanted, said) != (Ending.AT_PERIOD_END, Ending.NOW):
+            yield f"agreement {agreement.pk}: {agreement.provider} was told {wanted} and says {said}"
+
+
+def _is_about_to_be_told(agreement_id: int, now: datetime) -> bool:
+    """Not while the provider is down: what waits for hours is worth a line."""
+    due = Effect.objects.filter(key=f"{TELL}:{agreement_id}", status=EffectStatus.WAITING, run_at__gt=now - _GRACE)
+    return due.filter(failures=0, outages=0).exists()
+
+
 def _refunds(now: datetime) -> Iterator[str]:
     of_parts = RefundPart.objects.filter(refund=OuterRef("pk")).values("refund").annotate(sum=Sum("amount"))
     refunds = Refund.objects.annotate(returned=Coalesce(Subquery(of_parts.values("sum")), 0))
@@ -65,6 +122,11 @@ def _refunds(now: datetime) -> Iterator[str]:
         yield f"refund {pk}: it is said to have succeeded, a part of it has not"
     for pk in Refund.objects.filter(status__in=STUCK_REFUND_STATUSES).values_list("pk", flat=True).iterator():
         yield f"refund {pk}: it failed and waits for staff"
+    over = RefundPart.objects.exclude(amount_by_rule=None).select_related("charge", "refund__agreement")
+    for part in over.iterator():
+        currency = part.refund.agreement.currency
+        sent, due = Money(part.amount, currency), Money(part.amount_by_rule or 0, currency)
+        yield f"refund {part.refund_id}: {sent} of charge {part.charge} goes back, by the facts since {due} is due"
     late = Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES, due_by__lt=now.date())
     for pk, due_by in late.values_list("pk", "due_by").iterator():
         yield f"refund {pk}: it was due by {due_by}"
@@ -75,7 +137,9 @@ def _cancellations() -> Iterator[str]:
     for cancellation in Cancellation.objects.filter(Exists(open_refunds), undone_at__isnull=False).iterator():
         yield f"cancellation {cancellation.reference}: it was undone, its refund was not"
     first = Subquery(open_refunds.order_by("pk").values("amount")[:1])
-    for cancellation in Cancellation.objects.filter(undone_at=None).annotate(promised=first).iterator():
+    repriced = Refund.objects.filter(cancellations=OuterRef("pk"), repriced_at__isnull=False)
+    as_quoted = Cancellation.objects.filter(~Exists(repriced), undone_at=None)
+    for cancellation in as_quoted.annotate(promised=first).iterator():
         quoted = (cancellation.quote["refund"] or {}).get("minor_units")
         # A quote without a refund may still get one, when a payment settles late.
         if quoted is not None and cancellation.promised != quoted:

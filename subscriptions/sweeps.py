@@ -8,7 +8,6 @@ from outbox.effects import every
 from subscriptions.services import desk, lifecycle
 
 every(timedelta(minutes=1))(lifecycle.roll_periods)
-every(timedelta(minutes=5))(lifecycle.refund_late_payments)
 every(timedelta(minutes=5))(lifecycle.tell_late_refunds)
 every(timedelta(hours=6))(lifecycle.forget_keys)
 every(timedelta(hours=1))(desk.erase_old_contacts)

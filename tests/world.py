@@ -100,6 +100,7 @@ class World:
             "period_start": subscription.period_start or PERIOD.start,
             "period_end": subscription.period_end or PERIOD.end,
             "charged_at": subscription.period_start or PERIOD.start,
+            "recorded_at": subscription.period_start or PERIOD.start,
             "charged": 2000,
             **given,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,12 @@ from django.db.models.functions import Greatest
 from billing.errors import ChargeInvalid
 from billing.models import Agreement, Charge, Correction
 from billing.periods import Period
+from billing.providers.base import Ending
+from billing.selectors import charges_at, late_charges
+from billing.services.endings import tell_again
+from billing.services.repricing import reprice_soon
+
+logger = logging.getLogger("wayout.billing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,11 @@ class ChargeInput:
             raise ChargeInvalid("more was paid than charged")
 
 
-def record_charge(*, agreement: Agreement, charge: ChargeInput) -> bool:
+def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -> bool:
     """Add a charge, or move the payment of a known one forward; True when something changed.
 
-    A charge that is already on record keeps its amounts and period; only what was settled may grow.
+    Within a transaction that has locked the agreement before it read it. A charge that is already on record keeps its amounts and period; only what was settled may grow. Where the
+    agreement ends, what it gives back is priced again, and a provider that billed beyond the end is told once more.
     Raises ChargeInvalid when the two contradict each other, or for another currency than the agreement's.
     """
     charge.check()
@@ -50,7 +58,7 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput) -> bool:
         raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
-        Charge.objects.create(
+        made = Charge.objects.create(
             agreement=agreement,
             external_id=charge.external_id,
             description=charge.description,
@@ -58,40 +66,70 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput) -> bool:
             period_start=charge.period.start,
             period_end=charge.period.end,
             charged_at=charge.charged_at,
+            recorded_at=now,
             charged=charge.charged,
             tax=charge.tax,
             settled=charge.settled,
             in_flight=charge.in_flight,
         )
+        _has_changed(agreement, now)
+        if agreement.ending != Ending.NONE and late_charges().filter(pk=made.pk).exists():
+            tell_again(agreement=agreement, now=now)
         return True
     same = (known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.charged, charge.tax, charge.period.start, charge.period.end):
         raise ChargeInvalid("it is already on record with other amounts or another period")
     moved = Charge.objects.filter(pk=known.pk, settled__lt=charge.settled)
-    return bool(moved.update(settled=charge.settled, in_flight=charge.in_flight))
-
-
-@transaction.atomic
-def record_correction(*, charge: Charge, external_id: str, amount: int, tax: int, corrected_at: datetime) -> bool:
-    """Reduce ``charge`` by ``amount`` minor units (``tax`` of them tax); False when it was recorded before.
-
-    Raises ChargeInvalid when the corrections would exceed the charge.
-    """
-    if Correction.objects.filter(charge=charge, external_id=external_id).exists():
+    if not moved.update(settled=charge.settled, in_flight=charge.in_flight):
         return False
-    within = Charge.objects.filter(
-        pk=charge.pk, charged__gte=F("corrected") + amount, tax__gte=F("corrected_tax") + tax
-    )
-    if amount <= 0 or not within.update(corrected=F("corrected") + amount, corrected_tax=F("corrected_tax") + tax):
-        raise ChargeInvalid("a correction cannot exceed the charge it names")
-    Correction.objects.create(charge=charge, external_id=external_id, amount=amount, tax=tax, corrected_at=corrected_at)
+    _has_changed(agreement, now)
     return True
 
 
-def payment_settled(*, external_id: str, settled: int) -> bool:
-    """A payment that was in flight has arrived: ``settled`` minor units in all. False when nothing is new.
+def record_correction(
+    *, charge: Charge, external_id: str, amount: int, tax: int, corrected_at: datetime, now: datetime
+) -> bool:
+    """Reduce ``charge`` by ``amount`` minor units (``tax`` of them tax); False when it was recorded before.
 
-    What was settled never shrinks; more than was charged is not believed.
+    Where its agreement ends, what that gives back is priced again. Raises ChargeInvalid when the corrections would
+    exceed the charge.
     """
-    known = Charge.objects.filter(external_id=external_id, settled__lt=settled, charged__gte=settled)
-    return bool(known.update(in_flight=Greatest(F("in_flight") + F("settled") - settled, 0), settled=settled))
+    with transaction.atomic():
+        if Correction.objects.filter(charge=charge, external_id=external_id).exists():
+            return False
+        within = Charge.objects.filter(
+            pk=charge.pk, charged__gte=F("corrected") + amount, tax__gte=F("corrected_tax") + tax
+        )
+        if amount <= 0 or not within.update(corrected=F("corrected") + amount, corrected_tax=F("corrected_tax") + tax):
+            raise ChargeInvalid("a correction cannot exceed the charge it names")
+        Correction.objects.create(
+            charge=charge, external_id=external_id, amount=amount, tax=tax, corrected_at=corrected_at
+        )
+        _has_changed(charge.agreement, now)
+        return True
+
+
+def payment_settled(*, provider: str, external_id: str, settled: int, now: datetime) -> bool:
+    """A payment at ``provider`` has arrived: ``settled`` minor units in all. False when nothing is new.
+
+    What was settled never shrinks; more than was charged is not believed. Ids are unique per agreement alone: where two
+    charges of the provider go by this one, nothing is taken from the event (reconcile names them).
+    """
+    with transaction.atomic(durable=True):
+        found = list(charges_at(provider).filter(external_id=external_id)[:2])
+        if len(found) > 1:
+            logger.warning("payment of %s at %s: two charges go by that id, none was changed", external_id, provider)
+        if len(found) != 1:
+            return False
+        [charge] = found
+        agreement = Agreement.objects.select_for_update().get(pk=charge.agreement_id)
+        known = Charge.objects.filter(pk=charge.pk, settled__lt=settled, charged__gte=settled)
+        if not known.update(in_flight=Greatest(F("in_flight") + F("settled") - settled, 0), settled=settled):
+            return False
+        _has_changed(agreement, now)
+        return True
+
+
+def _has_changed(agreement: Agreement, now: datetime) -> None:
+    if agreement.ending != Ending.NONE:
+        reprice_soon(agreement, now)

@@ -6,12 +6,13 @@ Every move is a conditional UPDATE whose row count decides, and an event on the 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import (
@@ -30,12 +31,15 @@ from billing.money import Money
 from billing.proration import Line
 from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
-from outbox.effects import Again, handles, put, wake
+from billing.services.outages import again
+from outbox.effects import handles, put, wake
+from outbox.mail import tell_staff
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.people import SYSTEM
 
 SUBMIT = "refund.submit"
+CHECK = "refund.check"
 # Done in a room above: whoever knows whom the money belongs to tells them.
 SETTLED = "refund.settled"
 FAILED = "refund.failed"
@@ -69,7 +73,7 @@ def request_refund(
         requested_at=requested_at,
         held_until=held_until,
         due_by=due_by,
-        provider=settings.WAYOUT_PROVIDER,
+        provider=agreement.provider or settings.WAYOUT_PROVIDER,
     )
     for charge_id, amount, tax in returning:
         if amount:
@@ -88,12 +92,20 @@ def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
 
 
 def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
-    """Send the failed parts once more, each under a new key; False when nothing of it has failed."""
+    """Send the failed parts once more, each under a new key; False when nothing of it has failed.
+
+    What the facts have lowered since is sent as low; a refund of which nothing is due any more is voided.
+    """
     with transaction.atomic(durable=True):
         if not _move(refund, STUCK_REFUND_STATUSES, RefundStatus.PENDING, caller, now):
             return False
         failed = refund.parts.filter(status=PartStatus.FAILED)
-        failed.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="")
+        lowered = {part: part.amount_by_rule for part in failed if part.amount_by_rule is not None}
+        failed.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)
+        if lowered:
+            resize_refund(refund=refund, amounts=lowered, now=now)
+        Refund.objects.filter(pk=refund.pk).update(found_late_at=None)
+        _ask_to_send(refund, now, now)
         wake(key=_key(refund), now=now)
         return True
 
@@ -125,6 +137,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
     if not reason.strip() or amount <= 0:
         raise RefundNotPossible("reason" if amount > 0 else "amount")
     with transaction.atomic(durable=True):
+        Agreement.objects.select_for_update().get(pk=charge.agreement_id)
         refund = Refund.objects.create(
             agreement=charge.agreement,
             amount=amount,
@@ -133,13 +146,33 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
             requested_at=now,
             held_until=now,
             due_by=due_by,
-            provider=settings.WAYOUT_PROVIDER,
+            provider=charge.agreement.provider or settings.WAYOUT_PROVIDER,
+            by_hand=True,
             reason=reason.strip()[:300],
         )
         _reserve(refund, charge.pk, amount, 0)
         _ask_to_send(refund, now, now)
-        _audit(refund, "refund.by_hand", caller, now, reason=reason.strip())
+        audit_refund(refund, "refund.by_hand", caller, now, reason=reason.strip())
         return refund
+
+
+def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: datetime) -> None:
+    """Give unsent parts of a locked refund other amounts (minor units), within what was settled of their charges.
+
+    Where nothing is left of the whole it is voided, its parts as they were.
+    """
+    total = refund.amount + sum(amount - part.amount for part, amount in amounts.items())
+    for part, amount in amounts.items():
+        Charge.objects.filter(pk=part.charge_id).update(refunded=F("refunded") + amount - part.amount)
+        if total and amount:
+            tax = Charge.objects.get(pk=part.charge_id).tax_in(amount)
+            RefundPart.objects.filter(pk=part.pk).update(amount=amount, tax=tax)
+        elif total:
+            part.delete()
+    refund.amount, refund.repriced_at = total or refund.amount, now
+    if not total:
+        refund.status = RefundStatus.VOIDED.value
+    refund.save(update_fields=["amount", "repriced_at", *(["status"] if not total else [])])
 
 
 @handles(SUBMIT)
@@ -159,22 +192,17 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     if refund.status not in SENDABLE_REFUND_STATUSES:
         return None
     waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
-    for part in waiting.select_related("charge", "refund__agreement").order_by("pk"):
-        _send(refund, part, now)
+    for part_id in waiting.order_by("pk").values_list("pk", flat=True):
+        _send(refund, part_id, now)
     return _conclude(refund, now)
 
 
-def take_result(*, part: RefundPart, result: Result) -> None:
-    """Write down the provider's word for a part that was sent; a late or repeated word changes nothing."""
-    if result.outcome is Outcome.PENDING:
-        RefundPart.objects.filter(pk=part.pk, status=PartStatus.SENT).update(reference=result.reference[:100])
-        return
-    sent = RefundPart.objects.filter(pk=part.pk, status=PartStatus.SENT)
-    sent.update(status=PartStatus(result.outcome.value), reference=result.reference[:100], failure=result.failure[:200])
+def record_provider_event(*, key: str, result: Result, now: datetime) -> bool:
+    """Take what a provider says by itself about the part with this key; False when there is none.
 
-
-def hear_of(*, key: str, result: Result, now: datetime) -> bool:
-    """Take what a provider says by itself about the part with this key; False when there is none."""
+    Nothing that a provider says is final, and what it says may come late: a word against what is on record is not
+    taken as it stands, the provider is asked what is true now.
+    """
     try:
         parts = RefundPart.objects.filter(pk=uuid.UUID(key.partition(".")[0]))
     except ValueError:
@@ -184,11 +212,53 @@ def hear_of(*, key: str, result: Result, now: datetime) -> bool:
         return False
     # Heard before our own sender wrote that it sends: the provider would not know the key otherwise.
     RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
-    take_result(part=part, result=result)
-    part.refund.refresh_from_db()
-    if part.refund.status in SENDABLE_REFUND_STATUSES:
-        _conclude(part.refund, now)
+    _record_result(part, result, PartStatus.SENT)
+    part.refresh_from_db(fields=["status"])
+    if result.outcome is not Outcome.PENDING and part.status != result.outcome.value:
+        _ask_what_became(part, now)
+    _conclude(part.refund, now)
     return True
+
+
+@handles(CHECK)
+def check(payload: dict[str, str], now: datetime) -> None:
+    """Ask the provider what has become of a part that it contradicted itself about, and take its word."""
+    rows = RefundPart.objects.select_related("charge", "refund__agreement__account")
+    part = rows.filter(pk=payload["part"]).first()
+    if part is None or part.key != payload["key"]:
+        return
+    try:
+        result = provider(part.refund.provider).find(order_of(part, now))
+    except ProviderUnavailable as error:
+        raise again(error, part.refund.provider, now) from error
+    if result is None or result.outcome is Outcome.PENDING:
+        return
+    by_hand = part.refund.status == RefundStatus.SETTLED_MANUALLY
+    if by_hand and part.status == PartStatus.FAILED and result.outcome is Outcome.SUCCEEDED:
+        RefundPart.objects.filter(pk=part.pk).update(amount_by_rule=0)
+        tell_staff(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
+    _record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
+    _conclude(part.refund, now)
+
+
+_PAID_TWICE = _("Refund %(refund)s was settled by hand, and the provider says now that it paid it too. Look at both.")
+
+
+def _ask_what_became(part: RefundPart, now: datetime) -> None:
+    key = f"{CHECK}:{part.key}"
+    with transaction.atomic():
+        put(kind=CHECK, key=key, payload={"part": str(part.pk), "key": part.key}, run_at=now, now=now)
+        wake(key=key, now=now)
+
+
+def _record_result(part: RefundPart, result: Result, *expected: PartStatus) -> None:
+    """Write down the provider's word for a part that stands where it is ``expected``."""
+    rows = RefundPart.objects.filter(pk=part.pk, status__in=expected)
+    if result.outcome is Outcome.PENDING:
+        rows.update(reference=result.reference[:100])
+    else:
+        outcome = PartStatus(result.outcome.value)
+        rows.update(status=outcome, reference=result.reference[:100], failure=result.failure[:200])
 
 
 def find_late(now: datetime) -> list[Refund]:
@@ -251,19 +321,26 @@ def _ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
     put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=run_at, now=now)
 
 
-def _send(refund: Refund, part: RefundPart, now: datetime) -> None:
-    via, order = provider(refund.provider), order_of(part, now)
+def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
     with transaction.atomic(durable=True):
         _lock(refund)
-        if refund.status not in SENDABLE_REFUND_STATUSES:
+        # Read when locked: facts may have given it another amount, or taken it away, since the refund was.
+        rows = RefundPart.objects.select_related("charge", "refund__agreement").filter(pk=part_id)
+        part = rows.filter(status__in=[PartStatus.WAITING, PartStatus.SENT]).first()
+        if part is None or refund.status not in SENDABLE_REFUND_STATUSES:
             return
         first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
         _move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
+    via, order = provider(refund.provider), order_of(part, now)
     try:
         result = via.refund(order) if first else via.find(order) or via.refund(order)
     except ProviderUnavailable as error:
-        raise Again(str(error), error.after) from error
-    take_result(part=part, result=result)
+        raise again(error, refund.provider, now) from error
+    _record_result(part, result, PartStatus.SENT)
+
+
+# What the provider's word can move a refund from: all that went out. Held, voided and settled by hand is ours to say.
+_CONCLUDED_FROM = (*SENDABLE_REFUND_STATUSES, *STUCK_REFUND_STATUSES, RefundStatus.SUCCEEDED)
 
 
 def _conclude(refund: Refund, now: datetime) -> datetime | None:
@@ -278,8 +355,13 @@ def _conclude(refund: Refund, now: datetime) -> datetime | None:
     else:
         status = RefundStatus.FAILED
     with transaction.atomic(durable=True):
-        if _move(refund, SENDABLE_REFUND_STATUSES, status, SYSTEM, now) and status is RefundStatus.SUCCEEDED:
-            Refund.objects.filter(pk=refund.pk).update(settled_at=now)
+        refund.refresh_from_db(fields=["status"])
+        before = RefundStatus(refund.status)
+        went_out = before in _CONCLUDED_FROM and before is not status
+        if went_out and _move(refund, (before,), status, SYSTEM, now, before=before.value):
+            settled_at = now if status is RefundStatus.SUCCEEDED else None
+            # Whoever was told that it came back hears once more when that is no longer so.
+            Refund.objects.filter(pk=refund.pk).update(settled_at=settled_at, found_late_at=None)
     return None
 
 
@@ -294,12 +376,13 @@ def _move(
     """One move of the state machine; False when the refund stands elsewhere. Inside a transaction."""
     if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to):
         return False
-    _audit(refund, f"refund.{to.value.lower()}", caller, now, **evidence)
+    audit_refund(refund, f"refund.{to.value.lower()}", caller, now, **evidence)
     _tell(refund, to, now)
     return True
 
 
-def _audit(refund: Refund, action: str, caller: Caller, now: datetime, **evidence: str) -> None:
+def audit_refund(refund: Refund, action: str, caller: Caller, now: datetime, **evidence: str) -> None:
+    """Write down on the tenant's trail what became of a refund. Reads its agreement and account."""
     record(
         tenant_id=refund.agreement.account.tenant_id,
         at=now,
@@ -314,8 +397,8 @@ def _audit(refund: Refund, action: str, caller: Caller, now: datetime, **evidenc
 def _tell(refund: Refund, status: RefundStatus, now: datetime) -> None:
     """Ask whoever lives above billing to tell people what has become of the money."""
     if status in (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY):
-        payload = {"refund": refund.pk}
-        put(kind=SETTLED, key=f"{SETTLED}:{refund.pk}", payload=payload, run_at=now, now=now)
+        payload = {"refund": refund.pk, "at": now.isoformat()}
+        put(kind=SETTLED, key=f"{SETTLED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
     elif status in STUCK_REFUND_STATUSES:
-        again = {"refund": refund.pk, "at": now.isoformat()}
-        put(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=again, run_at=now, now=now)
+        payload = {"refund": refund.pk, "at": now.isoformat()}
+        put(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import stripe
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from billing.providers.stripe import key_of, result_of
 from billing.services.charges import payment_settled
-from billing.services.refunds import hear_of
+from billing.services.refunds import record_provider_event
 
 logger = logging.getLogger("wayout.webhooks")
 _REFUNDS = ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
@@ -34,12 +35,18 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         event = stripe.Webhook.construct_event(request.body, signature, secret)
     except (ValueError, stripe.SignatureVerificationError):
         return JsonResponse({"error": "not signed by Stripe"}, status=400)
-    handled = False
-    if event.type in _REFUNDS:
-        refund = event.data.object
-        handled = hear_of(key=key_of(refund), result=result_of(refund), now=timezone.now())
-    elif event.type in _PAYMENTS:
-        charge = event.data.object
-        handled = payment_settled(external_id=charge.id, settled=charge.amount_captured)
-    logger.info("stripe event %s %s: %s", event.type, event.id, "taken" if handled else "nothing of ours")
+    # What happened in an account connected to ours is none of our charges, whatever ids it has.
+    taken = not getattr(event, "account", None) and _take(event.type, event.data.object.to_dict())
+    logger.info("stripe event %s %s: %s", event.type, event.id, "taken" if taken else "nothing of ours")
     return JsonResponse({"received": True})
+
+
+def _take(kind: str, body: dict[str, Any]) -> bool:
+    """Hand down what an event says, if its fields are what Stripe documents; False for anything else."""
+    now = timezone.now()
+    if kind in _REFUNDS and (key := key_of(body)) and (result := result_of(body)):
+        return record_provider_event(key=key, result=result, now=now)
+    charge_id, settled = body.get("id"), body.get("amount_captured")
+    if kind in _PAYMENTS and isinstance(charge_id, str) and isinstance(settled, int):
+        return payment_settled(provider="stripe", external_id=charge_id, settled=settled, now=now)
+    return False

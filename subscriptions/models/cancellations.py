@@ -91,9 +91,6 @@ class Cancellation(models.Model):
     priced_at = models.DateTimeField(_("priced"))
     no_refund_reason = models.CharField(_("why no refund"), max_length=20, choices=NO_REFUND_CHOICES, blank=True)
     refunds = models.ManyToManyField(Refund, related_name="cancellations", blank=True, verbose_name=_("refunds"))
-    awaits_payment = models.BooleanField(
-        _("a payment was in flight"), default=False, help_text=_("When it settles, a second refund is made by itself.")
-    )
     policy = models.ForeignKey(CancellationPolicy, models.PROTECT, related_name="+", verbose_name=_("policy"))
     quote = models.JSONField(_("quote as shown"))
     facts = models.JSONField(_("facts"))
@@ -109,9 +106,6 @@ class Cancellation(models.Model):
             models.UniqueConstraint(
                 fields=["subscription"], condition=Q(undone_at=None), name="one_cancellation_in_force_per_subscription"
             )
-        ]
-        indexes = [
-            models.Index(fields=["id"], condition=Q(awaits_payment=True), name="cancellation_awaits_payment"),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,15 +23,33 @@ class Occasion(StrEnum):
     UNDONE = "UNDONE"
     REFUNDED = "REFUNDED"
     REFUND_LATE = "REFUND_LATE"
+    REPRICED = "REPRICED"
 
 
-def announce(occasion: Occasion, cancellation: Cancellation, now: datetime, refund: Refund | None = None) -> None:
+def announce(occasion: Occasion, cancellation: Cancellation, now: datetime) -> None:
     """Put one mail per recipient into the outbox, in the caller's transaction; once per event."""
-    about = refund.pk if refund else f"{cancellation.pk}.{int(cancellation.requested_at.timestamp())}"
-    recipients = dict(_recipients(cancellation))
-    if occasion is Occasion.REFUND_LATE:
-        recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
-    for number, (address, language) in enumerate(recipients.items()):
+    at = now if occasion is Occasion.REPRICED else cancellation.requested_at
+    _put_mail(occasion, cancellation, f"{cancellation.pk}.{at.isoformat()}", _recipients(cancellation), None, now)
+
+
+def announce_refund(occasion: Occasion, refund: Refund, now: datetime) -> None:
+    """The same about money, once per occasion and instant; staff hear too of what is late."""
+    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user"):
+        recipients = dict(_recipients(cancellation))
+        if occasion is Occasion.REFUND_LATE:
+            recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
+        _put_mail(occasion, cancellation, f"{refund.pk}.{now.isoformat()}", recipients.items(), refund, now)
+
+
+def _put_mail(
+    occasion: Occasion,
+    cancellation: Cancellation,
+    about: str,
+    recipients: Iterable[tuple[str, str]],
+    refund: Refund | None,
+    now: datetime,
+) -> None:
+    for number, (address, language) in enumerate(dict(recipients).items()):
         put(
             kind=MAIL,
             key=f"{MAIL}:{occasion}:{about}:{number}",

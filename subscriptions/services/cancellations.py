@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.models import Ending, RefundStatus
+from billing.models import EndingTerms, RefundStatus
+from billing.providers.base import Ending
 from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
 from subscriptions.errors import (
@@ -33,6 +34,7 @@ from subscriptions.policy import (
     agreed,
     boundary_between,
     effective,
+    prorates,
     refundable,
 )
 from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
@@ -245,7 +247,6 @@ def _write(
     cancellation.priced_at = quote.priced_at
     cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
     cancellation.policy_id = quote.policy_id
-    cancellation.awaits_payment = bool(quote.pending_charges)
     cancellation.quote = quote_evidence(quote)
     cancellation.facts = _facts(snapshot)
     cancellation.licenses_30_days_before = licenses_at(subscription.pk, now - _EVIDENCE_BEFORE)
@@ -255,7 +256,7 @@ def _write(
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
     if call:
         _close_callback(call, caller, language, now)
-    _end_billing(cancellation, _ENDINGS[quote.mode], now)
+    _end_billing(cancellation, _ENDINGS[quote.mode], now, _terms(quote, snapshot, now))
     _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
     tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
@@ -282,9 +283,27 @@ def _void_held(cancellation: Cancellation, caller: Caller, now: datetime) -> boo
     return all(void_refund(refund=refund, caller=caller, now=now) for refund in refunds)
 
 
-def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime) -> None:
+def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime, terms: EndingTerms | None = None) -> None:
     agreement = cancellation.subscription.agreement
-    set_ending(agreement=agreement, ending=ending, final_at=cancellation.undo_until, now=now)
+    set_ending(agreement=agreement, ending=ending, final_at=cancellation.undo_until, terms=terms, now=now)
+
+
+def _terms(quote: Quote, snapshot: Snapshot, now: datetime) -> EndingTerms:
+    """What prices the facts that arrive later as the quote priced those of now."""
+    anchor = snapshot.anchored_at or (snapshot.period.start if snapshot.period else quote.priced_at)
+    return EndingTerms(
+        decided_at=now,
+        priced_at=quote.priced_at,
+        effective_at=quote.effective_at,
+        held_until=quote.undo_until,
+        anchored_at=anchor,
+        time_zone=snapshot.zone.key,
+        prorates=prorates(quote, snapshot),
+        convention=quote.convention.value,
+        full_hours=snapshot.policy.full_refund_hours,
+        prorated_hours=snapshot.policy.prorated_refund_hours,
+        agreed=quote.agreed,
+    )
 
 
 def _close_callback(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:

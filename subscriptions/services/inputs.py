@@ -30,12 +30,12 @@ def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
 
 
 def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *path: str) -> Subscription:
-    """The subscription, its row locked until the transaction ends.
+    """The subscription, its row and its agreement's locked until the transaction ends: both are decided on.
 
     Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there,
     RateLimited when the tenant is changed too often.
     """
-    rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self",))
+    rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self", "agreement"))
     subscription = rows.select_related("tenant", "agreement").filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound(*path)

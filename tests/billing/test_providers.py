@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 import stripe
-from django.test import Client
+from django.test import Client, override_settings
+from hypothesis import given
+from hypothesis import strategies as st
 
-from billing.models import Agreement, Refund
+from billing.models import Agreement, Charge, Refund
 from billing.money import Money
 from billing.providers import provider as provider_called
 from billing.providers.base import Order, Outcome, Provider, ProviderUnavailable
 from billing.providers.ledger import Ledger
 from billing.providers.stripe import Stripe
 from outbox.worker import work_off
+from subscriptions.reconciliation import findings
 from tests.billing.fake_stripe import FakeStripe, fake_stripe
 from tests.builders import NOW
 from tests.providers import TestProvider
@@ -146,8 +149,8 @@ def test_stripe_stops_without_prorating_by_itself(server: FakeStripe) -> None:
     assert server.subscriptions["s-1"]["status"] == "canceled"
 
 
-def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET) -> Any:
-    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}}
+def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET, **more: Any) -> Any:
+    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}, **more}
     payload = json.dumps(event)
     stamp = int(at or time.time())
     signature = stripe.WebhookSignature._compute_signature(f"{stamp}.{payload}", secret)  # type: ignore[no-untyped-call]
@@ -161,7 +164,7 @@ def pending(server: FakeStripe, world: World) -> Refund:
     from tests.subscriptions.test_lifecycle import cancel
 
     subscription = world.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
     cancel(world, subscription)
     server.troubles.extend(["", "pending"])
     work_off(lambda: NOW)
@@ -235,3 +238,57 @@ def test_a_payment_that_settles_at_stripe_is_noted_once(server: FakeStripe, worl
     assert hook("charge.updated", {**body, "amount_captured": 9000}).status_code == 200
     charge.refresh_from_db()
     assert (charge.settled, charge.in_flight) == (900, 0)
+
+
+STRANGE = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.integers(), max_size=2) | st.just({})
+)
+KINDS = st.sampled_from(
+    ["refund.updated", "refund.failed", "charge.succeeded", "charge.updated", "charge.refund.updated"]
+)
+
+
+@given(
+    KINDS, st.dictionaries(st.sampled_from(["id", "metadata", "status", "amount_captured", "failure_reason"]), STRANGE)
+)
+def test_an_event_with_fields_that_stripe_leaves_empty_is_answered(kind: str, fields: dict[str, Any]) -> None:
+    with override_settings(WAYOUT_STRIPE_WEBHOOK_SECRET=SECRET):
+        answer = hook(kind, {"object": kind.partition(".")[0], "id": "re_1", "amount_captured": 5, **fields})
+    assert answer.status_code == 200
+
+
+def test_a_refund_made_elsewhere_has_no_metadata(pending: Refund) -> None:
+    before = pending.status
+    for metadata in (None, [], "", {"wayout_part": None}, {"wayout_part": 7}):
+        body = {"object": "refund", "id": "re_9", "status": "failed", "metadata": metadata}
+        assert hook("refund.failed", body).status_code == 200
+    pending.refresh_from_db()
+    assert pending.status == before
+
+
+@pytest.mark.parametrize(
+    ("provider", "other", "settled"),
+    [
+        ("stripe", "ledger", [900, 100]),
+        ("stripe", "stripe", [100, 100]),
+        ("", "ledger", [900, 100]),
+        ("", "", [100, 100]),
+    ],
+)
+def test_a_payment_belongs_to_one_charge_of_its_provider(
+    server: FakeStripe, world: World, provider: str, other: str, settled: list[int]
+) -> None:
+    mine, another = world, World.build()
+    charges = []
+    for owner, name in ((mine, provider), (another, other)):
+        subscription = owner.subscription(charged=None)
+        Agreement.objects.filter(pk=subscription.agreement_id).update(provider=name)
+        charges.append(owner.charge(subscription, external_id="ch_5", charged=900, settled=100, in_flight=800))
+    body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
+    # A payment in an account that is connected to ours is none of ours.
+    assert hook("charge.succeeded", body, account="acct_9").status_code == 200
+    assert set(Charge.objects.values_list("settled", flat=True)) == {100}
+    assert hook("charge.succeeded", body).status_code == 200
+    assert [Charge.objects.get(pk=charge.pk).settled for charge in charges] == settled
+    said = [finding for finding in findings(NOW, ask_provider=False) if "ch_5" in finding]
+    assert len(said) == (1 if settled == [100, 100] else 0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.core import mail
 
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
@@ -13,6 +15,7 @@ from billing.providers.base import Order, Outcome, Result
 from billing.services import refunds as services
 from outbox.models import Effect
 from outbox.worker import work_off
+from subscriptions.reconciliation import findings
 from tenants.audit import verify
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
@@ -32,7 +35,7 @@ def promised(world: World) -> Refund:
     from billing.services.charges import record_charge
 
     agreement = Agreement.objects.create(account=world.tenant.billing_account, currency="EUR")
-    record_charge(agreement=agreement, charge=INPUT)
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
     made = refund(agreement)
     charge = Charge.objects.create(
         agreement=agreement, external_id="c2", description="E5", charged=1000, settled=1000,
@@ -154,20 +157,25 @@ def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: Test
     work()
     keys = list(provider.results)
     for key in [*keys, *keys]:
-        assert services.hear_of(key=key, result=Result(outcome, "T", ""), now=AFTER)
+        assert services.record_provider_event(key=key, result=Result(outcome, "T", ""), now=AFTER)
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
-    # A late word that contradicts the first changes nothing.
+    # A word that contradicts the first may be an old one: what the provider says when asked is what counts.
     other = Outcome.FAILED if outcome is Outcome.SUCCEEDED else Outcome.SUCCEEDED
-    services.hear_of(key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    for key in keys:
+        provider.settle(key, outcome)
+    assert services.record_provider_event(key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    work()
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
-    assert not services.hear_of(key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER)
+    assert not services.record_provider_event(
+        key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
+    )
 
 
 def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
     class Eager(TestProvider):
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            assert services.hear_of(key=order.key, result=result, now=AFTER)
+            assert services.record_provider_event(key=order.key, result=result, now=AFTER)
             return result
 
     with used(Eager()) as provider:
@@ -237,7 +245,7 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
 
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            services.hear_of(key=order.key, result=result, now=AFTER)
+            services.record_provider_event(key=order.key, result=result, now=AFTER)
             services.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
             return result
 
@@ -245,3 +253,87 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
         work()
     assert status(promised) == "SETTLED_MANUALLY"
     assert len(provider.paid) == 1
+
+
+def bounce(provider: TestProvider, key: str, outcome: Outcome = Outcome.FAILED, at: datetime = AFTER) -> None:
+    """The provider changes its mind days later, and says so."""
+    provider.settle(key, outcome)
+    assert services.record_provider_event(key=key, result=provider.results[key], now=at)
+    work(at)
+
+
+def test_money_that_a_bank_sends_back_is_failed_again_and_can_go_out_again(
+    promised: Refund, provider: TestProvider, settings: Any
+) -> None:
+    work()
+    assert status(promised) == "SUCCEEDED"
+    days_later = AFTER + timedelta(days=4)
+    for key in list(provider.results):
+        bounce(provider, key, at=days_later)
+    assert (status(promised), promised.settled_at) == ("FAILED", None)
+    assert AuditEvent.objects.filter(action="refund.failed").get().data["before"] == "PARTIALLY_SUCCEEDED"
+    assert services.retry_refund(refund=promised, caller=SYSTEM, now=days_later)
+    work(days_later + timedelta(hours=1))
+    assert (status(promised), promised.settled_at) == ("SUCCEEDED", days_later + timedelta(hours=1))
+    assert (
+        sum(order.amount.minor_units for key, order in provider.paid.items() if key.endswith(".1")) == promised.amount
+    )
+
+
+def test_money_that_a_bank_sends_back_can_be_settled_by_hand(promised: Refund, provider: TestProvider) -> None:
+    work()
+    first = next(iter(provider.results))
+    bounce(provider, first)
+    assert status(promised) == "PARTIALLY_SUCCEEDED"
+    assert services.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
+    assert not list(findings(AFTER, ask_provider=False))
+    # And if it arrives after all, somebody has to know.
+    bounce(provider, first, Outcome.SUCCEEDED)
+    assert status(promised) == "SETTLED_MANUALLY"
+    assert Effect.objects.filter(key__startswith="mail.staff:twice:").count() == 1
+    assert "by the facts since 0.00 EUR is due" in " ".join(findings(AFTER, ask_provider=False))
+
+
+def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider: TestProvider) -> None:
+    provider.troubles = ["pending", "pending"]
+    work()
+    for key in list(provider.results):
+        provider.settle(key)
+        services.record_provider_event(key=key, result=provider.results[key], now=AFTER)
+    late = Result(Outcome.FAILED, "T", "an event of yesterday")
+    for key in provider.results:
+        assert services.record_provider_event(key=key, result=late, now=AFTER)
+        assert services.record_provider_event(key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
+    work()
+    assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
+    assert AuditEvent.objects.filter(action__startswith="refund.").last().action == "refund.succeeded"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("trouble", ["5xx", "timeout before", "429", "key"])
+def test_money_is_never_given_up_for_an_outage(promised: Refund, provider: TestProvider, trouble: str) -> None:
+    provider.troubles = [trouble] * 60
+    at = AFTER
+    for _ in range(40):
+        work(at)
+        at = max(at, Effect.objects.get(kind="refund.submit").run_at)
+    assert at > AFTER + timedelta(hours=20)
+    effect = Effect.objects.get(kind="refund.submit")
+    assert (effect.status, effect.failures, effect.outages) == ("WAITING", 0, 40)
+    provider.troubles = []
+    work(at)
+    work_until_quiet(at)
+    assert status(promised) == "SUCCEEDED"
+    assert len(provider.paid) == 2
+
+
+def test_staff_hear_at_once_and_once_a_day_of_a_key_that_is_refused(
+    promised: Refund, provider: TestProvider, settings: Any
+) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    provider.troubles = ["key"] * 60
+    at = AFTER
+    for _ in range(30):
+        work(at)
+        at += timedelta(minutes=50)
+    found = [message for message in mail.outbox if "refuses our key" in message.subject]
+    assert [message.to for message in found] == [["desk@wayout.example"]] * 2

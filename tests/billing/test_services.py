@@ -31,10 +31,10 @@ def agreement(world: World) -> Agreement:
 
 def test_a_charge_is_recorded_once_and_its_payment_moves_forward(agreement: Agreement) -> None:
     unpaid = replace(INPUT, settled=0, in_flight=12000)
-    assert record_charge(agreement=agreement, charge=unpaid)
-    assert not record_charge(agreement=agreement, charge=unpaid)
-    assert record_charge(agreement=agreement, charge=INPUT)
-    assert not record_charge(agreement=agreement, charge=unpaid)
+    assert record_charge(agreement=agreement, charge=unpaid, now=NOW)
+    assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
+    assert record_charge(agreement=agreement, charge=INPUT, now=NOW)
+    assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
     charge = Charge.objects.get()
     assert (charge.settled, charge.in_flight) == (12000, 0)
 
@@ -45,28 +45,28 @@ def test_a_charge_is_recorded_once_and_its_payment_moves_forward(agreement: Agre
 )
 def test_a_charge_that_contradicts_itself(agreement: Agreement, change: dict[str, Any]) -> None:
     with pytest.raises(ChargeInvalid):
-        record_charge(agreement=agreement, charge=replace(INPUT, **change))
+        record_charge(agreement=agreement, charge=replace(INPUT, **change), now=NOW)
     assert not Charge.objects.exists()
 
 
 def test_a_charge_on_record_keeps_its_amounts(agreement: Agreement) -> None:
-    record_charge(agreement=agreement, charge=INPUT)
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
     with pytest.raises(ChargeInvalid):
-        record_charge(agreement=agreement, charge=replace(INPUT, charged=13000))
+        record_charge(agreement=agreement, charge=replace(INPUT, charged=13000), now=NOW)
     assert Charge.objects.get().charged == 12000
 
 
 def test_case_32_a_correction_reduces_the_charge_it_names(agreement: Agreement) -> None:
-    record_charge(agreement=agreement, charge=replace(INPUT, charged=10000, tax=0, settled=10000))
+    record_charge(agreement=agreement, charge=replace(INPUT, charged=10000, tax=0, settled=10000), now=NOW)
     charge = Charge.objects.get()
-    assert record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW)
-    assert not record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW)
+    assert record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW, now=NOW)
+    assert not record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW, now=NOW)
     [facts] = charges_not_over([agreement.pk], NOW)[agreement.pk]
     half = PERIOD.start + (PERIOD.end - PERIOD.start) / 2
     assert prorate(facts, half, RefundTerms(Convention.ELAPSED_24H, SOFIA)).refund.minor_units == 3500
     for amount in (7001, 0, -5):
         with pytest.raises(ChargeInvalid):
-            record_correction(charge=charge, external_id="k2", amount=amount, tax=0, corrected_at=NOW)
+            record_correction(charge=charge, external_id="k2", amount=amount, tax=0, corrected_at=NOW, now=NOW)
 
 
 def refund(agreement: Agreement) -> Refund:
@@ -83,7 +83,7 @@ def refund(agreement: Agreement) -> Refund:
 
 
 def test_a_refund_reserves_its_amount_and_voiding_frees_it(agreement: Agreement) -> None:
-    record_charge(agreement=agreement, charge=INPUT)
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
     made = refund(agreement)
     part = RefundPart.objects.get()
     assert (made.amount, part.amount, part.tax, made.status) == (2400, 2400, 400, "HELD")
@@ -95,7 +95,7 @@ def test_a_refund_reserves_its_amount_and_voiding_frees_it(agreement: Agreement)
 
 
 def test_refunds_of_a_charge_never_exceed_what_was_settled(agreement: Agreement) -> None:
-    record_charge(agreement=agreement, charge=INPUT)
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
     Charge.objects.update(refunded=11000)
     [facts] = charges_not_over([agreement.pk], NOW)[agreement.pk]
     line = prorate(replace(facts, refunded=0), NOW, RefundTerms(Convention.ELAPSED_24H, SOFIA))
@@ -119,6 +119,6 @@ def test_refunds_of_a_charge_never_exceed_what_was_settled(agreement: Agreement)
     ],
 )
 def test_the_database_says_so(agreement: Agreement, values: dict[str, Any]) -> None:
-    record_charge(agreement=agreement, charge=INPUT)
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         Charge.objects.update(**values)

@@ -12,6 +12,9 @@ from django.core import mail
 from django.core.management import call_command
 
 from billing.models import Agreement, Charge, Refund, RefundPart
+from billing.providers.base import Outcome
+from billing.services.charges import payment_settled
+from billing.services.refunds import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
@@ -90,7 +93,7 @@ def test_a_cancellation_is_told_and_paid_back_and_the_books_add_up(told: World) 
 
 def test_undo_takes_everything_back_and_says_so(told: World, provider: TestProvider) -> None:
     subscription = told.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
     cancellation = cancel(told, subscription)
     work(after(seconds=1))
     undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
@@ -105,7 +108,7 @@ def test_undo_takes_everything_back_and_says_so(told: World, provider: TestProvi
 
 def test_undo_before_the_provider_heard_leaves_it_alone(told: World, provider: TestProvider) -> None:
     subscription = told.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
     cancellation = cancel(told, subscription)
     undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
     work(after(hours=2))
@@ -114,7 +117,7 @@ def test_undo_before_the_provider_heard_leaves_it_alone(told: World, provider: T
 
 def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestProvider) -> None:
     subscription = told.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(external_id="s-1")
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
     cancel(told, subscription)
     provider.troubles = ["timeout before"]
     for hours in (1, 71, 73, 74):
@@ -122,32 +125,41 @@ def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestPr
     assert provider.stopped == [("stop at period end", "s-1"), ("stop now", "s-1")]
 
 
-def test_a_payment_that_settles_later_makes_a_second_refund_by_itself(told: World) -> None:
+def pay(charge: Charge, settled: int, at: datetime) -> None:
+    assert payment_settled(provider="ledger", external_id=charge.external_id, settled=settled, now=at)
+    work(at)
+
+
+def test_a_payment_that_settles_later_makes_a_refund_by_itself(told: World) -> None:
     subscription = told.subscription(charged=None)
     charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
     cancellation = cancel(told, subscription)
-    assert (cancellation.refunds.count(), cancellation.awaits_payment) == (0, True)
     work(after(hours=80))
     assert Refund.objects.count() == 0
-    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
-    work(after(hours=81))
+    pay(charge, 3000, after(hours=81))
     work(after(hours=82))
     # 24 of 30 days used: 24.00 of 30.00.
     assert list(Refund.objects.values_list("amount", "status")) == [(600, "SUCCEEDED")]
     assert Refund.objects.get().priced_at == cancellation.priced_at
-    cancellation.refresh_from_db()
-    assert not cancellation.awaits_payment
+    assert list(cancellation.refunds.all()) == list(Refund.objects.all())
     assert list(findings(after(hours=83))) == []
 
 
-def test_a_second_refund_returns_only_what_the_first_did_not(told: World) -> None:
+@pytest.mark.parametrize(
+    ("paid_after", "amounts"), [({"hours": 1}, [600]), ({"hours": 80}, [200, 400])], ids=["held", "sent"]
+)
+def test_a_later_payment_adds_only_what_is_not_promised_yet(
+    told: World, paid_after: dict[str, int], amounts: list[int]
+) -> None:
     subscription = told.subscription(charged=None)
     charge = told.charge(subscription, charged=3000, settled=2600, in_flight=400)
     cancel(told, subscription)
     assert list(Refund.objects.values_list("amount", flat=True)) == [200]
-    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
-    work(after(hours=80))
-    assert list(Refund.objects.order_by("pk").values_list("amount", flat=True)) == [200, 400]
+    work(after(**paid_after))
+    pay(charge, 3000, after(**paid_after))
+    assert list(Refund.objects.order_by("pk").values_list("amount", flat=True)) == amounts
+    work(after(hours=100))
+    assert list(findings(after(hours=100))) == []
 
 
 def test_an_undone_cancellation_makes_no_second_refund(told: World) -> None:
@@ -155,10 +167,8 @@ def test_an_undone_cancellation_makes_no_second_refund(told: World) -> None:
     charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
     cancellation = cancel(told, subscription)
     undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
-    Charge.objects.filter(pk=charge.pk).update(settled=3000, in_flight=0)
-    work(after(hours=80))
+    pay(charge, 3000, after(hours=80))
     assert not Refund.objects.exists()
-    assert not Cancellation.objects.get().awaits_payment
 
 
 def test_staff_and_once_the_tenant_hear_of_a_late_refund(told: World, provider: TestProvider, settings: Any) -> None:
@@ -174,6 +184,30 @@ def test_staff_and_once_the_tenant_hear_of_a_late_refund(told: World, provider: 
         "books@contoso.example", "desk@wayout.example", told.admin.email,
     ]  # fmt: skip
     assert list(findings(after(hours=201))) == [f"refund {Refund.objects.get().pk}: it failed and waits for staff"]
+
+
+def test_who_was_told_that_it_came_back_hears_when_a_bank_returns_it_and_when_it_comes_after_all(
+    told: World, provider: TestProvider, settings: Any
+) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    cancel(told, told.subscription())
+    work(after(hours=73))
+    work(after(hours=73, seconds=1))
+    [key] = provider.results
+    for days, outcome in ((6, Outcome.FAILED), (7, Outcome.SUCCEEDED), (8, Outcome.FAILED)):
+        mail.outbox.clear()
+        provider.settle(key, outcome)
+        record_provider_event(key=key, result=provider.results[key], now=after(days=days))
+        for second in range(3):
+            work(after(days=days, seconds=second))
+        customers = {told.admin.email, "books@contoso.example"}
+        if outcome is Outcome.FAILED:
+            assert {message.to[0] for message in mail.outbox} == customers | {"desk@wayout.example"}
+            assert any("is late" in message.subject for message in mail.outbox)
+        else:
+            assert {message.to[0] for message in mail.outbox} == customers
+            assert any("came back to you" in message.subject for message in mail.outbox)
+        assert len(mail.outbox) == len({message.to[0] for message in mail.outbox})
 
 
 def test_periods_roll_by_their_term_without_drifting(world: World) -> None:

@@ -51,8 +51,9 @@ def import_directory(
             tenant.full_clean()
             tenant.save()
         # Locked first, as every writer does: nobody cancels or removes users on half an import.
-        list(Subscription.objects.select_for_update().filter(tenant=tenant).values_list("pk"))
-        catalog = Catalog(tenant, report)
+        locked = Subscription.objects.select_for_update(of=("self", "agreement")).filter(tenant=tenant)
+        list(locked.select_related("agreement").order_by("pk"))
+        catalog = Catalog(tenant, now, report)
         catalog.charges(files.charges.rows)
         catalog.products(files.products.rows)
         holders = Holders(catalog, exported_at, now, report)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Q
 
-from billing.errors import ChargeInvalid
-from billing.models import Agreement, BillingAccount, Charge
+from billing.errors import ChargeInvalid, ProviderIdInvalid
+from billing.models import Agreement, BillingAccount, Charge, RefundStatus
+from billing.money import Money
+from billing.providers import billing_providers, is_subscription_id
+from billing.selectors import late_charges
 from billing.services.charges import ChargeInput, record_charge, record_correction
+from billing.services.endings import set_provider_id
+from billing.services.repricing import Repricing, reprice
 from subscriptions.directory_files import ChargeRow, ProductRow, RowProblem
 from subscriptions.models import Plan, Subscription
 from subscriptions.services.directory.report import Report
 from tenants.models import Tenant
+from tenants.people import SYSTEM
 
 
 class Catalog:
     """The tenant's subscriptions by product, which charges, products and, at last, users bring in."""
 
-    def __init__(self, tenant: Tenant, report: Report) -> None:
-        self.tenant, self.report = tenant, report
+    def __init__(self, tenant: Tenant, now: datetime, report: Report) -> None:
+        self.tenant, self.report, self._now = tenant, report, now
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
         self.listed: set[str] = set()
@@ -50,10 +58,39 @@ class Catalog:
                 self._problem(row, f"it belongs to {row.tenant}")
             else:
                 by_subscription[row.product, row.subscription_id].append(row)
+        ended: dict[int, Subscription] = {}
         for (product, external_id), of_one in by_subscription.items():
             subscription = self.subscription(product, external_id, of_one[0].currency)
+            self._take_provider(subscription, of_one)
             recorded = [row for row in of_one if self._record(subscription, row)]
             self._take_period(subscription, [row for row in recorded if not row.corrects])
+            if recorded and subscription.canceled_mode:
+                ended[subscription.agreement_id] = subscription
+        for repricing in reprice(ended, self._now):
+            self._note_repricing(repricing)
+        for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, settled=0):
+            self.report.note(
+                f"{charge} bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back:"
+                " have it voided where it was billed"
+            )
+
+    def _note_repricing(self, repricing: Repricing) -> None:
+        """What facts that came after the decision change of the money."""
+        currency = repricing.agreement.currency
+        for refund, before in repricing.changed:
+            now = "nothing" if refund.status == RefundStatus.VOIDED else Money(refund.amount, currency)
+            self.report.note(
+                f"refund {refund.pk}: {Money(before, currency)} was to go back, by these charges it is {now}"
+            )
+        if repricing.added:
+            for part in repricing.added.parts.select_related("charge"):
+                back = f"{Money(part.amount, currency)} of it goes back by {repricing.added.due_by}"
+                self.report.note(f"{part.charge} came after its subscription was canceled: {back}")
+        for part in repricing.overdrawn:
+            sent, due = Money(part.amount, currency), Money(part.amount_by_rule or 0, currency)
+            self.report.note(
+                f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told"
+            )
 
     def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
         """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
@@ -61,7 +98,8 @@ class Catalog:
             if row.corrects:
                 changed = self._correct(subscription, row)
             else:
-                changed = record_charge(agreement=subscription.agreement, charge=_charge_input(row))
+                charge = _charge_input(row)
+                changed = record_charge(agreement=subscription.agreement, charge=charge, now=self._now)
         except ChargeInvalid as error:
             self._problem(row, str(error))
             return False
@@ -78,11 +116,52 @@ class Catalog:
             amount=-row.charged,
             tax=-row.tax,
             corrected_at=row.charged_at,
+            now=self._now,
         )
+
+    def _take_provider(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
+        """Who bills the subscription, under which id: without it nobody there hears that it was canceled."""
+        named = [row for row in rows if row.provider_id or row.provider in billing_providers()]
+        if not named:
+            self._note_unused_id(subscription)
+            return
+        first, *others = named
+        for row in others:
+            if (row.provider, row.provider_id) != (first.provider, first.provider_id):
+                self._problem(row, f"provider_id: line {first.line} says {first.provider_id}, this {row.provider_id}")
+        provider = first.provider or settings.WAYOUT_PROVIDER
+        try:
+            changed = set_provider_id(
+                agreement=subscription.agreement,
+                provider=provider,
+                external_id=first.provider_id,
+                caller=SYSTEM,
+                language="en",
+                now=self._now,
+            )
+        except ProviderIdInvalid as error:
+            reason = {
+                "provider": f"“{provider}” bills nothing here; what does is {', '.join(billing_providers())}",
+                "shape": f"“{first.provider_id}” is not how {provider} calls a subscription",
+                "taken": f"{first.provider_id} is the id of another subscription",
+            }[str(error)]
+            self._problem(first, f"provider_id: {reason}")
+        else:
+            self.report.provider_ids += changed
+
+    def _note_unused_id(self, subscription: Subscription) -> None:
+        """An id that looks like a provider's own is named, not used: a column that means another thing is no promise."""
+        like = next((name for name in billing_providers() if is_subscription_id(name, subscription.external_id)), None)
+        if like and not subscription.agreement.external_id:
+            self.report.note(
+                f"subscription_id {subscription.external_id} looks like an id of {like}, which is not told by it when this"
+                f" is canceled: write it in a column provider_id, and {like} in a column provider"
+            )
 
     def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
         """The period that ends last: its first start, and the seats of all its charges."""
-        if not rows:
+        if not rows or subscription.canceled_mode:
+            # What ends is not moved on by what was billed although it does.
             return
         end = max(row.period.end for row in rows)
         if subscription.period_end and subscription.period_end > end:

@@ -1,0 +1,287 @@
+"""Facts that arrive after the decision: what was not sent is made right, what is missing comes back, staff hear of the rest."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.management import call_command
+from django.db import transaction
+
+from billing.models import Agreement, Charge, Correction, Refund, RefundPart
+from billing.periods import Period
+from billing.services.charges import ChargeInput, payment_settled, record_charge, record_correction
+from billing.services.refunds import retry_refund
+from outbox.models import Effect
+from subscriptions.models import Cancellation, Subscription
+from subscriptions.policy import Mode
+from subscriptions.reconciliation import findings
+from subscriptions.services.cancellations import undo_cancellation
+from tenants.callers import Role
+from tenants.models import AuditEvent
+from tenants.people import SYSTEM
+from tests.builders import NOW, PERIOD
+from tests.providers import TestProvider, used
+from tests.subscriptions.test_lifecycle import after, cancel, told, work
+from tests.world import World
+
+__all__ = ["told"]
+
+pytestmark = pytest.mark.django_db
+HALF = PERIOD.start + (PERIOD.end - PERIOD.start) / 2
+DECEMBER = Period(PERIOD.end, PERIOD.end + timedelta(days=31))
+
+
+def correct(charge: Charge, amount: int, at: datetime, tax: int = 0) -> None:
+    with transaction.atomic():
+        charge.refresh_from_db()
+        assert record_correction(
+            charge=charge, external_id=f"k{amount}", amount=amount, tax=tax, corrected_at=at, now=at
+        )
+    work(at)
+
+
+def bill(subscription: Subscription, period: Period, charged: int, at: datetime, **given: Any) -> Charge:
+    """A charge that comes in at ``at``."""
+    values = {"external_id": f"late-{at}", "seats": 1, "charged": charged, "tax": 0, "settled": charged, **given}
+    with transaction.atomic():
+        agreement = Agreement.objects.select_for_update().get(pk=subscription.agreement_id)
+        charge = ChargeInput(description="E3", period=period, charged_at=period.start, currency="EUR", **values)
+        assert record_charge(agreement=agreement, charge=charge, now=at)
+    return Charge.objects.get(external_id=values["external_id"])
+
+
+def amounts() -> list[tuple[int, str]]:
+    return list(Refund.objects.order_by("pk").values_list("amount", "status"))
+
+
+@pytest.mark.parametrize(("at", "back"), [(PERIOD.start, 7000), (HALF, 3500)], ids=["at the start", "at half"])
+def test_a_correction_prices_again_what_is_held(told: World, at: datetime, back: int) -> None:
+    subscription = told.subscription(charged=10000)
+    cancellation = cancel(told, subscription, at=at)
+    work(at)
+    assert amounts() == [(10000 if at == PERIOD.start else 5000, "HELD")]
+    mail.outbox.clear()
+    correct(Charge.objects.get(), 3000, at + timedelta(hours=1))
+    # With the 30.00 of the correction that is all that was due, and no more.
+    assert amounts() == [(back, "HELD")]
+    assert Charge.objects.get().refunded == back
+    assert {message.to[0] for message in mail.outbox} == {told.admin.email, "books@contoso.example"}
+    assert all(
+        f"{back / 100:.2f}" in str(m.body) or f"{back / 100:.2f}".replace(".", ",") in str(m.body) for m in mail.outbox
+    )
+    assert AuditEvent.objects.get(action="refund.repriced").data["before"] == str(10000 if back == 7000 else 5000)
+    work(at + timedelta(hours=73))
+    assert amounts() == [(back, "SUCCEEDED")]
+    assert list(findings(at + timedelta(hours=73))) == []
+    assert cancellation.refunds.count() == 1
+
+
+def test_a_correction_of_all_that_is_held_voids_it(told: World) -> None:
+    cancel(told, told.subscription(charged=10000), at=PERIOD.start)
+    correct(Charge.objects.get(), 10000, PERIOD.start + timedelta(hours=1))
+    assert amounts() == [(10000, "VOIDED")]
+    assert Charge.objects.get().refunded == 0
+    assert any("nothing more comes back" in message.subject for message in mail.outbox)
+    work(PERIOD.start + timedelta(hours=80))
+    assert list(findings(PERIOD.start + timedelta(hours=80))) == []
+
+
+def test_a_correction_after_the_money_left_takes_nothing_back_and_staff_are_told(told: World, settings: Any) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    cancel(told, told.subscription(charged=10000), at=PERIOD.start)
+    work(PERIOD.start + timedelta(hours=73))
+    mail.outbox.clear()
+    correct(Charge.objects.get(), 3000, PERIOD.start + timedelta(hours=80))
+    assert amounts() == [(10000, "SUCCEEDED")]
+    [message] = mail.outbox
+    assert message.to == ["desk@wayout.example"]
+    assert "100.00 EUR" in message.subject
+    assert "70.00 EUR" in message.subject
+    [finding] = findings(PERIOD.start + timedelta(hours=81))
+    assert "by the facts since 70.00 EUR is due" in finding
+    # Said once, whatever else comes.
+    correct(Charge.objects.get(), 1, PERIOD.start + timedelta(hours=82))
+    assert len(mail.outbox) == 2
+
+
+def test_what_failed_is_sent_again_as_low_as_the_facts_make_it(told: World) -> None:
+    cancel(told, told.subscription(charged=10000), at=PERIOD.start)
+    with used(TestProvider()) as provider:
+        provider.troubles = ["decline"]
+        work(PERIOD.start + timedelta(hours=73))
+        correct(Charge.objects.get(), 3000, PERIOD.start + timedelta(hours=80))
+        assert amounts() == [(10000, "FAILED")]
+        assert retry_refund(refund=Refund.objects.get(), caller=SYSTEM, now=PERIOD.start + timedelta(hours=81))
+        work(PERIOD.start + timedelta(hours=82))
+        assert amounts() == [(7000, "SUCCEEDED")]
+        assert [order.amount.minor_units for order in provider.paid.values()] == [7000]
+        assert list(findings(PERIOD.start + timedelta(hours=83))) == []
+
+
+def test_tax_follows_the_amount(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=12000, tax=2000)
+    cancel(told, subscription, at=PERIOD.start)
+    correct(charge, 6000, PERIOD.start + timedelta(hours=1), tax=1000)
+    assert RefundPart.objects.values_list("amount", "tax").get() == (6000, 1000)
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("hours", [1, 100], ids=["undo open", "undo closed"])
+def test_a_charge_for_time_after_the_end_comes_back_whole(told: World, mode: Mode, hours: int) -> None:
+    subscription = told.subscription(charged=2000)
+    before = (subscription.period_start, subscription.period_end)
+    cancellation = cancel(told, subscription, mode)
+    work(NOW)
+    had = len(amounts())
+    mail.outbox.clear()
+    at = NOW + timedelta(hours=hours)
+    bill(subscription, DECEMBER, 2000, at)
+    assert any("bills time after a cancellation, 20.00 EUR is not back" in finding for finding in findings(at))
+    work(at)
+    assert Refund.objects.latest("pk").amount == 2000
+    assert len(amounts()) == had + 1
+    assert set(cancellation.refunds.all()) == set(Refund.objects.all())
+    assert "Your credit has changed" in mail.outbox[0].subject
+    work(PERIOD.end + timedelta(days=1))
+    assert {status for _, status in amounts()} == {"SUCCEEDED"}
+    assert list(findings(PERIOD.end + timedelta(days=1))) == []
+    subscription.refresh_from_db()
+    assert (subscription.period_start, subscription.period_end) == before
+
+
+def test_a_charge_renewed_a_minute_before_comes_back_by_the_same_rule(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    began = Period(NOW - timedelta(minutes=1), NOW + timedelta(days=30))
+    cancel(told, subscription)
+    assert not Refund.objects.exists()
+    bill(subscription, began, 3000, NOW + timedelta(hours=1))
+    work(NOW + timedelta(hours=1))
+    assert amounts() == [(3000, "HELD")]
+
+
+def test_what_undo_gives_back_is_not_returned_too(told: World) -> None:
+    subscription = told.subscription(charged=2000)
+    cancellation = cancel(told, subscription)
+    bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=1))
+    work(NOW + timedelta(hours=1))
+    undo_cancellation(
+        caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=NOW + timedelta(hours=2)
+    )
+    bill(subscription, Period(DECEMBER.end, DECEMBER.end + timedelta(days=31)), 2000, NOW + timedelta(hours=3))
+    work(NOW + timedelta(days=60))
+    assert {status for _, status in amounts()} == {"VOIDED"}
+    assert set(Charge.objects.values_list("refunded", flat=True)) == {0}
+
+
+def test_a_late_charge_that_nobody_paid_is_said_until_it_is_gone(told: World) -> None:
+    subscription = told.subscription(charged=2000)
+    cancel(told, subscription)
+    charge = bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=1), settled=0)
+    work(NOW + timedelta(hours=80))
+    assert [amount for amount, _ in amounts()] == [400]
+    [finding] = findings(NOW + timedelta(hours=81))
+    assert "20.00 EUR is not back yet, 0.00 EUR was paid" in finding
+    correct(charge, 2000, NOW + timedelta(hours=82))
+    assert list(findings(NOW + timedelta(hours=83))) == []
+
+
+def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=10000, settled=0)
+    cancel(told, subscription, at=HALF)
+    assert not Refund.objects.exists()
+    told.tenant.time_zone = "Pacific/Auckland"
+    told.tenant.save()
+    at = HALF + timedelta(days=40)
+    assert payment_settled(provider="ledger", external_id=charge.external_id, settled=10000, now=at)
+    work(at)
+    assert amounts()[0][0] == 5000
+
+
+def test_what_a_supervisor_settled_on_stays_as_far_as_it_was_paid(told: World, agent: Any) -> None:
+    from tests.subscriptions.test_for_customer import cancel as cancel_for
+    from tests.subscriptions.test_for_customer import quote
+
+    subscription = told.subscription(charged=10000)
+    cancel_for(agent, subscription, quote(agent, subscription, at=NOW), at=NOW, amount=9000)
+    charge = Charge.objects.get()
+    correct(charge, 500, NOW + timedelta(hours=1))
+    assert amounts() == [(9000, "HELD")]
+    correct(charge, 2500, NOW + timedelta(hours=2))
+    assert amounts() == [(7000, "HELD")]
+    bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=3))
+    work(NOW + timedelta(hours=3))
+    assert amounts() == [(7000, "HELD"), (2000, "HELD")]
+
+
+def test_a_product_key_returns_nothing_of_its_own_time(told: World) -> None:
+    subscription = told.subscription(charged=2000, channel="PREPAID")
+    cancel(told, subscription)
+    correct(Charge.objects.get(), 100, NOW + timedelta(hours=1))
+    assert amounts() == []
+    bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=2))
+    work(NOW + timedelta(hours=2))
+    assert amounts() == [(2000, "HELD")]
+
+
+def test_repeating_changes_nothing(told: World) -> None:
+    cancel(told, told.subscription(charged=10000), at=PERIOD.start)
+    correct(Charge.objects.get(), 3000, PERIOD.start + timedelta(hours=1))
+    events, mails = AuditEvent.objects.count(), len(mail.outbox)
+    Effect.objects.filter(kind="agreement.reprice").update(status="WAITING")
+    work(PERIOD.start + timedelta(hours=2))
+    assert amounts() == [(7000, "HELD")]
+    assert (AuditEvent.objects.count(), len(mail.outbox)) == (events, mails)
+
+
+HEADER = "charge_id,product,subscription_id,seats,charged,settled,currency,period_start,period_end,corrects\n"
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Any:
+    """Imports rows of charges beside one user, and answers with what was printed."""
+    users, charges = tmp_path / "users.csv", tmp_path / "charges.csv"
+    users.write_text("User principal name,Display name,Licenses\na@x.example,Ada,E3\n")
+
+    def run(*rows: str, at: datetime = NOW, **options: Any) -> str:
+        charges.write_text(HEADER + "\n".join(rows) + "\n")
+        out = io.StringIO()
+        with time_machine.travel(at, tick=False):
+            call_command("import_directory", tenant="x.example", users=users, charges=charges, stdout=out, **options)
+        return " ".join(out.getvalue().split())
+
+    return run
+
+
+def test_an_import_says_what_came_after_the_decision(imported: Any) -> None:
+    november = "c1,E3,s1,5,100.00,100.00,EUR,2026-11-01,2026-12-01,"
+    imported(november)
+    subscription = Subscription.objects.get(external_id="s1")
+    world = World(subscription.tenant, None)  # type: ignore[arg-type]
+    world.admin = world.person(Role.GLOBAL_ADMIN)
+    cancel(world, subscription)
+    promised = Refund.objects.get().amount
+    dry = imported(november, "c2,E3,s1,5,100.00,100.00,EUR,2026-12-01,2027-01-01,", at=after(hours=1), dry_run=True)
+    assert "c2 came after its subscription was canceled: 100.00 EUR of it goes back by" in dry
+    assert amounts() == [(promised, "HELD")]
+    text = imported(
+        november,
+        "c2,E3,s1,5,100.00,100.00,EUR,2026-12-01,2027-01-01,",
+        "c3,E3,s1,5,50.00,0,EUR,2027-01-01,2027-02-01,",
+        "k1,E3,s1,5,-10.00,0,EUR,2026-11-01,2026-12-01,c1",
+        at=after(hours=1),
+    )
+    assert "c2 came after its subscription was canceled: 100.00 EUR of it goes back by" in text
+    assert "c3 bills time after its subscription was canceled. Nothing of it was paid" in text
+    assert f"{promised / 100:.2f} EUR was to go back, by these charges it is" in text
+    subscription.refresh_from_db()
+    assert subscription.period_end == PERIOD.end
+    assert Correction.objects.count() == 1
+    assert Cancellation.objects.get().refunds.count() == 2
