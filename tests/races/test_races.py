@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund, RefundPart
+from billing.services.charges import payment_settled, record_correction
 from outbox import effects
 from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
@@ -27,6 +28,7 @@ from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
+from tests.providers import TestProvider, used
 from tests.races.together import together
 from tests.subscriptions.test_desk import ask as ask_to_be_called
 from tests.webhooks.receiver import Receiver
@@ -108,6 +110,57 @@ def test_now_and_at_the_end_at_once_is_one_cancellation() -> None:
     cancellation = Cancellation.objects.get()
     assert cancellation.mode == Mode.IMMEDIATE
     assert Refund.objects.exclude(status="VOIDED").count() == 1
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_a_payment_and_a_cancellation_at_the_same_instant_lose_nothing(_again: int) -> None:
+    world = World.build()
+    subscription = world.subscription(charged=None)
+    charge = world.charge(subscription, charged=3000, settled=2600, in_flight=400)
+    quoted = quote(world, subscription)
+
+    def act(number: int) -> Any:
+        if number % 2:
+            return cancel(world, subscription, quoted, f"{number}")
+        return payment_settled(provider="ledger", external_id=charge.external_id, settled=3000, now=later(minutes=1))
+
+    answers = together(8, act)
+    assert {type(answer) for answer in answers} <= {Canceled, QuoteChanged, bool}
+    assert [answer for answer in answers if isinstance(answer, bool)].count(True) == 1
+    work_off(lambda: later(minutes=2))
+    canceled = Cancellation.objects.exists()
+    assert sum(RefundPart.objects.values_list("amount", flat=True)) == (600 if canceled else 0)
+    assert Charge.objects.get().refunded == (600 if canceled else 0)
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_a_correction_while_the_money_leaves_is_sent_or_said(_again: int) -> None:
+    world = World.build()
+    subscription = world.subscription(charged=10000)
+    charge = Charge.objects.get()
+    cancel(world, subscription, quote(world, subscription), "k")
+    work_off(lambda: later(minutes=2))
+    promised = Refund.objects.get().amount
+    at = later(hours=80)
+
+    def act(number: int) -> Any:
+        if number == 0:
+            charge.refresh_from_db()
+            done = record_correction(charge=charge, external_id="k1", amount=5000, tax=0, corrected_at=at, now=at)
+            work_off(lambda: at)
+            return done
+        return work_off(lambda: at)
+
+    with used(TestProvider()) as provider:
+        answers = together(4, act)
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        work_off(lambda: at + timedelta(minutes=1))
+        [sent] = [order.amount.minor_units for order in provider.paid.values()]
+    part = RefundPart.objects.get()
+    assert (part.status, part.amount) == ("SUCCEEDED", sent)
+    # Either it was right when it left, or somebody was told what would have been.
+    assert (sent, part.amount_by_rule) in ((promised // 2, None), (promised, promised // 2))
+    assert Charge.objects.get().refunded == sent
 
 
 def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:
