@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.money import EXPONENTS, Money, largest_remainder
+from billing.periods import EARLIEST, LATEST
 from billing.proration import Convention, RefundTerms
 from billing.providers.base import Ending
 from tenants.models import Tenant
@@ -155,6 +156,9 @@ class Charge(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["agreement", "external_id"], name="one_charge_per_external_id"),
             models.CheckConstraint(condition=Q(period_start__lt=F("period_end")), name="charge_period_is_forward"),
+            models.CheckConstraint(
+                condition=Q(period_start__gte=EARLIEST, period_end__lte=LATEST), name="charge_period_is_in_bounds"
+            ),
             models.CheckConstraint(
                 condition=Q(tax__gte=0, charged__gte=F("tax"), settled__gte=0, in_flight__gte=0),
                 name="charge_amounts_are_not_negative",

@@ -28,6 +28,10 @@ EXPONENTS: dict[str, int] = {code: exponent for exponent, codes in _BY_EXPONENT.
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,4})?")
 
 
+# A thousand of the largest charges still fit into a column of 64 bits.
+MAX_MINOR_UNITS = 10**15
+
+
 def exponent(currency: str) -> int:
     """Digits after the point in ``currency`` (JPY 0, EUR 2, KWD 3). Raises MoneyInvalid for an unknown code."""
     try:
@@ -73,13 +77,18 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
-        """Read a decimal string such as ``"20.00"``. Raises MoneyInvalid for more digits than the currency has."""
+        """Read a decimal string such as ``"20.00"``.
+
+        Raises MoneyInvalid for more digits than the currency has, and above what columns and sums hold.
+        """
         if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
             raise MoneyInvalid(f"{text!r} is not an amount")
         digits = exponent(currency)
         scaled = Decimal(text).scaleb(digits)
         if scaled != scaled.to_integral_value():
             raise MoneyInvalid(f"{text!r} has more digits than {currency} knows")
+        if abs(scaled) > MAX_MINOR_UNITS:
+            raise MoneyInvalid(f"{text!r} is too large")
         return cls(int(scaled), currency)
 
     @property

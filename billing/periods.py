@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+# Facts outside of these are mistakes, and dates near the ends of the calendar break the arithmetic of whoever reads them.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+MAX_MONTHS = 120
+MAX_PERIOD = timedelta(days=MAX_MONTHS * 31)
+
 
 @dataclass(frozen=True, slots=True)
 class Period:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from billing.errors import BillingError
 from billing.money import Money
-from billing.periods import Period, local_midnight
+from billing.periods import EARLIEST, LATEST, MAX_MONTHS, MAX_PERIOD, Period, local_midnight
 from tenants.search import fold
 
 _HEADERS = {
@@ -32,6 +32,7 @@ _HEADERS = {
     "title": ("product title", "продукт", "titre du produit"),
     "total": ("total licenses", "общо лицензи", "nombre total de licences"),
     "status": ("status", "състояние"),
+    "assigned": ("assigned licenses", "присвоени лицензи", "licences attribuées"),
     "charge_id": ("charge_id",),
     "tenant": ("tenant",),
     "product": ("product",),
@@ -56,6 +57,7 @@ _TRUE = {"true", "да", "yes", "oui", "1"}
 # Product names are joined without spaces; a name may itself hold a plus between spaces.
 _JOINT = re.compile(r"(?<! )\+(?! )")
 _LONGEST = 320
+_LONGEST_ID, _LONGEST_NAME, _MOST_SEATS = 100, 200, 10_000_000
 _LONGEST_LINE = 1_000_000
 _STATUSES = {"active", "suspended", "expired", "disabled", "deleted"}
 
@@ -95,11 +97,12 @@ class UserRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product with its seats; ``status`` empty when the file does not say."""
+    """A product with its seats; ``status`` empty, ``assigned`` None when the file does not say."""
 
     title: str
     seats: int
     status: str
+    assigned: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +205,22 @@ def read_products(source: Source, file: str) -> Parsed[ProductRow]:
 
 
 def read_charges(source: Source, file: str, zone: ZoneInfo) -> Parsed[ChargeRow]:
-    """The charges; a date without a time is that day in ``zone``. Raises FileUnreadable."""
-    wanted = ("charge_id", "product", "charged", "currency", "period_start", "period_end")
+    """The charges; a date without a time is that day in ``zone``. What was paid has to be said. Raises FileUnreadable."""
+    wanted = ("charge_id", "product", "charged", "settled", "currency", "period_start", "period_end")
     return Parsed.of(Table(source, file, wanted, lambda cells, line: _charge(cells, line, zone)))
 
 
 def read_instant(text: str, zone: ZoneInfo) -> datetime:
     """An ISO date and time with an offset, or a date: that day's start in ``zone``. Raises RowUnreadable."""
     try:
-        if len(text) == 10:
-            return local_midnight(date.fromisoformat(text), zone)
-        instant = datetime.fromisoformat(text)
+        found = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
     except ValueError:
         raise RowUnreadable(f"“{text}” is not a date or a date and time") from None
+    if not EARLIEST.year <= found.year < LATEST.year:
+        raise RowUnreadable(f"“{text}” is not between {EARLIEST.year} and {LATEST.year}")
+    if not isinstance(found, datetime):
+        return local_midnight(found, zone)
+    instant = found
     if instant.tzinfo is None:
         raise RowUnreadable(f"“{text}” has no offset: write 2026-11-25T10:00:00+02:00")
     return instant
@@ -267,6 +273,9 @@ def _user(cells: Mapping[str, str], line: int) -> UserRow:
         raise RowUnreadable(f"a name is longer than {_LONGEST} characters")
     if "\x00" in "".join(cells.values()):
         raise RowUnreadable("it contains a NUL character")
+    _require_one_line(principal, cells["licenses"])
+    if any(len(name) > _LONGEST_NAME for name in _products(cells["licenses"])):
+        raise RowUnreadable(f"a product name is longer than {_LONGEST_NAME} characters")
     return UserRow(
         key=principal.casefold(),
         principal_name=principal,
@@ -277,6 +286,12 @@ def _user(cells: Mapping[str, str], line: int) -> UserRow:
         deleted_at=_lenient(cells.get("deleted", "")),
         last_active_at=_lenient(cells.get("last_active", "")),
     )
+
+
+def _require_one_line(*cells: str) -> None:
+    """A line break is mostly a quote that nobody closed, which swallowed the rows below."""
+    if any(c < " " for cell in cells for c in cell):
+        raise RowUnreadable("it contains a control character or a line break: is a quote not closed?")
 
 
 # The same few texts come again and again.
@@ -306,12 +321,25 @@ def _product(cells: Mapping[str, str], line: int) -> ProductRow:
     status = fold(cells.get("status", ""))
     if status and status not in _STATUSES:
         raise RowUnreadable(f"“{cells['status']}” is not a status")
+    _require_one_line(*cells.values())
     if not cells["title"]:
         raise RowUnreadable("the product title is empty")
-    return ProductRow(cells["title"], _count(cells["total"], "total licenses"), status.upper())
+    if len(cells["title"]) > _LONGEST_NAME:
+        raise RowUnreadable(f"the product title is longer than {_LONGEST_NAME} characters")
+    assigned = cells.get("assigned", "")
+    return ProductRow(
+        cells["title"],
+        _count(cells["total"], "total licenses"),
+        status.upper(),
+        _count(assigned, "assigned licenses") if assigned else None,
+    )
 
 
 def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
+    _require_one_line(*cells.values())
+    for name, most in _LONGEST_CELLS.items():
+        if len(cells.get(name, "")) > most:
+            raise RowUnreadable(f"{name} is longer than {most} characters")
     currency = cells["currency"]
     net, tax = Money.parse(cells["charged"], currency), Money.parse(cells.get("tax") or "0", currency)
     if not cells["charge_id"] or not cells["product"]:
@@ -319,6 +347,8 @@ def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
     period = Period(read_instant(cells["period_start"], zone), read_instant(cells["period_end"], zone))
     if period.start >= period.end:
         raise RowUnreadable("the period ends before it starts")
+    if period.end - period.start > MAX_PERIOD:
+        raise RowUnreadable("its period is longer than 10 years")
     term = cells.get("term_months", "")
     return ChargeRow(
         line=line,
@@ -334,14 +364,31 @@ def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
         in_flight=Money.parse(cells.get("in_flight") or "0", currency).minor_units,
         charged_at=read_instant(cells.get("charged_at") or cells["period_start"], zone),
         period=period,
-        term_months=_count(term, "term") if term else None,
+        term_months=_months(term) if term else None,
         corrects=cells.get("corrects", ""),
         provider=cells.get("provider", ""),
         provider_id=cells.get("provider_id", ""),
     )
 
 
+_LONGEST_CELLS = {
+    "charge_id": _LONGEST_ID,
+    "corrects": _LONGEST_ID,
+    "subscription_id": _LONGEST_ID,
+    "provider_id": _LONGEST_ID,
+    "product": _LONGEST_NAME,
+}
+
+
 def _count(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise RowUnreadable(f"{what}: “{text}” is not a whole number from 0 on")
+    if int(text) > _MOST_SEATS:
+        raise RowUnreadable(f"{what}: “{text}” is more than {_MOST_SEATS:,}")
+    return int(text)
+
+
+def _months(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_MONTHS):
+        raise RowUnreadable(f"term: “{text}” is not a number of months from 1 to {MAX_MONTHS}")
     return int(text)

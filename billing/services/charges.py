@@ -12,7 +12,8 @@ from django.db.models.functions import Greatest
 
 from billing.errors import ChargeInvalid
 from billing.models import Agreement, Charge, Correction
-from billing.periods import Period
+from billing.money import MAX_MINOR_UNITS
+from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.providers.base import Ending
 from billing.selectors import charges_at, late_charges
 from billing.services.endings import tell_again
@@ -44,6 +45,12 @@ class ChargeInput:
             raise ChargeInvalid("an amount is negative")
         if self.settled + self.in_flight > self.charged:
             raise ChargeInvalid("more was paid than charged")
+        if self.charged > MAX_MINOR_UNITS:
+            raise ChargeInvalid("the amount is too large")
+        if not EARLIEST <= self.period.start < self.period.end <= LATEST:
+            raise ChargeInvalid(f"its period is not between {EARLIEST.year} and {LATEST.year}")
+        if self.period.end - self.period.start > MAX_PERIOD:
+            raise ChargeInvalid("its period is longer than 10 years")
 
 
 def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -> bool:

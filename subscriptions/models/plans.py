@@ -11,6 +11,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Agreement
+from billing.periods import EARLIEST, LATEST, MAX_MONTHS
 from subscriptions.policy import DISABLED_FOR, EXPIRED_FOR, Channel, Mode, Status
 from tenants.fields import SearchKeyField
 from tenants.models import Tenant
@@ -143,7 +144,12 @@ class Subscription(models.Model):
                 name="subscription_period_is_forward",
             ),
             models.CheckConstraint(
-                condition=Q(term_months=None) | Q(term_months__gte=1), name="term_is_at_least_a_month"
+                condition=Q(period_start=None, period_end=None) | Q(period_start__gte=EARLIEST, period_end__lte=LATEST),
+                name="subscription_period_is_in_bounds",
+            ),
+            models.CheckConstraint(
+                condition=Q(term_months=None) | Q(term_months__gte=1, term_months__lte=MAX_MONTHS),
+                name="term_is_between_a_month_and_ten_years",
             ),
         ]
         indexes = [
