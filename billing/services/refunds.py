@@ -32,6 +32,7 @@ from billing.proration import Line
 from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
 from billing.services.outages import again
+from outbox.each import each_by_itself
 from outbox.effects import handles, put, wake
 from outbox.mail import tell_staff
 from tenants.audit import record
@@ -261,20 +262,23 @@ def _record_result(part: RefundPart, result: Result, *expected: PartStatus) -> N
         rows.update(status=outcome, reference=result.reference[:100], failure=result.failure[:200])
 
 
-def find_late(now: datetime) -> list[Refund]:
-    """The refunds that are overdue or failed and were not found before; each is answered once."""
+def late_refunds(now: datetime) -> list[Refund]:
+    """The refunds that are overdue or failed and were not found before, at most 500."""
     late = Refund.objects.filter(found_late_at=None).filter(
         Q(status__in=STUCK_REFUND_STATUSES)
         | Q(status__in=PROMISED_REFUND_STATUSES, due_by__lt=(now + _EASTMOST).date())
     )
-    found = []
-    for refund in late.select_related("agreement__account__tenant")[:500]:
-        local_day = now.astimezone(refund.agreement.account.tenant.zone).date()
-        if refund.status not in STUCK_REFUND_STATUSES and refund.due_by >= local_day:
-            continue
-        if Refund.objects.filter(pk=refund.pk, found_late_at=None).update(found_late_at=now):
-            found.append(refund)
-    return found
+    return [refund for refund in late.select_related("agreement__account__tenant")[:500] if _is_late(refund, now)]
+
+
+def _is_late(refund: Refund, now: datetime) -> bool:
+    local_day = now.astimezone(refund.agreement.account.tenant.zone).date()
+    return refund.status in STUCK_REFUND_STATUSES or refund.due_by < local_day
+
+
+def note_late(*, refund: Refund, now: datetime) -> bool:
+    """Note, in the caller's transaction, that it was found late; False when somebody else has."""
+    return bool(Refund.objects.filter(pk=refund.pk, found_late_at=None).update(found_late_at=now))
 
 
 def wake_stranded(now: datetime) -> int:
@@ -282,11 +286,12 @@ def wake_stranded(now: datetime) -> int:
     due = Refund.objects.filter(
         Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
     )
-    count = 0
-    for refund in due.iterator():
-        _ask_to_send(refund, now, now)
-        count += wake(key=_key(refund), now=now, only_done=True)
-    return count
+    return each_by_itself(due, lambda refund: _wake(refund, now), work="send_stranded_refunds", now=now)
+
+
+def _wake(refund: Refund, now: datetime) -> bool:
+    _ask_to_send(refund, now, now)
+    return wake(key=_key(refund), now=now, only_done=True)
 
 
 def order_of(part: RefundPart, at: datetime) -> Order:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.functional import SimpleLazyObject
@@ -30,6 +31,7 @@ from tenants.callers import Caller
 from tenants.compiled import Columns, Compiled
 from tenants.models import PartnerToken, User
 
+logger = logging.getLogger("wayout.subscriptions")
 _ELSEWHERE = (
     License.objects.held()
     .filter(
@@ -190,10 +192,16 @@ class SubscriptionBatch:
     @cached_property
     def decisions(self) -> Mapping[int, Decision]:
         """The verdict by subscription."""
-        return {
-            pk: evaluate(snapshot, self.at, limit_lifted=self.for_customer, credit_from=self._credit_from.get(pk))
-            for pk, snapshot in self.snapshots.items()
-        }
+        return {pk: self._decide(pk, snapshot) for pk, snapshot in self.snapshots.items()}
+
+    def _decide(self, pk: int, snapshot: Snapshot) -> Decision:
+        """A page does not fail for one row: what dates cannot be reckoned with is decided as of an unknown period."""
+        given: dict[str, Any] = {"limit_lifted": self.for_customer, "credit_from": self._credit_from.get(pk)}
+        try:
+            return evaluate(snapshot, self.at, **given)
+        except (ArithmeticError, ValueError):
+            logger.exception("subscription %s cannot be decided by its period", pk)
+            return evaluate(replace(snapshot, period=None, anchored_at=None, term_months=None), self.at, **given)
 
     @cached_property
     def _credit_from(self) -> Mapping[int, datetime]:

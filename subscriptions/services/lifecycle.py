@@ -7,8 +7,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from billing.models import Refund
 from billing.periods import rolled
-from billing.services.refunds import find_late
+from billing.services.refunds import late_refunds, note_late
+from outbox.each import each_by_itself
 from subscriptions.models import IdempotencyRecord, Subscription
 from subscriptions.policy import Status
 from subscriptions.services.announcements import Occasion, announce_refund
@@ -27,30 +29,34 @@ def roll_periods(now: datetime) -> int:
         renews=True, canceled_mode=None, term_months__isnull=False, period_end__lte=now,
         base_status__in=[Status.ACTIVE, Status.SUSPENDED],
     ).distinct()  # fmt: skip
-    count = 0
-    for subscription in over.select_related("tenant")[:_BATCH]:
-        assert subscription.period_start
-        assert subscription.term_months
-        anchor = subscription.anchored_at or subscription.period_start
-        period = rolled(anchor, subscription.term_months, now, subscription.tenant.zone)
-        with transaction.atomic(durable=True):
-            same = Subscription.objects.filter(
-                pk=subscription.pk, canceled_mode=None, period_end=subscription.period_end
-            )
-            moved = same.update(period_start=period.start, period_end=period.end, anchored_at=anchor, is_trial=False)
-            if moved:
-                _record(subscription, "subscription.renewed", now, period_end=period.end)
-        count += moved
-    return count
+    due = over.select_related("tenant").order_by("period_end", "pk")[:_BATCH]
+    return each_by_itself(due, lambda row: _roll(row, now), work="roll_periods", now=now)
+
+
+def _roll(subscription: Subscription, now: datetime) -> bool:
+    assert subscription.period_start
+    assert subscription.term_months
+    anchor = subscription.anchored_at or subscription.period_start
+    period = rolled(anchor, subscription.term_months, now, subscription.tenant.zone)
+    with transaction.atomic(durable=True):
+        same = Subscription.objects.filter(pk=subscription.pk, canceled_mode=None, period_end=subscription.period_end)
+        moved = same.update(period_start=period.start, period_end=period.end, anchored_at=anchor, is_trial=False)
+        if moved:
+            _record(subscription, "subscription.renewed", now, period_end=period.end)
+    return bool(moved)
 
 
 def tell_late_refunds(now: datetime) -> int:
     """Tell staff, and once the tenant, of refunds that are overdue or failed."""
+    return each_by_itself(late_refunds(now), lambda refund: _tell_late(refund, now), work="tell_late_refunds", now=now)
+
+
+def _tell_late(refund: Refund, now: datetime) -> bool:
     with transaction.atomic(durable=True):
-        late = find_late(now)
-        for refund in late:
-            announce_refund(Occasion.REFUND_LATE, refund, now)
-    return len(late)
+        if not note_late(refund=refund, now=now):
+            return False
+        announce_refund(Occasion.REFUND_LATE, refund, now)
+        return True
 
 
 def forget_keys(now: datetime) -> int:

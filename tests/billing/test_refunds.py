@@ -234,9 +234,11 @@ def test_a_refund_whose_effect_was_lost_is_found(promised: Refund, provider: Tes
 
 def test_late_refunds_are_found_once(promised: Refund, provider: TestProvider) -> None:
     last = datetime(2026, 12, 31, 21, 59, tzinfo=NOW.tzinfo)
-    assert services.find_late(last) == []
-    assert services.find_late(last + timedelta(minutes=1)) == [promised]
-    assert services.find_late(last + timedelta(days=9)) == []
+    assert services.late_refunds(last) == []
+    assert services.late_refunds(last + timedelta(minutes=1)) == [promised]
+    assert services.note_late(refund=promised, now=last + timedelta(minutes=1))
+    assert not services.note_late(refund=promised, now=last + timedelta(minutes=1))
+    assert services.late_refunds(last + timedelta(days=9)) == []
 
 
 def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promised: Refund) -> None:
