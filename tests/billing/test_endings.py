@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from billing.errors import ProviderIdInvalid
@@ -28,6 +26,7 @@ from tenants.models import AuditEvent
 from tenants.people import SYSTEM
 from tests.billing.fake_stripe import FakeStripe, fake_stripe
 from tests.builders import NOW
+from tests.imports import import_files
 from tests.providers import TestProvider, used
 from tests.subscriptions.test_lifecycle import after, cancel, work
 from tests.world import World
@@ -56,10 +55,9 @@ def imported(tmp_path: Path) -> Any:
 
     def run(*rows: str, at: datetime = NOW) -> str:
         charges.write_text(HEADER + "\n".join(rows) + "\n")
-        out = io.StringIO()
         with time_machine.travel(at, tick=False):
-            call_command("import_directory", tenant="x.example", users=users, charges=charges, stdout=out)
-        return " ".join(out.getvalue().split())
+            said, _ = import_files(tenant="x.example", users=users, charges=charges)
+        return " ".join(said.split())
 
     return run
 

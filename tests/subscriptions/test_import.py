@@ -22,6 +22,7 @@ from tenants.people import SYSTEM
 from tests.builders import NOW, at
 from tests.graphql.documents import OPTIONS, REMOVE
 from tests.graphql.test_access import everything
+from tests.imports import LEFT_OUT, import_files
 from tests.world import Api, World
 
 pytestmark = pytest.mark.django_db
@@ -40,9 +41,7 @@ def _frozen() -> Any:
 def run(tenant: str, *files: str, **options: Any) -> str:
     kinds = {"users": "users", "products": "products", "charges": "charges"}
     named = {kind: EXAMPLES / file for file in files for word, kind in kinds.items() if word in file}
-    out = io.StringIO()
-    call_command("import_directory", tenant=tenant, stdout=out, **{"exported_at": "2026-11-25", **named, **options})
-    return out.getvalue()
+    return import_files(tenant=tenant, **{"exported_at": "2026-11-25", **named, **options})[0]
 
 
 def holders(tenant: str) -> dict[str, int]:
@@ -226,11 +225,8 @@ def test_a_row_that_cannot_be_read_is_reported_and_the_rest_comes_in(tmp_path: P
         "c3,other.example,E3,s1,5,10.00,0,1.00,EUR,2026-11-01,2026-12-01\n"
         "c4,x.example,E3,s1,5,10.00,0,1.00,USD,2026-11-01,2026-12-01\n"
     )
-    out = io.StringIO()
-    call_command(
-        "import_directory", tenant="x.example", users=path, charges=charges, exported_at="2026-11-24", stdout=out
-    )
-    report = out.getvalue()
+    report, code = import_files(tenant="x.example", users=path, charges=charges, exported_at="2026-11-24")
+    assert code == LEFT_OUT
     assert "users.csv, line 3: the user principal name is empty" in report
     assert "charges, line 3: c2: more was paid than charged" in report
     assert "charges, line 4: c3: it belongs to other.example" in report
@@ -252,11 +248,10 @@ def test_a_correction_and_a_payment_that_settled_later(tmp_path: Path) -> None:
         + "k1,E3,s1,-30.00,0,EUR,2026-11-01,2026-12-01,c1\n"
         + "k2,E3,s1,-80.00,0,EUR,2026-11-01,2026-12-01,c1\n"
     )
-    out = io.StringIO()
-    call_command("import_directory", stdout=out, **given)
+    said, _ = import_files(**given)
     charge = Charge.objects.get()
     assert (charge.settled, charge.corrected) == (10000, 3000)
-    assert "k2: a correction cannot exceed the charge it names" in out.getvalue()
+    assert "k2: a correction cannot exceed the charge it names" in said
 
 
 @pytest.mark.parametrize(

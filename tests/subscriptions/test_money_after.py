@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.core.management import call_command
 from django.db import transaction
 
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
@@ -26,6 +24,7 @@ from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD
+from tests.imports import import_files
 from tests.providers import TestProvider, used
 from tests.subscriptions.test_lifecycle import after, cancel, told, work
 from tests.world import World
@@ -252,10 +251,9 @@ def imported(tmp_path: Path) -> Any:
 
     def run(*rows: str, at: datetime = NOW, **options: Any) -> str:
         charges.write_text(HEADER + "\n".join(rows) + "\n")
-        out = io.StringIO()
         with time_machine.travel(at, tick=False):
-            call_command("import_directory", tenant="x.example", users=users, charges=charges, stdout=out, **options)
-        return " ".join(out.getvalue().split())
+            said, _ = import_files(tenant="x.example", users=users, charges=charges, **options)
+        return " ".join(said.split())
 
     return run
 

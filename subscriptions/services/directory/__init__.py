@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +45,7 @@ def import_directory(
     are reported, the others come in. ``progress`` gets the users and their number. Raises FileUnreadable.
     """
     twice, count = named_twice(files.users)
+    unread = len(files.users.problems)
     report = Report(problems=[*files.charges.problems, *files.products.problems, *files.users.problems])
     with transaction.atomic(durable=True):
         if tenant.pk is None:
@@ -58,22 +59,29 @@ def import_directory(
         catalog.products(files.products.rows)
         holders = Holders(catalog, exported_at, now, report)
         holders.users(progress(files.users, count), twice)
-        holders.absent_users(complete=complete)
-        _count_holders(catalog, now)
+        holders.absent_users(complete=complete, unread=unread)
+        _count_holders(catalog, files.products.rows, now)
         if report.changed:
             _audit(tenant, report, now)
         transaction.set_rollback(dry_run)
     return report
 
 
-def _count_holders(catalog: Catalog, now: datetime) -> None:
-    """Holders by product and subscription, as they now stand."""
+def _count_holders(catalog: Catalog, products: Sequence[ProductRow], now: datetime) -> None:
+    """Holders by product and subscription, as they now stand, and whether the products file says the same."""
     ids = Subscription.objects.filter(tenant=catalog.tenant).order_by("pk").values_list("pk", flat=True)
     batch = SubscriptionBatch.of_ids(list(ids), now, SYSTEM)
     for row in batch.rows:
         name = row.plan.display_name
         label = f"{name} ({row.external_id})" if len(catalog.of_plan[row.plan_id]) > 1 else name
         catalog.report.holders[label] = batch.counts[row.pk].assigned
+    for product in products:
+        held = sum(batch.counts[row.pk].assigned for row in catalog.of(product.title) if row.pk in batch.counts)
+        if product.assigned not in (None, held):
+            catalog.report.note(
+                f"{product.title}: {product.assigned} licenses are assigned by the products file, {held} users hold it"
+                " by the users file"
+            )
 
 
 def _audit(tenant: Tenant, report: Report, now: datetime) -> None:

@@ -62,7 +62,11 @@ class Catalog:
         for (product, external_id), of_one in by_subscription.items():
             subscription = self.subscription(product, external_id, of_one[0].currency)
             self._take_provider(subscription, of_one)
-            recorded = [row for row in of_one if self._record(subscription, row)]
+            recorded = []
+            for row in of_one:
+                came_in = self._record(subscription, row)
+                self.report.count_charge(row.currency, row.charged, row.settled, came_in=came_in)
+                recorded += [row] if came_in else []
             self._take_period(subscription, [row for row in recorded if not row.corrects])
             if recorded and subscription.canceled_mode:
                 ended[subscription.agreement_id] = subscription

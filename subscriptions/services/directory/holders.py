@@ -29,6 +29,7 @@ _OF_USER = (
     "last_active_at",
 )
 _SAID = ("display_name", "search_key", "is_blocked", "deleted_at", "last_active_at")
+_IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 _OF_LICENSE = ("subscription_id", "user_id", "is_direct", "is_inherited")
 
 
@@ -67,6 +68,7 @@ class Holders:
         self._tenant = catalog.tenant
         self._to_fill: dict[str, Sequence[Subscription]] = {}
         self._filled: dict[int, int] = {}
+        self._ended: set[int] = set()
         self._seats_unknown: list[Subscription] = []
         self._seen: set[int] = set()
         # Then nobody has to be looked for.
@@ -172,7 +174,9 @@ class Holders:
         for product in row.products:
             candidates = self._candidates(product)
             plan_id = candidates[0].plan_id
-            known = [license for license in of_user if license.plan_id == plan_id]
+            # Who held what ended and was bought again holds what runs now; where nothing runs, what ended.
+            ended = self._ended if candidates[0].pk not in self._ended else ()
+            known = [held for held in of_user if held.plan_id == plan_id and held.subscription_id not in ended]
             if any(license.is_direct or license.is_inherited for license in known):
                 continue
             if any(license.removed_at and license.removed_at >= self._exported_at for license in known):
@@ -204,7 +208,9 @@ class Holders:
                     f"{product}: in no products or charges file; seats taken from its holders, period not known"
                 )
             batch = SubscriptionBatch.of_ids([s.pk for s in known], self._now, SYSTEM)
-            in_service = [s for s in known if batch.decisions[s.pk].status in (Status.ACTIVE, Status.SUSPENDED)]
+            statuses = {s.pk: batch.decisions[s.pk].status for s in known}
+            self._ended |= {pk for pk, status in statuses.items() if status not in _IN_SERVICE}
+            in_service = [s for s in known if statuses[s.pk] in (Status.ACTIVE, Status.SUSPENDED)]
             self._to_fill[product] = sorted(
                 in_service or known, key=lambda s: s.period_end.timestamp() if s.period_end else 0, reverse=True
             )
@@ -223,10 +229,14 @@ class Holders:
             subscription.purchased_licenses = self._filled[subscription.pk]
             subscription.save()
 
-    def absent_users(self, *, complete: bool) -> None:
-        """Holders that the file does not name."""
+    def absent_users(self, *, complete: bool, unread: int) -> None:
+        """Holders that the file does not name. Any of them may be in a row that was not read: then nobody is absent."""
         if not self._seen:
             return
+        if complete and unread:
+            some = "1 row of users.csv was" if unread == 1 else f"{unread:,} rows of users.csv were"
+            self._report.note(f"{some} not read, so nobody was taken away")
+            complete = False
         held = License.objects.held().filter(subscription__tenant=self._tenant, is_direct=True)
         rows = held.values_list("pk", "user_id").iterator(chunk_size=10_000)
         absent = [pk for pk, user_id in rows if user_id not in self._seen]
