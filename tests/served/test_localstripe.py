@@ -16,11 +16,19 @@ from typing import Any
 
 import pytest
 import stripe
+from django.db import transaction
 
 from billing.money import Money
-from billing.providers.base import Order, Outcome
+from billing.providers.base import Ending, Order, Outcome, ProviderRefused
 from billing.providers.stripe import Stripe
+from billing.services.endings import set_provider_id
+from subscriptions.policy import Mode
+from subscriptions.reconciliation import findings
+from subscriptions.services.cancellations import undo_cancellation
+from tenants.people import SYSTEM
 from tests.builders import NOW
+from tests.subscriptions.test_lifecycle import after, cancel, work
+from tests.world import World
 
 pytestmark = pytest.mark.long
 HOME = Path(__file__).resolve().parents[2] / ".venv" / "localstripe"
@@ -47,6 +55,44 @@ def url() -> Iterator[str]:
                 time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
         server.terminate()
+
+
+@pytest.mark.django_db
+def test_a_subscription_stops_and_goes_on_there(url: str, settings: Any, world: World) -> None:
+    settings.WAYOUT_STRIPE_URL, settings.WAYOUT_STRIPE_KEY, settings.WAYOUT_PROVIDER = url, "sk_test_smoke", "stripe"
+    client: Any = stripe.StripeClient("sk_test_smoke", base_addresses={"api": url}, max_network_retries=0)
+    card = {"object": "card", "number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123"}
+    customer = client.v1.customers.create({"email": "grace@contoso.example"})
+    client.v1.customers.payment_sources.create(customer.id, {"source": card})
+    plan = {"id": "e3", "amount": 2000, "currency": "eur", "interval": "month", "product": {"name": "E3"}}
+    client.raw_request("post", "/v1/plans", **plan)
+    at_stripe = client.v1.subscriptions.create({"customer": customer.id, "items": [{"plan": "e3"}]})
+    subscription = world.subscription()
+    with transaction.atomic():
+        set_provider_id(
+            agreement=subscription.agreement, provider="stripe", external_id=at_stripe.id, caller=SYSTEM,
+            language="en", now=NOW,
+        )  # fmt: skip
+
+    def ends() -> bool:
+        return bool(client.v1.subscriptions.retrieve(at_stripe.id).cancel_at_period_end)
+
+    cancellation = cancel(world, subscription)
+    work(after(minutes=1))
+    assert ends()
+    undo_cancellation(caller=world.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
+    work(after(hours=1))
+    assert not ends()
+    assert list(findings(after(hours=1))) == []
+    cancel(world, subscription, Mode.AT_PERIOD_END, at=after(hours=2))
+    work(after(hours=2))
+    assert ends()
+    assert Stripe().ending(at_stripe.id) is Ending.AT_PERIOD_END
+    Stripe().stop_now(at_stripe.id)
+    Stripe().stop_now(at_stripe.id)
+    assert Stripe().ending(at_stripe.id) is Ending.NOW
+    with pytest.raises(ProviderRefused):
+        Stripe().go_on("sub_nobody")
 
 
 def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> None:
