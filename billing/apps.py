@@ -21,4 +21,4 @@ class BillingConfig(AppConfig):
         from billing.services import endings, refunds  # noqa: F401, PLC0415
 
         register("ledger", Ledger)
-        register("stripe", Stripe, subscription_id="sub_[A-Za-z0-9]{1,90}")
+        register("stripe", Stripe, subscription_id="sub_[A-Za-z0-9]{8,90}")

@@ -71,13 +71,17 @@ class Agreement(models.Model):
         (Ending.NOW.value, _("stops at once")),
     ]
 
-    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="agreements")
+    account = models.ForeignKey(
+        BillingAccount, models.PROTECT, related_name="agreements", verbose_name=_("billing account")
+    )
     currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     provider = models.CharField(_("provider"), max_length=20, blank=True)
     external_id = models.CharField(_("id at the provider"), max_length=100, blank=True)
     ending = models.CharField(_("ending"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
-    ends_for_good_at = models.DateTimeField(null=True, blank=True)
-    told = models.CharField(_("told"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
+    ends_for_good_at = models.DateTimeField(_("cannot be taken back from"), null=True, blank=True)
+    told = models.CharField(
+        _("confirmed by the provider"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value
+    )
 
     class Meta:
         verbose_name = _("billing agreement")

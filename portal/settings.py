@@ -330,5 +330,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # The demo's terminal shows how to get in, not every request.
-    "loggers": {"wayout.request": {"level": "WARNING" if DEBUG else "INFO"}},
+    "loggers": {
+        "wayout.request": {"level": "WARNING" if DEBUG else "INFO"},
+        # Two lines for every call, with the ids of charges in them.
+        "stripe": {"level": "WARNING"},
+    },
 }

@@ -43,7 +43,7 @@ def stripe(settings: Any) -> Iterator[FakeStripe]:
         settings.WAYOUT_STRIPE_URL, settings.WAYOUT_STRIPE_KEY = found.url, "sk_test_1"
         settings.WAYOUT_PROVIDER = "stripe"
         for number in "12":
-            found.subscribe(f"sub_{number}")
+            found.subscribe(f"sub_1111111{number}")
         yield found
 
 
@@ -62,7 +62,7 @@ def imported(tmp_path: Path) -> Any:
     return run
 
 
-def charge(number: int, provider: str = "stripe", provider_id: str = "sub_1", subscription: str = "s1") -> str:
+def charge(number: int, provider: str = "stripe", provider_id: str = "sub_11111111", subscription: str = "s1") -> str:
     return f"ch_{number},E3,{subscription},5,100.00,100.00,EUR,2026-11-01,2026-12-01,{provider},{provider_id}"
 
 
@@ -85,16 +85,16 @@ def test_what_was_imported_with_its_id_stops_at_stripe_and_goes_on(
     world, subscription = world_of()
     cancellation = cancel(world, subscription, mode)
     work(after(minutes=1))
-    assert stripe.subscriptions["sub_1"]["cancel_at_period_end"]
+    assert stripe.subscriptions["sub_11111111"]["cancel_at_period_end"]
     assert list(findings(after(minutes=1))) == []
     undo(world, cancellation, after(hours=1))
     work(after(hours=1))
-    assert not stripe.subscriptions["sub_1"]["cancel_at_period_end"]
+    assert not stripe.subscriptions["sub_11111111"]["cancel_at_period_end"]
     assert list(findings(after(hours=1))) == []
     cancel(world, subscription, mode, at=after(hours=2))
     work(after(hours=2))
     work(after(hours=80))
-    at_stripe = stripe.subscriptions["sub_1"]
+    at_stripe = stripe.subscriptions["sub_11111111"]
     assert (at_stripe["status"] == "canceled") == (mode is Mode.IMMEDIATE)
     assert at_stripe["cancel_at_period_end"]
     assert list(findings(after(hours=80))) == []
@@ -109,7 +109,7 @@ def test_what_was_begun_with_a_provider_ends_with_it(stripe: FakeStripe, importe
     settings.WAYOUT_PROVIDER = "ledger"
     undo(world, cancellation, after(hours=1))
     work(after(hours=1))
-    assert not stripe.subscriptions["sub_1"]["cancel_at_period_end"]
+    assert not stripe.subscriptions["sub_11111111"]["cancel_at_period_end"]
     assert Agreement.objects.values_list("told", flat=True).get() == "NONE"
     assert cancel(world, subscription, at=after(hours=2)).refunds.latest("pk").provider == "stripe"
 
@@ -120,13 +120,13 @@ def test_reconcile_compares_what_the_provider_says(stripe: FakeStripe, imported:
     cancellation = cancel(world, subscription, Mode.AT_PERIOD_END)
     work(after(minutes=1))
     # Somebody takes it back in the dashboard, and later stops it there after our undo.
-    stripe.subscriptions["sub_1"]["cancel_at_period_end"] = False
+    stripe.subscriptions["sub_11111111"]["cancel_at_period_end"] = False
     assert "was told AT_PERIOD_END and says NONE" in " ".join(findings(after(minutes=2)))
     undo(world, cancellation, after(hours=1))
     work(after(hours=1))
-    stripe.subscriptions["sub_1"]["cancel_at_period_end"] = True
+    stripe.subscriptions["sub_11111111"]["cancel_at_period_end"] = True
     assert "was told NONE and says AT_PERIOD_END" in " ".join(findings(after(hours=1)))
-    del stripe.subscriptions["sub_1"]
+    del stripe.subscriptions["sub_11111111"]
     assert "the provider does not know it" in " ".join(findings(after(hours=1)))
     assert list(findings(after(hours=1), ask_provider=False)) == []
 
@@ -134,21 +134,21 @@ def test_reconcile_compares_what_the_provider_says(stripe: FakeStripe, imported:
 def test_a_cancellation_that_nobody_could_be_told_of_is_a_finding_until_the_id_comes(
     stripe: FakeStripe, imported: Any
 ) -> None:
-    text = imported(charge(1, "", "", subscription="sub_2"))
-    assert "subscription_id sub_2 looks like an id of stripe, which is not told by it" in text
-    world, subscription = world_of("sub_2")
+    text = imported(charge(1, "", "", subscription="sub_11111112"))
+    assert "subscription_id sub_11111112 looks like an id of stripe, which is not told by it" in text
+    world, subscription = world_of("sub_11111112")
     assert subscription.agreement.external_id == ""
     cancel(world, subscription, Mode.AT_PERIOD_END)
     work(after(minutes=1))
-    assert not stripe.subscriptions["sub_2"]["cancel_at_period_end"]
+    assert not stripe.subscriptions["sub_11111112"]["cancel_at_period_end"]
     assert "nobody could be told" in " ".join(findings(after(minutes=1)))
-    text = imported(charge(1, "stripe", "sub_2", subscription="sub_2"), at=after(hours=1))
+    text = imported(charge(1, "stripe", "sub_11111112", subscription="sub_11111112"), at=after(hours=1))
     assert "looks like" not in text
     work(after(hours=1))
-    assert stripe.subscriptions["sub_2"]["cancel_at_period_end"]
+    assert stripe.subscriptions["sub_11111112"]["cancel_at_period_end"]
     assert list(findings(after(hours=1))) == []
     event = AuditEvent.objects.get(action="agreement.provider_set")
-    assert (event.data["external_id"], event.data["before"]["external_id"]) == ("sub_2", "")
+    assert (event.data["external_id"], event.data["before"]["external_id"]) == ("sub_11111112", "")
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_a_cancellation_that_nobody_could_be_told_of_is_a_finding_until_the_id_c
         ([charge(1, "paypal", "I-1")], "“paypal” bills nothing here"),
         ([charge(1, "stripe", "cus_1")], "“cus_1” is not how stripe calls a subscription"),
         ([charge(1, "stripe", "")], "“” is not how stripe calls a subscription"),
-        ([charge(1), charge(2, "stripe", "sub_2")], "line 2 says sub_1, this sub_2"),
-        ([charge(1), charge(2, subscription="s2")], "sub_1 is the id of another subscription"),
+        ([charge(1), charge(2, "stripe", "sub_11111112")], "line 2 says sub_11111111, this sub_11111112"),
+        ([charge(1), charge(2, subscription="s2")], "sub_11111111 is the id of another subscription"),
     ],
 )
 def test_an_id_that_nothing_can_be_told_by_is_reported_and_the_charge_comes_in(
@@ -178,17 +178,19 @@ def test_an_id_given_without_its_provider_is_the_installations(stripe: FakeStrip
 def test_the_database_keeps_ids_apart(world: World) -> None:
     one, other = world.subscription().agreement, world.subscription().agreement
     with pytest.raises(IntegrityError), transaction.atomic():
-        Agreement.objects.filter(pk=one.pk).update(external_id="sub_1")
-    Agreement.objects.filter(pk=one.pk).update(provider="stripe", external_id="sub_1")
+        Agreement.objects.filter(pk=one.pk).update(external_id="sub_11111111")
+    Agreement.objects.filter(pk=one.pk).update(provider="stripe", external_id="sub_11111111")
     with pytest.raises(IntegrityError), transaction.atomic():
-        Agreement.objects.filter(pk=other.pk).update(provider="stripe", external_id="sub_1")
+        Agreement.objects.filter(pk=other.pk).update(provider="stripe", external_id="sub_11111111")
     with transaction.atomic(), pytest.raises(ProviderIdInvalid, match="taken"):
-        set_provider_id(agreement=other, provider="stripe", external_id="sub_1", caller=SYSTEM, language="en", now=NOW)
+        set_provider_id(
+            agreement=other, provider="stripe", external_id="sub_11111111", caller=SYSTEM, language="en", now=NOW
+        )
 
 
 def billed(world: World) -> Subscription:
     subscription = world.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="sub_1")
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="sub_11111111")
     return subscription
 
 
@@ -216,8 +218,8 @@ def test_an_outage_is_waited_out_and_is_worth_a_line(world: World, settings: Any
         assert "stripe was told NONE" in " ".join(findings(at, ask_provider=False))
         assert any("refuses our key" in message.subject for message in mail.outbox)
         work(at)
-        assert provider.stopped == [("stop at period end", "sub_1")]
-        assert provider.ending("sub_1") is Ending.AT_PERIOD_END
+        assert provider.stopped == [("stop at period end", "sub_11111111")]
+        assert provider.ending("sub_11111111") is Ending.AT_PERIOD_END
 
 
 def test_who_bills_on_is_told_again(world: World) -> None:
@@ -229,7 +231,7 @@ def test_who_bills_on_is_told_again(world: World) -> None:
         work(after(minutes=1))
         bill(subscription, DECEMBER, 2000, after(hours=1))
         work(after(hours=1))
-    assert provider.stopped == [("stop at period end", "sub_1")] * 2
+    assert provider.stopped == [("stop at period end", "sub_11111111")] * 2
 
 
 def test_an_id_corrected_after_the_telling_is_told_itself(world: World) -> None:
@@ -239,8 +241,8 @@ def test_an_id_corrected_after_the_telling_is_told_itself(world: World) -> None:
         work(after(minutes=1))
         with transaction.atomic():
             agreement = Agreement.objects.select_related("account").get(pk=subscription.agreement_id)
-            given = {"agreement": agreement, "provider": "stripe", "external_id": "sub_2", "caller": SYSTEM}
+            given = {"agreement": agreement, "provider": "stripe", "external_id": "sub_11111112", "caller": SYSTEM}
             assert set_provider_id(**given, language="en", now=after(hours=1))  # type: ignore[arg-type]
             assert not set_provider_id(**given, language="en", now=after(hours=1))  # type: ignore[arg-type]
         work(after(hours=1))
-    assert provider.stopped == [("stop at period end", "sub_1"), ("stop at period end", "sub_2")]
+    assert provider.stopped == [("stop at period end", "sub_11111111"), ("stop at period end", "sub_11111112")]

@@ -147,7 +147,7 @@ def test_a_charge_for_time_after_the_end_comes_back_whole(told: World, mode: Mod
     assert Refund.objects.latest("pk").amount == 2000
     assert len(amounts()) == had + 1
     assert set(cancellation.refunds.all()) == set(Refund.objects.all())
-    assert "Your credit has changed" in mail.outbox[0].subject
+    assert any("Your credit has changed" in message.subject for message in mail.outbox)
     work(PERIOD.end + timedelta(days=1))
     assert {status for _, status in amounts()} == {"SUCCEEDED"}
     assert list(findings(PERIOD.end + timedelta(days=1))) == []
