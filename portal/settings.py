@@ -109,10 +109,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "portal.web.requests.RequestMiddleware",
+    # Before what refuses: a portal on another origin reads a refusal only with these headers.
+    "corsheaders.middleware.CorsMiddleware",
     "portal.web.overload.OverloadMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -188,6 +188,17 @@ def test_no_other_origin_unless_it_is_configured(world: World, settings: Any) ->
     assert "Access-Control-Allow-Origin" not in Client().get("/login/", headers={"Origin": "https://portal.example"})
 
 
+def test_a_portal_on_another_origin_can_read_that_there_is_too_much_to_do(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://portal.example"]
+    monkeypatch.setattr("portal.web.overload._PATIENCE", 0)
+    monkeypatch.setattr("threading.BoundedSemaphore.acquire", lambda *_args, **_given: False)
+    refused = Client().post("/graphql/", headers={"Origin": "https://portal.example"})
+    assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (503, "https://portal.example")
+    assert "retry-after" in refused["Access-Control-Expose-Headers"]
+
+
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "address"),
     [
