@@ -3,62 +3,117 @@
 import { operations } from "./operations.js";
 
 const PATIENCE = 20_000;
+const LONGEST_WAIT = 3_600_000;
+const UNAVAILABLE = [502, 503, 504];
 
-/** Why an answer did not come: offline, timeout, signedOut or server. What the API refuses is an answer, not this. */
+/**
+ * Why an answer did not come. What the API refuses is an answer, not this.
+ *
+ * offline; timeout: nothing came, or not in time; signedOut: who asks is not known (any more); token: getToken failed;
+ * rateLimited: 429; unavailable: 502, 503, 504; server: anything else. `maybe`: what was asked for may have been done
+ * all the same. `wait`: milliseconds before it makes sense to ask again, as Retry-After says it.
+ */
 export class NoAnswer extends Error {
-  constructor(kind) {
+  constructor(kind, { maybe = false, wait = 0 } = {}) {
     super(kind);
-    this.kind = kind;
+    Object.assign(this, { kind, maybe, wait });
   }
 }
 
 export function createApi({ endpoint, locale, getToken, fetcher, patience = PATIENCE }) {
-  const url = new URL(endpoint, globalThis.location?.href ?? "http://localhost/");
-
-  async function send(address, init) {
-    const asked = (fetcher ?? globalThis.fetch)(address, { ...init, signal: AbortSignal.timeout(patience) });
+  /** The response to a request, read by `read`, in time whatever the host's functions do. Throws NoAnswer. */
+  async function send(address, init, read) {
+    const control = new AbortController();
+    let asked = false;
+    let timer;
+    const late = new Promise((_, fail) => {
+      timer = setTimeout(() => {
+        const error = asked ? new NoAnswer("timeout", { maybe: true }) : new NoAnswer("token");
+        control.abort(error);
+        fail(error);
+      }, patience);
+    });
+    const work = async () => {
+      const headers = { ...init.headers, ...(await identity()) };
+      // Nobody waits any more, and the person was told that nothing was sent.
+      control.signal.throwIfAborted();
+      asked = true;
+      return read(await arrived(() => (fetcher ?? globalThis.fetch)(address, { ...init, headers, credentials, signal: control.signal })));
+    };
     try {
-      return await asked;
-    } catch (error) {
-      if (error?.name === "TimeoutError") throw new NoAnswer("timeout");
-      throw new NoAnswer(globalThis.navigator?.onLine === false ? "offline" : "timeout");
+      return await Promise.race([work(), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  async function headers() {
-    const token = await getToken?.();
-    return {
-      "Wayout-Locale": locale(),
-      ...(token ? { Authorization: `Bearer ${token}` } : { "X-CSRFToken": cookie("csrftoken") }),
-    };
+  async function identity() {
+    let token;
+    try {
+      token = await getToken?.();
+    } catch {
+      throw new NoAnswer("token");
+    }
+    return { "Wayout-Locale": locale(), ...(token ? { Authorization: `Bearer ${token}` } : { "X-CSRFToken": cookie("csrftoken") }) };
   }
 
   const credentials = getToken ? "omit" : "same-origin";
+  const url = () => new URL(endpoint, globalThis.location?.href ?? "http://localhost/");
 
   return {
     /** The data of a named operation. Throws NoAnswer. */
     async run(name, variables) {
-      const response = await send(url.href, {
+      const init = {
         method: "POST",
-        credentials,
-        headers: { "Content-Type": "application/json", Accept: "application/json", ...(await headers()) },
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
         body: JSON.stringify({ query: operations[name], operationName: name, variables }),
+      };
+      return send(url().href, init, async (response) => {
+        const answer = await arrived(() => response?.json() ?? null);
+        const codes = (answer?.errors ?? []).map((error) => error?.extensions?.code);
+        refuse(response, [...codes, ...Object.values(answer?.data ?? {}).map((said) => said?.code)]);
+        // A part that the caller may not see comes as null with an error beside it; without any data there is no answer.
+        if (!answer?.data) throw new NoAnswer("server", { maybe: true });
+        return answer.data;
       });
-      const answer = await response.json().catch(() => null);
-      const code = answer?.errors?.[0]?.extensions?.code;
-      if (code === "NOT_AUTHENTICATED" || response.status === 401) throw new NoAnswer("signedOut");
-      // A part that the caller may not see comes as null with an error beside it; without any data there is no answer.
-      if (!answer?.data) throw new NoAnswer("server");
-      return answer.data;
     },
 
     /** The receipt as text. Throws NoAnswer. */
     async receipt(address) {
-      const response = await send(new URL(`${address}?format=txt`, url).href, { credentials, headers: await headers() });
-      if (!response.ok) throw new NoAnswer("server");
-      return response.text();
+      return send(new URL(`${address}?format=txt`, url()).href, {}, (response) => {
+        refuse(response, []);
+        if (!response.ok) throw new NoAnswer("server");
+        return arrived(() => response.text());
+      });
     },
   };
+}
+
+/** What arrives; null for what is no JSON. Throws NoAnswer when the line or the host's fetcher breaks. */
+async function arrived(ask) {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error?.name === "SyntaxError") return null;
+    throw new NoAnswer(globalThis.navigator?.onLine === false ? "offline" : "timeout", { maybe: true });
+  }
+}
+
+/** Throws NoAnswer for what a status, or a code of the API, says of the whole request. */
+function refuse(response, codes) {
+  if (typeof response?.status !== "number") throw new NoAnswer("server", { maybe: true });
+  if (response.status === 401 || codes.includes("NOT_AUTHENTICATED")) throw new NoAnswer("signedOut");
+  if (response.status === 429 || (!response.ok && codes.includes("RATE_LIMITED"))) throw new NoAnswer("rateLimited", { wait: waitOf(response) });
+  if (!UNAVAILABLE.includes(response.status)) return;
+  // Wayout itself refuses before it begins; what stands in front of it may have lost the answer.
+  throw new NoAnswer("unavailable", { maybe: !codes.includes("OVERLOADED"), wait: waitOf(response) });
+}
+
+/** Retry-After, seconds or a date, in milliseconds from now: none, or an hour at most. */
+function waitOf(response) {
+  const said = response.headers?.get?.("Retry-After") ?? "";
+  const wait = /^\s*\d+\s*$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
+  return Number.isFinite(wait) ? Math.min(Math.max(wait, 0), LONGEST_WAIT) : 0;
 }
 
 function cookie(name) {

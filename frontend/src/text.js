@@ -43,6 +43,12 @@ export function createText(locale, words) {
         day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
         timeZone, timeZoneName: "longGeneric",
       })(new Date(instant)),
+    /** How far ahead something is: in 30 seconds, in 2 minutes. */
+    ahead: (milliseconds) => {
+      const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+      const said = new Intl.RelativeTimeFormat(words.dates, { numeric: "always" });
+      return seconds > 90 ? said.format(Math.ceil(seconds / 60), "minute") : said.format(seconds, "second");
+    },
     list: (parts) => new Intl.ListFormat(locale, { type: "disjunction" }).format(parts),
   };
 }

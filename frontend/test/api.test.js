@@ -33,24 +33,76 @@ test("by the session, the CSRF token goes along", async () => {
   assert.equal(sent.credentials, "same-origin");
 });
 
-for (const [said, response, kind] of [
-  ["nobody is signed in", () => answer({ errors: [{ extensions: { code: "NOT_AUTHENTICATED" } }] }), "signedOut"],
-  ["the gateway says 401", () => answer({}, 401), "signedOut"],
-  ["no JSON comes", () => new Response("<html>", { status: 502 }), "server"],
-  ["there is no data", () => answer({ errors: [{ message: "x" }] }), "server"],
-  ["the network is gone", () => Promise.reject(new TypeError("failed to fetch")), "timeout"],
+const refused = (code, status = 200, data = null) => () => answer({ data, errors: [{ extensions: { code } }] }, status);
+
+for (const [said, response, kind, maybe] of [
+  ["nobody is signed in", refused("NOT_AUTHENTICATED"), "signedOut", false],
+  ["nobody is signed in, said beside others", () => answer({ data: { viewer: null }, errors: [{}, { extensions: { code: "NOT_AUTHENTICATED" } }] }), "signedOut", false],
+  ["nobody is signed in, at a change", () => answer({ data: { cancelSubscription: { code: "NOT_AUTHENTICATED", message: "m" } } }), "signedOut", false],
+  ["the gateway says 401", () => answer({}, 401), "signedOut", false],
+  ["too many requests came", refused("RATE_LIMITED", 429), "rateLimited", false],
+  ["a gateway says so without JSON", () => new Response("slow down", { status: 429 }), "rateLimited", false],
+  ["a gateway cannot reach us", () => new Response("<html>", { status: 502 }), "unavailable", true],
+  ["a gateway waited too long", () => new Response("", { status: 504 }), "unavailable", true],
+  ["we have too much to do", refused("OVERLOADED", 503), "unavailable", false],
+  ["no JSON comes", () => new Response("<html>"), "server", true],
+  ["there is no data", () => answer({ errors: [{ message: "x" }] }), "server", true],
+  ["nothing comes that is a response", () => undefined, "server", true],
+  ["the network is gone", () => Promise.reject(new TypeError("failed to fetch")), "timeout", true],
+  ["the host's fetcher throws", () => { throw new Error("x"); }, "timeout", true],
 ]) {
   test(`${said}: ${kind}`, async () => {
-    await assert.rejects(api(response).run("Subscriptions", {}), (error) => error instanceof NoAnswer && error.kind === kind);
+    await assert.rejects(api(response).run("Subscriptions", {}), (error) => error instanceof NoAnswer && error.kind === kind && error.maybe === maybe);
   });
 }
 
-test("patience ends", async () => {
-  const awake = setInterval(() => {}, 1_000); // the timer of the patience alone would not keep the process
-  const never = (_, { signal }) => new Promise((_done, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
-  await assert.rejects(api(never, { patience: 20 }).run("Subscriptions", {}), { kind: "timeout" });
-  clearInterval(awake);
+test("a number that is used too often is what the API refuses, and no failure", async () => {
+  const said = { data: { requestCallback: { code: "RATE_LIMITED", message: "m", path: ["input", "phone"] } } };
+  assert.deepEqual(await api(() => answer(said)).run("RequestCallback", {}), said.data);
 });
+
+for (const [said, wait] of [["7", 7_000], [" 7 ", 7_000], ["86400", 3_600_000], [new Date(Date.now() + 90_000).toUTCString(), 90_000], ["-5", 0], ["soon", 0], ["", 0]]) {
+  test(`Retry-After: ${said}`, async () => {
+    const later = () => new Response("", { status: 503, headers: { "Retry-After": said } });
+    await assert.rejects(api(later).run("Subscriptions", {}), (error) => Math.abs(error.wait - wait) < 1_500);
+  });
+}
+
+for (const [said, getToken] of [
+  ["rejects", () => Promise.reject(new Error("x"))],
+  ["throws", () => { throw new Error("x"); }],
+  ["is no function", "wyo_x"],
+  ["hangs", () => new Promise(() => {})],
+]) {
+  test(`a getToken that ${said} sends nothing`, async () => {
+    const awake = setInterval(() => {}, 1_000);
+    let sent = 0;
+    const found = api(() => { sent += 1; return answer({ data: {} }); }, { getToken, patience: 20 });
+    await assert.rejects(found.run("Cancel", {}), { kind: "token", maybe: false });
+    assert.equal(sent, 0);
+    clearInterval(awake);
+  });
+}
+
+test("a token that comes after the patience ended sends nothing any more", async () => {
+  let sent = 0;
+  const late = () => new Promise((done) => setTimeout(done, 60, "wyo_x"));
+  await assert.rejects(api(() => { sent += 1; return answer({ data: {} }); }, { getToken: late, patience: 20 }).run("Cancel", {}), { kind: "token" });
+  await new Promise((done) => setTimeout(done, 80));
+  assert.equal(sent, 0);
+});
+
+for (const [said, never] of [
+  ["patience ends", (_, { signal }) => new Promise((_done, fail) => signal.addEventListener("abort", () => fail(signal.reason)))],
+  ["patience ends with a fetcher that does not listen", () => new Promise(() => {})],
+  ["patience ends in the middle of an answer", () => new Response(new ReadableStream())],
+]) {
+  test(said, async () => {
+    const awake = setInterval(() => {}, 1_000);
+    await assert.rejects(api(never, { patience: 20 }).run("Subscriptions", {}), { kind: "timeout", maybe: true });
+    clearInterval(awake);
+  });
+}
 
 test("importing the element in Node touches no window", async () => {
   const { WayoutPortal } = await import("../src/index.js");
@@ -69,6 +121,8 @@ test("words, plurals and dates in both languages", () => {
   assert.match(english.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /1 December 2026.* 00:00 .*Eastern European/);
   assert.match(bulgarian.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /00:00.*Източноевропейско/);
   assert.equal(bulgarian.say("backBy", { date: bulgarian.date("2027-01-15") }), "Ще бъде върнат най-късно до 15 януари 2027 г.");
+  assert.deepEqual([english.ahead(29_100), english.ahead(0), english.ahead(100_000)], ["in 30 seconds", "in 1 second", "in 2 minutes"]);
+  assert.equal(bulgarian.ahead(30_000), "след 30 секунди");
   assert.equal(english.say("no.such.key"), "no.such.key");
 });
 
@@ -77,4 +131,5 @@ test("a third language is one file; one that is not known is English", () => {
   for (const unknown of ["de", "", null, undefined, "constructor"]) assert.equal(textOf(unknown).locale, "en");
   addLanguage("de", { ...en, dates: "de", title: "Produkte und Dienste" });
   assert.equal(textOf("de").say("title"), "Produkte und Dienste");
+  assert.equal(textOf("de").ahead(30_000), "in 30 Sekunden");
 });
