@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { reduce, start } from "./flow.js";
 import { css } from "./styles.js";
 import { textOf } from "./text.js";
-import { view } from "./views.js";
+import { newsText, view } from "./views.js";
 
 const PAGE = 20;
 const MOST = 100;
@@ -16,10 +16,8 @@ const Base = globalThis.HTMLElement ?? class {};
 export class WayoutPortal extends Base {
   static observedAttributes = ["endpoint", "subscription-id", "step", "locale", "time-zone"];
 
-  /** The host's fetch instead of the browser's; and a token instead of the session. Never in an attribute. */
-  fetcher = null;
-  getToken = null;
-
+  #getToken = null;
+  #fetcher = null;
   #state = start();
   #text = null;
   #main;
@@ -27,6 +25,7 @@ export class WayoutPortal extends Base {
   #draft = {};
   #moved = false;
   #ready = false;
+  #asking = false;
   #reflecting = false;
 
   constructor() {
@@ -38,20 +37,67 @@ export class WayoutPortal extends Base {
     this.#main = h("div", { part: "main" });
     this.#status = h("div", { class: "status", role: "status" });
     root.append(h("div", { class: "shell" }, this.#main, this.#status));
+    // What a host has set before the element was defined lies on it and hides the accessors.
+    for (const name of ["getToken", "fetcher"]) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
+  }
+
+  /** A token instead of the session; asked before every request. Never in an attribute. Setting it asks again. */
+  get getToken() {
+    return this.#getToken;
+  }
+
+  set getToken(value) {
+    if (this.#getToken === (value ?? null)) return;
+    this.#getToken = value ?? null;
+    this.#askAgain();
+  }
+
+  /** The host's fetch instead of the browser's. Setting it asks again. */
+  get fetcher() {
+    return this.#fetcher;
+  }
+
+  set fetcher(value) {
+    if (this.#fetcher === (value ?? null)) return;
+    this.#fetcher = value ?? null;
+    this.#askAgain();
   }
 
   connectedCallback() {
     this.#speak();
-    this.#ready = true;
-    this.#follow();
+    // A host may put it into the page first and say who is asking right after that.
+    queueMicrotask(() => {
+      this.#ready = true;
+      this.#follow();
+    });
   }
 
   attributeChangedCallback(name, before, after) {
     if (!this.#ready || this.#reflecting || before === after) return;
-    if (name === "locale") {
-      this.#speak();
-      this.#send({ type: "reloaded" });
-    } else if (name !== "time-zone") this.#follow();
+    if (name === "locale") this.#speak();
+    if (name === "time-zone") this.#draft.timeZone = this.#timeZone;
+    if (name === "subscription-id" || name === "step") this.#follow();
+    else this.#askAgain();
+  }
+
+  /** Ask again for what is shown: for a host that has signed the person in again. */
+  refresh() {
+    if (this.#ready) this.#send({ type: "reloaded" });
+  }
+
+  /** The same, once for all that a host sets in one go. */
+  #askAgain() {
+    if (!this.#ready || this.#asking) return;
+    this.#asking = true;
+    queueMicrotask(() => {
+      this.#asking = false;
+      this.refresh();
+    });
   }
 
   /** Show what the attributes say: one subscription, or all. */
@@ -86,8 +132,8 @@ export class WayoutPortal extends Base {
     return createApi({
       endpoint: this.getAttribute("endpoint") ?? "/graphql/",
       locale: () => this.#text.locale,
-      getToken: this.getToken,
-      fetcher: this.fetcher,
+      getToken: this.#getToken,
+      fetcher: this.#fetcher,
     });
   }
 
@@ -96,8 +142,7 @@ export class WayoutPortal extends Base {
   }
 
   #send(event) {
-    if (event.type === "confirmed" && (this.#state.busy || !this.#mayCancel())) return;
-    if (event.type === "wantedReceipt") return void this.#download();
+    if (cancels(event, this.#state) && !this.#mayCancel()) return;
     const before = this.#state;
     const [state, effects] = reduce(before, event);
     this.#state = state;
@@ -122,22 +167,22 @@ export class WayoutPortal extends Base {
 
   async #carryOut(effect) {
     if (effect.type === "tell") return this.#tell(effect.name, effect.detail);
-    try {
-      this.#send(await this.#answerTo(effect));
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      this.#send({ type: "failed", kind: error.kind });
+    if (effect.type === "wait") {
+      const over = () => this.#send({ type: "waited", until: effect.until });
+      return void setTimeout(over, effect.until - Date.now());
     }
+    const answer = await this.#answerTo(effect).catch(failed);
+    this.#send({ ...answer, of: effect });
   }
 
-  /** The event that an effect ends in. Throws NoAnswer. */
+  /** The event that an effect ends in, but for the effect itself. Throws NoAnswer. */
   async #answerTo(effect) {
     const { type, input } = effect;
     const api = this.#api;
     switch (type) {
       case "list": {
         const { subscriptions } = await api.run("Subscriptions", { first: PAGE, after: effect.after, search: effect.search || null });
-        return { type: "gotList", ...page(subscriptions), search: effect.search, after: effect.after };
+        return { type: "gotList", ...page(subscriptions) };
       }
       case "load": {
         const { subscription, viewer } = await api.run("Subscription", { id: effect.id });
@@ -145,13 +190,13 @@ export class WayoutPortal extends Base {
       }
       case "people": {
         const { subscription } = await api.run("Licenses", { id: effect.id, first: PAGE, after: effect.after, search: effect.search || null });
-        return { type: "gotPeople", id: effect.id, ...page(subscription.licenses), search: effect.search, after: effect.after };
+        return { type: "gotPeople", ...page(subscription.licenses) };
       }
       case "least":
         return { type: "gotLeast", ids: await least(api, effect) };
       case "windows": {
         const { callbackWindows } = await api.run("Windows", { id: effect.id, timeZone: this.#timeZone, days: 5 });
-        return { type: "gotWindows", id: effect.id, windows: callbackWindows ?? [] };
+        return { type: "gotWindows", windows: callbackWindows ?? [] };
       }
       case "cancel": {
         const { cancelSubscription: said } = await api.run("Cancel", { input });
@@ -167,7 +212,8 @@ export class WayoutPortal extends Base {
         const { submitCancellationFeedback: said } = await api.run("Feedback", { input });
         return said.cancellation ? { type: "feedbackKept", feedback: said.cancellation.feedback } : { type: "refused", ...said };
       }
-      case "removeUsers": {
+      case "preview":
+      case "remove": {
         const { removeUsers: said } = await api.run("RemoveUsers", { input });
         if (!said.results) return { type: "refused", ...said };
         const found = { results: said.results, removedCount: said.removedCount, options: said.cancellationOptions };
@@ -181,21 +227,14 @@ export class WayoutPortal extends Base {
       }
       case "withdraw": {
         const { withdrawCallback: said } = await api.run("WithdrawCallback", { input });
-        return said.callbackRequest ? { type: "callWithdrawn" } : { type: "refused", ...said };
+        return said.callbackRequest ? { type: "callWithdrawn", callback: said.callbackRequest } : { type: "refused", ...said };
       }
-    }
-  }
-
-  async #download() {
-    const { reference, receiptUrl } = this.#state.subscription.cancellation;
-    try {
-      const text = await this.#api.receipt(receiptUrl);
-      const href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-      h("a", { href, download: `${reference}.txt` }).click();
-      setTimeout(() => URL.revokeObjectURL(href), 1_000);
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      this.#send({ type: "failed", kind: error.kind });
+      case "receipt": {
+        const href = URL.createObjectURL(new Blob([await api.receipt(effect.receiptUrl)], { type: "text/plain" }));
+        h("a", { href, download: `${effect.reference}.txt` }).click();
+        setTimeout(() => URL.revokeObjectURL(href), 1_000);
+        return { type: "gotReceipt" };
+      }
     }
   }
 
@@ -203,9 +242,12 @@ export class WayoutPortal extends Base {
     const root = this.shadowRoot;
     const held = root.activeElement;
     const place = held?.id && { id: held.id, from: held.selectionStart, to: held.selectionEnd };
-    this.#main.replaceChildren(...view(state, this.#text, (event) => this.#send(event), this.#draft, Date.now()).filter(Boolean));
+    const now = Date.now();
+    this.#main.replaceChildren(...view(state, this.#text, (event) => this.#send(event), this.#draft, now).filter(Boolean));
     this.#main.setAttribute("aria-busy", String(Boolean(state.busy)));
-    this.#status.textContent = state.busy ? this.#text.say("working") : "";
+    // News takes nobody away from what they do: it is said where a screen reader hears it.
+    const news = Object.entries(state.news).find(([id, one]) => one !== before.news[id]);
+    this.#status.textContent = news ? newsText(news[1], this.#text) : state.busy ? this.#text.say("working") : "";
     const target = this.#moved && (newPlace(before, state, this.#main) ?? (place && root.getElementById(place.id)));
     if (!target) return;
     target.focus();
@@ -216,7 +258,7 @@ export class WayoutPortal extends Base {
 /** Where the focus belongs after a step: the field in error, the news, the new heading; null: where it was. */
 function newPlace(before, state, main) {
   const find = (id) => main.querySelector(`#${id}`);
-  if (state.failure && state.failure !== before.failure) return find("notice");
+  if (state.failure && state.failure.of !== before.failure?.of) return find("notice") ?? find("signed-out");
   if (state.problem && state.problem !== before.problem) {
     return main.querySelector("[aria-invalid=true]") ?? find("changed") ?? find("notice");
   }
@@ -228,6 +270,19 @@ function newPlace(before, state, main) {
   if (called && before.subscription && called !== before.subscription.openCallback && state.id === before.id) return find("called");
   const arrived = state.screen !== before.screen || state.id !== before.id || (!before.subscription && state.subscription);
   return arrived && state.screen !== "list" ? main.querySelector("h1") : state.screen !== before.screen ? main.querySelector("h1") : null;
+}
+
+/** Whether an event sends a cancellation. */
+const cancels = ({ type }, { id, doing, failure }) =>
+  !doing[id] && (type === "confirmed" || (type === "retried" && failure?.of.type === "cancel" && !failure.until));
+
+/** The event that a failure ends in. What nobody expected is for the host's developers to read, too. */
+function failed(error) {
+  if (error instanceof NoAnswer) {
+    return { type: "failed", kind: error.kind, maybe: error.maybe, until: error.wait ? Date.now() + error.wait : null };
+  }
+  globalThis.reportError(error);
+  return { type: "failed", kind: "server", maybe: true, until: null };
 }
 
 async function least(api, { id, count }) {

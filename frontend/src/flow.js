@@ -1,21 +1,29 @@
 // What happens next: the whole flow as a pure function. No DOM, no network, no clock.
 //
 // reduce(state, event) answers the next state and the effects that the element has to carry out. Every effect ends in
-// an event. An effect that is on its way is named in state.busy: the same button pressed again then does nothing.
+// an event that carries the effect as `of`, so that whatever order answers come in, each is taken for what it answers:
+//
+// * a question (READS): only the answer to the last one of its kind that the screen still waits for is looked at;
+// * a change of a subscription: one at a time. It is shown where that subscription is on the screen, else as news with
+//   its name; and the host is told either way.
 
 export const start = (options = {}) => ({
   screen: "list", // list | details | leave | done
   id: null, // of the subscription that is looked at
-  busy: null, // the effect that is on its way
-  failure: null, // why the last effect did not arrive: offline | timeout | signedOut | server
+  asked: 0, // questions so far: each has its number
+  waiting: {}, // the number of the question whose answer is waited for, by its type
+  doing: {}, // the change that is on its way, by subscription
+  busy: null, // what of these the screen says that it waits for
+  failure: null, // why the last effect of this screen did not arrive, { of, kind, maybe, until }: see NoAnswer
   problem: null, // what the API refused, { code, message, path }
+  news: {}, // what became of subscriptions that are not on the screen, { type, name, ... } by id
   list: null,
   search: "",
   subscription: null,
   viewer: null,
   mode: null, // which quote is chosen
   before: null, // the quote that was on the page when a new one came
-  attempt: null, // { quoteId, key }: kept until its answer is known
+  attempts: {}, // { quoteId, key } by subscription: kept until its answer is known
   people: null, // who holds licenses, { search, total, next, rows }
   windows: null, // when support can call
   picked: [], // ids of users to remove, in the order they were picked
@@ -27,192 +35,264 @@ export const start = (options = {}) => ({
   ...options,
 });
 
+const READS = new Set(["list", "load", "people", "windows", "least", "preview", "receipt"]);
+
+/** Whether an effect changes nothing, so that nothing is lost when its answer is. */
+export const isRead = (effect) => READS.has(effect.type);
+
+/** Whether a cancellation stands: neither undone, nor of a kind that nobody here knows. */
+export const inForce = (cancellation) => ["SCHEDULED", "EFFECTIVE"].includes(cancellation?.status);
+
 const stay = (state, changes = {}, effects = []) => [{ ...state, ...changes }, effects];
 
-const unknown = { subscription: null, people: null, windows: null, picked: [], mode: null, answered: null };
+const unknown = { subscription: null, people: null, windows: null, picked: [], mode: null, answered: null, waiting: {} };
 
 const fresh = { undone: false, problem: null, failure: null, before: null, preview: null, removed: null, editing: false };
 
 export function reduce(state, event) {
   const act = events[event.type];
   if (!act) return stay(state);
-  const [next, effects] = act(state, event);
-  return [next, [...effects, ...wanted(state, next)]];
+  const [acted, effects] = event.of ? take(state, event, act) : act(state, event);
+  const [next, more] = asking(truthful(acted), ...wanted(state, acted));
+  return [{ ...next, busy: busy(next) }, [...effects, ...more]];
+}
+
+/** What answers an effect: on the screen if it is still waited for there. */
+function take(state, event, act) {
+  const { of } = event;
+  if (isRead(of)) {
+    return state.waiting[of.type] === of.number ? act({ ...state, waiting: without(state.waiting, of.type) }, event) : stay(state);
+  }
+  const free = { ...state, doing: without(state.doing, of.id) };
+  if (event.type !== "failed") free.attempts = without(state.attempts, of.id);
+  const shown = state.id === of.id && state.subscription;
+  const [acted, effects] = shown ? act(free, event) : elsewhere(free, event);
+  // What was asked for before the change was made may be answered with what was before.
+  const stale = ["list", "load"].filter((type) => acted.waiting[type] && acted.waiting[type] === state.waiting[type]);
+  const [next, more] = asking(acted, ...stale.map((type) => (type === "list" ? list(acted) : load(acted))));
+  return [next, [...told(event), ...effects, ...more]];
+}
+
+/** What the host hears of an answer to a change. */
+function told({ type, of, ...said }) {
+  const tell = (name, detail) => [{ type: "tell", name, detail: { subscriptionId: of.id, ...detail } }];
+  switch (type) {
+    case "canceled":
+      return tell("wayout-canceled", { reference: said.cancellation.reference });
+    case "undone":
+      return tell("wayout-undone", { reference: said.cancellation.reference });
+    case "gotRemoved":
+      return tell("wayout-users-removed", { removedCount: said.removedCount });
+    case "gotCall":
+      return tell("wayout-callback-requested", { reference: said.callback.reference });
+    case "callWithdrawn":
+      return tell("wayout-callback-withdrawn", { reference: said.callback.reference });
+    case "failed":
+      return tell("wayout-error", { kind: said.kind });
+    case "feedbackKept":
+      return [];
+    default:
+      return tell("wayout-error", { kind: "refused", code: said.code });
+  }
+}
+
+/** The answer to a change of a subscription that is not on the screen, or not yet: news of it, and the list anew. */
+function elsewhere(state, event) {
+  const { type, of, ...said } = event;
+  const news = { ...state.news, [of.id]: { type, name: of.name, change: of.type, ...said } };
+  if (type === "failed" && said.kind === "signedOut") return stay(state, { failure: { of, ...said } });
+  return state.screen === "list" && type !== "failed" ? asking({ ...state, news }, list(state)) : stay(state, { news });
+}
+
+/** A screen believes what is known of its subscription: nothing is done that does not stand. */
+function truthful(state) {
+  const untrue = state.screen === "done" && state.subscription !== null && !inForce(state.subscription.cancellation);
+  return untrue ? { ...state, screen: "details" } : state;
+}
+
+function busy({ id, doing, waiting }) {
+  return doing[id] ?? ["load", "list", "least", "preview"].find((type) => waiting[type]) ?? null;
+}
+
+/** Ask questions: of each kind, the answer to this one counts from now on. */
+function asking(state, ...questions) {
+  const numbered = questions.map((question, at) => ({ ...question, number: state.asked + at + 1 }));
+  const waiting = { ...state.waiting, ...Object.fromEntries(numbered.map(({ type, number }) => [type, number])) };
+  return [{ ...state, asked: state.asked + questions.length, waiting }, numbered];
+}
+
+/** Change the subscription that is looked at, unless a change of it is on its way. */
+function change(state, type, input) {
+  if (state.doing[state.id]) return stay(state);
+  const effect = { type, id: state.id, name: state.subscription.name, input };
+  return stay(state, { doing: { ...state.doing, [state.id]: type }, problem: null, failure: null }, [effect]);
 }
 
 /** What the screen that is now shown needs and the one before did not have. */
 function wanted(before, state) {
   const options = state.screen === "leave" ? state.subscription?.cancellationOptions : null;
   if (!options || options === (before.screen === "leave" ? before.subscription?.cancellationOptions : null)) return [];
-  const effects = [];
-  if (optionOf(options, "REMOVE_USERS").available) effects.push(people(state.id, ""));
+  const questions = [];
+  if (optionOf(options, "REMOVE_USERS").available) questions.push(people(state, state.people?.search ?? ""));
   if (optionOf(options, "REQUEST_CALLBACK").available || state.subscription.openCallback) {
-    effects.push({ type: "windows", id: state.id });
+    questions.push({ type: "windows", id: state.id });
   }
-  return effects;
+  return questions;
 }
 
 const events = {
-  openedList: (state) =>
-    stay(state, { ...fresh, screen: "list", id: null, subscription: null, busy: "list" }, [list(state.search)]),
+  openedList: (state) => asking({ ...state, ...fresh, ...unknown, screen: "list", id: null }, list(state)),
 
-  searched: (state, { search }) => stay(state, { search, busy: "list" }, [list(search)]),
+  searched: (state, { search }) => asking({ ...state, search }, list({ search })),
 
-  wantedMore: (state) =>
-    state.busy || !state.list?.next ? stay(state) : stay(state, { busy: "list" }, [list(state.search, state.list.next)]),
+  wantedMore: (state) => (state.waiting.list || !state.list?.next ? stay(state) : asking(state, list(state, state.list.next))),
 
-  gotList: (state, { rows, total, next, search, after }) =>
-    search !== state.search
-      ? stay(state) // an answer to what is not asked any more
-      : stay(state, { busy: null, failure: null, list: { total, next, rows: after ? [...state.list.rows, ...rows] : rows } }),
+  gotList: (state, { of, rows, total, next }) =>
+    stay(state, { failure: null, list: { total, next, rows: of.after ? [...state.list.rows, ...rows] : rows } }),
 
-  opened: (state, { id, step = "details" }) =>
-    state.subscription?.id === id && state.screen !== "done" && !state.failure
-      ? stay(state, { ...fresh, screen: step })
-      : state.id === id && state.busy === "load"
-        ? stay(state, { screen: step })
-        : stay(state, { ...fresh, ...unknown, screen: step, id, busy: "load" }, [{ type: "load", id }]),
-
-  reloaded: (state) =>
-    state.id
-      ? stay(state, { busy: "load", failure: null }, [{ type: "load", id: state.id }])
-      : stay(state, { busy: "list", failure: null }, [list(state.search)]),
-
-  gotSubscription: (state, { subscription, viewer }) => {
-    if (subscription && subscription.id !== state.id) return stay(state);
-    const done = state.screen === "done" && !subscription?.cancellation ? { screen: "details" } : {};
-    return stay(state, { busy: null, failure: null, subscription, viewer, mode: chosen(state.mode, subscription), ...done });
+  opened: (state, { id, step = "details" }) => {
+    const known = { ...state, ...fresh, screen: step, news: without(state.news, id) };
+    if (state.id === id && state.waiting.load) return stay(state, { screen: step });
+    if (state.id === id && state.subscription && state.screen !== "done" && !state.failure) return stay(known);
+    return asking({ ...known, ...unknown, id }, load({ id }));
   },
+
+  reloaded: (state) => asking({ ...state, failure: null }, state.id ? load(state) : list(state)),
+
+  gotSubscription: (state, { subscription, viewer }) =>
+    stay(state, { failure: null, subscription, viewer, mode: chosen(state.mode, subscription) }),
 
   choseMode: (state, { mode }) => stay(state, { mode, before: null, problem: null }),
 
   confirmed: (state, { key }) => {
     const quote = currentQuote(state);
-    if (state.busy || !quote) return stay(state);
+    if (!quote || state.doing[state.id]) return stay(state);
     // The answer to the same quote may have been lost: then the same key asks for it again.
-    const attempt = state.attempt?.quoteId === quote.id ? state.attempt : { quoteId: quote.id, key };
-    return stay(state, { busy: "cancel", attempt, problem: null, failure: null }, [
-      { type: "cancel", input: { subscriptionId: state.id, quoteId: quote.id, idempotencyKey: attempt.key } },
-    ]);
+    const known = state.attempts[state.id];
+    const attempt = known?.quoteId === quote.id ? known : { quoteId: quote.id, key };
+    const attempts = { ...state.attempts, [state.id]: attempt };
+    return change({ ...state, attempts }, "cancel", { subscriptionId: state.id, quoteId: quote.id, idempotencyKey: attempt.key });
   },
 
   canceled: (state, { cancellation }) =>
-    stay(state, { ...fresh, busy: null, attempt: null, screen: "done", answered: null, subscription: { ...state.subscription, cancellation } }, [
-      { type: "tell", name: "wayout-canceled", detail: { subscriptionId: state.id, reference: cancellation.reference } },
-    ]),
+    stay(state, { ...fresh, screen: "done", answered: null, subscription: { ...state.subscription, cancellation } }),
 
-  quoteChanged: (state, { code, message, quote }) => {
-    const before = currentQuote(state);
-    const subscription = quote ? withQuote(state.subscription, quote) : state.subscription;
-    const changes = { busy: null, attempt: null, problem: { code, message, path: [] }, before: quote ? before : null, subscription };
-    return quote ? stay(state, changes) : stay(state, { ...changes, busy: "load" }, [{ type: "load", id: state.id }]);
+  quoteChanged: (state, { of, code, message, quote }) => {
+    const problem = { code, message, path: [] };
+    if (!quote) return asking({ ...state, problem, before: null }, load(state));
+    const before = quotesOf(state.subscription.cancellationOptions).find((one) => one.id === of.input.quoteId) ?? null;
+    return stay(state, { problem, before, mode: quote.mode, subscription: withQuote(state.subscription, quote) });
   },
 
   optionsChanged: (state, { code, message, options }) =>
     stay(state, {
-      busy: null,
-      attempt: null,
       problem: { code, message, path: [] },
       subscription: { ...state.subscription, cancellationOptions: options },
       mode: null,
     }),
 
-  refused: (state, { code, message, path }) => stay(state, { busy: null, problem: { code, message, path: path ?? [] } }),
+  refused: (state, { code, message, path }) => stay(state, { problem: { code, message, path: path ?? [] } }),
 
-  failed: (state, { kind }) =>
-    stay(state, { busy: null, failure: kind }, [{ type: "tell", name: "wayout-error", detail: { kind } }]),
+  failed: (state, { of, kind, maybe, until }) => {
+    const effects = isRead(of) ? told({ type: "failed", of: { id: state.id }, kind }) : [];
+    return stay(state, { failure: { of, kind, maybe, until } }, until ? [...effects, { type: "wait", until }] : effects);
+  },
 
-  undid: (state) =>
-    state.busy
-      ? stay(state)
-      : stay(state, { busy: "undo", problem: null, failure: null }, [
-          { type: "undo", input: { cancellationId: state.subscription.cancellation.id } },
-        ]),
+  /** A failure that said when to come back is over. */
+  waited: (state, { until }) => (state.failure?.until === until ? stay(state, { failure: { ...state.failure, until: null } }) : stay(state)),
 
-  undone: (state, { cancellation }) =>
-    stay(state, { ...fresh, undone: true, busy: "load", screen: "details" }, [
-      { type: "tell", name: "wayout-undone", detail: { subscriptionId: state.id, reference: cancellation.reference } },
-      { type: "load", id: state.id },
-    ]),
+  /** Ask for a lost answer again: what was to be changed with the same key, so that nothing is done twice. */
+  retried: (state) => {
+    const { failure } = state;
+    if (!failure || failure.until) return stay(state);
+    const same = !isRead(failure.of) && failure.of.id === state.id && state.subscription;
+    return same ? change(state, failure.of.type, failure.of.input) : events.reloaded(state);
+  },
+
+  dismissed: (state, { id }) => stay(state, { news: without(state.news, id) }),
+
+  undid: (state) => change(state, "undo", { cancellationId: state.subscription.cancellation.id }),
+
+  undone: (state, { cancellation }) => {
+    const subscription = { ...state.subscription, cancellation };
+    return asking({ ...state, ...fresh, undone: true, screen: "details", subscription }, load(state));
+  },
 
   answeredWhy: (state, { feedback }) =>
-    state.busy
-      ? stay(state)
-      : stay(state, { busy: "feedback" }, [
-          { type: "feedback", input: { cancellationId: state.subscription.cancellation.id, feedback } },
-        ]),
+    change(state, "feedback", { cancellationId: state.subscription.cancellation.id, feedback }),
 
-  feedbackKept: (state, { feedback }) => stay(state, { busy: null, answered: feedback }),
+  feedbackKept: (state, { feedback }) => stay(state, { answered: feedback }),
+
+  wantedReceipt: (state) => {
+    const { reference, receiptUrl } = state.subscription.cancellation;
+    return asking(state, { type: "receipt", id: state.id, reference, receiptUrl });
+  },
+
+  gotReceipt: (state) => stay(state),
 
   picked: (state, { ids, on }) =>
     stay(state, {
       picked: on ? [...state.picked, ...ids.filter((id) => !state.picked.includes(id))] : state.picked.filter((id) => !ids.includes(id)),
       preview: null,
       problem: null,
+      waiting: without(state.waiting, "preview"),
     }),
 
-  searchedPeople: (state, { search }) =>
-    stay(state, { people: { ...state.people, search } }, [people(state.id, search)]),
+  searchedPeople: (state, { search }) => asking({ ...state, people: { ...state.people, search } }, people(state, search)),
 
   wantedMorePeople: (state) =>
-    state.people?.next ? stay(state, {}, [people(state.id, state.people.search, state.people.next)]) : stay(state),
+    state.waiting.people || !state.people?.next ? stay(state) : asking(state, people(state, state.people.search, state.people.next)),
 
-  gotPeople: (state, { id, rows, total, next, search, after }) =>
-    id !== state.id || search !== (state.people?.search ?? "")
-      ? stay(state) // an answer to what is not asked any more
-      : stay(state, { people: { search, total, next, rows: after ? [...state.people.rows, ...rows] : rows } }),
+  gotPeople: (state, { of, rows, total, next }) =>
+    stay(state, { people: { search: of.search, total, next, rows: of.after ? [...state.people.rows, ...rows] : rows } }),
 
-  wantedLeast: (state, { count }) => (state.busy ? stay(state) : stay(state, { busy: "least" }, [{ type: "least", id: state.id, count }])),
+  wantedLeast: (state, { count }) => (state.waiting.least ? stay(state) : asking(state, { type: "least", id: state.id, count })),
 
-  gotLeast: (state, { ids }) => stay(state, { busy: null, picked: ids, preview: null }),
+  gotLeast: (state, { ids }) => stay(state, { picked: ids, preview: null, waiting: without(state.waiting, "preview") }),
 
-  gotWindows: (state, { id, windows }) => (id === state.id ? stay(state, { windows }) : stay(state)),
+  gotWindows: (state, { windows }) => stay(state, { windows }),
 
-  previewed: (state) => (state.picked.length ? remove(state, "preview", { dryRun: true }) : stay(state)),
+  previewed: (state) => {
+    if (!state.picked.length || state.waiting.preview) return stay(state);
+    const input = { subscriptionId: state.id, userIds: state.picked, dryRun: true };
+    return asking({ ...state, problem: null, failure: null }, { type: "preview", id: state.id, input });
+  },
 
-  gotPreview: (state, { results, removedCount, options }) =>
-    stay(state, { busy: null, preview: { results, removedCount, options } }),
+  gotPreview: (state, { results, removedCount, options }) => stay(state, { preview: { results, removedCount, options } }),
 
-  removedUsers: (state, { key }) => (state.preview ? remove(state, "remove", { dryRun: false, idempotencyKey: key }) : stay(state)),
+  removedUsers: (state, { key }) =>
+    state.preview
+      ? change(state, "remove", { subscriptionId: state.id, userIds: state.picked, dryRun: false, idempotencyKey: key })
+      : stay(state),
 
-  gotRemoved: (state, { results, removedCount, options }) =>
-    stay(state, { busy: "load", preview: null, picked: [], removed: { results, removedCount, opened: quotesOf(options).length > 0 } }, [
-      { type: "load", id: state.id },
-    ]),
+  gotRemoved: (state, { results, removedCount, options }) => {
+    const removed = { results, removedCount, opened: quotesOf(options).length > 0 };
+    return asking({ ...state, preview: null, picked: [], removed }, load(state));
+  },
 
-  askedForCall: (state, { input }) =>
-    state.busy
-      ? stay(state)
-      : stay(state, { busy: "call", problem: null, failure: null }, [
-          state.editing
-            ? { type: "moveCall", input: { callbackId: state.subscription.openCallback.id, phone: input.phone, windowId: input.windowId } }
-            : { type: "call", input: { subscriptionId: state.id, ...input } },
-        ]),
+  askedForCall: (state, { input, key }) =>
+    state.editing
+      ? change(state, "moveCall", { callbackId: state.subscription.openCallback.id, phone: input.phone, windowId: input.windowId })
+      : change(state, "call", { subscriptionId: state.id, ...input, idempotencyKey: key }),
 
   gotCall: (state, { callback }) =>
-    stay(state, { busy: null, problem: null, editing: false, subscription: { ...state.subscription, openCallback: callback } }, [
-      { type: "tell", name: "wayout-callback-requested", detail: { subscriptionId: state.id, reference: callback.reference } },
-    ]),
+    stay(state, { problem: null, editing: false, subscription: { ...state.subscription, openCallback: callback } }),
 
   changedCall: (state, { on }) => stay(state, { editing: on, problem: null }),
 
-  withdrewCall: (state) =>
-    state.busy
-      ? stay(state)
-      : stay(state, { busy: "withdraw" }, [{ type: "withdraw", input: { callbackId: state.subscription.openCallback.id } }]),
+  withdrewCall: (state) => change(state, "withdraw", { callbackId: state.subscription.openCallback.id }),
 
-  callWithdrawn: (state) => stay(state, { busy: "load", editing: false }, [{ type: "load", id: state.id }]),
+  callWithdrawn: (state) =>
+    asking({ ...state, editing: false, subscription: { ...state.subscription, openCallback: null } }, load(state)),
 };
 
-const list = (search, after = null) => ({ type: "list", search, after });
+const list = ({ search }, after = null) => ({ type: "list", search, after });
 
-const people = (id, search, after = null) => ({ type: "people", id, search, after });
+const load = ({ id }) => ({ type: "load", id });
 
-function remove(state, busy, extra) {
-  if (state.busy) return stay(state);
-  const input = { subscriptionId: state.id, userIds: state.picked, ...extra };
-  return stay(state, { busy, problem: null, failure: null }, [{ type: "removeUsers", input }]);
-}
+const people = ({ id }, search, after = null) => ({ type: "people", id, search, after });
+
+const without = (from, key) => Object.fromEntries(Object.entries(from).filter(([name]) => name !== key));
 
 export const quotesOf = (options) =>
   options?.options.find((option) => option.route === "CANCEL_ONLINE" && option.available)?.quotes ?? [];

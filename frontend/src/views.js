@@ -1,7 +1,7 @@
 // What each screen shows, as elements made from the state. `send` takes events of the flow; nothing else is changed here.
 
 import { facts, h } from "./dom.js";
-import { currentQuote, optionOf, quotesOf } from "./flow.js";
+import { currentQuote, inForce, isRead, optionOf, quotesOf } from "./flow.js";
 import { timeline, usage } from "./picture.js";
 
 const FEEDBACK = [
@@ -10,14 +10,16 @@ const FEEDBACK = [
 const RETURNED = ["SUCCEEDED", "SETTLED_MANUALLY"];
 
 export function view(state, t, send, draft, now) {
-  const context = { state, t, say: t.say, send, draft, now };
+  const context = { state, t, say: t.say, ahead: t.ahead, send, draft, now };
   const screen = { list: listScreen, details: detailsScreen, leave: leaveScreen, done: doneScreen }[state.screen];
+  const before = Object.entries(state.news).map((one) => newsView(one, context));
+  if (state.failure?.kind === "signedOut") return [...before, ...signedOutScreen(context)];
   // Nothing is known yet (null), or there is nothing (false).
   if (state.screen !== "list" && !state.subscription) {
-    return [notice(context), state.busy ? loading(context) : notFound(context)];
+    return [...before, notice(context), state.busy ? loading(context) : notFound(context)];
   }
-  // Where one leaves, the news stands below the heading.
-  return [state.screen === "leave" ? null : notice(context), ...screen(context)];
+  // Where one leaves, what went wrong stands below the heading.
+  return [...before, state.screen === "leave" ? null : notice(context), ...screen(context)];
 }
 
 const heading = (text) => h("h1", { tabindex: "-1", part: "heading" }, text);
@@ -33,18 +35,66 @@ function button(text, id, act, { busy = false, ...props } = {}) {
 }
 
 /** What went wrong, with the way on. */
-function notice({ state, say, send }) {
+function notice(context) {
+  const { state, say, send } = context;
   if (state.failure) {
-    const retry = state.failure === "signedOut" ? null : button(say("again"), "again", () => send(again(state)));
-    return h("section", { class: "notice bad", role: "alert", id: "notice", tabindex: "-1" }, h("p", {}, say(`failures.${state.failure}`)), retry);
+    const retry = button(say("again"), "again", () => send({ type: "retried" }), { busy: Boolean(state.failure.until) });
+    return h("section", { class: "notice bad", role: "alert", id: "notice", tabindex: "-1" }, h("p", {}, failureText(state.failure, context)), retry);
   }
   const elsewhere = state.problem && !state.problem.path?.some((name) => ["phone", "contactName", "windowId", "note"].includes(name));
   if (!elsewhere) return null;
   return h("section", { class: "notice bad", role: "alert", id: "notice", tabindex: "-1" }, h("p", {}, state.problem.message));
 }
 
-/** A cancellation whose answer was lost is asked for again, with the same key; everything else is read anew. */
-const again = (state) => (state.attempt ? { type: "confirmed", key: state.attempt.key } : { type: "reloaded" });
+/** What is known of an effect whose answer did not come. Of what only reads it is never said that it may have arrived. */
+function failureText({ of, kind, maybe, until }, { say, ahead, now }) {
+  const sentences = [say(`failures.${kind}`)];
+  if (!isRead(of)) sentences.push(maybe ? say("mayHaveArrived") : say("nothingChanged"));
+  else if (kind === "offline") sentences.push(say("whenBack"));
+  if (until) sentences.push(say("againIn", { when: ahead(until - now) }));
+  else if (kind !== "offline" && (isRead(of) || !maybe)) sentences.push(say("againSoon"));
+  return sentences.join(" ");
+}
+
+/** Nobody knows who is asking: nothing is shown until somebody does. */
+function signedOutScreen({ state, say, send }) {
+  return [
+    h("h1", { tabindex: "-1", part: "heading", id: "signed-out" }, say("failures.signedOut")),
+    h(
+      "section",
+      {},
+      h("p", {}, say("signInAgain"), isRead(state.failure.of) ? "" : ` ${say("nothingChanged")}`),
+      button(say("continue"), "continue", () => send({ type: "reloaded" })),
+    ),
+  ];
+}
+
+/** What became of a subscription that is not on the screen. */
+function newsView([id, one], { t, say, send }) {
+  const bad = one.type === "failed" || one.message;
+  return h(
+    "section",
+    { class: bad ? "notice news bad" : "notice news" },
+    h("p", {}, newsText(one, t)),
+    h(
+      "div",
+      { class: "actions" },
+      button(say("show"), `show-${id}`, () => send({ type: "opened", id }), { "aria-label": `${say("show")}: ${one.name}` }),
+      button(say("dismiss"), `dismiss-${id}`, () => send({ type: "dismissed", id }), { class: "link", "aria-label": `${say("dismiss")}: ${one.name}` }),
+    ),
+  );
+}
+
+/** The same as a sentence. */
+export function newsText(one, { say }) {
+  const { name, type } = one;
+  if (type === "failed") {
+    const known = one.maybe ? say("mayHaveArrivedThere") : say("nothingChanged");
+    return say("about", { name, text: `${say(`failures.${one.kind}`)} ${known}` });
+  }
+  if (one.message) return say("about", { name, text: one.message });
+  return say(`news.${type}`, { name, count: one.removedCount, reference: (one.cancellation ?? one.callback)?.reference });
+}
 
 // The list
 
@@ -79,7 +129,7 @@ function rowView(row, { t, say, send }) {
 }
 
 function stateOf(row, { say, day }) {
-  const canceled = row.cancellation && row.cancellation.status !== "UNDONE" ? row.cancellation : null;
+  const canceled = inForce(row.cancellation) ? row.cancellation : null;
   if (canceled?.status === "SCHEDULED") return h("span", { class: "tag" }, say("cancelsOn", { date: day(canceled.effectiveAt, row.tenant.timeZone) }));
   if (canceled) return h("span", { class: "tag" }, say("canceledState"));
   if (row.openCallback) return h("span", { class: "tag" }, say("callState"));
@@ -91,7 +141,7 @@ function stateOf(row, { say, day }) {
 function detailsScreen(context) {
   const { state, t, say, send } = context;
   const row = state.subscription;
-  const left = row.cancellation && row.cancellation.status !== "UNDONE" ? row.cancellation : null;
+  const left = inForce(row.cancellation) ? row.cancellation : null;
   const end = row.currentPeriodEnd && t.day(row.currentPeriodEnd, row.tenant.timeZone);
   return [
     button(say("toList"), "to-list", () => send({ type: "openedList" }), { class: "link" }),
@@ -368,7 +418,7 @@ function callForm(context) {
     const value = (name) => event.target.elements[name]?.value ?? null;
     const input = { phone: value("phone"), windowId: value("windowId") || null };
     if (!call) Object.assign(input, { contactName: value("contactName"), language: value("language"), timeZone: draft.timeZone, note: value("note") || null });
-    send({ type: "askedForCall", input });
+    send({ type: "askedForCall", input, key: crypto.randomUUID() });
   };
   return h(
     "section",
@@ -385,7 +435,7 @@ function callForm(context) {
       h(
         "div",
         { class: "actions" },
-        h("button", { type: "submit", id: "ask-call", part: "button", "aria-disabled": state.busy === "call" ? "true" : null }, say(call ? "moveCall" : "ask")),
+        h("button", { type: "submit", id: "ask-call", part: "button", "aria-disabled": ["call", "moveCall"].includes(state.busy) ? "true" : null }, say(call ? "moveCall" : "ask")),
         call ? button(say("back"), "keep-call", () => send({ type: "changedCall", on: false })) : null,
       ),
     ),

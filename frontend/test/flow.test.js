@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentQuote, quotesOf, reduce, start } from "../src/flow.js";
+import { cancellation, options, quote, subscription } from "./world.js";
 
-const quote = (mode, amount = "€4.00", id = `${mode}-1`) => ({ id, mode, refund: { formatted: amount }, lines: [] });
+const ANSWERED = {
+  gotList: "list", gotSubscription: "load", gotPeople: "people", gotLeast: "least", gotWindows: "windows", gotPreview: "preview",
+  canceled: "cancel", quoteChanged: "cancel", optionsChanged: "cancel", undone: "undo", feedbackKept: "feedback", gotRemoved: "remove",
+  callWithdrawn: "withdraw",
+};
 
-const options = (available, quotes = [quote("IMMEDIATE"), quote("AT_PERIOD_END", "€0.00")]) => ({
-  route: available[0],
-  canAct: true,
-  options: ["CANCEL_ONLINE", "REMOVE_USERS", "REQUEST_CALLBACK", "UNDO_CANCELLATION"].map((route) => ({
-    route,
-    available: available.includes(route),
-    quotes: route === "CANCEL_ONLINE" ? (available.includes(route) ? quotes : []) : null,
-    usersToRemove: route === "REMOVE_USERS" ? 8 : null,
-  })),
-});
-
-const subscription = (available = ["CANCEL_ONLINE"], more = {}) => ({ id: "sub_1", name: "P", cancellationOptions: options(available), ...more });
-
-/** Play events from a state; answers the last state and all effects. */
+/** Play events from a state; answers the last state and all effects. An answer is to the last effect of its kind. */
 function play(state, ...events) {
   const effects = [];
-  for (const event of events) {
+  for (const given of events) {
+    const asked = effects.findLast((effect) => (ANSWERED[given.type] ? effect.type === ANSWERED[given.type] : effect.type !== "tell"));
+    const answers = given.type in ANSWERED || ["gotCall", "refused", "failed"].includes(given.type);
+    const event = answers ? { of: asked, ...given } : given;
     const [next, more] = reduce(state, event);
     state = next;
     effects.push(...more);
@@ -42,11 +37,11 @@ test("from the list to done in two confirmations", () => {
     { type: "gotSubscription", subscription: subscription(), viewer: {} },
     { type: "opened", id: "sub_1", step: "leave" },
     { type: "confirmed", key: "k" },
-    { type: "canceled", cancellation: { id: "c", reference: "C-1" } },
+    { type: "canceled", cancellation: cancellation("sub_1") },
   );
   assert.equal(state.screen, "done");
   assert.deepEqual(names(effects), ["list", "load", "cancel", "tell"]);
-  assert.deepEqual(effects[2].input, { subscriptionId: "sub_1", quoteId: "IMMEDIATE-1", idempotencyKey: "k" });
+  assert.deepEqual(effects[2].input, { subscriptionId: "sub_1", quoteId: "IMMEDIATE-sub_1", idempotencyKey: "k" });
 });
 
 test("a double click is one request", () => {
@@ -68,7 +63,7 @@ test("another mode is another quote, with a key of its own", () => {
     { type: "choseMode", mode: "AT_PERIOD_END" }, { type: "confirmed", key: "b" },
   );
   const inputs = effects.filter((e) => e.type === "cancel").map((e) => [e.input.quoteId, e.input.idempotencyKey]);
-  assert.deepEqual(inputs, [["IMMEDIATE-1", "a"], ["AT_PERIOD_END-1", "b"]]);
+  assert.deepEqual(inputs, [["IMMEDIATE-sub_1", "a"], ["AT_PERIOD_END-sub_1", "b"]]);
 });
 
 test("a quote that changed shows both, and is confirmed anew with a new key", () => {
@@ -81,12 +76,13 @@ test("a quote that changed shows both, and is confirmed anew with a new key", ()
   assert.equal(quotesOf(state.subscription.cancellationOptions).length, 2);
   const again = play(state, { type: "confirmed", key: "b" });
   assert.deepEqual(again.effects.at(-1).input, { subscriptionId: "sub_1", quoteId: "IMMEDIATE-2", idempotencyKey: "b" });
-  assert.deepEqual(names(effects), ["cancel"]);
+  assert.deepEqual(names(effects), ["cancel", "tell"]);
+  assert.deepEqual(effects[1].detail, { subscriptionId: "sub_1", kind: "refused", code: "QUOTE_CHANGED" });
 });
 
 test("a mode that is gone is read anew", () => {
   const { state, effects } = play(opened(), { type: "confirmed", key: "a" }, { type: "quoteChanged", code: "QUOTE_CHANGED", message: "m", quote: null });
-  assert.deepEqual(names(effects), ["cancel", "load"]);
+  assert.deepEqual(names(effects), ["cancel", "tell", "load"]);
   assert.equal(state.problem.message, "m");
 });
 
@@ -95,7 +91,7 @@ test("a route that closed shows the options of now", () => {
   const { state, effects } = play(opened(), { type: "confirmed", key: "a" }, { type: "optionsChanged", code: "X", message: "m", options: now });
   assert.equal(state.subscription.cancellationOptions, now);
   assert.equal(currentQuote(state), null);
-  assert.deepEqual(names(effects), ["cancel", "people", "windows"]);
+  assert.deepEqual(names(effects), ["cancel", "tell", "people", "windows"]);
 });
 
 test("25 and more: people and windows are asked for when leaving, not before", () => {
@@ -120,7 +116,7 @@ test("removing: pick, preview, remove, and canceling online opens", () => {
     { type: "removedUsers", key: "k" },
     { type: "gotRemoved", ...answer },
   );
-  const calls = effects.filter((e) => e.type === "removeUsers").map((e) => e.input);
+  const calls = effects.filter((e) => ["preview", "remove"].includes(e.type)).map((e) => e.input);
   assert.deepEqual(calls, [
     { subscriptionId: "sub_1", userIds: ["u1"], dryRun: true },
     { subscriptionId: "sub_1", userIds: ["u1"], dryRun: false, idempotencyKey: "k" },
@@ -140,10 +136,11 @@ test("picking anew throws the preview away", () => {
 test("an answer to an older search is not shown", () => {
   const { state } = play(
     start(), { type: "openedList" }, { type: "searched", search: "a" }, { type: "searched", search: "ab" },
-    { type: "gotList", rows: [{ id: "old" }], total: 1, next: null, search: "a" },
+    { type: "gotList", of: { type: "list", search: "a", number: 2 }, rows: [{ id: "old" }], total: 1, next: null },
   );
   assert.equal(state.list, null);
-  const other = play(opened(subscription(["REMOVE_USERS"])), { type: "gotPeople", id: "sub_2", rows: [1], total: 1, next: null, search: "" });
+  const people = { type: "people", id: "sub_2", search: "", number: 1 };
+  const other = play(opened(subscription(["REMOVE_USERS"])), { type: "gotPeople", of: people, rows: [1], total: 1, next: null });
   assert.equal(other.state.people, null);
 });
 
@@ -158,14 +155,14 @@ test("more rows come after those that are there", () => {
 
 test("a call is asked for, changed and withdrawn", () => {
   const call = { id: "cb", reference: "R-1" };
-  const asked = play(opened(subscription(["REQUEST_CALLBACK"])), { type: "askedForCall", input: { phone: "1" } }, { type: "askedForCall", input: {} });
-  assert.deepEqual(asked.effects.map((e) => e.input), [{ subscriptionId: "sub_1", phone: "1" }]);
-  const got = play(asked.state, { type: "gotCall", callback: call });
+  const asked = play(opened(subscription(["REQUEST_CALLBACK"])), { type: "askedForCall", input: { phone: "1" }, key: "k" }, { type: "askedForCall", input: {}, key: "l" });
+  assert.deepEqual(asked.effects.map((e) => e.input), [{ subscriptionId: "sub_1", phone: "1", idempotencyKey: "k" }]);
+  const got = play(asked.state, { type: "gotCall", of: asked.effects[0], callback: call });
   assert.equal(got.effects[0].name, "wayout-callback-requested");
   const moved = play(got.state, { type: "changedCall", on: true }, { type: "askedForCall", input: { phone: "2", windowId: null, note: "x" } });
-  assert.deepEqual(moved.effects[0], { type: "moveCall", input: { callbackId: "cb", phone: "2", windowId: null } });
-  const gone = play(got.state, { type: "withdrewCall" }, { type: "callWithdrawn" });
-  assert.deepEqual(names(gone.effects), ["withdraw", "load"]);
+  assert.deepEqual([moved.effects[0].type, moved.effects[0].input], ["moveCall", { callbackId: "cb", phone: "2", windowId: null }]);
+  const gone = play(got.state, { type: "withdrewCall" }, { type: "callWithdrawn", callback: call });
+  assert.deepEqual(names(gone.effects), ["withdraw", "tell", "load"]);
 });
 
 test("what is refused is kept beside its field, until the next try", () => {
@@ -175,14 +172,14 @@ test("what is refused is kept beside its field, until the next try", () => {
 });
 
 test("undo leads back to the subscription, once", () => {
-  const found = subscription(["UNDO_CANCELLATION"], { cancellation: { id: "c", reference: "C-1" } });
-  const { state, effects } = play(opened(found), { type: "undid" }, { type: "undid" }, { type: "undone", cancellation: { reference: "C-1" } });
+  const found = subscription(["UNDO_CANCELLATION"], { cancellation: cancellation("sub_1") });
+  const { state, effects } = play(opened(found), { type: "undid" }, { type: "undid" }, { type: "undone", cancellation: cancellation("sub_1", { status: "UNDONE" }) });
   assert.deepEqual(names(effects), ["undo", "tell", "load"]);
   assert.deepEqual([state.screen, state.undone], ["details", true]);
 });
 
 test("feedback is kept after canceling, and only then asked", () => {
-  const done = play(opened(), { type: "confirmed", key: "k" }, { type: "canceled", cancellation: { id: "c" } }, { type: "answeredWhy", feedback: "UNUSED" }, { type: "feedbackKept", feedback: "UNUSED" });
+  const done = play(opened(), { type: "confirmed", key: "k" }, { type: "canceled", cancellation: cancellation("sub_1") }, { type: "answeredWhy", feedback: "UNUSED" }, { type: "feedbackKept", feedback: "UNUSED" });
   assert.equal(done.state.answered, "UNUSED");
 });
 
@@ -195,4 +192,50 @@ test("what nobody knows changes nothing", () => {
   const state = start();
   assert.deepEqual(reduce(state, { type: "nonsense" }), [state, []]);
   assert.deepEqual(names(play(state, { type: "confirmed", key: "k" }).effects), []);
+});
+
+test("an answer to the one subscription is never an answer to the other", () => {
+  const asked = play(opened(), { type: "confirmed", key: "a" });
+  const other = subscription(["CANCEL_ONLINE"], { id: "sub_2", name: "Q" });
+  const there = play(asked.state, { type: "openedList" }, { type: "opened", id: "sub_2", step: "leave" }, { type: "gotSubscription", subscription: other, viewer: {} });
+  const { state, effects } = play(there.state, { type: "canceled", of: asked.effects[0], cancellation: cancellation("sub_1") });
+  assert.deepEqual([state.screen, state.id, state.subscription], ["leave", "sub_2", other]);
+  assert.deepEqual([state.news.sub_1.type, state.news.sub_1.name], ["canceled", "P"]);
+  assert.deepEqual(effects, [{ type: "tell", name: "wayout-canceled", detail: { subscriptionId: "sub_1", reference: "C-sub_1" } }]);
+  // Looking at it is reading the news.
+  assert.deepEqual(play(state, { type: "opened", id: "sub_1" }).state.news, {});
+  assert.deepEqual(play(state, { type: "dismissed", id: "sub_1" }).state.news, {});
+});
+
+for (const [status, screen] of [["SCHEDULED", "done"], ["EFFECTIVE", "done"], ["UNDONE", "details"], ["WHATEVER_COMES", "details"], [undefined, "details"]]) {
+  test(`done of a cancellation that is ${status} shows the ${screen}`, () => {
+    const found = subscription(["CANCEL_ONLINE"], { cancellation: cancellation("sub_1", { status }) });
+    assert.equal(opened(found, "done").screen, screen);
+    // Neither a bookmark that is followed while it is known already.
+    assert.equal(play(opened(found, "leave"), { type: "opened", id: "sub_1", step: "done" }).state.screen, screen);
+  });
+}
+
+test("what failed is asked for again as it was, not before its time, and a question anew", () => {
+  const lost = play(opened(), { type: "confirmed", key: "a" }, { type: "failed", kind: "rateLimited", maybe: false, until: 5_000 });
+  assert.deepEqual(lost.effects.at(-1), { type: "wait", until: 5_000 });
+  assert.deepEqual(play(lost.state, { type: "retried" }).effects, []);
+  const waited = play(lost.state, { type: "waited", until: 1 }, { type: "waited", until: 5_000 });
+  assert.deepEqual(play(waited.state, { type: "retried" }).effects.map((e) => [e.type, e.input.idempotencyKey]), [["cancel", "a"]]);
+  const unread = play(start(), { type: "openedList" }, { type: "failed", kind: "timeout", maybe: true, until: null }, { type: "retried" });
+  assert.deepEqual(names(unread.effects), ["list", "tell", "list"]);
+  assert.equal(unread.state.failure, null);
+});
+
+test("a question whose answer nobody waits for fails in silence", () => {
+  const asked = play(start(), { type: "openedList" }, { type: "reloaded" });
+  const { state, effects } = play(asked.state, { type: "failed", of: asked.effects[0], kind: "signedOut" });
+  assert.deepEqual([state.failure, effects], [null, []]);
+});
+
+test("a session that ended at a change elsewhere is said on every screen", () => {
+  const asked = play(opened(), { type: "confirmed", key: "a" }, { type: "openedList" });
+  const { state, effects } = play(asked.state, { type: "failed", of: asked.effects[0], kind: "signedOut", maybe: false, until: null });
+  assert.equal(state.failure.kind, "signedOut");
+  assert.deepEqual(effects[0].detail, { subscriptionId: "sub_1", kind: "signedOut" });
 });
