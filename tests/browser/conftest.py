@@ -8,14 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.served.conftest import ROOT, Served, serve
+from tests.world import PASSWORD
 
+# What it shows; the server-rendered page stands beside it, unseen.
+ELEMENT = "wayout-portal [part=main]"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -51,7 +55,7 @@ def chromium_path() -> str | None:
 @pytest.fixture(scope="session")
 def house(site: Served) -> dict[str, Any]:
     """The subscriptions that tests may change, each once."""
-    facts: dict[str, Any] = json.loads(in_the_house(site, "from tests.browser.house import build; build(8)"))
+    facts: dict[str, Any] = json.loads(in_the_house(site, "from tests.browser.house import build; build(16)"))
     return facts
 
 
@@ -62,6 +66,18 @@ def in_the_house(site: Served, code: str) -> str:
         cwd=ROOT, env=site[1], capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.strip()
+
+
+def new_token(site: Served) -> str:
+    """A partner token that may do with the demo's first account what a portal needs."""
+    return in_the_house(
+        site,
+        "from django.utils import timezone; from tenants.callers import Scope; from tenants.models import Tenant;"
+        "from tenants.people import SYSTEM; from tenants.tokens import create_token;"
+        "scopes = [scope for scope in Scope if scope is not Scope.WEBHOOKS];"
+        "tenants = [Tenant.objects.get(domain='contoso.example')];"
+        "print(create_token(name='Own', scopes=scopes, tenants=tenants, caller=SYSTEM, now=timezone.now())[1])",
+    )
 
 
 class Visitor:
@@ -118,3 +134,54 @@ def visit(browser: Browser, site: Served, language: str, **given: Any) -> Iterat
     yield visitor
     context.close()
     assert visitor.complaints == []
+
+
+@dataclass(frozen=True)
+class Own:
+    """A subscription that this test alone changes, and somebody in front of it who may."""
+
+    visitor: Visitor
+    site: Served
+    number: int
+    name: str
+
+    def leave(self) -> Locator:
+        """Go to the list and press "Cancel subscription" of its row."""
+        self.visitor.go("/")
+        self.visitor.page.get_by_role("button", name=f"Cancel subscription: {self.name}").click()
+        expect(heading(self.visitor.page)).to_have_text(f"Cancel “{self.name}”")
+        return self.visitor.page.locator(ELEMENT)
+
+    def cancellations(self) -> str:
+        """How many there are of it."""
+        return in_the_house(
+            self.site,
+            "from subscriptions.models import Cancellation;"
+            f" print(Cancellation.objects.filter(subscription={self.number}).count())",
+        )
+
+
+@pytest.fixture
+def own(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
+    visitor.sign_in(house["admin"], PASSWORD)
+    number = house["online"].pop()
+    return Own(visitor, site, number, f"Own {len(house['online'])}")
+
+
+@pytest.fixture
+def over(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
+    visitor.sign_in(house["admin"], PASSWORD)
+    return Own(visitor, site, house["over"][0], "Over 0")
+
+
+def heading(page: Page) -> Locator:
+    return page.locator(f"{ELEMENT} [part=heading]")
+
+
+def told(page: Page, *names: str) -> None:
+    page.add_init_script(
+        "window.told = [];"
+        + "".join(
+            f"addEventListener('{name}', e => told.push({{ name: e.type, detail: e.detail }}));" for name in names
+        )
+    )

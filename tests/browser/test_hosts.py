@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Visitor, visit
-from tests.browser.test_portal import ELEMENT, heading
+from tests.browser.conftest import ELEMENT, Visitor, heading, new_token, visit
 from tests.served.conftest import ROOT, Served, need_npm, serve, wait_for
 
 # One process drives the one browser.
@@ -80,21 +79,36 @@ def test_a_host_can_keep_it_from_canceling(browser: Browser, portal: int) -> Non
         expect(page.get_by_role("button", name="Cancel subscription now")).to_be_visible()
 
 
-@pytest.mark.long
-def test_in_react_on_another_origin_with_a_persons_token(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    npm = need_npm("the React example was not built")
+@pytest.fixture(scope="module")
+def react(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The React example, with what it needs installed."""
     folder = tmp_path_factory.mktemp("examples")
     project = folder / "examples" / "portal-react"
     shutil.copytree(ROOT / "examples" / "portal-react", project, ignore=shutil.ignore_patterns("node_modules", "out"))
     shutil.copytree(FRONTEND, folder / "frontend")
-    for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
-        done = subprocess.run([npm, *command], cwd=project, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    npm(project, "ci", "--no-audit", "--no-fund")
+    return project
+
+
+def npm(project: Path, *command: str) -> None:
+    done = subprocess.run(
+        [need_npm("the React example was not built"), *command],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_in_react_on_another_origin_with_a_persons_token(
+    browser: Browser, react: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    npm(react, "run", "build")
     own = free_port()
     origins = {"WAYOUT_ORIGINS": f"http://127.0.0.1:{own}"}
-    with files(project, own), serve(tmp_path_factory.mktemp("react"), **origins) as (port, _):
+    with files(react, own), serve(tmp_path_factory.mktemp("react"), **origins) as (port, _):
         for visitor in visit(browser, (own, {}), "en"):
             visitor.page.clock.install()
             page = visitor.go(f"/?wayout=http://127.0.0.1:{port}")
@@ -111,6 +125,39 @@ def test_in_react_on_another_origin_with_a_persons_token(
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download the receipt").click()
             assert "Team Chat" in download.value.path().read_text()
+
+
+LAZY = """
+import { createRoot } from "react-dom/client";
+const ask = new URLSearchParams(location.search);
+const getToken = async () => ask.get("token");
+createRoot(document.getElementById("root")).render(
+  <wayout-portal endpoint={ask.get("wayout")} ref={(element) => { if (element) element.getToken = getToken; }} />);
+setTimeout(() => import("wayout-portal"), 300);
+"""
+
+
+@pytest.mark.long
+def test_in_react_that_imports_the_element_later(
+    browser: Browser, react: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (react / "lazy.jsx").write_text(LAZY)
+    npm(
+        react,
+        "exec",
+        "--",
+        "esbuild",
+        "lazy.jsx",
+        "--bundle",
+        "--format=esm",
+        "--jsx=automatic",
+        "--outfile=out/portal.js",
+    )
+    own = free_port()
+    with files(react, own), serve(tmp_path_factory.mktemp("lazy"), WAYOUT_ORIGINS=f"http://127.0.0.1:{own}") as lazy:
+        for visitor in visit(browser, (own, {}), "en"):
+            page = visitor.go(f"/?wayout=http://127.0.0.1:{lazy[0]}/graphql/&token={new_token(lazy)}")
+            expect(page.get_by_role("button", name="Cancel subscription: Team Chat")).to_be_visible()
 
 
 @contextmanager
