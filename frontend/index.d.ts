@@ -1,6 +1,13 @@
 /** Where in the flow the element is. */
 export type Step = "list" | "details" | "leave" | "done";
 
+/**
+ * Why an answer did not come. `offline`, `timeout`: nothing came, or not within 20 seconds. `signedOut`: who asks is not
+ * known, or not any more. `token`: getToken threw, rejected or did not answer. `rateLimited`: 429. `unavailable`: 502,
+ * 503 or 504. `server`: anything else that is no answer. `refused`: the API answered and did not do it.
+ */
+export type ErrorKind = "offline" | "timeout" | "signedOut" | "token" | "rateLimited" | "unavailable" | "server" | "refused";
+
 /** Events carry ids and references, no personal data. They bubble out of shadow roots. */
 export interface WayoutEvents {
   "wayout-navigate": CustomEvent<{ subscriptionId: string | null; step: Step }>;
@@ -8,8 +15,11 @@ export interface WayoutEvents {
   "wayout-before-cancel": CustomEvent<{ subscriptionId: string }>;
   "wayout-canceled": CustomEvent<{ subscriptionId: string; reference: string }>;
   "wayout-undone": CustomEvent<{ subscriptionId: string; reference: string }>;
+  "wayout-users-removed": CustomEvent<{ subscriptionId: string; removedCount: number }>;
   "wayout-callback-requested": CustomEvent<{ subscriptionId: string; reference: string }>;
-  "wayout-error": CustomEvent<{ kind: "offline" | "timeout" | "signedOut" | "server" }>;
+  "wayout-callback-withdrawn": CustomEvent<{ subscriptionId: string; reference: string }>;
+  /** subscriptionId: what it is about, which may not be what is shown; null: the list. code: of the API, when refused. */
+  "wayout-error": CustomEvent<{ subscriptionId: string | null; kind: ErrorKind; code?: string }>;
 }
 
 /**
@@ -17,10 +27,12 @@ export interface WayoutEvents {
  * `time-zone`. By default it uses the session of its own origin with Django's CSRF cookie.
  */
 export class WayoutPortal extends HTMLElement {
-  /** Answers the person's token, for an API on another origin; asked before every request. */
-  getToken: (() => string | Promise<string>) | null;
-  /** Instead of fetch: for a host that sends requests its own way. */
+  /** Answers the person's token, for an API on another origin; asked before every request. Setting it asks again. */
+  getToken: (() => string | null | Promise<string | null>) | null;
+  /** Instead of fetch: for a host that sends requests its own way. Setting it asks again. */
   fetcher: typeof fetch | null;
+  /** Ask again for what is shown: after the person has signed in again. */
+  refresh(): void;
   /** Show one subscription at a step, or the list when the id is null. */
   show(subscriptionId: string | null, step?: Exclude<Step, "list">): void;
   addEventListener<K extends keyof WayoutEvents>(
