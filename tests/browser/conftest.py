@@ -16,7 +16,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.served.conftest import ROOT, Served, serve
-from tests.world import PASSWORD
 
 # What it shows; the server-rendered page stands beside it, unseen.
 ELEMENT = "wayout-portal [part=main]"
@@ -163,14 +162,14 @@ class Own:
 
 @pytest.fixture
 def own(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
-    visitor.sign_in(house["admin"], PASSWORD)
+    visitor.sign_in(house["admin"], house["password"])
     number = house["online"].pop()
     return Own(visitor, site, number, f"Own {len(house['online'])}")
 
 
 @pytest.fixture
 def over(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
-    visitor.sign_in(house["admin"], PASSWORD)
+    visitor.sign_in(house["admin"], house["password"])
     return Own(visitor, site, house["over"][0], "Over 0")
 
 

@@ -26,5 +26,6 @@ def build(count: int) -> None:
         "online": online,
         "over": [subscription(f"Over {number}", 25) for number in range(2)],
         "admin": world.admin.username,
+        "password": PASSWORD,
     }
     print(json.dumps(facts))

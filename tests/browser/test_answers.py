@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import ELEMENT, Own, Visitor, heading, new_token, told, visit
 from tests.served.conftest import Served
-from tests.world import PASSWORD
 
 # One process drives the one browser.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -43,7 +42,7 @@ def slow(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
     """A subscription of its own on a line that can be held, and a host that listens."""
     visitor.page.add_init_script(HOLD)
     told(visitor.page, "wayout-canceled", "wayout-undone", "wayout-error")
-    visitor.sign_in(house["admin"], PASSWORD)
+    visitor.sign_in(house["admin"], house["password"])
     number = house["online"].pop()
     return Own(visitor, site, number, f"Own {len(house['online'])}")
 
@@ -99,7 +98,7 @@ def test_a_late_failure_says_whose_it_is_and_is_asked_for_again(slow: Own) -> No
     page.get_by_role("button", name="Cancel subscription now").click()
     page.locator(f"{ELEMENT} #to-subscription").click()
     page.locator(f"{ELEMENT} #to-list").click()
-    expect(news(page)).to_contain_text(f"“{slow.name}”: No answer came. It may have arrived")
+    expect(news(page)).to_contain_text(f"“{slow.name}”: No answer came. What you asked for may have arrived")
     [event] = page.evaluate("told")
     assert event == {"name": "wayout-error", "detail": {"kind": "timeout", "subscriptionId": f"sub_{slow.number}"}}
     news(page).get_by_role("button", name="Show").click()

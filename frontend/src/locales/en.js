@@ -126,7 +126,7 @@ export default {
     server: "Something went wrong on our side.",
   },
   mayHaveArrived: "It may have arrived: try again, it is never done twice.",
-  mayHaveArrivedThere: "It may have arrived: look whether it did. Nothing is done twice.",
+  mayHaveArrivedThere: "What you asked for may have arrived: look whether it did. Nothing is done twice.",
   nothingChanged: "Nothing was changed.",
   whenBack: "Nothing is lost: try again when you are back.",
   againSoon: "Try again in a moment.",
