@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from subscriptions.windows import Hours, business_hours_later, business_morning, next_open
+from subscriptions.windows import Hours, business_hours_later, business_morning, next_call
 
 MOST_COUNTED = 3
 
@@ -39,25 +40,30 @@ class Next:
     unreachable: bool = False
 
 
-def what_next(outcome: Outcome, hours: Hours, now: datetime, counted: int, later: datetime | None) -> Next:
-    """The next step after ``outcome`` at ``now``, with ``counted`` attempts counted before.
+def what_next(
+    outcome: Outcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int, later: datetime | None
+) -> Next:
+    """The next step after ``outcome`` at ``now``, with ``counted`` attempts counted before, in the customer's ``zone``.
 
     Not reached: two business hours later, then the next business morning, then (unreachable, for staff to decide)
-    two business days later; a voicemail waits for the next business morning at least. ``later`` is the slot that the
-    customer asked for, which is kept exactly.
+    two business days later; a voicemail waits for the next business morning at least. Each waits for the customer's
+    day. ``later`` is the slot that the customer asked for, which is kept exactly.
     """
     if outcome in NOT_REACHED:
-        return _not_reached(outcome, hours, now, counted + 1)
+        return _not_reached(outcome, hours, zone, now, counted + 1)
     if outcome is Outcome.CALL_LATER:
         return Next(later)
     if outcome in (Outcome.LANGUAGE_NEEDED, Outcome.RELEASED):
-        return Next(next_open(hours, now))
+        return Next(next_call(hours, zone, now))
     return Next(None)
 
 
-def _not_reached(outcome: Outcome, hours: Hours, now: datetime, counted: int) -> Next:
-    if counted >= MOST_COUNTED:
-        return Next(business_morning(hours, now, 2), counts=True, unreachable=True)
-    if counted == 1 and outcome is not Outcome.VOICEMAIL:
-        return Next(business_hours_later(hours, now, timedelta(hours=2)), counts=True)
-    return Next(business_morning(hours, now, 1), counts=True)
+def _not_reached(outcome: Outcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int) -> Next:
+    unreachable = counted >= MOST_COUNTED
+    if unreachable:
+        at = business_morning(hours, now, 2)
+    elif counted == 1 and outcome is not Outcome.VOICEMAIL:
+        at = business_hours_later(hours, now, timedelta(hours=2))
+    else:
+        at = business_morning(hours, now, 1)
+    return Next(next_call(hours, zone, at), counts=True, unreachable=unreachable)

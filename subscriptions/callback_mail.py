@@ -18,7 +18,7 @@ from subscriptions.models import CallbackRequest
 from subscriptions.services.announcements import CALL_MAIL, CallOccasion
 from tenants.formatting import format_span
 
-_ENDED = (CallOccasion.DONE, CallOccasion.WITHDRAWN)
+_ENDED = (CallOccasion.DONE, CallOccasion.CANCELED, CallOccasion.CLOSED, CallOccasion.WITHDRAWN)
 
 
 @handles(CALL_MAIL)
@@ -29,7 +29,7 @@ def send(payload: dict[str, Any], now: datetime) -> None:
     window = _window(payload)
     with translation.override(payload["language"]):
         zone = ZoneInfo(request.time_zone)
-        when = format_span(*window, zone) if window else _("as soon as we can, in business hours")
+        when = format_span(*window, zone) if window else _("as soon as we can, between 09:00 and 19:00 your time")
         name = request.subscription.plan.display_name
         title = _title(occasion, name)
         text = "\n\n".join([title, _what_next(occasion, when), f"{_('Reference')}: {request.reference}"])
@@ -55,6 +55,9 @@ def _title(occasion: CallOccasion, name: str) -> str:
         CallOccasion.WRONG_NUMBER: _("Please correct your number: our call about “%(name)s”") % values,
         CallOccasion.NOT_CALLED: _("We will not call you about “%(name)s”") % values,
         CallOccasion.DONE: _("Our call about “%(name)s” is done") % values,
+        CallOccasion.CANCELED: _("“%(name)s” was canceled for you") % values,
+        CallOccasion.CLOSED: _("We will not call you about “%(name)s” any more") % values,
+        CallOccasion.REOPENED: _("We will call you about “%(name)s” after all") % values,
         CallOccasion.WITHDRAWN: _("Our call about “%(name)s” is not needed any more") % values,
     }[occasion]
 
@@ -73,7 +76,19 @@ def _what_next(occasion: CallOccasion, when: str) -> str:
         CallOccasion.NOT_CALLED: _(
             "You asked us not to call. Remove users in the portal until canceling online opens, whenever you like."
         ),
-        CallOccasion.DONE: _("Whatever was agreed stands in the portal, with its receipt."),
+        CallOccasion.DONE: _("Nothing was canceled. You can ask for a call again in the portal, whenever you like."),
+        CallOccasion.CANCELED: _(
+            "What was agreed stands in the portal, with its receipt and until when it can be undone."
+        ),
+        CallOccasion.CLOSED: _(
+            "Your request for a call is closed, and nothing was canceled. You can ask for a call again in the portal,"
+            " whenever you like."
+        ),
+        CallOccasion.REOPENED: _(
+            "Your request for a call is open again, and waiting for us costs you nothing. When: %(when)s. You can move"
+            " or withdraw it in the portal."
+        )
+        % values,
         CallOccasion.WITHDRAWN: _("You need not do anything."),
     }[occasion]
 

@@ -110,6 +110,12 @@ class ClaimedElsewhere(SubscriptionError):
     code = "CLAIMED_ELSEWHERE"
 
 
+class CallbackOpen(SubscriptionError):
+    """A request for a call about the subscription is open already. data: callback (its key), reference."""
+
+    code = "CALLBACK_OPEN"
+
+
 class ChangedMeanwhile(SubscriptionError):
     """Somebody changed it since the page was shown. Nothing was changed."""
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Min, Q
 
@@ -15,7 +16,7 @@ from subscriptions.attempts import MOST_COUNTED, NOT_REACHED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.selectors.callbacks import desk, desk_hours
-from subscriptions.windows import Hours, business_hours_later, business_time_between
+from subscriptions.windows import Hours, business_time_between, call_by
 
 # A request is old when nobody has closed it for this many days: up to 1, up to 2, up to 7, longer.
 AGES = (1, 2, 7)
@@ -69,9 +70,9 @@ def report(since: datetime, now: datetime) -> Report:
     rows = list(
         CallbackRequest.objects.filter(requested_at__gte=since, requested_at__lt=now)
         .annotate(first=Min("log__started_at", filter=calls))
-        .values_list("requested_at", "window_end", "first", "status", "close_reason", "attempts")
+        .values_list("requested_at", "time_zone", "window_end", "first", "status", "close_reason", "attempts")
     )
-    called = [(requested, first) for requested, _end, first, *_rest in rows if first]
+    called = [(requested, first) for requested, _zone, _end, first, *_rest in rows if first]
     left = [reason for *_start, first, status, reason, _n in rows if not first and status == CallbackStatus.WITHDRAWN]
     return Report(
         requests=len(rows),
@@ -91,15 +92,15 @@ def report(since: datetime, now: datetime) -> Report:
 
 
 def _within(
-    rows: Collection[tuple[datetime, datetime | None, datetime | None, str, str, int]],
+    rows: Collection[tuple[datetime, str, datetime | None, datetime | None, str, str, int]],
     hours: Hours,
     promise: timedelta,
     now: datetime,
 ) -> Share:
     """Of those that were called, or should have been by now: how many in time."""
     in_time = owed = 0
-    for requested, window_end, first, _status, _reason, _attempts in rows:
-        due = window_end or business_hours_later(hours, requested, promise)
+    for requested, zone, window_end, first, _status, _reason, _attempts in rows:
+        due = window_end or call_by(hours, ZoneInfo(zone), requested, promise)
         if first or due < now:
             owed += 1
             in_time += bool(first and first <= due)

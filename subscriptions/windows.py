@@ -1,4 +1,4 @@
-"""When the desk can call: windows, business days, and what the customer's clock makes of them. Pure."""
+"""When the desk can call: windows, business days, the customer's day, and what their clock makes of them. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 
@@ -15,6 +15,8 @@ NOTICE = timedelta(minutes=30)
 HORIZON = timedelta(days=30)
 # Nobody is called before or after, in their own zone.
 CUSTOMER_FROM, CUSTOMER_UNTIL = time(9), time(19)
+# On how many business days, today's included, an hour is looked for in which the desk is open and the customer awake.
+_DAYS_TO_MEET = 4
 # A window chosen further away than this moves the day from which credit counts.
 FREE_BUSINESS_DAYS = 5
 
@@ -72,6 +74,74 @@ def next_open(hours: Hours, now: datetime) -> datetime:
     while not hours.is_business_day(day) or now >= hours.closing(day):
         day += timedelta(days=1)
     return max(now, hours.opening(day))
+
+
+def is_day(zone: ZoneInfo, at: datetime) -> bool:
+    """Whether somebody in ``zone`` may be called at ``at``: from 09:00 until before 19:00."""
+    return CUSTOMER_FROM <= at.astimezone(zone).time() < CUSTOMER_UNTIL
+
+
+def zones_at_night(at: datetime) -> frozenset[str]:
+    """The names of all zones in which nobody may be called at ``at``."""
+    return _zones_at_night(at.replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=4)
+def _zones_at_night(minute: datetime) -> frozenset[str]:
+    return frozenset(zone.key for zone in _zones() if not is_day(zone, minute))
+
+
+@lru_cache(maxsize=1)
+def _zones() -> list[ZoneInfo]:
+    return [ZoneInfo(name) for name in sorted(available_timezones())]
+
+
+def next_call(hours: Hours, zone: ZoneInfo, at: datetime) -> datetime:
+    """The first instant from ``at`` on at which the desk is open and it is day for a customer in ``zone``.
+
+    Where the two do not meet within three business days it is the customer's day that counts: the first instant of
+    it on a business day, whatever the desk's hours.
+    """
+    day, left = at.astimezone(hours.zone).date(), _DAYS_TO_MEET
+    while left:
+        if hours.is_business_day(day):
+            left -= 1
+            for begins, ends in _days(zone, hours.opening(day), hours.closing(day)):
+                first = max(at, begins, hours.opening(day))
+                if first < min(ends, hours.closing(day)):
+                    return first
+        day += timedelta(days=1)
+    return _in_their_day(hours, zone, at)
+
+
+def _in_their_day(hours: Hours, zone: ZoneInfo, at: datetime) -> datetime:
+    """The first instant of the customer's day that is a business day by their date and by the desk's."""
+    day = at.astimezone(zone).date()
+    while True:
+        begins, ends = _at(day, CUSTOMER_FROM, zone), _at(day, CUSTOMER_UNTIL, zone)
+        midnight = _at(begins.astimezone(hours.zone).date() + timedelta(days=1), time(0), hours.zone)
+        for first in (max(at, begins), max(at, midnight)):
+            business = hours.is_business_day(day) and hours.is_business_day(first.astimezone(hours.zone).date())
+            if business and begins <= first < ends:
+                return first
+        day += timedelta(days=1)
+
+
+def _days(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The days of a customer in ``zone`` that may touch the span."""
+    day, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+    while day <= last:
+        yield _at(day, CUSTOMER_FROM, zone), _at(day, CUSTOMER_UNTIL, zone)
+        day += timedelta(days=1)
+
+
+def call_by(hours: Hours, zone: ZoneInfo, asked_at: datetime, promise: timedelta) -> datetime:
+    """Until when somebody in ``zone`` who asked for a call at ``asked_at`` is to be called.
+
+    ``promise`` in business hours, from when they can be called first; never at night.
+    """
+    by = business_hours_later(hours, next_call(hours, zone, asked_at), promise)
+    return by if CUSTOMER_FROM <= by.astimezone(zone).time() <= CUSTOMER_UNTIL else next_call(hours, zone, by)
 
 
 def business_hours_later(hours: Hours, at: datetime, span: timedelta) -> datetime:

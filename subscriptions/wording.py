@@ -295,6 +295,8 @@ def _rule_sentence(error: SubscriptionError) -> str:
             return _("This field must not be empty.")
         case "slot":
             return _("Later than now and within 30 days, please.")
+        case "day":
+            return _("It is %(time)s there then. Between 09:00 and 19:00 of the customer, please.") % error.data
         case "characters":
             return _("This field contains characters that are not text.")
         case "choice":
@@ -342,6 +344,8 @@ def error_message(error: SubscriptionError) -> str:
                 "TIME_ZONE_INVALID": _("There is no such time zone. Use a name like Europe/Sofia."),
                 "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
                 "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
+                "CALLBACK_OPEN": _("%(reference)s is open for this subscription already.")
+                % {"reference": error.data.get("reference", "")},
                 "CLAIMED_ELSEWHERE": _("Another agent is calling this customer. Only they can cancel meanwhile."),
                 "CHANGED_MEANWHILE": _("Somebody changed this since you opened it. Nothing was done."),
                 "RATE_LIMITED": _("Too many requests. Try again later."),
@@ -393,6 +397,8 @@ def event_name(action: str) -> str:
         "callback.released": _("released it"),
         "callback.reassigned": _("handed it over"),
         "callback.closed": _("closed it"),
+        "callback.closed_without_call": _("closed it without a call"),
+        "callback.reopened": _("reopened it"),
         "callback.canceled": _("canceled the subscription"),
         "callback.erased": _("erased the contact data"),
         "callback.no_answer": _("called: no answer"),

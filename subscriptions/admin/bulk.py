@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from subscriptions.admin.case_forms import BulkCloseForm, HandOverForm
 from subscriptions.models import CallbackRequest
-from subscriptions.services.desk import close_callback, erase_contact, reassign_callback
+from subscriptions.services.desk import close_without_call, erase_contact, reassign_callback
 from tenants.formatting import active_language
 from tenants.staff import staff
 
@@ -54,14 +54,15 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
         supervisor, caller = staff(request, HAND_OVER)
 
         def act(pk: int, form: Any) -> bool:
-            return close_callback(
+            return close_without_call(
                 agent=supervisor,
                 caller=caller,
                 callback_id=pk,
                 disposition=form.reason(),
+                tell=form.cleaned_data["tell"],
+                supervising=True,
                 language=active_language(),
                 now=timezone.now(),
-                supervising=True,
             )
 
         title, skipped = _("Close without a call"), _("already closed, or an agent is calling")

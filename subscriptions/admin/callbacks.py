@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
@@ -13,17 +14,25 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from subscriptions import wording
 from subscriptions.admin.bulk import ERASE, HAND_OVER, BulkActions
-from subscriptions.admin.case_forms import AttemptForm, CloseForm, HandOverForm, MoveForm
+from subscriptions.admin.case_forms import (
+    AttemptForm,
+    CloseForm,
+    CloseWithoutCallForm,
+    HandOverForm,
+    MoveForm,
+    ReopenForm,
+)
 from subscriptions.admin.reports import REPORTS, reports
-from subscriptions.errors import ChangedMeanwhile, SubscriptionError
+from subscriptions.errors import CallbackOpen, ChangedMeanwhile, SubscriptionError
 from subscriptions.models import CallbackAttempt, CallbackRequest
-from subscriptions.models.callbacks import OPEN_STATUSES, CallbackQuerySet, CallbackStatus
+from subscriptions.models.callbacks import OPEN_STATUSES, REOPENABLE, CallbackQuerySet, CallbackStatus
 from subscriptions.phones import international, masked, read_phone
 from subscriptions.selectors.callbacks import desk
 from subscriptions.services.callbacks import reschedule_callback, subject_of
@@ -31,15 +40,20 @@ from subscriptions.services.desk import (
     claim_callback,
     claim_next,
     close_callback,
+    close_without_call,
     due_now,
     erase_contact,
     log_attempt,
+    open_instead,
     reassign_callback,
     release_callback,
+    reopen_callback,
+    to_be_called,
 )
+from subscriptions.windows import is_day
 from tenants.admin_base import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
-from tenants.formatting import active_language
+from tenants.formatting import active_language, zone_name
 from tenants.models import AuditEvent, Tenant
 from tenants.search import fold
 from tenants.staff import button, staff
@@ -84,7 +98,7 @@ class QueueFilter(admin.SimpleListFilter):
         return [{**first, "display": _("open and due")}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> QuerySet[CallbackRequest]:
-        """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers."""
+        """Apply the choice. Waiting: nobody is to be called before a later time, or before the customer answers or wakes."""
         now, still_open = timezone.now(), cast(CallbackQuerySet, queryset).open()
         live = Q(claimed_by__isnull=False, claim_expires_at__gt=now)
         match self.value():
@@ -95,7 +109,7 @@ class QueueFilter(admin.SimpleListFilter):
             case "overdue":
                 return still_open.filter(due_at__lt=now)
             case "waiting":
-                return still_open.filter(Q(next_attempt_at=None) | Q(next_attempt_at__gt=now))
+                return still_open.filter(Q(next_attempt_at=None) | ~to_be_called(now))
             case "unreachable":
                 return still_open.filter(status=CallbackStatus.UNREACHABLE)
             case "open":
@@ -105,12 +119,22 @@ class QueueFilter(admin.SimpleListFilter):
             case "closed":
                 return queryset.exclude(status__in=OPEN_STATUSES)
             case _:
-                return still_open.filter(next_attempt_at__lte=now)
+                return still_open.filter(to_be_called(now))
 
 
 @admin.register(CallbackRequest)
 class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
-    list_display = ("reference", "tenant", "language", "masked_phone", "due_at", "state", "claimed_by", "attempts")
+    list_display = (
+        "reference",
+        "tenant",
+        "language",
+        "masked_phone",
+        "their_time",
+        "due_at",
+        "state",
+        "claimed_by",
+        "attempts",
+    )
     list_filter = (QueueFilter, "language")
     list_select_related = ("tenant", "claimed_by")
     search_fields = ("=reference", "tenant__search_key")
@@ -122,7 +146,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
     inlines = (AttemptInline,)
     fields = (
         "reference", "tenant", "subscription", "state", "contact_name", "shown_phone", "phone_extension",
-        "phone_is_valid", "language", "time_zone", "window_start", "window_end", "due_at", "next_attempt_at",
+        "phone_is_valid", "language", "their_time_and_place", "window_start", "window_end", "due_at", "next_attempt_at",
         "requested_at", "credit_from", "note", "claimed_by", "claim_expires_at", "closed_at", "close_reason",
         "source",
     )  # fmt: skip
@@ -161,6 +185,19 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         """In lists nobody reads numbers over a shoulder."""
         return masked(row.phone)
 
+    @admin.display(description=_("their time"))
+    def their_time(self, row: CallbackRequest) -> str:
+        """What their clock says, and whether it is day: nobody is called at night."""
+        zone, now = ZoneInfo(row.time_zone), timezone.now()
+        return f"{now.astimezone(zone):%H:%M} · {_('day') if is_day(zone, now) else _('night')}"
+
+    @admin.display(description=_("their time"))
+    def their_time_and_place(self, row: CallbackRequest) -> str:
+        """The same, and where."""
+        zone = ZoneInfo(row.time_zone)
+        said = f"{self.their_time(row)} ({zone_name(zone)})"
+        return said if is_day(zone, timezone.now()) else f"{said}. {_('Nobody is called before 09:00 there.')}"
+
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: CallbackRequest) -> str:
         """As stored, but for a claim that ran out: who had it is in the column of the agent."""
@@ -173,6 +210,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         views = (
             ("claim", self.claim), ("release", self.release), ("close", self.close), ("attempt", self.attempt),
             ("move", self.move), ("hand_over", self.hand_over), ("erase", self.erase),
+            ("close_without_call", self.close_without_call), ("reopen", self.reopen),
         )  # fmt: skip
         view = self.admin_site.admin_view
         return [
@@ -207,6 +245,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         working = request.user.has_perm(WORK) and is_open
         trail = events_about(row.tenant_id, subject_of(row.pk)).last()
         initial = {"seen": trail.position if trail else 0, "other_language": row.language}
+        instead = open_instead(row) if row.status in REOPENABLE else None
 
         def form(kind: Any, **given: Any) -> Any:
             if isinstance(bound, kind):
@@ -221,7 +260,10 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
             "close_form": form(CloseForm) if working and mine else None,
             "attempt_form": form(AttemptForm) if working and mine else None,
             "move_form": form(MoveForm, request=row) if working and mine else None,
+            "without_call_form": form(CloseWithoutCallForm) if _may_close(row, request) else None,
             "hand_over_form": form(HandOverForm) if is_open and request.user.has_perm(HAND_OVER) else None,
+            "reopen_form": form(ReopenForm, request=row) if _may_reopen(row, request) and not instead else None,
+            "open_instead": instead,
         }
 
     def get_readonly_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:
@@ -314,6 +356,51 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 
         return self._with(form, act, request, pk)
 
+    def close_without_call(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Close it although nobody spoke with the customer, and tell them or not."""
+        agent, caller = staff(request, WORK)
+        form = CloseWithoutCallForm(request.POST, auto_id="id_closewithoutcallform_%s")
+        supervising = request.user.has_perm(HAND_OVER)
+
+        def act() -> str | None:
+            closed = close_without_call(
+                agent=agent,
+                caller=caller,
+                callback_id=pk,
+                disposition=form.reason(),
+                tell=form.cleaned_data["tell"],
+                supervising=supervising,
+                seen=form.cleaned_data["seen"],
+                language=active_language(),
+                now=timezone.now(),
+            )
+            return str(_("The request is closed.")) if closed else None
+
+        return self._with(form, act, request, pk, claimed=not supervising)
+
+    def reopen(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put a request that is over back into the queue."""
+        row = get_object_or_404(CallbackRequest, pk=pk)
+        # What asked not to be called is for supervisors.
+        _agent, caller = staff(request, HAND_OVER if row.status == CallbackStatus.DO_NOT_CALL else WORK)
+        form = ReopenForm(request.POST, request=row, auto_id="id_reopenform_%s")
+
+        def act() -> str:
+            reopen_callback(
+                caller=caller,
+                callback_id=pk,
+                reason=form.cleaned_data["reason"],
+                phone=form.cleaned_data.get("phone", ""),
+                contact_name=form.cleaned_data.get("contact_name", ""),
+                may_lift=request.user.has_perm(HAND_OVER),
+                seen=form.cleaned_data["seen"],
+                language=active_language(),
+                now=timezone.now(),
+            )
+            return str(_("It is open again. Credit counts from the same day as before."))
+
+        return self._with(form, act, request, pk, stay=True, claimed=False)
+
     def attempt(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Write down what came of dialing."""
         agent, caller = staff(request, WORK)
@@ -397,7 +484,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
                 return self._overtaken(request, row, form.cleaned_data["seen"])
             except SubscriptionError as error:
                 field = error.path[0] if error.path and error.path[0] in form.fields else None
-                form.add_error(field, wording.error_message(error))
+                form.add_error(field, _with_link(error))
             else:
                 if done is None:
                     return self._not_held(request, pk)
@@ -421,9 +508,20 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 def changes_of(events: list[AuditEvent]) -> list[Change]:
     """The trail in words. Two queries at most."""
     names = actor_names(events)
-    return [
-        Change(event.at, names[event.actor_kind, event.actor_id], wording.event_name(event.action)) for event in events
-    ]
+    return [Change(event.at, names[event.actor_kind, event.actor_id], _said_of(event)) for event in events]
+
+
+def _said_of(event: AuditEvent) -> str:
+    said, reason = wording.event_name(event.action), event.data.get("reason")
+    return f"{said}: {reason}" if reason else said
+
+
+def _with_link(error: SubscriptionError) -> str:
+    """The sentence, with the way to the request that it names."""
+    sentence = wording.error_message(error)
+    if not isinstance(error, CallbackOpen):
+        return sentence
+    return format_html('<a href="{}">{}</a>', reverse(_CASE, args=[error.data["callback"]]), sentence)
 
 
 def _due() -> dict[str, Any]:
@@ -433,6 +531,20 @@ def _due() -> dict[str, Any]:
         "count": count,
         "text": ngettext("%(count)s call is due", "%(count)s calls are due", count) % {"count": shown},
     }
+
+
+def _may_close(row: CallbackRequest, request: HttpRequest) -> bool:
+    """Whether they may close it without a call: their own, or for supervisors any that no other agent has."""
+    if row.status not in OPEN_STATUSES or not request.user.has_perm(WORK):
+        return False
+    free = not row.is_claimed(timezone.now()) and request.user.has_perm(HAND_OVER)
+    return free or _is_claimed_by(row, request)
+
+
+def _may_reopen(row: CallbackRequest, request: HttpRequest) -> bool:
+    """Agents may; what asked not to be called, supervisors alone."""
+    permission = HAND_OVER if row.status == CallbackStatus.DO_NOT_CALL else WORK
+    return row.status in REOPENABLE and request.user.has_perm(permission)
 
 
 def _is_claimed_by(row: CallbackRequest, request: HttpRequest) -> bool:

@@ -14,7 +14,7 @@ from subscriptions.attempts import LOGGED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
 from subscriptions.selectors.callbacks import open_windows
-from subscriptions.services.callbacks import LONGEST_NOTE, read_time_zone
+from subscriptions.services.callbacks import LONGEST_NAME, LONGEST_NOTE, read_time_zone
 from subscriptions.windows import HORIZON
 from tenants.formatting import format_span
 from tenants.models import LANGUAGES, User
@@ -35,8 +35,8 @@ class SeenForm(forms.Form):
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class BulkCloseForm(forms.Form):
-    """What came of it."""
+class DispositionForm(forms.Form):
+    """How a request ends."""
 
     disposition = forms.ChoiceField(label=_("What came of the call"))
 
@@ -50,8 +50,42 @@ class BulkCloseForm(forms.Form):
         return CloseReason(self.cleaned_data["disposition"])
 
 
-class CloseForm(BulkCloseForm, SeenForm):
+class CloseForm(DispositionForm, SeenForm):
     """The last call: what came of it."""
+
+
+class BulkCloseForm(DispositionForm):
+    """Why there will be no call, and whether the customer is told."""
+
+    tell = forms.TypedChoiceField(
+        label=_("Mail to the customer"),
+        choices=[*_NONE, ("yes", _("that nobody will call any more")), ("no", _("no mail"))],
+        coerce=lambda said: said == "yes",
+        help_text=_("Where a time was booked, the mail also takes it out of their calendar."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["disposition"].label = _("Why")
+
+
+class CloseWithoutCallForm(BulkCloseForm, SeenForm):
+    """The same for one request."""
+
+
+class ReopenForm(SeenForm):
+    """Why a request that is over is taken up again; and whom to call, where that was erased."""
+
+    reason = forms.CharField(
+        label=_("Why"), max_length=LONGEST_NOTE, help_text=_("Kept as evidence. No names or numbers.")
+    )
+    phone = forms.CharField(label=_("phone"), max_length=50, help_text=_("The number was erased: ask for it again."))
+    contact_name = forms.CharField(label=_("contact name"), max_length=LONGEST_NAME, required=False)
+
+    def __init__(self, *args: Any, request: CallbackRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if request.phone:
+            del self.fields["phone"], self.fields["contact_name"]
 
 
 class AttemptForm(SeenForm):

@@ -40,6 +40,15 @@ OPEN_STATUSES = (
 )
 
 
+# What can be put back into the queue: it is over, or the tries are.
+REOPENABLE = (
+    CallbackStatus.DONE,
+    CallbackStatus.WITHDRAWN,
+    CallbackStatus.UNREACHABLE,
+    CallbackStatus.DO_NOT_CALL,
+)
+
+
 class CloseReason(StrEnum):
     """How a request ended."""
 
@@ -52,9 +61,8 @@ class CloseReason(StrEnum):
     OTHER = "OTHER"
 
 
-# What an agent can close a request with.
+# What an agent can close a request with. CANCELED_BY_AGENT is what a cancellation for the customer leaves behind.
 DISPOSITIONS = (
-    CloseReason.CANCELED_BY_AGENT,
     CloseReason.CUSTOMER_KEEPS,
     CloseReason.DIRECTED_ONLINE,
     CloseReason.OTHER,

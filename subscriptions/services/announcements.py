@@ -75,6 +75,9 @@ class CallOccasion(StrEnum):
     WRONG_NUMBER = "WRONG_NUMBER"
     NOT_CALLED = "NOT_CALLED"
     DONE = "DONE"
+    CANCELED = "CANCELED"
+    CLOSED = "CLOSED"
+    REOPENED = "REOPENED"
     WITHDRAWN = "WITHDRAWN"
 
 

@@ -32,7 +32,7 @@ from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.events import tell_callback
 from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import clean_text, locked_subscription
-from subscriptions.windows import HORIZON, business_hours_later, credit_from, next_open
+from subscriptions.windows import HORIZON, call_by, credit_from, next_call
 from tenants.audit import events_about, record
 from tenants.callers import Caller, CallerKind, Scope
 from webhooks.models import EventType
@@ -41,7 +41,8 @@ CLAIM_LEASE = timedelta(minutes=20)
 _MOST_A_DAY = 3
 _DAY = timedelta(days=1)
 LONGEST_NOTE = 500
-_LONGEST_PHONE, _LONGEST_NAME = 50, 200
+LONGEST_NAME = 200
+_LONGEST_PHONE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +131,15 @@ def reschedule_callback(
     Raises NotFound, ChangedMeanwhile, NotPermitted, RouteNotAvailable for a closed request, and what request_callback raises.
     """
     with one_transaction():
-        request, subscription = _locked(caller, callback_id)
+        request, subscription = locked_request(caller, callback_id)
         if request.status not in OPEN_STATUSES:
             raise RouteNotAvailable("callbackId").about(subscription.pk)
         require_seen(request, seen)
-        settings = _locked_desk()
+        settings = locked_desk()
         if phone is not None:
-            _set_phone(request, _phone(phone, subscription, settings), phone, now)
+            set_phone(request, given_phone(phone, subscription, settings), phone, now)
         credit = request.credit_from
-        _set_window(request, settings, window_start, now)
+        set_window(request, settings, window_start, now)
         if caller.kind is CallerKind.STAFF:
             request.credit_from = min(credit, request.credit_from)
         request.save()
@@ -153,7 +154,7 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
     Raises NotFound, NotPermitted.
     """
     with one_transaction():
-        request, _ = _locked(caller, callback_id)
+        request, _ = locked_request(caller, callback_id)
         if close_request(request, CallbackStatus.WITHDRAWN, CloseReason.WITHDRAWN_BY_CUSTOMER, now):
             audit_call("callback.withdrawn", caller, request, language, now)
             announce_call(CallOccasion.WITHDRAWN, request, now)
@@ -175,7 +176,8 @@ def _require_route(caller: Caller, subscription: Subscription, now: datetime) ->
         raise RouteNotAvailable("subscriptionId", reason=option.reason)
 
 
-def _locked(caller: Caller, callback_id: int) -> tuple[CallbackRequest, Subscription]:
+def locked_request(caller: Caller, callback_id: int) -> tuple[CallbackRequest, Subscription]:
+    """A request with its subscription locked. Raises NotFound, NotPermitted."""
     found = visible(CallbackRequest.objects.all(), caller).filter(pk=callback_id).first()
     if found is None:
         raise NotFound("callbackId")
@@ -183,20 +185,20 @@ def _locked(caller: Caller, callback_id: int) -> tuple[CallbackRequest, Subscrip
     return CallbackRequest.objects.get(pk=callback_id), subscription
 
 
-def _locked_desk() -> CallbackDesk:
+def locked_desk() -> CallbackDesk:
     """The desk's settings, locked: two customers choosing the last place of a window take turns."""
     return CallbackDesk.objects.select_for_update().get(pk=1)
 
 
 def _fill(request: CallbackRequest, subscription: Subscription, wish: Wish, now: datetime) -> None:
     """Check the whole wish before anything is written."""
-    request.contact_name = clean_text(wish.contact_name, "contactName", most=_LONGEST_NAME, required=True)
+    request.contact_name = clean_text(wish.contact_name, "contactName", most=LONGEST_NAME, required=True)
     request.note = clean_text(wish.note, "note", most=LONGEST_NOTE)
     request.language = read_language(wish.language)
     request.time_zone = read_time_zone(wish.time_zone or subscription.tenant.time_zone, "timeZone").key
-    settings = _locked_desk()
-    _set_phone(request, _phone(wish.phone, subscription, settings), wish.phone, now)
-    _set_window(request, settings, wish.window_start, now)
+    settings = locked_desk()
+    set_phone(request, given_phone(wish.phone, subscription, settings), wish.phone, now)
+    set_window(request, settings, wish.window_start, now)
 
 
 def opt_out_digest(tenant_id: int, phone: str) -> str:
@@ -212,12 +214,13 @@ def read_language(code: str) -> str:
         raise InputInvalid("language", rule="choice") from None
 
 
-def _phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
+def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
+    """The number that was typed. Raises InputInvalid for none, and what read_phone raises."""
     typed = clean_text(text, "phone", most=_LONGEST_PHONE, required=True)
     return read_phone(typed, subscription.tenant.phone_region, settings.regions)
 
 
-def _set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
+def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
     """Take the number, unless it was given for three other requests within a day."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
         return
@@ -230,11 +233,10 @@ def _set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datet
     request.phone_is_valid, request.phone_as_typed, request.phone_given_at = phone.is_valid, as_typed.strip(), now
 
 
-def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetime | None, now: datetime) -> None:
-    """Take a window that is open now (or was this request's already), or the first moment the desk is open."""
-    hours = desk_hours(settings)
+def set_window(request: CallbackRequest, settings: CallbackDesk, start: datetime | None, now: datetime) -> None:
+    """Take a window that is open now (or was this request's already), or the first moment that suits both sides."""
+    hours, zone = desk_hours(settings), ZoneInfo(request.time_zone)
     if start is not None and start != request.window_start:
-        zone = ZoneInfo(request.time_zone)
         found = open_windows(zone, now, HORIZON.days, but=request.pk or 0)
         window = next((window for window in found if window.start == start), None)
         if window is None:
@@ -245,8 +247,8 @@ def _set_window(request: CallbackRequest, settings: CallbackDesk, start: datetim
         request.window_end = None
     request.credit_from = credit_from(hours, request.requested_at, start)
     promised = timedelta(hours=settings.answer_within_hours)
-    request.due_at = request.window_end or business_hours_later(hours, request.requested_at, promised)
-    request.next_attempt_at = start or next_open(hours, now)
+    request.due_at = request.window_end or call_by(hours, zone, request.requested_at, promised)
+    request.next_attempt_at = start or next_call(hours, zone, now)
     if request.status != CallbackStatus.CLAIMED:
         request.status = (CallbackStatus.SCHEDULED if start else CallbackStatus.NEW).value
 
@@ -302,8 +304,10 @@ def require_seen(request: CallbackRequest, seen: int | None) -> None:
         raise ChangedMeanwhile
 
 
-def audit_call(action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime) -> None:
-    """Put one event about a request on the tenant's trail."""
+def audit_call(
+    action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
+) -> None:
+    """Put one event about a request on the tenant's trail, with what ``more`` is evidence."""
     record(
         tenant_id=request.tenant_id,
         at=now,
@@ -316,6 +320,7 @@ def audit_call(action: str, caller: Caller, request: CallbackRequest, language: 
             "subscription": request.subscription_id,
             "window_start": request.window_start,
             "credit_from": request.credit_from,
+            **more,
         },
         personal={"name": caller.name, "contact": request.contact_name, "phone": request.phone, "note": request.note},
     )

@@ -310,7 +310,7 @@ def _close_callback(request: CallbackRequest, caller: Caller, language: str, now
     """Canceling resolves what the customer wanted to be called about."""
     by_staff = caller.kind is CallerKind.STAFF
     status, reason, occasion = (
-        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.DONE)
+        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.CANCELED)
         if by_staff
         else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
     )

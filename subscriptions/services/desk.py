@@ -7,31 +7,40 @@ agent decides on something else than they saw, and ChangedMeanwhile is raised.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
 from subscriptions.attempts import LOGGED, Next, Outcome, what_next
-from subscriptions.errors import InputInvalid
-from subscriptions.models import CallbackAttempt, CallbackRequest, OptOut
-from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, CallbackStatus, CloseReason
+from subscriptions.errors import CallbackOpen, InputInvalid, NotPermitted, RouteNotAvailable
+from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
+from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, REOPENABLE, CallbackStatus, CloseReason
+from subscriptions.policy import Route
+from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import desk, desk_hours
 from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.callbacks import (
     CLAIM_LEASE,
+    LONGEST_NAME,
     LONGEST_NOTE,
     audit_call,
     close_request,
+    given_phone,
+    locked_desk,
+    locked_request,
     note_reached,
     opt_out_digest,
     read_language,
     require_seen,
+    set_phone,
+    set_window,
     subject_of,
     write_attempt,
 )
 from subscriptions.services.events import tell_callback
 from subscriptions.services.idempotency import one_transaction
 from subscriptions.services.inputs import clean_text
-from subscriptions.windows import HORIZON
+from subscriptions.windows import HORIZON, is_day, zones_at_night
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData, User
 from tenants.people import SYSTEM
@@ -70,10 +79,15 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
         return bool(moved)
 
 
+def to_be_called(now: datetime) -> Q:
+    """Those whose time has come and for whom it is day."""
+    return Q(next_attempt_at__lte=now) & ~Q(time_zone__in=zones_at_night(now))
+
+
 def due_now(now: datetime) -> QuerySet[CallbackRequest]:
     """Open requests that somebody should call now and that no agent holds, in the order of the queue."""
     free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
-    due = CallbackRequest.objects.open().filter(free, next_attempt_at__lte=now)
+    due = CallbackRequest.objects.open().filter(free, to_be_called(now))
     # PostgreSQL reads the index in order only if the column that is NULL everywhere is named too.
     return due.order_by("closed_at", "due_at", "requested_at", "pk")
 
@@ -110,7 +124,8 @@ def log_attempt(
     """Write down what came of the call and give the request back for the next step; None without a live claim.
 
     ``later`` goes with CALL_LATER, ``other_language`` with LANGUAGE_NEEDED. requestedAt and the credit stay.
-    Raises ChangedMeanwhile, InputInvalid for a slot that is not ahead, a language that is not spoken, a note that is too long.
+    Raises ChangedMeanwhile, InputInvalid for a slot that is not ahead or at night for the customer, a language that is
+    not spoken, a note that is too long.
     """
     note = clean_text(note, "note", most=LONGEST_NOTE)
     if outcome not in LOGGED:
@@ -122,7 +137,10 @@ def log_attempt(
         if request is None:
             return None
         require_seen(request, seen)
-        step = what_next(outcome, desk_hours(desk()), now, request.attempts, later)
+        zone = ZoneInfo(request.time_zone)
+        if outcome is Outcome.CALL_LATER and later and not is_day(zone, later):
+            raise InputInvalid("later", rule="day", time=f"{later.astimezone(zone):%H:%M}")
+        step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
         if outcome is Outcome.LANGUAGE_NEEDED:
             request.language = read_language(other_language)
         write_attempt(request, agent.pk, outcome, step, note, now)
@@ -162,26 +180,107 @@ def close_callback(
     language: str,
     now: datetime,
     seen: int | None = None,
-    supervising: bool = False,
 ) -> bool:
-    """Close a request that this agent has claimed, with what came of it; False when the agent does not hold it.
+    """Close a request that this agent has claimed, with what came of the call; False when the agent does not hold it.
 
-    ``supervising`` closes any that is open and that no other agent holds.
-    Raises ChangedMeanwhile, InputInvalid for a reason that is not an agent's to give.
+    Raises ChangedMeanwhile, InputInvalid for a reason that is not an agent's to give: "canceled by agent" is what a
+    cancellation for the customer leaves behind.
     """
-    if disposition not in DISPOSITIONS:
-        raise InputInvalid("disposition", rule="choice")
+    _require_disposition(disposition)
+    with one_transaction():
+        request = _claimed(agent, callback_id, now)
+        if request is None:
+            return False
+        require_seen(request, seen)
+        note_reached(request, now)
+        close_request(request, CallbackStatus.DONE, disposition, now)
+        audit_call("callback.closed", caller, request, language, now)
+        announce_call(CallOccasion.DONE, request, now)
+        return True
+
+
+def close_without_call(
+    *,
+    agent: User,
+    caller: Caller,
+    callback_id: int,
+    disposition: CloseReason,
+    tell: bool,
+    supervising: bool,
+    language: str,
+    now: datetime,
+    seen: int | None = None,
+) -> bool:
+    """Close a request about which nobody spoke with the customer; False when the agent does not hold it.
+
+    ``tell`` the customer by mail that it is closed, or not. ``supervising`` closes any that is open and that no other
+    agent holds. Raises ChangedMeanwhile, InputInvalid as close_callback does.
+    """
+    _require_disposition(disposition)
     with one_transaction():
         request = _free(agent, callback_id, now) if supervising else _claimed(agent, callback_id, now)
         if request is None:
             return False
         require_seen(request, seen)
-        if request.is_claimed(now):
-            note_reached(request, now)
         close_request(request, CallbackStatus.DONE, disposition, now)
-        audit_call("callback.closed", caller, request, language, now)
-        announce_call(CallOccasion.DONE, request, now)
+        audit_call("callback.closed_without_call", caller, request, language, now)
+        if tell:
+            announce_call(CallOccasion.CLOSED, request, now)
         return True
+
+
+def open_instead(request: CallbackRequest) -> CallbackRequest | None:
+    """The open request, this one or another, because of which this one cannot be reopened."""
+    still_open = CallbackRequest.objects.open().filter(subscription=request.subscription_id)
+    return still_open.exclude(pk=request.pk, status__in=REOPENABLE).first()
+
+
+def reopen_callback(
+    *,
+    caller: Caller,
+    callback_id: int,
+    reason: str,
+    phone: str,
+    contact_name: str,
+    may_lift: bool,
+    language: str,
+    now: datetime,
+    seen: int | None = None,
+) -> CallbackRequest:
+    """Put a request that is over back into the queue, to be called as soon as possible, and tell the customer.
+
+    It keeps when it was asked for and from when credit counts; calls that nobody answered count anew. ``phone`` and
+    ``contact_name`` stand in for what was erased. ``may_lift``: a number that asked not to be called may come off
+    that list. ``reason`` goes on the trail.
+
+    Raises NotFound, ChangedMeanwhile, CallbackOpen for one that is not over or where another is open for the
+    subscription, NotPermitted for a do-not-call without ``may_lift``, RouteNotAvailable for a subscription that is
+    canceled, ended, or not ours to cancel, InputInvalid, and what request_callback raises of a number.
+    """
+    reason = clean_text(reason, "reason", most=LONGEST_NOTE, required=True)
+    contact_name = clean_text(contact_name, "contact_name", most=LONGEST_NAME)
+    with one_transaction():
+        request, subscription = locked_request(caller, callback_id)
+        require_seen(request, seen)
+        _require_over(request)
+        _require_wanted(caller, subscription, now)
+        lifting = request.status == CallbackStatus.DO_NOT_CALL
+        if lifting and not may_lift:
+            raise NotPermitted
+        settings = locked_desk()
+        if phone or not request.phone:
+            number = given_phone(phone, subscription, settings)
+            _lift(request.tenant_id, number.e164, lifting=lifting)
+            set_phone(request, number, phone, now)
+        else:
+            _lift(request.tenant_id, request.phone, lifting=lifting)
+        request.contact_name = request.contact_name or contact_name
+        _begin_anew(request, settings, now)
+        request.save()
+        audit_call("callback.reopened", caller, request, language, now, reason=reason)
+        announce_call(CallOccasion.REOPENED, request, now)
+        tell_callback(EventType.CALLBACK_REQUESTED, request, now)
+        return request
 
 
 def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
@@ -201,6 +300,37 @@ def erase_old_contacts(now: datetime) -> int:
     limit = now - timedelta(days=desk().keep_contact_days)
     old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).values_list("pk", flat=True)[:500]
     return sum(erase_contact(caller=SYSTEM, callback_id=pk, language="en", now=now) for pk in list(old))
+
+
+def _require_disposition(disposition: CloseReason) -> None:
+    if disposition not in DISPOSITIONS:
+        raise InputInvalid("disposition", rule="choice")
+
+
+def _require_over(request: CallbackRequest) -> None:
+    if waiting := open_instead(request):
+        raise CallbackOpen(callback=waiting.pk, reference=waiting.reference)
+
+
+def _require_wanted(caller: Caller, subscription: Subscription, now: datetime) -> None:
+    """There is something to call about: fewer licenses than when it was asked for are no reason not to."""
+    decision = SubscriptionBatch.of_known(caller, subscription.pk, now).decisions[subscription.pk]
+    shown = decision.options[0]
+    if shown.route not in (Route.CANCEL_ONLINE, Route.REMOVE_USERS, Route.REQUEST_CALLBACK):
+        raise RouteNotAvailable(reason=shown.reason)
+
+
+def _lift(tenant_id: int, phone: str, *, lifting: bool) -> None:
+    if lifting:
+        OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).delete()
+
+
+def _begin_anew(request: CallbackRequest, settings: CallbackDesk, now: datetime) -> None:
+    credit, request.status = request.credit_from, CallbackStatus.NEW.value
+    set_window(request, settings, None, now)
+    request.credit_from = credit
+    request.attempts, request.close_reason = 0, ""
+    request.closed_at = request.erased_at = request.claimed_by = request.claim_expires_at = None
 
 
 def _not_anothers(agent: User, now: datetime) -> Q:

@@ -68,8 +68,14 @@ def tell_users_removed(subscription: Subscription, removed: int, position: int, 
 
 
 def tell_callback(type: EventType, request: CallbackRequest, now: datetime) -> None:
-    """Tell of a call that was asked for or is over."""
-    _tell(type, str(request.pk), request.subscription, now, lambda: {"callbackRequest": _callback(request)})
+    """Tell of a call that was asked for or is over; both can come again, since a request can be reopened."""
+    _tell(
+        type,
+        f"{request.pk}:{now.isoformat()}",
+        request.subscription,
+        now,
+        lambda: {"callbackRequest": _callback(request)},
+    )
 
 
 def _tell(

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing.models import Refund
-from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation
+from outbox.models import Effect
+from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, OptOut
+from subscriptions.models.callbacks import CallbackSource
 from subscriptions.selectors.callbacks import open_windows
-from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
+from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, withdraw_callback
 from tenants.exports import csv_response
 from tenants.models import User
 from tests.admin.test_admin import callback, client_of, press
@@ -159,13 +161,125 @@ def test_many_are_closed_and_erased(world: World) -> None:
     press(grace, "claim", two.pk)
     for action, extra, said in (
         ("erase_selected", {}, "0 changed, 2 skipped (still open, or erased already)."),
-        ("close_selected", {"disposition": "OTHER"}, "1 changed, 1 skipped (already closed, or an agent is calling)."),
+        (
+            "close_selected",
+            {"disposition": "OTHER", "tell": "no"},
+            "1 changed, 1 skipped (already closed, or an agent is calling).",
+        ),
         ("erase_selected", {}, "1 changed, 1 skipped"),
     ):
         typed = {"action": action, "_selected_action": [one.pk, two.pk], "confirmed": "1", **extra}
         assert said in boss.post(page_of("callbackrequest_changelist"), typed, follow=True).text
     one.refresh_from_db()
     assert (one.status, one.phone, one.log.count()) == ("DONE", "", 0)
+
+
+def test_canceled_is_no_choice_on_any_form(world: World) -> None:
+    request, boss = callback(world), client_of(member(world, "Callback supervisors"))
+    press(boss, "claim", request.pk)
+    case = boss.get(page_of("callbackrequest_change", request.pk)).text
+    asked = {"action": "close_selected", "_selected_action": [request.pk]}
+    bulk = boss.post(page_of("callbackrequest_changelist"), asked).text
+    for page in (case, bulk):
+        assert 'value="CUSTOMER_KEEPS"' in page
+        assert "CANCELED_BY_AGENT" not in page
+    for name, typed in (("close", {}), ("close_without_call", {"tell": "yes"})):
+        page = press(boss, name, request.pk, disposition="CANCELED_BY_AGENT", **typed)
+        assert "is not one of the available choices" in page.text
+    request.refresh_from_db()
+    assert request.status == "CLAIMED"
+
+
+def test_closing_without_a_call_asks_whether_the_customer_is_told(world: World) -> None:
+    one, two, three = callback(world), callback(world, 2), callback(world, 3)
+    boss, grace = client_of(member(world, "Callback supervisors")), client_of(member(world, "Callback agents"))
+    # Agents close what they hold, supervisors what nobody else holds.
+    assert "Claim it first" in press(grace, "close_without_call", one.pk, disposition="OTHER", tell="no").text
+    press(grace, "claim", one.pk)
+    assert "This field is required" in press(grace, "close_without_call", one.pk, disposition="OTHER").text
+    assert "The request is closed" in press(grace, "close_without_call", one.pk, disposition="OTHER", tell="no").text
+    assert "The request is closed" in press(boss, "close_without_call", two.pk, disposition="OTHER", tell="yes").text
+    asked = {"action": "close_selected", "_selected_action": [three.pk], "confirmed": "1", "disposition": "OTHER"}
+    assert "This field is required" in boss.post(page_of("callbackrequest_changelist"), asked).text
+    boss.post(page_of("callbackrequest_changelist"), {**asked, "tell": "no"})
+    told = Effect.objects.filter(kind="mail.callback", payload__occasion="CLOSED")
+    assert [effect.payload["callback"] for effect in told] == [two.pk]
+    assert not Effect.objects.filter(kind="mail.callback", payload__occasion="DONE").exists()
+    for row in (one, two, three):
+        row.refresh_from_db()
+        assert (row.status, row.close_reason, row.log.count()) == ("DONE", "OTHER", 0)
+
+
+def test_a_request_that_is_over_is_taken_up_again(world: World) -> None:
+    request, client = callback(world), client_of(member(world, "Callback agents"))
+    assert "Take it up again" not in client.get(page_of("callbackrequest_change", request.pk)).text
+    press(client, "claim", request.pk)
+    press(client, "close", request.pk, disposition="CUSTOMER_KEEPS")
+    assert "Take it up again" in client.get(page_of("callbackrequest_change", request.pk)).text
+    assert "This field is required" in press(client, "reopen", request.pk, reason="").text
+    page = press(client, "reopen", request.pk, reason="closed the wrong one")
+    assert "It is open again" in page.text
+    request.refresh_from_db()
+    assert (request.status, request.credit_from) == ("NEW", NOW)
+    history = client.get(page_of("callbackrequest_history", request.pk)).text
+    assert "reopened it: closed the wrong one" in history
+
+
+def test_what_is_open_instead_is_one_press_away(world: World) -> None:
+    request, client = callback(world), client_of(member(world, "Callback agents"))
+    press(client, "claim", request.pk)
+    press(client, "close", request.pk, disposition="CUSTOMER_KEEPS")
+    shown = seen(client, request)
+    other = request_callback(
+        caller=world.caller(), subscription_id=request.subscription_id,
+        wish=Wish("0888 123 499", "Ада", "bg", "Europe/Sofia", None, ""), idempotency_key=None,
+        source=CallbackSource.PORTAL, language="en", now=NOW,
+    ).request  # fmt: skip
+    link = f'href="{page_of("callbackrequest_change", other.pk)}"'
+    page = client.get(page_of("callbackrequest_change", request.pk)).text
+    assert "Take it up again" not in page
+    assert link in page
+    before = everything()
+    refused = client.post(page_of("callbackrequest_reopen", request.pk), {"seen": shown, "reason": "x"})
+    assert f"{other.reference} is open for this subscription already." in refused.text
+    assert link in refused.text
+    assert everything() == before
+
+
+def test_a_do_not_call_is_lifted_by_supervisors_alone(world: World) -> None:
+    request, grace = callback(world), client_of(member(world, "Callback agents"))
+    boss = client_of(member(world, "Callback supervisors"))
+    press(grace, "claim", request.pk)
+    press(grace, "attempt", request.pk, outcome="ASKED_NOT_TO_CALL")
+    assert "Take it up again" not in grace.get(page_of("callbackrequest_change", request.pk)).text
+    before = everything()
+    refused = grace.post(page_of("callbackrequest_reopen", request.pk), {"seen": seen(boss, request), "reason": "x"})
+    assert refused.status_code == 403
+    assert everything() == before
+    assert "It is open again" in press(boss, "reopen", request.pk, reason="it was a wrong press").text
+    assert not OptOut.objects.exists()
+
+
+def test_a_number_that_was_erased_is_asked_for(world: World) -> None:
+    request, boss = callback(world), client_of(member(world, "Callback supervisors"))
+    press(boss, "close_without_call", request.pk, disposition="OTHER", tell="no")
+    assert 'name="phone"' not in boss.get(page_of("callbackrequest_change", request.pk)).text
+    press(boss, "erase", request.pk)
+    for typed, said in (({}, "This field is required"), ({"phone": "12"}, "This is not a phone number")):
+        assert said in press(boss, "reopen", request.pk, reason="they rang", **typed).text
+    press(boss, "reopen", request.pk, reason="they rang", phone="0888 123 777", contact_name="Ада")
+    request.refresh_from_db()
+    assert (request.status, request.phone, request.contact_name) == ("NEW", "+359888123777", "Ада")
+
+
+@pytest.mark.parametrize("name", ["close_without_call", "reopen"])
+def test_closing_and_reopening_take_their_permission(world: World, name: str) -> None:
+    request, looks = callback(world), world.person(None, is_staff=True)
+    looks.user_permissions.set(Permission.objects.filter(codename="view_callbackrequest"))
+    before = everything()
+    assert client_of(looks).post(page_of(f"callbackrequest_{name}", request.pk), {"reason": "x"}).status_code == 403
+    assert client_of(world.admin).post(page_of(f"callbackrequest_{name}", request.pk)).status_code == 302
+    assert everything() == before
 
 
 @pytest.mark.parametrize("action", ["hand_over_selected", "close_selected", "erase_selected"])

@@ -11,14 +11,16 @@ from icalendar import Calendar
 from outbox.worker import work_off
 from subscriptions.attempts import Outcome
 from subscriptions.models import CallbackRequest
-from subscriptions.models.callbacks import CloseReason
+from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import reschedule_callback, withdraw_callback
-from subscriptions.services.desk import close_callback
+from subscriptions.services.desk import close_callback, close_without_call, reopen_callback
 from tenants.models import User
 from tenants.people import caller_of_staff
 from tests.builders import NOW, SOFIA
 from tests.subscriptions.test_desk import ask, claim, log
+from tests.subscriptions.test_for_customer import cancel as cancel_for
+from tests.subscriptions.test_for_customer import quote as quote_for
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World, later
 
@@ -105,13 +107,63 @@ def test_a_busy_line_tells_nothing_the_third_tells_once(world: World, agent: Use
     assert "Не успяхме да се свържем" in told().subject
 
 
-def test_a_done_call_says_so(world: World, agent: User) -> None:
+@pytest.mark.parametrize("reason", DISPOSITIONS)
+def test_a_done_call_says_so_and_that_nothing_was_canceled(world: World, agent: User, reason: CloseReason) -> None:
     request = ask(world)
     told()
     assert claim(agent, request)
     assert close_callback(
-        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk,
-        disposition=CloseReason.CUSTOMER_KEEPS, language="en", now=NOW,
-    )  # fmt: skip
-    assert "приключи" in told().subject
+        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, disposition=reason, language="en", now=NOW
+    )
+    message = told()
+    assert "приключи" in message.subject
+    assert "Нищо не е анулирано" in message.body
     assert CallbackRequest.objects.get().status == "DONE"
+
+
+def test_only_a_cancellation_for_the_customer_says_that_it_was_canceled(world: World, agent: User) -> None:
+    request = ask(world)
+    told()
+    assert claim(agent, request)
+    cancel_for(agent, request.subscription, quote_for(agent, request.subscription, at=NOW), at=NOW)
+    mail.outbox.clear()
+    work_off(lambda: later(minutes=1))
+    [message] = [message for message in mail.outbox if message.to == [world.admin.email]]
+    assert "е анулиран" in message.subject
+    assert "Нищо не е анулирано" not in message.body
+
+
+def test_closing_without_a_call_never_says_that_there_was_one(world: World, agent: User) -> None:
+    start = open_windows(SOFIA, NOW, 5)[3].start
+    for tell in (True, False):
+        request = ask(world, window=start)
+        told()
+        given = {"agent": agent, "caller": caller_of_staff(agent), "callback_id": request.pk, "language": "en"}
+        assert close_without_call(
+            **given, disposition=CloseReason.DIRECTED_ONLINE, tell=tell, supervising=True, now=later(minutes=1)
+        )
+        assert not request.log.exists()
+        if not tell:
+            mail.outbox.clear()
+            work_off(lambda: later(days=20))
+            assert mail.outbox == []
+            continue
+        message = told()
+        assert "Няма повече да ви се обаждаме" in message.subject
+        assert "затворена" in message.body
+        assert "приключи" not in message.subject + str(message.body)
+        assert event(message)[0] == "CANCEL"
+
+
+def test_a_request_that_is_taken_up_again_says_so(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    log(agent, request, Outcome.ASKED_NOT_TO_CALL)
+    told_all = {"reason": "pressed the wrong one", "phone": "", "contact_name": "", "language": "en"}
+    work_off(lambda: later(minutes=1))
+    reopen_callback(
+        caller=caller_of_staff(agent), callback_id=request.pk, may_lift=True, now=later(minutes=2), **told_all
+    )
+    message = told()
+    assert "все пак" in message.subject
+    assert "между 09:00 и 19:00" in message.body

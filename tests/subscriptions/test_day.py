@@ -24,6 +24,7 @@ from subscriptions.services.callbacks import (
     withdraw_callback,
 )
 from subscriptions.services.desk import claim_callback, claim_next, close_callback, log_attempt, release_callback
+from subscriptions.windows import is_day
 from tenants.audit import verify
 from tenants.models import User
 from tenants.people import caller_of_staff
@@ -122,6 +123,8 @@ class Day:
         agent = row.claimed_by if row.claimed_by and self.random.random() < 0.9 else agent
         outcome = self.random.choice(LOGGED)
         slot = self.now + timedelta(hours=self.random.randint(1, 40))
+        while not is_day(SOFIA, slot):
+            slot += timedelta(hours=1)
         logged = log_attempt(
             agent=agent,
             caller=caller_of_staff(agent),

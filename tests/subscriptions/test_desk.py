@@ -12,13 +12,14 @@ from django.db.models import QuerySet
 from subscriptions.attempts import Outcome
 from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
-from subscriptions.models.callbacks import CallbackSource, CloseReason
+from subscriptions.models.callbacks import DISPOSITIONS, CallbackSource, CloseReason
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, subject_of
 from subscriptions.services.desk import (
     claim_callback,
     claim_next,
     close_callback,
+    close_without_call,
     due_now,
     erase_contact,
     erase_old_contacts,
@@ -247,10 +248,33 @@ def test_a_supervisor_hands_a_call_over_and_closes_what_nobody_has(world: World,
 
 
 def close(agent: User, request: CallbackRequest, *, supervising: bool, at: Any = NOW, seen: Any = None) -> bool:
-    return close_callback(
-        agent=agent, caller=caller_of_staff(agent), callback_id=request.pk, disposition=CloseReason.OTHER,
-        language="en", now=at, supervising=supervising, seen=seen,
-    )  # fmt: skip
+    given = {
+        "agent": agent, "caller": caller_of_staff(agent), "callback_id": request.pk, "disposition": CloseReason.OTHER,
+        "language": "en", "now": at, "seen": seen,
+    }  # fmt: skip
+    return close_without_call(**given, tell=False, supervising=True) if supervising else close_callback(**given)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in CloseReason if reason not in DISPOSITIONS])
+def test_nobody_can_say_that_it_was_canceled_without_canceling_it(
+    world: World, agent: User, reason: CloseReason
+) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    given = {
+        "agent": agent, "caller": caller_of_staff(agent), "callback_id": request.pk, "disposition": reason,
+        "language": "en", "now": NOW,
+    }  # fmt: skip
+    for act in (
+        lambda: close_callback(**given),
+        lambda: close_without_call(**given, tell=True, supervising=False),
+        lambda: close_without_call(**given, tell=True, supervising=True),
+    ):
+        with pytest.raises(InputInvalid) as refused:
+            act()
+        assert refused.value.path == ["disposition"]
+    request.refresh_from_db()
+    assert (request.status, request.close_reason) == ("CLAIMED", "")
 
 
 def test_what_was_changed_since_the_page_was_shown_is_not_overwritten(world: World, agent: User) -> None:

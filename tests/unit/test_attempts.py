@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriptions.attempts import MOST_COUNTED, NOT_REACHED, Next, Outcome, what_next
-from subscriptions.windows import Hours, business_hours_later, business_morning
+from subscriptions.windows import Hours, business_hours_later, business_morning, is_day
 from tests.builders import SOFIA
+from tests.unit.test_windows import EVERY_ZONE as ZONES
 
 HOURS = Hours(SOFIA, "BG", time(9), time(18))
 
@@ -43,24 +45,23 @@ INSTANTS = st.integers(0, 365 * 24 * 60).map(lambda minutes: sofia("2026-01-01T0
     ],
 )
 def test_what_follows(outcome: Outcome, at: str, counted: int, expected: Next) -> None:
-    assert what_next(outcome, HOURS, sofia(at), counted, sofia("2026-11-28T11:11")) == expected
+    assert what_next(outcome, HOURS, SOFIA, sofia(at), counted, sofia("2026-11-28T11:11")) == expected
 
 
-@given(
-    st.sampled_from(list(Outcome)), st.integers(0, 5),
-    INSTANTS,
-)  # fmt: skip
-def test_nobody_is_called_outside_business_hours_or_counted_for_ever(
-    outcome: Outcome, counted: int, now: datetime
+@given(st.sampled_from(list(Outcome)), st.integers(0, 5), INSTANTS, ZONES)
+def test_nobody_is_called_at_night_or_outside_business_hours_or_counted_for_ever(
+    outcome: Outcome, counted: int, now: datetime, zone: ZoneInfo
 ) -> None:
-    step = what_next(outcome, HOURS, now, counted, now + timedelta(days=1))
+    step = what_next(outcome, HOURS, zone, now, counted, now + timedelta(days=1))
     assert step.counts == (outcome in NOT_REACHED)
     assert step.unreachable == (step.counts and counted + 1 >= MOST_COUNTED)
     if step.at and outcome is not Outcome.CALL_LATER:
-        local = step.at.astimezone(SOFIA)
         assert step.at >= now
-        assert HOURS.is_business_day(local.date())
-        assert time(9) <= local.time() <= time(18)
+        assert is_day(zone, step.at)
+        here = step.at.astimezone(SOFIA)
+        assert HOURS.is_business_day(here.date())
+        if zone == SOFIA:
+            assert time(9) <= here.time() <= time(18)
 
 
 @given(INSTANTS, st.integers(1, 30))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from django.utils import translation
@@ -14,9 +14,13 @@ from subscriptions.windows import (
     Hours,
     business_hours_later,
     business_time_between,
+    call_by,
     credit_from,
+    is_day,
+    next_call,
     next_open,
     windows,
+    zones_at_night,
 )
 from tenants.formatting import format_span
 from tests.builders import NOW, SOFIA, at
@@ -161,3 +165,90 @@ def test_every_window_is_decent(now: datetime, desk_zone: ZoneInfo, customer: Zo
         assert time(9) <= there.time()
         assert (start + DESK.window).astimezone(customer).time() <= time(19)
         assert now <= credit_from(desk, now, start) <= start
+
+
+# What people live by; "localtime" and "Factory" are names for whatever the machine has.
+EVERY_ZONE = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})).map(ZoneInfo)
+# Over the changes of clocks of several years, by the minute.
+INSTANTS = st.datetimes(
+    datetime(2024, 1, 1), datetime(2031, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+).map(lambda instant: instant.replace(second=0, microsecond=0))  # fmt: skip
+
+
+def meets(desk: Hours, zone: ZoneInfo, day: date) -> bool:
+    """Whether there is a minute of the desk's day at which it is day in ``zone``, by trying them all."""
+    minutes = int((desk.closing(day) - desk.opening(day)).total_seconds() // 60)
+    return any(is_day(zone, desk.opening(day) + timedelta(minutes=minute)) for minute in range(0, minutes, 5))
+
+
+@given(INSTANTS, EVERY_ZONE, EVERY_ZONE, st.integers(0, 20), st.integers(1, 11))
+def test_every_call_is_planned_in_the_customers_day(
+    now: datetime, desk_zone: ZoneInfo, customer: ZoneInfo, opens: int, hours: int
+) -> None:
+    desk = Hours(desk_zone, "BG", time(opens), time(min(opens + hours, 23)))
+    planned = next_call(desk, customer, now)
+    assert planned >= now
+    assert is_day(customer, planned)
+    here = planned.astimezone(desk_zone).date()
+    assert desk.is_business_day(here)
+    # The desk is open then, unless its hours and the customer's day do not meet for three business days.
+    if not desk.opening(here) <= planned < desk.closing(here):
+        day, days = now.astimezone(desk_zone).date(), 0
+        while days < 3:
+            day += timedelta(days=1)
+            if desk.is_business_day(day):
+                assert not meets(desk, customer, day)
+                days += 1
+    by = call_by(desk, customer, now, timedelta(hours=4))
+    assert planned <= by
+    assert time(9) <= by.astimezone(customer).time() <= time(19)
+
+
+@given(INSTANTS, st.sampled_from(["Europe/Sofia", "America/New_York", "Asia/Tokyo"]).map(ZoneInfo))
+def test_nothing_sooner_would_have_done(now: datetime, customer: ZoneInfo) -> None:
+    planned = next_call(DESK, customer, now)
+    minute = now
+    while minute < planned:
+        day = minute.astimezone(SOFIA).date()
+        works = DESK.is_business_day(day) and DESK.opening(day) <= minute < DESK.closing(day)
+        assert not (works and is_day(customer, minute))
+        minute += timedelta(minutes=30)
+
+
+@given(INSTANTS)
+def test_night_is_where_it_is_not_day(now: datetime) -> None:
+    night = zones_at_night(now)
+    assert all((name in night) is not is_day(ZoneInfo(name), now) for name in available_timezones())
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "planned"),
+    [
+        ("Europe/Sofia", "2026-11-25T12:00+02:00", "2026-11-25T12:00+02:00"),
+        ("America/New_York", "2026-11-25T12:00+02:00", "2026-11-25T16:00+02:00"),
+        ("America/New_York", "2026-11-25T17:59+02:00", "2026-11-25T17:59+02:00"),
+        ("America/New_York", "2026-11-27T18:00+02:00", "2026-11-30T16:00+02:00"),  # over a weekend
+        ("America/New_York", "2026-10-26T09:00+02:00", "2026-10-26T15:00+02:00"),  # clocks go back a week later there
+        ("Asia/Tokyo", "2026-11-25T12:00+02:00", "2026-11-26T09:00+02:00"),
+        # The desk closes an hour before the day begins in Los Angeles: then it is the day there that counts.
+        ("America/Los_Angeles", "2026-11-25T12:00+02:00", "2026-11-25T09:00-08:00"),
+        ("America/Los_Angeles", "2026-11-28T12:00+02:00", "2026-11-30T09:00-08:00"),
+        # Saturday there, while the desk still has Friday.
+        ("Pacific/Apia", "2026-11-27T21:00+02:00", "2026-11-30T00:00+02:00"),
+    ],
+)
+def test_when_somebody_is_called_next(zone: str, now: str, planned: str) -> None:
+    assert next_call(DESK, ZoneInfo(zone), at(now)) == at(planned)
+
+
+@pytest.mark.parametrize(
+    ("zone", "asked", "by"),
+    [
+        ("Europe/Sofia", "2026-11-25T12:00+02:00", "2026-11-25T16:00+02:00"),
+        ("Europe/Sofia", "2026-11-25T14:00+02:00", "2026-11-25T18:00+02:00"),
+        ("America/New_York", "2026-11-25T12:00+02:00", "2026-11-26T16:00+02:00"),
+        ("Asia/Tokyo", "2026-11-25T09:00+02:00", "2026-11-26T09:00+02:00"),
+    ],
+)
+def test_until_when_a_call_is_promised(zone: str, asked: str, by: str) -> None:
+    assert call_by(DESK, ZoneInfo(zone), at(asked), timedelta(hours=4)) == at(by)
