@@ -109,7 +109,7 @@ export default {
   moveCall: "Change the call",
   callDone: "We will call you",
   callWhen: "We will call between {window}.",
-  callSoon: "We will call as soon as possible, in business hours.",
+  callSoon: "We will call as soon as possible, between 09:00 and 19:00 your time.",
   creditFrom: "Your cancellation date counts from {date}, however late we call.",
   change: "Change",
   withdraw: "Withdraw the request",
