@@ -189,14 +189,18 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
     def their_time(self, row: CallbackRequest) -> str:
         """What their clock says, and whether it is day: nobody is called at night."""
         zone, now = ZoneInfo(row.time_zone), timezone.now()
-        return f"{now.astimezone(zone):%H:%M} · {_('day') if is_day(zone, now) else _('night')}"
+        day = _("day") if is_day(zone, now) else _("night")
+        return f"{now.astimezone(zone):%H:%M} · {day}"
 
     @admin.display(description=_("their time"))
     def their_time_and_place(self, row: CallbackRequest) -> str:
         """The same, and where."""
         zone = ZoneInfo(row.time_zone)
         said = f"{self.their_time(row)} ({zone_name(zone)})"
-        return said if is_day(zone, timezone.now()) else f"{said}. {_('Nobody is called before 09:00 there.')}"
+        if is_day(zone, timezone.now()):
+            return said
+        wait = _("Nobody is called before 09:00 there.")
+        return f"{said}. {wait}"
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: CallbackRequest) -> str:

@@ -165,5 +165,5 @@ def test_a_request_that_is_taken_up_again_says_so(world: World, agent: User) -> 
         caller=caller_of_staff(agent), callback_id=request.pk, may_lift=True, now=later(minutes=2), **told_all
     )
     message = told()
-    assert "все пак" in message.subject
+    assert "Все пак" in message.subject
     assert "между 09:00 и 19:00" in message.body
