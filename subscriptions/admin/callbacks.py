@@ -50,7 +50,7 @@ from subscriptions.services.desk import (
     reopen_callback,
     to_be_called,
 )
-from subscriptions.windows import is_day
+from subscriptions.windows import CUSTOMER_FROM, is_day
 from tenants.admin_base import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
 from tenants.formatting import active_language, zone_name
@@ -59,6 +59,7 @@ from tenants.search import fold
 from tenants.staff import button, staff
 
 WORK = "subscriptions.work_callbacks"
+_DAY, _WAIT = _("day"), _("Nobody is called before 09:00 there.")
 # Counting further costs time and tells nobody more.
 _COUNTED = 1000
 _MOST_TENANTS, _MOST_FOUND = 200, 1000
@@ -187,20 +188,18 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 
     @admin.display(description=_("their time"))
     def their_time(self, row: CallbackRequest) -> str:
-        """What their clock says, and whether it is day: nobody is called at night."""
+        """What their clock says, and whether it is day there: nobody is called at night."""
         zone, now = ZoneInfo(row.time_zone), timezone.now()
-        day = _("day") if is_day(zone, now) else _("night")
-        return f"{now.astimezone(zone):%H:%M} · {day}"
+        clock = now.astimezone(zone).time()
+        early = _("too early") if clock < CUSTOMER_FROM else _("too late")
+        return f"{clock:%H:%M} · {_DAY if is_day(zone, now) else early}"
 
     @admin.display(description=_("their time"))
     def their_time_and_place(self, row: CallbackRequest) -> str:
         """The same, and where."""
         zone = ZoneInfo(row.time_zone)
         said = f"{self.their_time(row)} ({zone_name(zone)})"
-        if is_day(zone, timezone.now()):
-            return said
-        wait = _("Nobody is called before 09:00 there.")
-        return f"{said}. {wait}"
+        return said if is_day(zone, timezone.now()) else f"{said}. {_WAIT}"
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: CallbackRequest) -> str:

@@ -51,10 +51,15 @@ def test_every_page_of_the_desk(reader: Visitor) -> None:
 
 def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> None:
     page = visitor.sign_in("agent").page
-    # Whatever the hour is: these are due.
-    due = "CallbackRequest.objects.filter(closed_at=None).update(next_attempt_at=timezone.now())"
-    imports = "from django.utils import timezone; from subscriptions.models import CallbackRequest"
-    in_the_house(site, f"{imports}; {due}")
+    # Whatever the hour is: these are due, and somewhere it is day.
+    due = "CallbackRequest.objects.filter(closed_at=None).update(next_attempt_at=now, time_zone=zone)"
+    zone = "now = timezone.now(); zone = next(z for z in ZONES if z not in zones_at_night(now))"
+    zones = "ZONES = ['Europe/Sofia', 'America/New_York', 'Asia/Tokyo']"
+    imports = (
+        "from django.utils import timezone; from subscriptions.models import CallbackRequest;"
+        "from subscriptions.windows import zones_at_night"
+    )
+    in_the_house(site, f"{imports}; {zones}; {zone}; {due}")
     visitor.go(QUEUE)
     page.locator("input[value='Claim next']").focus()
     page.keyboard.press("Enter")

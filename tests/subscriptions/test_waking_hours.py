@@ -137,23 +137,25 @@ def desk(world: World) -> Any:
     return client_of(user)
 
 
-@pytest.mark.parametrize(("language", "day", "night"), [("en", "day", "night"), ("bg", "ден", "нощ")])
+@pytest.mark.parametrize(("language", "day", "night"), [("en", "day", "too early"), ("bg", "ден", "твърде рано")])
 def test_the_queue_and_the_case_say_their_time_and_whether_it_is_day(
     world: World, desk: Any, language: str, day: str, night: str
 ) -> None:
     near, far = ask(world, "Europe/Sofia"), ask(world, "America/New_York")
     path = reverse("admin:subscriptions_callbackrequest_changelist")
-    headers = {"Wayout-Locale": language}
+
+    def look(path: str, **asked: str) -> Any:
+        return desk.get(path, asked, headers={"Wayout-Locale": language})
+
     with travel(NOW + timedelta(days=7), tick=False):
         # 12:00 in Sofia, 05:00 in New York.
-        offered = desk.get(path, headers=headers)
+        offered = look(path)
         assert [row.pk for row in offered.context["cl"].result_list] == [near.pk]
-        assert desk.get(reverse("admin:subscriptions_callbackrequest_due")).json()["count"] == 1
-        waiting = desk.get(path, {"queue": "waiting"}, headers=headers)
+        assert look(reverse("admin:subscriptions_callbackrequest_due")).json()["count"] == 1
+        waiting = look(path, queue="waiting")
         assert [row.pk for row in waiting.context["cl"].result_list] == [far.pk]
         assert f"05:00 · {night}" in waiting.text
         assert f"12:00 · {day}" in offered.text
-        case = reverse("admin:subscriptions_callbackrequest_change", args=[far.pk])
-        shown = desk.get(case, headers=headers).text
+        shown = look(reverse("admin:subscriptions_callbackrequest_change", args=[far.pk])).text
         assert f"05:00 · {night}" in shown
         assert ("Ню Йорк" if language == "bg" else "New York") in shown
