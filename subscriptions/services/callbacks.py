@@ -177,12 +177,12 @@ def _require_route(caller: Caller, subscription: Subscription, now: datetime) ->
 
 
 def locked_request(caller: Caller, callback_id: int) -> tuple[CallbackRequest, Subscription]:
-    """A request with its subscription locked. Raises NotFound, NotPermitted."""
+    """A request with its subscription, both locked. Raises NotFound, NotPermitted."""
     found = visible(CallbackRequest.objects.all(), caller).filter(pk=callback_id).first()
     if found is None:
         raise NotFound("callbackId")
     subscription = locked_subscription(caller, found.subscription_id, Scope.CALLBACK, "callbackId")
-    return CallbackRequest.objects.get(pk=callback_id), subscription
+    return CallbackRequest.objects.select_for_update(of=("self",)).get(pk=callback_id), subscription
 
 
 def locked_desk() -> CallbackDesk:

@@ -70,7 +70,7 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
     expect(page.locator("a", has_text="Cancel for the customer")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    expect(page.locator("select[name=disposition]")).to_be_focused()
+    expect(page.locator("#id_closeform_disposition")).to_be_focused()
     page.locator("select[name=outcome]").select_option("BUSY")
     page.locator("input[value='Log the attempt']").focus()
     page.keyboard.press("Enter")
