@@ -228,7 +228,7 @@ function onlineView(context) {
       ? h(
           "div",
           { class: "same" },
-          button(say(quote.mode === "IMMEDIATE" ? "cancelNow" : "cancelAtEnd"), "confirm", () => send({ type: "confirmed", key: crypto.randomUUID() }), {
+          button(say(quote.mode === "IMMEDIATE" ? "cancelNow" : "cancelAtEnd"), "confirm", () => send({ type: "confirmed", key: newKey() }), {
             class: "danger", busy: state.busy === "cancel", part: "button confirm",
           }),
           button(say("keep"), "keep", () => send({ type: "opened", id: state.id }), { part: "button keep" }),
@@ -355,7 +355,7 @@ function previewView({ state, say, send }) {
     odd.length ? h("ul", {}, odd.map((result) => h("li", {}, `${result.user?.displayName ?? result.userId}: ${result.message}`))) : null,
     h("p", {}, opens ? say("wouldOpen") : say("wouldNotOpen", { count: left })),
     removedCount
-      ? button(say("remove", { count: removedCount }), "do-remove", () => send({ type: "removedUsers", key: crypto.randomUUID() }), { class: "danger", busy: state.busy === "remove" })
+      ? button(say("remove", { count: removedCount }), "do-remove", () => send({ type: "removedUsers", key: newKey() }), { class: "danger", busy: state.busy === "remove" })
       : null,
   );
 }
@@ -418,7 +418,7 @@ function callForm(context) {
     const value = (name) => event.target.elements[name]?.value ?? null;
     const input = { phone: value("phone"), windowId: value("windowId") || null };
     if (!call) Object.assign(input, { contactName: value("contactName"), language: value("language"), timeZone: draft.timeZone, note: value("note") || null });
-    send({ type: "askedForCall", input, key: crypto.randomUUID() });
+    send({ type: "askedForCall", input, key: newKey() });
   };
   return h(
     "section",
@@ -488,6 +488,9 @@ function survey({ state, say, send }) {
       FEEDBACK.map((feedback) => button(say(`feedback.${feedback}`), `why-${feedback}`, () => send({ type: "answeredWhy", feedback }), { busy: state.busy === "feedback" }))),
   );
 }
+
+/** An idempotency key. randomUUID is only there where the page came over HTTPS. */
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Tell what was typed once nobody types any more. */
 function later(tell, pause = 250) {
