@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from outbox.bell import ring
 from outbox.models import Effect, EffectStatus
 
 Handler = Callable[[dict[str, Any], datetime], datetime | None]
@@ -45,7 +46,7 @@ def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: 
     effect = Effect(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
     Effect.objects.bulk_create([effect], ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL and run_at <= now:
-        transaction.on_commit(_call_a_worker)
+        transaction.on_commit(ring, robust=True)
 
 
 def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
@@ -64,7 +65,7 @@ def put_again(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetim
     new = [Effect(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
     Effect.objects.bulk_create(new, ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL:
-        transaction.on_commit(_call_a_worker)
+        transaction.on_commit(ring, robust=True)
 
 
 def _anew(now: datetime) -> dict[str, Any]:
@@ -101,12 +102,6 @@ def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
         return sweep
 
     return register
-
-
-def _call_a_worker() -> None:
-    from outbox.celery import call  # noqa: PLC0415 (Celery is loaded only where it is used)
-
-    call()
 
 
 def handler_of(kind: str) -> Handler:

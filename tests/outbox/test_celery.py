@@ -60,18 +60,3 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
         time.sleep(0.1)
     assert list(Effect.objects.filter(kind="mail.cancellation").values_list("status", flat=True)) == ["DONE"]
     assert sum(mails(tmp_path).values()) == 1
-
-
-@pytest.mark.long
-def test_a_broker_that_is_gone_costs_nothing_but_time(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    settings.WAYOUT_BROKER_URL = "redis://127.0.0.1:1/0"
-    from outbox.celery import app
-
-    app.conf.update(broker_url=settings.WAYOUT_BROKER_URL)
-    # Connections to the broker of before are kept in the app.
-    app.__dict__.pop("amqp", None)
-    world = World.build()
-    cancellation = cancel(world, world.subscription())
-    assert cancellation.reference
-    assert Effect.objects.filter(status="WAITING").count() == 4
-    assert "the broker was not told" in caplog.text

@@ -1,0 +1,50 @@
+"""Others that we depend on, as they are on a bad day: nobody listens, or somebody takes the call and says nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Outsider:
+    """Where it is, and who called."""
+
+    port: int
+    calls: list[socket.socket] = field(default_factory=list)
+
+
+def refused() -> Outsider:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return Outsider(probe.getsockname()[1])
+
+
+@contextmanager
+def silent(dripping: bytes = b"", pause: float = 0.2) -> Iterator[Outsider]:
+    """Takes every call and never answers, or ``dripping`` again and again, with a ``pause`` between, in seconds."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        server.settimeout(pause)
+        outsider, ended = Outsider(server.getsockname()[1]), threading.Event()
+
+        def take_calls() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    outsider.calls.append(server.accept()[0])
+                    continue
+                for call in outsider.calls if dripping else ():
+                    with suppress(OSError):
+                        call.send(dripping)
+
+        thread = threading.Thread(target=take_calls)
+        thread.start()
+        try:
+            yield outsider
+        finally:
+            ended.set()
+            thread.join()
+            for call in outsider.calls:
+                call.close()
