@@ -52,7 +52,7 @@ def call() -> None:
     try:
         connection = app.connection_for_write(connect_timeout=_PATIENCE, transport_options=hasty)
         try:
-            work.apply_async(connection=connection, retry=False)
+            work.apply_async(producer=connection.Producer(auto_declare=False), retry=False)
         finally:
             connection.collect(_PATIENCE)
     except Exception as error:

@@ -41,7 +41,7 @@ class ApiView(GraphQLView[Context, None]):
         """Run, and answer refusals as JSON with a code."""
         try:
             self._refuse_what_is_not_ours(request)
-            with deadline(settings.REQUEST_TIMEOUT):
+            with deadline(settings.REQUEST_TIMEOUT) as self._deadline:
                 return self.run(request=request)
         except TooManyRequests as refused:
             message = wording.error_message(RateLimited())
@@ -108,6 +108,7 @@ class ApiView(GraphQLView[Context, None]):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:  # fmt: skip
         """A mutation by GET is a method that is not allowed; a document that works may be asked for by its hash."""
+        self._deadline.executing = True
         try:
             result = super().execute_single(request, request_adapter, sub_response, context, root_value, request_data)
         except HTTPException as error:

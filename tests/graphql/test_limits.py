@@ -13,10 +13,16 @@ from graphql import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outbox.models import Effect
+from portal.graphql import context
 from portal.graphql.limits import LimitExceeded, Measure
 from portal.graphql.timeouts import RequestTimeout, deadline
+from subscriptions.models import Cancellation
+from subscriptions.services import cancellations
 from tenants.callers import Scope
-from tests.graphql.documents import LIST
+from tenants.models import PartnerToken
+from tests.graphql.documents import CANCEL, LIST
+from tests.kills.test_faults import cancel_input
 from tests.world import Api, World
 
 PAGES = {"subscriptions": 20, "licenses": 20, "tenants": 20}
@@ -171,3 +177,48 @@ def test_a_statement_that_does_not_end_is_stopped() -> None:
             cursor.execute("RESET statement_timeout")
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_committed_is_answered_as_done_however_late_it_is(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REQUEST_TIMEOUT, settings.WAYOUT_BROKER_URL = 0.7, "redis://127.0.0.1:1/0"
+    monkeypatch.setattr("outbox.effects.ring", lambda: time.sleep(0.2))  # after the commit, five times
+    world = World.build()
+    api = Api(world.admin)
+    inputs = [cancel_input(api, world.subscription().pk) for _ in range(2)]
+    success = "... on CancelSubscriptionSuccess { cancellation { reference subscription { status } } }"
+    document = f"""mutation($a: CancelSubscriptionInput!, $b: CancelSubscriptionInput!) {{
+        a: cancelSubscription(input: $a) {{ {success} }} b: cancelSubscription(input: $b) {{ {success} }} }}"""
+    began = time.monotonic()
+    data = api(document, a=inputs[0], b=inputs[1])
+    assert time.monotonic() - began > settings.REQUEST_TIMEOUT
+    references = {data[alias]["cancellation"]["reference"] for alias in "ab"}
+    assert set(Cancellation.objects.values_list("reference", flat=True)) == references
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_stopped_before_its_commit_changed_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World.build()
+    api = Api(world.admin)
+    given = cancel_input(api, world.subscription().pk)
+    settings.REQUEST_TIMEOUT = 0.5
+    ask = cancellations.announce
+    monkeypatch.setattr(cancellations, "announce", lambda *args: (time.sleep(0.6), ask(*args)))
+    [error] = api.post(CANCEL, input=given).json()["errors"]
+    assert error["extensions"]["code"] == "TIMEOUT"
+    assert not Cancellation.objects.exists()
+    assert not Effect.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_is_stopped_though_it_wrote_down_when_its_token_was_used(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REQUEST_TIMEOUT = 0.3
+    count = context.spend
+    monkeypatch.setattr(context, "spend", lambda *who: (time.sleep(0.4), count(*who))[1])
+    answer = Api(token=World.build().token(Scope.READ)).post(LIST)
+    assert PartnerToken.objects.get().last_used_at
+    assert answer.json()["errors"][0]["extensions"]["code"] == "TIMEOUT"
