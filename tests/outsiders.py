@@ -24,8 +24,8 @@ def refused() -> Outsider:
 
 
 @contextmanager
-def silent(dripping: bytes = b"", pause: float = 0.2) -> Iterator[Outsider]:
-    """Takes every call and never answers, or ``dripping`` again and again, with a ``pause`` between, in seconds."""
+def silent(dripping: bytes = b"", *, first: bytes = b"", pause: float = 0.2) -> Iterator[Outsider]:
+    """Takes every call and never answers; or says ``first``, then ``dripping`` every ``pause`` seconds."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
         server.settimeout(pause)
         outsider, ended = Outsider(server.getsockname()[1]), threading.Event()
@@ -34,6 +34,7 @@ def silent(dripping: bytes = b"", pause: float = 0.2) -> Iterator[Outsider]:
             while not ended.is_set():
                 with suppress(TimeoutError):
                     outsider.calls.append(server.accept()[0])
+                    outsider.calls[-1].sendall(first)
                     continue
                 for call in outsider.calls if dripping else ():
                     with suppress(OSError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from outbox.outside import InTime
 from webhooks.errors import AddressRefused, Refusal
 
 _EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
@@ -79,11 +79,11 @@ def _answer(response: httpcore.Response) -> Answer:
     return Answer(status, problem, after)
 
 
-class _Guarded(httpcore.SyncBackend):
-    """Connects to the very address that was checked, and lets everything together take no longer than allowed."""
+class _Guarded(InTime):
+    """Connects to the very address that was checked."""
 
     def __init__(self, seconds: float, *, private: bool) -> None:
-        self._until = time.monotonic() + seconds
+        super().__init__(seconds)
         self._private = private
 
     def connect_tcp(
@@ -98,44 +98,7 @@ class _Guarded(httpcore.SyncBackend):
         found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         if not self._private and not all(is_public(address) for address in found):
             raise AddressRefused(Refusal.PRIVATE)
-        stream = super().connect_tcp(found[0], port, _left(self._until), local_address, socket_options)
-        return _Hurried(stream, self._until)
-
-
-class _Hurried(httpcore.NetworkStream):
-    """A connection whose every step has only what is left of the time."""
-
-    def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
-        self._stream, self._until = stream, until
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Bytes, in time."""
-        return self._stream.read(max_bytes, _left(self._until))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Bytes, in time."""
-        self._stream.write(buffer, _left(self._until))
-
-    def close(self) -> None:
-        """The end."""
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """The certificate is checked against the name, not the address."""
-        return _Hurried(self._stream.start_tls(ssl_context, server_hostname, _left(self._until)), self._until)
-
-    def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks of a connection."""
-        return self._stream.get_extra_info(info)
-
-
-def _left(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout
-    return left
+        return super().connect_tcp(found[0], port, timeout, local_address, socket_options)
 
 
 def is_public(address: str) -> bool:

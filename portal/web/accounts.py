@@ -11,6 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.stagekit import clear_login
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -38,6 +39,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from outbox.outside import session
 from portal.web.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError
 from tenants.models import User
@@ -87,6 +89,10 @@ class OrganizationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Closed here too."""
         return False
+
+    def get_requests_session(self) -> requests.Session:
+        """The sign-in waits for the organization's server: five seconds a call, however it answers."""
+        return session(super().get_requests_session())
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Connect the one active account with a verified address of the provider; say so when there is none."""

@@ -12,11 +12,12 @@ import requests
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
+from outbox.outside import session
 from tenants.models import User
 
 logger = logging.getLogger("wayout.organization")
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-_TIMEOUT = 5  # seconds
+_TIMEOUT = 5  # seconds, for all of an answer
 _LIFETIME, _PAUSE = 3_600, 60  # seconds: how long keys are good, and between two looks for one that is not known
 
 
@@ -95,7 +96,7 @@ def _server(url: str) -> _Server:
 
 
 def _get(url: str) -> dict[str, Any]:
-    answer = requests.get(url, timeout=_TIMEOUT)
+    answer = session().get(url, timeout=_TIMEOUT)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found
