@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.utils import translation
 from django.utils.functional import Promise
 
@@ -16,6 +16,8 @@ from outbox.effects import Again, Hopeless, handles, put
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"
+# "Service not available": about the server, whatever it was said of.
+_CLOSING = 421
 
 
 def tell_staff(*, key: str, sentence: Promise, values: Mapping[str, object], now: datetime) -> None:
@@ -38,10 +40,25 @@ def send_to_staff(payload: dict[str, str], now: datetime) -> None:
 
 
 def deliver(message: EmailMessage) -> None:
-    """Hand a message over. Raises Again where it certainly did not leave, Hopeless where it never will."""
+    """Hand a message over. Raises Again where it certainly did not leave, Hopeless where it never will.
+
+    A mail server that is away, silent or does not let us in is an outage. What else is raised may be an answer that was
+    lost on its way back: the message may have left.
+    """
+    message.connection = connection = get_connection()
     try:
-        message.send()
-    except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPAuthenticationError) as error:
-        raise Again(type(error).__name__) from error
+        with connection:
+            message.send()
     except smtplib.SMTPRecipientsRefused as error:
+        code = min(code for code, _said in error.recipients.values())
+        if code < 500:
+            raise Again(f"SMTP {code}", outage=code == _CLOSING) from error
         raise Hopeless("the address was refused") from error
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+        if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500:
+            raise Hopeless(f"the mail server refused it: {error.smtp_code}") from error
+        raise Again(f"SMTP {error.smtp_code}", outage=error.smtp_code == _CLOSING) from error
+    except OSError as error:
+        if getattr(connection, "may_have_left", True):
+            raise
+        raise Again(type(error).__name__, outage=True) from error

@@ -223,7 +223,9 @@ WAYOUT_STAFF_SECOND_FACTOR = env.bool("WAYOUT_STAFF_SECOND_FACTOR", not DEBUG)
 # The demo's mail can be looked at as files; its terminal shows how to get in.
 _EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", f"file:///{VAR_DIR / 'mail'}" if DEBUG else "console:")
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
-EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_BACKEND"], _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
+EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"].replace("django.core.mail.backends.smtp.", "outbox.smtp.")
+EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
+EMAIL_TIMEOUT = 10  # seconds for each step; see outbox/smtp.py for all of them
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]
 WAYOUT_STAFF_EMAIL: list[str] = env.list("WAYOUT_STAFF_EMAIL", [])
