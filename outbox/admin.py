@@ -16,11 +16,32 @@ from tenants.admin_base import ReadOnlyAdmin
 
 @admin.register(Effect)
 class EffectAdmin(ReadOnlyAdmin):
-    list_display = ("key", "status", "run_at", "failures", "outages", "last_failure", "created_at", "finished_at")
+    list_display = (
+        "key",
+        "status",
+        "run_at",
+        "failures",
+        "outages",
+        "crashes",
+        "last_failure",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("status", "kind")
     search_fields = ("key",)
     ordering = ("-pk",)
-    fields = ("key", "kind", "status", "run_at", "failures", "outages", "last_failure", "created_at", "finished_at")
+    fields = (
+        "key",
+        "kind",
+        "status",
+        "run_at",
+        "failures",
+        "outages",
+        "crashes",
+        "last_failure",
+        "created_at",
+        "finished_at",
+    )
     actions = ("do_again",)
     show_full_result_count = False
 

@@ -50,10 +50,10 @@ def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: 
 
 
 def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
-    """Do a known effect (again) now, also one that is done or was given up; False when there is no such key.
+    """Do a known effect (again) now, also one that is done, was given up or is stuck; False when there is no such key.
 
     A worker that holds it loses it: what it started is started again, which handlers bear. ``only_done``: leave one
-    alone that waits or was given up.
+    alone that waits, was given up or is stuck.
     """
     found = Effect.objects.filter(key=key, **({"status": EffectStatus.DONE} if only_done else {}))
     return bool(found.update(**_anew(now)))
@@ -74,6 +74,7 @@ def _anew(now: datetime) -> dict[str, Any]:
         "run_at": now,
         "failures": 0,
         "outages": 0,
+        "crashes": 0,
         "leased_until": None,
         "finished_at": None,
         "fence": F("fence") + 1,

@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 
 class EffectStatus(StrEnum):
-    """WAITING until a worker did it; GIVEN_UP after too many failures, for staff to see."""
+    """WAITING until a worker did it. For staff to see: GIVEN_UP after too many failures, STUCK when it ends its workers."""
 
     WAITING = "WAITING"
     DONE = "DONE"
     GIVEN_UP = "GIVEN_UP"
+    STUCK = "STUCK"
 
 
 class Effect(models.Model):
@@ -23,6 +24,7 @@ class Effect(models.Model):
 
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
     ``outages``: tries in a row that found the other side down. They are no failures, and however many there are, it waits.
+    ``crashes``: how often in a row a worker ended over it, by itself or by force.
     ``once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
     """
 
@@ -30,6 +32,7 @@ class Effect(models.Model):
         (EffectStatus.WAITING.value, _("waiting")),
         (EffectStatus.DONE.value, _("done")),
         (EffectStatus.GIVEN_UP.value, _("given up")),
+        (EffectStatus.STUCK.value, _("stuck")),
     ]
 
     key = models.CharField(_("key"), max_length=100, unique=True)
@@ -40,6 +43,7 @@ class Effect(models.Model):
     run_at = models.DateTimeField(_("next attempt"))
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     outages = models.PositiveIntegerField(_("tries in an outage"), default=0, db_default=0)
+    crashes = models.PositiveIntegerField(_("workers that it ended"), default=0, db_default=0)
     last_failure = models.CharField(_("last failure"), max_length=200, blank=True)
     fence = models.PositiveBigIntegerField(default=0, editable=False)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True, editable=False)

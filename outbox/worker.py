@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from outbox.effects import Again, Hopeless, handler_of, sweeps
+from outbox.effects import Again, Hopeless, handler_of, put, sweeps
 from outbox.models import Beat, Effect, EffectStatus
+from outbox.notices import STUCK
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
 
 LEASE = timedelta(seconds=60)
-MOST_FAILURES = 12
+# Everything that a handler waits for ends sooner. One that works longer ends its worker: nothing holds a lease for ever.
+LONGEST = timedelta(seconds=120)
+MOST_FAILURES, MOST_CRASHES = 12, 3
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
 _INTERRUPTED = "interrupted: it may have happened"
+_ENDS_WORKERS = "it ends its worker each time"
 _KEPT_FOR = timedelta(days=30)
+# What an attempt leaves behind that came to an end of its own.
+_FREE: dict[str, Any] = {"leased_until": None, "failures": 0, "outages": 0, "crashes": 0}
+
+
+def _exit() -> None:
+    """End this process at once, whatever it is doing; who watches over it starts it again."""
+    os._exit(os.EX_TEMPFAIL)
+
+
+# How a worker ends that cannot go on.
+leave: Callable[[], None] = _exit
 
 
 def database_clock() -> datetime:
@@ -47,21 +64,31 @@ def work_off(clock: Clock = database_clock, most: int = 1_000) -> int:
 
 
 def claim(now: datetime) -> Effect | None:
-    """Take the effect that has waited longest. On PostgreSQL workers skip what others are taking."""
-    with transaction.atomic():
-        free = Q(leased_until=None) | Q(leased_until__lte=now)
-        due = Effect.objects.filter(free, status=EffectStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
-        effect = due.select_for_update(skip_locked=True).first()
-        if effect is None:
-            return None
-        interrupted = effect.leased_until is not None
-        effect.fence += 1
-        effect.leased_until = now + LEASE
-        effect.save(update_fields=["fence", "leased_until"])
-    if interrupted and effect.once:
-        _give_up(effect, _INTERRUPTED, now)
-        return claim(now)
-    return effect
+    """Take the effect that has waited longest. On PostgreSQL workers skip what others are taking.
+
+    One whose lease ran out ended its worker: it is taken again, unless it must not happen twice or has done that too
+    often. A lease further ahead than any can be is of a clock that was wrong.
+    """
+    free = Q(leased_until=None) | Q(leased_until__lte=now) | Q(leased_until__gt=now + 2 * LEASE)
+    due = Effect.objects.filter(free, status=EffectStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
+    while True:
+        with transaction.atomic():
+            effect = due.select_for_update(skip_locked=True).first()
+            if effect is None:
+                return None
+            crashed = effect.leased_until is not None
+            effect.fence += 1
+            effect.crashes += crashed
+            effect.leased_until = now + LEASE
+            effect.save(update_fields=["fence", "crashes", "leased_until"])
+            if crashed and effect.once:
+                _give_up(effect, _INTERRUPTED, now)
+            elif effect.crashes >= MOST_CRASHES:
+                _give_up(effect, _ENDS_WORKERS, now, EffectStatus.STUCK)
+                key = f"{STUCK}:{effect.pk}:{effect.fence}"
+                put(kind=STUCK, key=key, payload={"effect": effect.pk}, run_at=now, now=now, once=True)
+            else:
+                return effect
 
 
 def run(effect: Effect, clock: Clock) -> None:
@@ -84,11 +111,9 @@ def run(effect: Effect, clock: Clock) -> None:
         _retry(effect, type(error).__name__, timedelta(0), clock())
     else:
         if next_at is None:
-            _ours(effect).update(
-                status=EffectStatus.DONE, leased_until=None, failures=0, outages=0, finished_at=clock()
-            )
+            _ours(effect).update(status=EffectStatus.DONE, finished_at=clock(), **_FREE)
         else:
-            _ours(effect).update(run_at=next_at, leased_until=None, failures=0, outages=0)
+            _ours(effect).update(run_at=next_at, **_FREE)
 
 
 def wait_after(failures: int) -> timedelta:
@@ -118,7 +143,9 @@ def forget_done(now: datetime) -> int:
 
 def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
     Beat.objects.bulk_create([Beat(name=name, next_at=now)], ignore_conflicts=True)
-    return bool(Beat.objects.filter(name=name, next_at__lte=now).update(next_at=next_at))
+    # Further ahead than one interval was said by a clock that was wrong; than two, for workers whose looks at it cross.
+    is_due = Q(next_at__lte=now) | Q(next_at__gt=next_at + (next_at - now))
+    return bool(Beat.objects.filter(is_due, name=name).update(next_at=next_at))
 
 
 def _ours(effect: Effect) -> QuerySet[Effect]:
@@ -131,24 +158,27 @@ def _retry(effect: Effect, reason: str, after: timedelta, now: datetime) -> None
         _give_up(effect, reason, now)
         return
     run_at = now + max(after, wait_after(failures))
-    _ours(effect).update(run_at=run_at, leased_until=None, failures=failures, outages=0, last_failure=reason[:200])
+    _ours(effect).update(**{**_FREE, "run_at": run_at, "failures": failures, "last_failure": reason[:200]})
 
 
 def _wait_out(effect: Effect, error: Again, now: datetime) -> None:
     outages = effect.outages + 1
     run_at = now + max(error.after, wait_after(outages))
-    _ours(effect).update(run_at=run_at, leased_until=None, outages=outages, last_failure=error.reason[:200])
+    counts = {"failures": effect.failures, "outages": outages}
+    _ours(effect).update(**{**_FREE, **counts, "run_at": run_at, "last_failure": error.reason[:200]})
 
 
-def _give_up(effect: Effect, reason: str, now: datetime) -> None:
-    logger.error("effect %s was given up: %s", effect.key, reason)
-    _ours(effect).update(status=EffectStatus.GIVEN_UP, leased_until=None, last_failure=reason[:200], finished_at=now)
+def _give_up(effect: Effect, reason: str, now: datetime, status: EffectStatus = EffectStatus.GIVEN_UP) -> None:
+    logger.error("effect %s is %s: %s", effect.key, status.replace("_", " ").lower(), reason)
+    _ours(effect).update(status=status, leased_until=None, last_failure=reason[:200], finished_at=now)
 
 
 @contextmanager
 def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
-    """Extend the lease while the handler works, from a thread with a connection of its own."""
+    """Extend the lease while the handler works, from a thread with a connection of its own, but not for ever."""
     done = threading.Event()
+    end = threading.Timer(LONGEST.total_seconds(), _end, [effect.key])
+    end.daemon = True
 
     def extend() -> None:
         try:
@@ -160,8 +190,16 @@ def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
 
     heart = threading.Thread(target=extend, daemon=True)
     heart.start()
+    end.start()
     try:
         yield
     finally:
+        end.cancel()
         done.set()
         heart.join()
+
+
+def _end(key: str) -> None:
+    """The lease stays as a dead worker leaves it: the next one counts a crash."""
+    logger.critical("effect %s took more than %d seconds: its worker ends", key, LONGEST.total_seconds())
+    leave()

@@ -154,8 +154,8 @@ def _cancellations() -> Iterator[str]:
 
 
 def _outbox(now: datetime) -> Iterator[str]:
-    for effect in Effect.objects.filter(status=EffectStatus.GIVEN_UP).iterator():
-        yield f"effect {effect.key}: given up, {effect.last_failure}"
+    for effect in Effect.objects.filter(status__in=[EffectStatus.GIVEN_UP, EffectStatus.STUCK]).iterator():
+        yield f"effect {effect.key}: {effect.get_status_display()}, {effect.last_failure}"
     for effect in Effect.objects.filter(status=EffectStatus.WAITING, run_at__lt=now - _GRACE, failures=0).iterator():
         yield f"effect {effect.key}: due since {effect.run_at.isoformat()}, does a worker run?"
     waiting = set(Effect.objects.filter(kind=SUBMIT).exclude(status=EffectStatus.DONE).values_list("key", flat=True))

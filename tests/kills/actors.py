@@ -1,4 +1,4 @@
-"""The processes that are killed: ``python -m tests.kills.actors canceler|worker``, on DATABASE_URL.
+"""The processes that are killed: ``python -m tests.kills.actors canceler|worker|...``, on DATABASE_URL.
 
 The canceler cancels what is not canceled yet, as the web process does; the worker lives four days later, when no
 undo is open any more, and shortens the lease so that a test need not wait a minute for what a dead one held.
@@ -61,6 +61,24 @@ def work_with_a_wrong_clock() -> None:
         call_command("work", "--pause", "0.05")
 
 
+def work_on_poison() -> None:
+    """Does the kind "poison", which ends it: by a signal, or by hanging. The third argument is one of the command's."""
+    import os
+    import signal
+
+    from django.core.management import call_command
+
+    from outbox import worker
+    from outbox.effects import handles
+
+    worker.LEASE, worker.LONGEST = timedelta(seconds=1), timedelta(seconds=0.5)
+    handles("poison")(lambda *_: time.sleep(60) if sys.argv[2] == "hang" else os.kill(os.getpid(), signal.SIGKILL))
+    handles("note")(lambda *_: None)
+    call_command("work", "--pause", "0.05", *sys.argv[3:])
+
+
 if __name__ == "__main__":
     django.setup()
-    {"canceler": cancel_all, "worker": work, "skewed": work_with_a_wrong_clock}[sys.argv[1]]()
+    {"canceler": cancel_all, "worker": work, "skewed": work_with_a_wrong_clock, "poisoned": work_on_poison}[
+        sys.argv[1]
+    ]()

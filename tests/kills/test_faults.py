@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from django.utils import timezone
 from billing.models import LedgerEntry, Refund
 from outbox.effects import put
 from outbox.models import Effect
-from outbox.worker import work_off
+from outbox.worker import MOST_CRASHES, work_off
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
 from tests.graphql.documents import CANCEL
@@ -213,3 +215,49 @@ def wait_for_mail(folder: Path, count: int) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"{sum(mails(folder).values())} mails instead of {count}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("how", "exit_code"), [("kill", -signal.SIGKILL), ("hang", os.EX_TEMPFAIL)])
+def test_what_ends_its_worker_ends_three_and_holds_nothing_else_up(tmp_path: Path, how: str, exit_code: int) -> None:
+    poison(1)
+    command = [sys.executable, "-m", "tests.kills.actors", "poisoned", how]
+    for _ in range(MOST_CRASHES):
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment_of(tmp_path), stderr=subprocess.DEVNULL)
+        assert worker.wait(30) == exit_code
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment_of(tmp_path), stderr=subprocess.DEVNULL)
+    try:
+        wait_until_the_poison_is_stuck()
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+@pytest.mark.long
+def test_a_worker_that_nobody_watches_starts_itself_again(tmp_path: Path) -> None:
+    poison(1)
+    command = [sys.executable, "-m", "tests.kills.actors", "poisoned", "hang", "--while-parent"]
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment_of(tmp_path), stderr=subprocess.DEVNULL)
+    try:
+        wait_until_the_poison_is_stuck()
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        assert worker.wait(10) == 0
+
+
+def poison(notes: int) -> None:
+    now = timezone.now()
+    put(kind="poison", key="poison", payload={}, run_at=now, now=now)
+    for number in range(notes):
+        put(kind="note", key=f"note{number}", payload={}, run_at=now + timedelta(seconds=1), now=now)
+
+
+def wait_until_the_poison_is_stuck() -> None:
+    for _ in range(300):
+        found = dict(Effect.objects.filter(kind__in=["poison", "note"]).values_list("key", "status"))
+        if found == {"poison": "STUCK", "note0": "DONE"}:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{found}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import effects, worker
+from outbox import effects, notices, worker
 from outbox.effects import Again, Hopeless, put, wake
 from outbox.models import Beat, Effect
-from outbox.worker import LEASE, MOST_FAILURES, claim, run, wait_after, work_off
+from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +186,89 @@ def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: 
     assert done == [2, 1]
 
 
+def crash(clock: Clock) -> Effect | None:
+    """A worker takes an effect and dies; until somebody may take it again."""
+    effect = claim(clock())
+    clock.wait(seconds=LEASE.total_seconds() + 1)
+    return effect
+
+
+def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
+    done: list[Any], clock: Clock, settings: Any, mailoutbox: list[EmailMessage]
+) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["staff@wayout.example"]
+    effects.handles(notices.STUCK)(notices.tell_stuck)
+    ask(1)
+    assert [bool(crash(clock)) for _ in range(MOST_CRASHES)] == [True] * MOST_CRASHES
+    ask(2)
+    for _ in range(2):
+        work_off(clock)
+        clock.wait(hours=1)
+    stuck = Effect.objects.get(key="k1")
+    assert (stuck.status, stuck.crashes, done) == ("STUCK", MOST_CRASHES, [2])
+    assert [message.to for message in mailoutbox] == [["staff@wayout.example"]]
+    assert "k1" in mailoutbox[0].subject
+    # Staff mended the cause, they think: it counts from the start.
+    assert wake(key="k1", now=clock.now)
+    for _ in range(MOST_CRASHES - 1):
+        assert crash(clock)
+    assert Effect.objects.get(key="k1").status == "WAITING"
+    assert crash(clock)
+    work_off(clock)
+    assert Effect.objects.get(key="k1").status == "STUCK"
+    assert len(mailoutbox) == 2
+
+
+@pytest.mark.parametrize("between", ["again", "down"])
+def test_only_crashes_in_a_row_count(done: list[Any], clock: Clock, between: str) -> None:
+    ask(1, troubles=[between])
+    for _ in range(MOST_CRASHES - 1):
+        assert crash(clock)
+    work_off(clock)
+    assert Effect.objects.get().crashes == 0
+    clock.wait(hours=1)
+    for _ in range(MOST_CRASHES - 1):
+        assert crash(clock)
+    work_off(clock)
+    assert (Effect.objects.get().status, done) == ("DONE", [1, 1])
+
+
+def test_however_many_were_interrupted_the_worker_goes_on(done: list[Any], clock: Clock) -> None:
+    long_ago = NOW - timedelta(days=1)
+    Effect.objects.bulk_create(
+        Effect(kind="note", key=f"i{n}", run_at=long_ago, created_at=long_ago, once=True, leased_until=long_ago)
+        for n in range(1_200)
+    )
+    ask(1)
+    work_off(clock)
+    assert done == [1]
+    assert Effect.objects.filter(status="GIVEN_UP").count() == 1_200
+
+
+def test_what_takes_too_long_ends_its_worker(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(worker, "LONGEST", timedelta(seconds=0.2))
+    monkeypatch.setattr(worker, "leave", ended.set)
+    monkeypatch.setattr(effects, "_handlers", {"note": lambda payload, now: ended.wait(10) and None})
+    ask(1)
+    work_off(clock)
+    assert ended.is_set()
+    ended.clear()
+    monkeypatch.setattr(effects, "_handlers", {"note": lambda payload, now: None})
+    ask(2)
+    work_off(clock)
+    assert not ended.wait(0.4)
+
+
+def test_a_lease_of_a_clock_that_ran_ahead_is_none(done: list[Any], clock: Clock) -> None:
+    ask(1)
+    clock.wait(days=30)
+    assert claim(clock())
+    clock.wait(days=-30)
+    assert work_off(clock) == 1
+    assert done == [1]
+
+
 def test_a_long_effect_keeps_its_lease(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(1)
     effect = claim(clock())
@@ -212,6 +297,23 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
     worker.beat(clock)
     assert len(ran) == 2
     assert Beat.objects.get().next_at == clock.now + timedelta(minutes=5)
+
+
+def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    ran: list[datetime] = []
+    monkeypatch.setattr(effects, "_sweeps", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
+    for days in (0, 30, -30):
+        clock.wait(days=days)
+        worker.beat(clock)
+        worker.beat(clock)
+    assert ran == [NOW, NOW + timedelta(days=30), NOW]
+    clock.wait(hours=6)
+    worker.beat(clock)
+    assert len(ran) == 4
+    # Of two workers whose looks at the clock cross each other, one runs it.
+    clock.wait(seconds=-2)
+    worker.beat(clock)
+    assert len(ran) == 4
 
 
 def test_done_effects_are_forgotten_after_a_month(done: list[Any], clock: Clock) -> None:

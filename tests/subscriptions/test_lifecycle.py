@@ -234,7 +234,7 @@ def test_old_keys_are_forgotten(world: World) -> None:
     assert IdempotencyRecord.objects.count() == 0
 
 
-@pytest.mark.parametrize("wrong", ["reserved", "part", "undone", "mode", "given up", "lost", "unpaid", "foreign"])
+@pytest.mark.parametrize("wrong", ["reserved", "part", "undone", "mode", "given up", "stuck", "lost", "unpaid", "foreign"])
 def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     subscription = world.subscription()
     cancel(world, subscription)
@@ -250,6 +250,8 @@ def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: 
             Cancellation.objects.update(undone_at=NOW)
         case "mode":
             Subscription.objects.update(canceled_mode=Mode.AT_PERIOD_END)
+        case "stuck":
+            Effect.objects.filter(kind="refund.submit").update(status="STUCK")
         case "given up":
             Effect.objects.filter(kind="refund.submit").update(status="GIVEN_UP")
         case "lost":

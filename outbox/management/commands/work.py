@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, close_old_connections, connection
 from django.utils.translation import gettext as _
 
+from outbox import worker
 from outbox.worker import work_off
 
 
@@ -22,11 +24,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """--once for a cron job or a test; else until stopped."""
         parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
-        parser.add_argument("--while-parent", action="store_true", help="stop when the process that started it is gone")
+        parser.add_argument(
+            "--while-parent",
+            action="store_true",
+            help="stop when the process that started it is gone; needs nobody to start it again",
+        )
         parser.add_argument("--pause", type=float, default=1.0, help="seconds between looks when nothing is due (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work until SIGTERM or SIGINT; a started effect is finished first. A database that is gone is waited for."""
+        """Work until SIGTERM or SIGINT; a started effect is finished first. A database that is gone is waited for.
+
+        An effect that takes too long ends the process (exit code 75): something has to start it again.
+        """
         if options["once"]:
             attempted = work_off()
             self.stdout.write(_("Attempted %(count)d effects.") % {"count": attempted})
@@ -35,6 +44,9 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         parent = os.getppid()
+        if options["while_parent"]:
+            # Nobody else watches over it.
+            worker.leave = lambda: os.execv(sys.executable, sys.orig_argv)  # noqa: S606
         while not stop.is_set() and (not options["while_parent"] or os.getppid() == parent):
             close_old_connections()
             try:
