@@ -13,9 +13,12 @@ from typing import Any
 
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import ResetPasswordForm
 from allauth.account.internal.stagekit import clear_login
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal.httpkit import HTTP_USER_AGENT_MAX_LENGTH
 from allauth.headless import app_settings
+from allauth.headless.account.inputs import RequestPasswordResetInput
 from allauth.headless.account.views import (
     ChangePasswordView,
     LoginView,
@@ -40,6 +43,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from outbox.outside import session
+from portal.web.account_mail import RESET, ask_for_mail
 from portal.web.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError
 from tenants.models import User
@@ -76,11 +80,45 @@ class ResetKeyInvalid(SubscriptionError):
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Nobody signs up by themselves: an account comes with a role in a tenant."""
+    """Nobody signs up by themselves: an account comes with a role in a tenant. Mail is left to the worker."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Closed."""
         return False
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell a person what changed in the account, and from where."""
+        facts = {
+            "ip": self.get_client_ip(self.request),
+            "user_agent": self.get_http_user_agent(self.request)[:HTTP_USER_AGENT_MAX_LENGTH],
+            **(context or {}),
+        }
+        ask_for_mail(self.request, template_prefix, to=user, facts={name: str(said) for name, said in facts.items()})
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """No other mail is asked for: it would wait for the mail server, and could hold secrets until then."""
+        raise LookupError(template_prefix)
+
+
+class ResetForm(ResetPasswordForm):  # type: ignore[misc]
+    """Asks for a link, in as much time whether there is such an account or not."""
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Leave the rest to the worker."""
+        address: str = self.cleaned_data["email"]
+        for whom in self.users or [address]:
+            ask_for_mail(request, RESET, to=whom)
+        return address
+
+
+class _ResetInput(ResetForm, RequestPasswordResetInput):  # type: ignore[misc]
+    pass
+
+
+class _RequestResetView(RequestPasswordResetView):  # type: ignore[misc]
+    input_class = _ResetInput
 
 
 class OrganizationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -241,7 +279,7 @@ def request_password_reset(request: HttpRequest, email: str) -> None:
     Raises InputInvalid for what is no address, RateLimited.
     """
     with flow_of(request, by_token=False) as flow:
-        if sentence := flow.ask(RequestPasswordResetView, email=email).errors.get("email"):
+        if sentence := flow.ask(_RequestResetView, email=email).errors.get("email"):
             raise InputInvalid("email", sentence=sentence)
 
 

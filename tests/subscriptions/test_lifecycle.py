@@ -234,7 +234,9 @@ def test_old_keys_are_forgotten(world: World) -> None:
     assert IdempotencyRecord.objects.count() == 0
 
 
-@pytest.mark.parametrize("wrong", ["reserved", "part", "undone", "mode", "given up", "stuck", "lost", "unpaid", "foreign"])
+@pytest.mark.parametrize(
+    "wrong", ["reserved", "part", "undone", "mode", "given up", "stuck", "lost", "unpaid", "foreign"]
+)
 def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     subscription = world.subscription()
     cancel(world, subscription)

@@ -1,0 +1,15 @@
+"""The door."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    """Settings, URLs, GraphQL, pages."""
+
+    name = "portal"
+
+    def ready(self) -> None:
+        """Register what the worker does for this room."""
+        import portal.web.account_mail  # noqa: F401, PLC0415 (apps load before models)
