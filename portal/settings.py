@@ -300,7 +300,7 @@ GRAPHQL_LIMITS = {
 REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": WAYOUT_REDIS_URL}
+    "default": {"BACKEND": "tenants.store.SharedCache", "LOCATION": WAYOUT_REDIS_URL}
     if WAYOUT_REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2_000}}
 }

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Whatever is served ends; migrations and imports may take their time.
 os.environ.setdefault("WAYOUT_STATEMENT_TIMEOUT", "10")
 _answer = get_wsgi_application()
+# All that is imported is imported before the first requests, which come at once and on many threads.
+_ = get_resolver().url_patterns
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""How often a caller may ask: fixed windows, shared across processes when they are kept in Redis."""
+"""How often a caller may ask: fixed windows, shared across processes while they are kept in Redis."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.conf import settings
 from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+
+from tenants.store import HASTE, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,14 @@ class Standing:
 
 def spend(rate: str, *who: str) -> Standing:
     """Count one request of ``who`` against ``rate``, for example "600/minute"."""
-    item, limiter = _item(rate), _limiter(settings.WAYOUT_REDIS_URL)
+    url = settings.WAYOUT_REDIS_URL
+    if url:
+        return shared(lambda: _hit(url, rate, who), lambda: _hit("", rate, who))
+    return _hit("", rate, who)
+
+
+def _hit(redis_url: str, rate: str, who: tuple[str, ...]) -> Standing:
+    item, limiter = _item(rate), _limiter(redis_url)
     allowed = limiter.hit(item, *who)
     stats = limiter.get_window_stats(item, *who)
     return Standing(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
@@ -37,4 +46,5 @@ def _item(rate: str) -> RateLimitItem:
 @cache
 def _limiter(redis_url: str) -> FixedWindowRateLimiter:
     """In memory, each process counts for itself: with Redis they count together."""
-    return FixedWindowRateLimiter(storage_from_string(redis_url or "memory://"))
+    storage = storage_from_string(redis_url, **HASTE) if redis_url else storage_from_string("memory://")
+    return FixedWindowRateLimiter(storage)
