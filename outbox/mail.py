@@ -13,9 +13,12 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from outbox.effects import Again, Hopeless, handles, put
+from tenants.circuit import Circuit
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"
+# One that is away is asked by one mail at a time, so that the others do not keep a worker from everything else.
+circuit = Circuit(pause=30)
 # "Service not available": about the server, whatever it was said of.
 _CLOSING = 421
 
@@ -45,6 +48,20 @@ def deliver(message: EmailMessage) -> None:
     A mail server that is away, silent or does not let us in is an outage. What else is raised may be an answer that was
     lost on its way back: the message may have left.
     """
+    if not circuit.allows():
+        raise Again("the mail server was away a moment ago", outage=True)
+    try:
+        _hand_over(message)
+    except Again as error:
+        (circuit.failed if error.outage else circuit.worked)()
+        raise
+    except Hopeless:
+        circuit.worked()
+        raise
+    circuit.worked()
+
+
+def _hand_over(message: EmailMessage) -> None:
     message.connection = connection = get_connection()
     try:
         with connection:

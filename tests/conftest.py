@@ -44,6 +44,9 @@ def _append_only_tables_can_be_emptied(request: pytest.FixtureRequest) -> Iterat
 def _no_server_side_state_between_tests() -> Iterator[None]:
     from django.utils import translation
 
+    from outbox import mail
+
+    mail.circuit.worked()
     with translation.override("en"):
         yield
 

@@ -15,7 +15,7 @@ from django.core.mail import EmailMessage
 
 from outbox import effects, smtp
 from outbox.effects import put
-from outbox.mail import deliver
+from outbox.mail import circuit, deliver
 from outbox.models import Effect
 from outbox.worker import work_off
 from tests.builders import NOW
@@ -79,7 +79,7 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         settings.EMAIL_PORT = port
         put(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, once=True)
         work_off(lambda: NOW)
-        return Effect.objects.get()
+        return Effect.objects.latest("pk")
 
     return work
 
@@ -106,6 +106,7 @@ def test_an_outage_is_waited_out(mail: Any, trouble: dict[str, str | None]) -> N
     with server({**USUAL, **trouble}) as port:
         effect = mail(port)
     assert (effect.status, effect.failures, effect.outages) == ("WAITING", 0, 1)
+    circuit.worked()  # a moment later
     with server(USUAL) as port:
         Effect.objects.update(run_at=NOW)
         assert mail(port).status == "DONE"
@@ -144,3 +145,14 @@ def test_what_never_will_do_or_may_have_left_is_left_to_staff(
     with server({**USUAL, **trouble}) as port:
         effect = mail(port)
     assert (effect.status, effect.last_failure) == ("GIVEN_UP", said)
+
+
+def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> None:
+    with silent() as outsider:
+        for number in range(20):
+            put(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, once=True)
+        began = time.monotonic()
+        mail_effects = Effect.objects.filter(pk__lte=mail(outsider.port).pk)
+        assert time.monotonic() - began < 3
+        assert len(outsider.calls) == 1
+    assert set(mail_effects.values_list("status", "failures", "outages")) == {("WAITING", 0, 1)}
