@@ -18,6 +18,7 @@ from billing.providers.base import (
     ProviderUnavailable,
     Result,
 )
+from outbox.outside import session
 
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"
@@ -32,7 +33,8 @@ class Stripe:
 
     def __init__(self) -> None:
         addresses: Any = {"api": settings.WAYOUT_STRIPE_URL} if settings.WAYOUT_STRIPE_URL else None
-        http = stripe.RequestsClient(timeout=20)
+        # For the whole answer: its every step alone could take as long.
+        http = stripe.RequestsClient(timeout=20, session=session())
         self._client = stripe.StripeClient(
             settings.WAYOUT_STRIPE_KEY, base_addresses=addresses, max_network_retries=0, http_client=http
         )
