@@ -7,11 +7,11 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -184,7 +184,8 @@ def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
         try:
             while not done.wait(LEASE.total_seconds() / 3):
                 close_old_connections()
-                _ours(effect).update(leased_until=clock() + LEASE)
+                with suppress(DatabaseError):  # the next one may do
+                    _ours(effect).update(leased_until=clock() + LEASE)
         finally:
             connection.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 from django.core.management import call_command
-from django.db import transaction
+from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -277,6 +277,27 @@ def test_a_long_effect_keeps_its_lease(done: list[Any], clock: Clock, monkeypatc
     worker._ours(effect).update(leased_until=clock() + LEASE)
     clock.wait(seconds=50)
     assert claim(clock()) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_once_does_not_end_the_lease_of_who_works_on(
+    done: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.3))
+    failed, extended = threading.Event(), threading.Event()
+
+    def clock() -> datetime:
+        if threading.current_thread() is not threading.main_thread():
+            if not failed.is_set():
+                failed.set()
+                raise OperationalError
+            extended.set()
+        return NOW
+
+    monkeypatch.setattr(effects, "_handlers", {"note": lambda *_: extended.wait(5) and None})
+    ask(1)
+    assert work_off(clock) == 1
+    assert extended.is_set()
 
 
 def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
