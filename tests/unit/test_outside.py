@@ -34,7 +34,7 @@ def test_one_that_takes_its_time_is_left(first: bytes, dripping: bytes) -> None:
         began = time.monotonic()
         with pytest.raises(requests.Timeout):
             session().get(f"http://127.0.0.1:{outsider.port}/", timeout=0.6)
-        assert 0.5 < time.monotonic() - began < 2
+        assert 0.5 < time.monotonic() - began < 5
     assert len(outsider.calls) == 1
 
 
@@ -53,7 +53,7 @@ def test_stripe_is_left_in_time_by_its_own_client_on_such_a_session() -> None:
         began = time.monotonic()
         with pytest.raises(stripe.APIConnectionError):
             client.v1.refunds.create({"charge": "ch_1"})
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -102,4 +102,4 @@ def test_an_organizations_server_is_left_in_time_too(monkeypatch: pytest.MonkeyP
             began = time.monotonic()
             with pytest.raises(requests.Timeout):
                 ask()
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 5
