@@ -14,10 +14,11 @@ from typing import Any
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from outbox.effects import Again, Hopeless, handler_of, put, sweeps
+from outbox.effects import Again, Hopeless, handler_of, sweeps
+from outbox.mail import tell_staff
 from outbox.models import Beat, Effect, EffectStatus
-from outbox.notices import STUCK
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
@@ -29,6 +30,10 @@ MOST_FAILURES, MOST_CRASHES = 12, 3
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
 _INTERRUPTED = "interrupted: it may have happened"
 _ENDS_WORKERS = "it ends its worker each time"
+_STUCK = _(
+    "%(key)s ended its worker %(count)d times and is left alone now; everything else goes on. The workers' log says why."
+    " When the cause is mended, choose it in Admin > Effects: Do again now."
+)
 _KEPT_FOR = timedelta(days=30)
 # What an attempt leaves behind that came to an end of its own.
 _FREE: dict[str, Any] = {"leased_until": None, "failures": 0, "outages": 0, "crashes": 0}
@@ -85,8 +90,8 @@ def claim(now: datetime) -> Effect | None:
                 _give_up(effect, _INTERRUPTED, now)
             elif effect.crashes >= MOST_CRASHES:
                 _give_up(effect, _ENDS_WORKERS, now, EffectStatus.STUCK)
-                key = f"{STUCK}:{effect.pk}:{effect.fence}"
-                put(kind=STUCK, key=key, payload={"effect": effect.pk}, run_at=now, now=now, once=True)
+                values = {"key": effect.key, "count": effect.crashes}
+                tell_staff(key=f"stuck:{effect.pk}:{effect.fence}", sentence=_STUCK, values=values, now=now)
             else:
                 return effect
 

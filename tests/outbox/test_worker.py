@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import effects, notices, worker
+from outbox import effects, mail, worker
 from outbox.effects import Again, Hopeless, put, wake
 from outbox.models import Beat, Effect
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
@@ -197,7 +197,7 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     done: list[Any], clock: Clock, settings: Any, mailoutbox: list[EmailMessage]
 ) -> None:
     settings.WAYOUT_STAFF_EMAIL = ["staff@wayout.example"]
-    effects.handles(notices.STUCK)(notices.tell_stuck)
+    effects.handles(mail.STAFF)(mail.send_to_staff)
     ask(1)
     assert [bool(crash(clock)) for _ in range(MOST_CRASHES)] == [True] * MOST_CRASHES
     ask(2)
