@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
+from outbox.each import each_by_itself
 from subscriptions.attempts import LOGGED, Next, Outcome, what_next
 from subscriptions.errors import CallbackOpen, InputInvalid, NotPermitted, RouteNotAvailable
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
@@ -298,8 +299,12 @@ def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datet
 def erase_old_contacts(now: datetime) -> int:
     """Forget the contacts of requests that closed long enough ago."""
     limit = now - timedelta(days=desk().keep_contact_days)
-    old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).values_list("pk", flat=True)[:500]
-    return sum(erase_contact(caller=SYSTEM, callback_id=pk, language="en", now=now) for pk in list(old))
+    old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).order_by("closed_at", "pk")[:500]
+
+    def erase(request: CallbackRequest) -> bool:
+        return erase_contact(caller=SYSTEM, callback_id=request.pk, language="en", now=now)
+
+    return each_by_itself(old, erase, work="erase_old_contacts", now=now)
 
 
 def _require_disposition(disposition: CloseReason) -> None:

@@ -14,16 +14,17 @@ from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund
 from outbox.worker import work_off
-from subscriptions.models import License, Subscription
+from subscriptions.models import CallbackRequest, License, Subscription
 from subscriptions.policy import Mode, Reason, Route
 from subscriptions.selectors import batches
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import lifecycle
+from subscriptions.services import desk, lifecycle
 from tenants.callers import Role
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD
 from tests.imports import import_files
 from tests.providers import TestProvider, used
+from tests.subscriptions.test_desk import ask
 from tests.subscriptions.test_lifecycle import after, cancel
 from tests.world import Api, World
 
@@ -225,6 +226,20 @@ def test_one_refund_that_cannot_be_told_stops_no_other(world: World, monkeypatch
     monkeypatch.setattr(lifecycle, "announce_refund", announce)
     assert lifecycle.tell_late_refunds(after(hours=80)) == 1
     assert list(Refund.objects.filter(found_late_at=None)) == [first]
+
+
+def test_one_contact_that_cannot_be_forgotten_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [ask(world), ask(world, "0888 123 999")]
+    CallbackRequest.objects.update(closed_at=NOW, status="DONE", close_reason="OTHER")
+    true = desk.erase_contact
+
+    def erase(*, callback_id: int, **given: Any) -> bool:
+        if callback_id == requests[0].pk:
+            raise ValueError("a note that no trail can hold")
+        return true(callback_id=callback_id, **given)
+
+    monkeypatch.setattr(desk, "erase_contact", erase)
+    assert desk.erase_old_contacts(after(days=40)) == 1
 
 
 def test_a_list_shows_the_others_and_a_way_out_of_the_one_that_fails(
