@@ -15,6 +15,7 @@ import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import ResetPasswordForm
 from allauth.account.internal.stagekit import clear_login
+from allauth.account.utils import filter_users_by_email, filter_users_by_username
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.httpkit import HTTP_USER_AGENT_MAX_LENGTH
 from allauth.headless import app_settings
@@ -47,6 +48,7 @@ from portal.web.account_mail import RESET, ask_for_mail
 from portal.web.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError
 from tenants.models import User
+from tenants.requests import address
 
 
 class SignInFailed(SubscriptionError):
@@ -100,6 +102,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """No other mail is asked for: it would wait for the mail server, and could hold secrets until then."""
         raise LookupError(template_prefix)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that the audit trail has, too."""
+        return address(request)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """One count for an account, under whichever of its names. Allauth's own has the Host that the client sent."""
+        name = credentials.get("email") or credentials.get("username", "")
+        accounts = [*filter_users_by_username(name), *filter_users_by_email(name)]
+        return f"account {min(account.pk for account in accounts)}" if accounts else f"name {name.casefold()}"
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]
