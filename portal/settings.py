@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "portal.web.overload.OverloadMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.web.bodies.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -194,7 +195,6 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 # The same answer whether there is such an account or not.
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-ALLAUTH_TRUSTED_PROXY_COUNT = WAYOUT_PROXIES
 MFA_TOTP_ISSUER = "Wayout"
 # A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
 HEADLESS_TOKEN_STRATEGY = "portal.web.accounts.AppTokens"  # noqa: S105

@@ -1,4 +1,4 @@
-"""The WSGI application that web servers run: ``granian --interface wsgi portal.wsgi:application``."""
+"""Django as a WSGI application. What serves it to the world is portal/rsgi.py, which says why."""
 
 import gc
 import os

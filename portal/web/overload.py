@@ -6,16 +6,16 @@ import threading
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
-from portal.web.language import asked_language
+from portal.web.refusals import refusal
 
 # Seconds a request may wait for its turn, and what who is refused is told to wait.
 _PATIENCE, _RETRY_AFTER = 0.25, 2
 _NEVER_REFUSED = ("/healthz/", "/metrics")
+_FULL = _("There is more to do here than we can at the moment. Nothing was changed. Try again in a moment.")
 
 
 class OverloadMiddleware:
@@ -30,21 +30,10 @@ class OverloadMiddleware:
         if request.path.startswith(_NEVER_REFUSED):
             return self.get_response(request)
         if not self._turns.acquire(timeout=_PATIENCE):
-            return _refusal(request)
+            response = refusal(request, 503, "OVERLOADED", _FULL)
+            response["Retry-After"] = str(_RETRY_AFTER)
+            return response
         try:
             return self.get_response(request)
         finally:
             self._turns.release()
-
-
-def _refusal(request: HttpRequest) -> HttpResponse:
-    with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
-        message = _("There is more to do here than we can at the moment. Nothing was changed. Try again in a moment.")
-    response: HttpResponse
-    if request.path.startswith(("/graphql", "/subgraph")):
-        error = {"message": message, "extensions": {"code": "OVERLOADED", "path": []}}
-        response = JsonResponse({"errors": [error]}, status=503, json_dumps_params={"ensure_ascii": False})
-    else:
-        response = HttpResponse(message, status=503, content_type="text/plain; charset=utf-8")
-    response["Retry-After"] = str(_RETRY_AFTER)
-    return response

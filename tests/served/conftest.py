@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.management.commands.demo import server_command
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,12 +32,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @contextmanager
-def serve(var: Path, **environment: str) -> Iterator[Served]:
-    """Serve the demo until the block ends; its log goes to ``var``/log."""
+def serve(var: Path, application: str = "", **environment: str) -> Iterator[Served]:
+    """Serve the demo, or an ``application`` without a database, until the block ends; its log goes to ``var``/log."""
     port = free_port()
     environment = {**os.environ, "WAYOUT_DEBUG": "1", "WAYOUT_VAR": str(var), **environment}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, "manage.py", "demo", "--serve", str(port)]
+    if application:
+        command = [*server_command(port)[:-1], application]
     with (
         (var / "log").open("w") as log,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as server,

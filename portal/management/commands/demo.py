@@ -138,13 +138,15 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def server_command(port: int) -> list[str]:
+    """How Wayout is served; documented for operators in docs/setup.md."""
+    return [
+        sys.executable, "-m", "granian", "--interface", "rsgi", "--host", HOST, "--port", str(port),
+        "--workers", "1", "--no-ws", "--log-level", "warning", "portal.rsgi:application",
+    ]  # fmt: skip
+
+
 def _serve(port: int) -> None:
     """Start a worker that lives as long as this process, and become the server, so that signals reach it."""
     subprocess.Popen([sys.executable, "manage.py", "work", "--while-parent"], cwd=settings.BASE_DIR)
-    # As many as granian finds sensible; above that its warning would be the last thing that people read.
-    threads = str(min(32, 2 * (os.cpu_count() or 1) + 1))
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
-        "--workers", "1", "--blocking-threads", threads, "--no-ws", "--log-level", "warning", "portal.wsgi:application",
-    ]  # fmt: skip
-    os.execv(sys.executable, command)  # noqa: S606
+    os.execv(sys.executable, server_command(port))  # noqa: S606

@@ -1,0 +1,31 @@
+"""Bodies that the server did not take (portal/rsgi.py): here, so that the answer has our headers and is in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+
+from portal.web.refusals import refusal
+from portal.web.requests import BODY_REFUSED
+
+_REFUSALS = {
+    HTTPStatus.REQUEST_TIMEOUT: ("TIMEOUT", _("The body did not arrive in time. Nothing was changed.")),
+    HTTPStatus.LENGTH_REQUIRED: ("INPUT_INVALID", _("Say how long the body is, in Content-Length.")),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("INPUT_INVALID", _("The body is too large.")),
+}
+
+
+class BodyMiddleware:
+    """Answers requests whose body was not taken."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Say what was wrong with the body, or pass on."""
+        status = request.META.get(BODY_REFUSED)
+        return self.get_response(request) if status is None else refusal(request, status, *_REFUSALS[status])

@@ -1,0 +1,21 @@
+"""What is refused before a view looks at it: one form for whoever asks, in their language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
+
+from portal.web.language import asked_language
+
+
+def refusal(request: HttpRequest, status: int, code: str, message: Any) -> HttpResponse:
+    """JSON with a code for the API, the sentence alone for a page. ``message`` is translated here."""
+    with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
+        said = str(message)
+    if request.path.startswith(("/graphql", "/subgraph")):
+        error = {"message": said, "extensions": {"code": code, "path": []}}
+        return JsonResponse({"errors": [error]}, status=status, json_dumps_params={"ensure_ascii": False})
+    return HttpResponse(said, status=status, content_type="text/plain; charset=utf-8")
