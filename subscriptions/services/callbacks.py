@@ -221,12 +221,13 @@ def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -
 
 
 def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
-    """Take the number, unless it was given for three other requests within a day."""
+    """Take the number, unless this tenant gave it for three other requests within a day."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
         return
     if OptOut.objects.filter(digest=opt_out_digest(request.tenant_id, phone.e164)).exists():
         raise DoNotCall("phone")
-    same = CallbackRequest.objects.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
+    theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
+    same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
     if same.count() >= _MOST_A_DAY:
         raise RateLimited("phone", limit=_MOST_A_DAY)
     request.phone, request.phone_extension = phone.e164, phone.extension

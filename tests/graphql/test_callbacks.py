@@ -177,6 +177,16 @@ def test_three_requests_a_day_for_one_number(world: World) -> None:
         assert "callbackRequest" in ask(api, world.subscription(25))
 
 
+def test_another_tenant_neither_blocks_a_number_nor_learns_that_it_was_given(world: World) -> None:
+    api, other = Api(world.admin), World.build()
+    for _ in range(3):
+        ask(Api(other.admin), other.subscription(25))
+    for _ in range(3):
+        assert "callbackRequest" in ask(api, world.subscription(25))
+    elsewhere = [ask(Api(w.admin), w.subscription(25)).get("code") for w in (World.build(), other)]
+    assert elsewhere == [None, "RATE_LIMITED"]
+
+
 def test_reschedule_and_withdraw(world: World) -> None:
     subscription = world.subscription(25)
     api = Api(world.admin)
