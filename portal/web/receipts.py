@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from portal.web.accounts import bears_token
 from portal.web.callers import identify
 from subscriptions.models import Cancellation
 from subscriptions.receipts import make_receipt
 from subscriptions.selectors.batches import refunds_of
 from subscriptions.selectors.lists import visible
-from tenants.callers import Scope
-from tenants.models import User
-from tenants.people import caller_of_staff
+from tenants.callers import Caller, Scope
+from tenants.staff import staff_caller
 
 
 @require_safe
 def receipt(request: HttpRequest, reference: str) -> HttpResponse:
-    """404 for a reference that does not exist and for one that the caller may not see."""
+    """404 for a reference that does not exist and for one that the caller may not see.
+
+    Staff with the permission see every tenant's, as all of the admin: once they have shown their second factor.
+    """
     now = timezone.now()
-    caller = identify(request, now)
-    user = request.user
-    if isinstance(user, User) and user.has_perm("subscriptions.view_cancellation"):
-        caller = caller_of_staff(user)
-    found = None
-    if caller is not None:
-        rows = visible(Cancellation.objects.all(), caller).filter(reference=reference)
-        found = rows.select_related("tenant", "subscription__plan", "requested_by_user", "requested_by_token").first()
-    if found is None or caller is None or not caller.may(Scope.READ, found.tenant_id):
+    found = _found(reference, identify(request, now))
+    if found is None and _is_staffs(request):
+        if not admin.site.has_permission(request):
+            return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+        found = _found(reference, staff_caller(request))
+    if found is None:
         raise Http404
     made = make_receipt(found, refunds_of([found]).get(found.pk, ()), now)
     match request.GET.get("format"):
@@ -40,6 +43,20 @@ def receipt(request: HttpRequest, reference: str) -> HttpResponse:
             page = render_to_string("subscriptions/mail.html", {"receipt": made})
             return _file(found.reference, "html", page, "text/html")
     return render(request, "portal/receipt.html", {"receipt": made, "cancellation": found})
+
+
+def _found(reference: str, caller: Caller | None) -> Cancellation | None:
+    if caller is None:
+        return None
+    rows = visible(Cancellation.objects.all(), caller).filter(reference=reference)
+    found = rows.select_related("tenant", "subscription__plan", "requested_by_user", "requested_by_token").first()
+    return found if found and caller.may(Scope.READ, found.tenant_id) else None
+
+
+def _is_staffs(request: HttpRequest) -> bool:
+    """Whether a staff member asks by session (a token never rides with a cookie), who may see receipts."""
+    user = request.user
+    return not bears_token(request) and user.is_staff and user.has_perm("subscriptions.view_cancellation")
 
 
 def _file(name: str, kind: str, text: str, media_type: str) -> HttpResponse:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -217,6 +219,7 @@ def test_case_52_one_date_in_one_zone(world: World) -> None:
     [
         ("admin", 200), ("viewer", 200), ("staff", 200), ("read token", 200), ("cancel token", 200),
         ("nobody", 404), ("other", 404), ("other token", 404), ("callback token", 404), ("plain staff", 404),
+        ("other with the permission", 404), ("viewer with the permission", 200), ("other token, staff's cookie", 404),
     ],
 )  # fmt: skip
 def test_a_receipt_is_for_whoever_may_see_the_cancellation(world: World, who: str, status: int) -> None:
@@ -226,8 +229,20 @@ def test_a_receipt_is_for_whoever_may_see_the_cancellation(world: World, who: st
     def bearing(text: str) -> Client:
         return Client(headers={"Authorization": f"Bearer {text}"})
 
+    def permitted(user: User) -> User:
+        user.user_permissions.add(Permission.objects.get(codename="view_cancellation"))
+        return user
+
+    def with_cookie() -> Client:
+        client = bearing(other.token(*Scope))
+        client.force_login(world.person(None, is_staff=True, is_superuser=True))
+        return client
+
     client = {
         "admin": lambda: client_of(world.admin),
+        "other with the permission": lambda: client_of(permitted(other.admin)),
+        "viewer with the permission": lambda: client_of(permitted(world.person(Role.VIEWER))),
+        "other token, staff's cookie": with_cookie,
         "viewer": lambda: client_of(world.person(Role.VIEWER)),
         "staff": lambda: client_of(world.person(None, is_staff=True, is_superuser=True)),
         "plain staff": lambda: client_of(world.person(None, is_staff=True)),
@@ -241,3 +256,21 @@ def test_a_receipt_is_for_whoever_may_see_the_cancellation(world: World, who: st
     reference = Cancellation.objects.get().reference
     assert client.get(f"/receipts/{reference}/").status_code == status
     assert client.get("/receipts/C-2222-2222/").status_code == 404
+
+
+@pytest.mark.parametrize("reference", ["of a cancellation", "C-2222-2222"])
+def test_staff_see_receipts_behind_their_second_factor(world: World, settings: Any, reference: str) -> None:
+    settings.WAYOUT_STAFF_SECOND_FACTOR = True
+    cancel(client_of(world.admin), world.subscription(3))
+    if reference == "of a cancellation":
+        reference = Cancellation.objects.get().reference
+    client = client_of(world.person(None, is_staff=True, is_superuser=True))
+    for format in ("", "?format=txt", "?format=html"):
+        asked = client.get(f"/receipts/{reference}/{format}")
+        after = urlencode({"next": f"/receipts/{reference}/{format}"}, safe="/")
+        assert asked["Location"] == f"{reverse('admin:login')}?{after}"
+    shown = client.get(asked["Location"])
+    assert shown["Location"] == reverse("mfa_activate_totp")
+    # What is their own they see as anybody does.
+    own = client_of(world.person(Role.VIEWER, is_staff=True, is_superuser=True)).get(f"/receipts/{reference}/")
+    assert own.status_code == (302 if reference == "C-2222-2222" else 200)
