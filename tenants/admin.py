@@ -121,7 +121,7 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not change:
             record_created(token=form.instance, caller=staff_caller(request), now=timezone.now())
 
-    @admin.action(description=_("Rotate: make successors, the selected work on for a week"))
+    @admin.action(description=_("Rotate: make successors, the selected work on for a week"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """Show each successor, this once."""
         now = timezone.now()
@@ -133,7 +133,7 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Tokens are revoked: what they did keeps their name."""
         return False
 
-    @admin.action(description=_("Revoke the selected tokens"))
+    @admin.action(description=_("Revoke the selected tokens"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """End tokens at once."""
         now = timezone.now()

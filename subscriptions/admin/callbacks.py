@@ -8,6 +8,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -285,9 +286,9 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """What the audit trail says of it, read-only."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         row = get_object_or_404(CallbackRequest, pk=object_id)
-        if not self.has_view_permission(request, row):
-            return redirect(_LIST)
         changes = changes_of(list(events_about(row.tenant_id, subject_of(row.pk))))
         context = {
             **self.admin_site.each_context(request),

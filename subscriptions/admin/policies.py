@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
@@ -79,11 +78,9 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         start = CancellationPolicy.objects.filter(pk=given).first() if given.isdecimal() else None
         return model_to_dict(start) if start else {}
 
-    @admin.action(description=_("Withdraw: the tenant goes by the default again"))
+    @admin.action(description=_("Withdraw: the tenant goes by the default again"), permissions=["add"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[CancellationPolicy]) -> None:
         """End overrides; the default cannot be withdrawn, only replaced."""
-        if not request.user.has_perm(ADD):
-            raise PermissionDenied
         _user, caller = staff(request, ADD)
         language, now = active_language(), timezone.now()
         own = [policy.tenant for policy in queryset.select_related("tenant") if policy.in_force and policy.tenant]

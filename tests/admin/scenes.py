@@ -1,0 +1,90 @@
+"""An installation with one row and more behind every list of the admin, in states in which every button would do something."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db.models import Model
+from django.test import Client
+
+from billing.models import Refund, RefundPart
+from outbox.models import Effect
+from subscriptions.models import CallbackRequest, CancellationPolicy
+from tenants.callers import Scope
+from tenants.models import PartnerToken, User
+from tenants.people import SYSTEM
+from tests.admin.test_admin import callback
+from tests.builders import NOW
+from tests.subscriptions.test_lifecycle import cancel
+from tests.world import World
+from webhooks.deliveries import audit
+from webhooks.models import Delivery, Endpoint, Event
+
+REGISTRY = admin.site._registry
+# What says nothing about what somebody did: sessions, and when somebody was last here.
+_VOLATILE = {"last_used_at", "last_login"}
+_APART = {"sessions.Session", "contenttypes.ContentType", "admin.LogEntry"}
+
+
+def furnished(world: World) -> World:
+    """The same, with one of everything."""
+    for subscription in (world.subscription(3), world.subscription(4)):
+        cancel(world, subscription)
+    Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(status="FAILED")
+    RefundPart.objects.filter(refund__status="FAILED").update(status="FAILED")
+    callback(world)
+    closed = callback(world, 2)
+    CallbackRequest.objects.filter(pk=closed.pk).update(status="WITHDRAWN", closed_at=NOW)
+    terms = CancellationPolicy.objects.get()
+    CancellationPolicy.objects.create(tenant=world.tenant, name=terms.name, version=1, created_at=NOW)
+    world.token(Scope.WEBHOOKS)
+    endpoint = Endpoint.objects.create(
+        partner=PartnerToken.objects.get().partner, url="https://192.0.2.1/hook", salt="x", created_at=NOW
+    )
+    audit("webhook.registered", endpoint, SYSTEM, NOW)
+    event = Event.objects.create(
+        message_id="evt_1",
+        key="1",
+        type="refund.settled",
+        tenant=world.tenant,
+        subject="sub_1",
+        version=1,
+        at=NOW,
+        data={},
+    )
+    Delivery.objects.create(endpoint=endpoint, event=event, status="DELIVERED", delivered_at=NOW)
+    Effect.objects.update(status="GIVEN_UP", run_at=NOW - timedelta(days=1))
+    return world
+
+
+def tables() -> dict[str, list[Any]]:
+    """All rows of all tables."""
+
+    def rows(model: type[Model]) -> list[Any]:
+        names = [field.attname for field in model._meta.concrete_fields if field.attname not in _VOLATILE]
+        return list(model._default_manager.order_by("pk").values_list(*names))
+
+    models = apps.get_models(include_auto_created=True)
+    return {model._meta.label: rows(model) for model in models if model._meta.label not in _APART}
+
+
+def member(world: World, *permissions: Permission, **given: Any) -> User:
+    """A staff member with these permissions and no other."""
+    user = world.person(None, is_staff=True, **given)
+    user.user_permissions.set(permissions)
+    return user
+
+
+def who_looks(world: World) -> User:
+    """A staff member who may see everything."""
+    return member(world, *Permission.objects.filter(codename__startswith="view_"))
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
