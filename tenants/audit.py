@@ -1,4 +1,6 @@
-"""The audit trail: append, and verify. The chain is per tenant; its head is locked while it grows."""
+"""The audit trail: append, and verify. A chain per tenant, and one of the installation (None); its head is locked while
+it grows.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
 from tenants.callers import Caller, CallerKind
-from tenants.models import AuditEvent, AuditHead, AuditPersonalData, PartnerToken, User
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead, PartnerToken, User
 
 Data = Mapping[str, Any]
 
 
 def record(
     *,
-    tenant_id: int,
+    tenant_id: int | None,
     at: datetime,
     action: str,
     subject: str,
@@ -37,8 +39,9 @@ def record(
     """
     at = at.astimezone(UTC)  # as it is read back
     personal = {**(personal or {}), **({"address": caller.address} if caller.address else {})}
-    AuditHead.objects.get_or_create(tenant_id=tenant_id)
-    head = AuditHead.objects.select_for_update().get(tenant_id=tenant_id)
+    heads = _heads(tenant_id)
+    heads.get_or_create(pk=tenant_id or 1)
+    head = heads.select_for_update().get()
     event = AuditEvent(
         tenant_id=tenant_id,
         position=head.position + 1,
@@ -57,11 +60,11 @@ def record(
     event.save(force_insert=True)
     if personal:
         AuditPersonalData.objects.create(event=event, data=dict(personal))
-    AuditHead.objects.filter(tenant_id=tenant_id).update(position=event.position, hash=event.hash)
+    heads.update(position=event.position, hash=event.hash)
     return event
 
 
-def events_about(tenant_id: int, subject: str, after: int = 0) -> QuerySet[AuditEvent]:
+def events_about(tenant_id: int | None, subject: str, after: int = 0) -> QuerySet[AuditEvent]:
     """What the trail says of one thing, oldest first; only past the position ``after``."""
     return AuditEvent.objects.filter(tenant=tenant_id, subject=subject, position__gt=after).order_by("position")
 
@@ -85,17 +88,15 @@ def actor_names(events: Iterable[AuditEvent]) -> Mapping[tuple[str, int], str]:
 class Break:
     """A place where a tenant's chain does not hold."""
 
-    tenant_id: int
+    tenant_id: int | None
     position: int
     problem: str
 
 
-def verify(tenant_id: int) -> Iterator[Break]:
+def verify(tenant_id: int | None) -> Iterator[Break]:
     """Yield every place where the chain was changed, cut, reordered or shortened, or personal data edited."""
     position, previous_hash = 0, ""
-    for event in (
-        AuditEvent.objects.filter(tenant_id=tenant_id).select_related("personal").order_by("position").iterator()
-    ):
+    for event in AuditEvent.objects.filter(tenant=tenant_id).select_related("personal").order_by("position").iterator():
         if event.position != position + 1:
             yield Break(tenant_id, event.position, "an event before it is missing")
         if event.previous_hash != previous_hash:
@@ -106,9 +107,14 @@ def verify(tenant_id: int) -> Iterator[Break]:
         if personal is not None and event.personal_digest != _keyed_hash(personal.data):
             yield Break(tenant_id, event.position, "its personal data was changed")
         position, previous_hash = event.position, event.hash
-    head = AuditHead.objects.filter(tenant_id=tenant_id).first()
+    head = _heads(tenant_id).first()
     if head and (head.position, head.hash) != (position, previous_hash):
         yield Break(tenant_id, head.position, "events at the end are missing")
+
+
+def _heads(tenant_id: int | None) -> QuerySet[Any]:
+    """The one head of a chain, if it has begun."""
+    return AuditHead.objects.filter(pk=tenant_id) if tenant_id else InstallationAuditHead.objects.filter(pk=1)
 
 
 def _hash(event: AuditEvent) -> str:

@@ -138,13 +138,27 @@ class AuditHead(models.Model):
     hash = models.CharField(max_length=64, default="")
 
 
+class InstallationAuditHead(models.Model):
+    """The same of the chain for what is no tenant's. One row."""
+
+    position = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation_audit_head")]
+
+
 class AuditEvent(models.Model):
     """One thing that was decided or done. Append-only by trigger, chained by hash within its tenant.
+
+    Without a tenant: of the whole installation, such as who of the staff may do what. That is a chain of its own.
 
     Holds no personal data: that sits in AuditPersonalData, which can be erased; the chain covers a keyed hash.
     """
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="audit_events", verbose_name=_("tenant"))
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, null=True, blank=True, related_name="audit_events", verbose_name=_("tenant")
+    )
     position = models.PositiveBigIntegerField(_("position"))
     at = models.DateTimeField(_("when"))
     action = models.CharField(_("action"), max_length=64)
@@ -161,7 +175,12 @@ class AuditEvent(models.Model):
     class Meta:
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
-        constraints = [models.UniqueConstraint(fields=["tenant", "position"], name="one_audit_event_per_position")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "position"], name="one_audit_event_per_position"),
+            models.UniqueConstraint(
+                fields=["position"], condition=models.Q(tenant=None), name="one_installation_event_per_position"
+            ),
+        ]
         indexes = [models.Index(fields=["tenant", "subject"], name="audit_by_subject")]
 
     def __str__(self) -> str:

@@ -19,10 +19,10 @@ from tests.world import World
 pytestmark = pytest.mark.django_db
 
 
-def write(world: World, count: int = 5) -> list[AuditEvent]:
+def write(world: World | None, count: int = 5) -> list[AuditEvent]:
     return [
         audit.record(
-            tenant_id=world.tenant.pk,
+            tenant_id=world.tenant.pk if world else None,
             at=NOW,
             action="test.done",
             subject=f"Test:{number}",
@@ -103,6 +103,19 @@ def test_chains_of_two_tenants_are_their_own(world: World) -> None:
     assert AuditHead.objects.get(tenant=world.tenant).position == 2
     assert AuditHead.objects.get(tenant=other.tenant).position == 3
     assert problems(world) == problems(other) == []
+
+
+def test_what_is_no_tenants_has_a_chain_of_its_own(world: World) -> None:
+    write(world, 1)
+    events = write(None, 3)
+    assert [(event.tenant_id, event.position) for event in events] == [(None, 1), (None, 2), (None, 3)]
+    assert list(audit.events_about(None, "Test:1")) == [events[1]]
+    assert list(audit.verify(None)) == problems(world) == []
+    drop_append_only(connection, "tenants_auditevent")
+    AuditPersonalData.objects.all().delete()
+    events[2].delete()
+    assert [(found.tenant_id, found.position) for found in audit.verify(None)] == [(None, 3)]
+    make_append_only(connection, "tenants_auditevent")
 
 
 @pytest.mark.django_db(transaction=True)

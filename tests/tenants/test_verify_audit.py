@@ -59,3 +59,14 @@ def swap(events: Any) -> None:
 def test_a_tenant_that_is_not_there(world: World) -> None:
     with pytest.raises(CommandError, match="no tenant"):
         run(tenant="nowhere.example")
+
+
+def test_the_trail_of_the_installation_is_walked_too(world: World) -> None:
+    write(None)
+    assert "The audit trail holds" in run()
+    AuditPersonalData.objects.filter(event__position=2).update(data={"name": "Боб"})
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="does not hold"):
+        call_command("verify_audit", stdout=out)
+    assert "installation, event 2: its personal data was changed" in out.getvalue()
+    assert "The audit trail holds: 1 tenants." in run(tenant=world.tenant.domain)

@@ -1,4 +1,4 @@
-"""manage.py verify_audit: whether every tenant's audit trail holds."""
+"""manage.py verify_audit: whether every tenant's audit trail holds, and the installation's."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ class Command(BaseCommand):
             tenants = tenants.filter(domain=options["tenant"])
             if not tenants:
                 raise CommandError(f"There is no tenant {options['tenant']}.")
+        trails: list[tuple[int | None, str]] = [(tenant.pk, tenant.domain) for tenant in tenants]
+        if not options["tenant"]:
+            trails.append((None, "installation"))
         broken = 0
-        for tenant in tqdm(tenants, desc="tenants", disable=None):
-            for found in verify(tenant.pk):
+        for tenant_id, name in tqdm(trails, desc="trails", disable=None):
+            for found in verify(tenant_id):
                 broken += 1
-                self.stdout.write(f"{tenant.domain}, event {found.position}: {found.problem}")
+                self.stdout.write(f"{name}, event {found.position}: {found.problem}")
         if broken:
             raise CommandError(f"The audit trail does not hold: {broken} breaks.")
         self.stdout.write(f"The audit trail holds: {tenants.count()} tenants.")
