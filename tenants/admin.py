@@ -7,27 +7,54 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.admin_base import FoldedSearch, NoLostUpdates, ReadOnlyAdmin, pretty, shown_once
-from tenants.audit import record
-from tenants.formatting import active_language
+from tenants.admin_base import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.staff import staff_caller
-from tenants.tokens import mint, record_created, revoke_token, rotate_token
+from tenants.tokens import mint, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
 admin.site.site_header = admin.site.site_title = "Wayout"
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
     fieldsets = (*(UserAdmin.fieldsets or ()), (_("Preferences"), {"fields": ("language", "phone")}))
+    readonly_fields = ("last_login", "date_joined")
+    personal_fields = ("username", "first_name", "last_name", "email", "phone")
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """With an entry on the trail, which says that there is another one."""
+        with transaction.atomic():
+            person = self.get_object(request, unquote(id))
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if person and not User.objects.filter(pk=person.pk, password=person.password).exists():
+                self.record(request, person, "password_set", {})
+            return response
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """With the roles, each of which is on its tenant's trail."""
+        with transaction.atomic():
+            memberships = self.admin_site.get_model_admin(Membership)
+            memberships.delete_queryset(request, obj.memberships.all())
+            super().delete_model(request, obj)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupsAdmin(AuditedAdmin, GroupAdmin):
+    """With its changes on the trail."""
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -43,11 +70,15 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Tenant)
-class TenantAdmin(NoLostUpdates, FoldedSearch):
+class TenantAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("name", "domain", "time_zone", "language", "billing_contact_email")
     personal_fields = ("billing_contact_name", "billing_contact_email")
     search_fields = ("search_key",)
     inlines = (MembershipInline,)
+
+    def trails(self, obj: Tenant, changes: Changes) -> list[int | None]:
+        """Its own."""
+        return [obj.pk]
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
         """A tenant with a history stays."""
@@ -55,31 +86,21 @@ class TenantAdmin(NoLostUpdates, FoldedSearch):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class MembershipAdmin(AuditedAdmin):
     list_display = ("user", "tenant", "role", "is_active")
     list_filter = ("role", "is_active")
     list_select_related = ("user", "tenant")
     autocomplete_fields = ("user", "tenant")
     search_fields = ("user__username", "user__email", "tenant__domain")
+    trail_verbs = ("given", "changed", "taken")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         """Whose membership it is stays."""
         return ("user", "tenant") if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        """Save, and put it on the tenant's audit trail."""
-        super().save_model(request, obj, form, change)
-        _audit_membership("membership.changed" if change else "membership.given", obj, request)
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        """Take it away, and put that on the tenant's audit trail."""
-        _audit_membership("membership.taken", obj, request)
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """The same, for many."""
-        for membership in queryset:
-            self.delete_model(request, membership)
+    def facts(self, obj: Membership) -> dict[str, Any]:
+        """Whose it is, and what of."""
+        return {"person": obj.user_id, "role": obj.role, "active": obj.is_active}
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -95,12 +116,14 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(PartnerToken)
-class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PartnerTokenAdmin(AuditedAdmin):
     form = TokenForm
+    trail_noun = "token"
     list_display = ("name", "key_id", "scope_list", "expires_at", "last_used_at", "revoked_at")
     readonly_fields = ("key_id", "last_used_at", "revoked_at", "created_at", "created_by")
     autocomplete_fields = ("tenants",)
     actions = ("rotate", "revoke")
+    trail_verbs = ("created", "changed", "deleted")
 
     @admin.display(description=_("scopes"))
     def scope_list(self, token: PartnerToken) -> str:
@@ -115,11 +138,14 @@ class PartnerTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             messages.warning(request, _shown_once(obj.name, mint(obj)))
         super().save_model(request, obj, form, change)
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Once the tenants are known, put a new token on their audit trails."""
-        super().save_related(request, form, formsets, change)
-        if not change:
-            record_created(token=form.instance, caller=staff_caller(request), now=timezone.now())
+    def trails(self, obj: PartnerToken, changes: Changes) -> set[int | None]:
+        """Those of its tenants, and of those that it had."""
+        before, _after = changes.get("tenants", ((), ()))
+        return {*obj.tenants.values_list("pk", flat=True), *(before or ())}
+
+    def facts(self, obj: PartnerToken) -> dict[str, Any]:
+        """Which one, and what it may now."""
+        return {"token": obj.key_id, "scopes": obj.scopes, "expires_at": obj.expires_at}
 
     @admin.action(description=_("Rotate: make successors, the selected work on for a week"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
@@ -175,17 +201,3 @@ class AuditEventAdmin(ReadOnlyAdmin):
 def _shown_once(name: str, text: str) -> str:
     said = _("The token “%(name)s”, shown only now. Copy it to where it will be used:") % {"name": name}
     return shown_once(said, text)
-
-
-def _audit_membership(action: str, membership: Membership, request: HttpRequest) -> None:
-    caller = staff_caller(request)
-    record(
-        tenant_id=membership.tenant_id,
-        at=timezone.now(),
-        action=action,
-        subject=f"Membership:{membership.pk}",
-        caller=caller,
-        language=active_language(),
-        data={"person": membership.user_id, "role": membership.role, "active": membership.is_active},
-        personal={"name": caller.name},
-    )

@@ -1,6 +1,4 @@
-"""The audit trail: append, and verify. A chain per tenant, and one of the installation (None); its head is locked while
-it grows.
-"""
+"""The audit trail: append, and verify. A chain per tenant, one of the installation (None); the head is locked meanwhile."""
 
 from __future__ import annotations
 

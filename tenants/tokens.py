@@ -63,13 +63,8 @@ def create_token(
         text = mint(token)
         token.save()
         token.tenants.set(tenants)
-        record_created(token=token, caller=caller, now=now)
+        _audit("token.created", token, caller, now)
         return token, text
-
-
-def record_created(*, token: PartnerToken, caller: Caller, now: datetime) -> None:
-    """Put a new token on the audit trails of its tenants."""
-    _audit("token.created", token, caller, now)
 
 
 def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:

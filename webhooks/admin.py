@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tenants.admin_base import CappedPaginator, ReadOnlyAdmin, pretty, shown_once
+from tenants.admin_base import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
@@ -41,6 +41,12 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Endpoint
         fields = ("events", "contact_email", "language")
 
+    def clean(self) -> dict[str, Any]:
+        """An address that was right once may be refused now."""
+        if self.instance.pk:
+            _require_allowed(self.instance.url)
+        return super().clean() or self.cleaned_data
+
 
 class NewEndpointForm(EndpointForm):
     """Whose it is, by one of the partner's tokens; and its address, which stays."""
@@ -59,15 +65,12 @@ class NewEndpointForm(EndpointForm):
     def clean_url(self) -> str:
         """An address that events may go to."""
         url: str = self.cleaned_data["url"]
-        try:
-            check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
-        except AddressRefused as refused:
-            raise forms.ValidationError(refusal_sentence(refused.refusal)) from None
+        _require_allowed(url)
         return url
 
     def clean(self) -> dict[str, Any]:
         """One endpoint per partner and address, ten per partner."""
-        cleaned = super().clean() or self.cleaned_data
+        cleaned = super().clean()
         if token := cleaned.get("token"):
             own = Endpoint.objects.filter(partner=token.partner)
             if own.filter(url=cleaned.get("url")).exists():
@@ -78,8 +81,9 @@ class NewEndpointForm(EndpointForm):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class EndpointAdmin(AuditedAdmin):
     form = EndpointForm
+    personal_fields = ("contact_email",)
     list_display = ("url", "partner_name", "state", "waiting", "delivered_at", "failing_since", "last_problem")
     list_filter = (("disabled_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter))
     search_fields = ("url",)
@@ -140,6 +144,9 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if secret:
             messages.warning(request, _shown_once(made, secret))
 
+    def record(self, request: HttpRequest, obj: Endpoint, verb: str, changes: Changes) -> None:
+        """The service has."""
+
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
         """With an entry on the audit trail."""
         endpoints.remove(endpoint=obj, caller=staff_caller(request), now=timezone.now())
@@ -148,11 +155,6 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """What waits goes with it: staff who may remove an endpoint may remove that."""
         objects, counts, _permissions, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """The same, for many."""
-        for endpoint in queryset:
-            self.delete_model(request, endpoint)
 
     @admin.action(description=_("Send a test now"), permissions=["change"])
     def test(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
@@ -259,6 +261,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Who may change endpoints."""
         return request.user.has_perm("webhooks.change_endpoint")
+
+
+def _require_allowed(url: str) -> None:
+    """Raise ValidationError for an address that events may not go to."""
+    try:
+        check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
+    except AddressRefused as refused:
+        raise forms.ValidationError(refusal_sentence(refused.refusal)) from None
 
 
 def _shown_once(endpoint: Endpoint, secret: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -173,19 +173,31 @@ def _disable(endpoint: Endpoint, problem: str, now: datetime) -> None:
     audit("webhook.disabled", endpoint, SYSTEM, now, problem=problem)
 
 
-def audit(action: str, endpoint: Endpoint, caller: Caller, now: datetime, **data: object) -> None:
-    """Put it on the trails of the tenants that the endpoint hears of."""
+def audit(
+    action: str,
+    endpoint: Endpoint,
+    caller: Caller,
+    now: datetime,
+    personal: Mapping[str, object] | None = None,
+    **data: object,
+) -> None:
+    """Put it on the trails of the tenants that the endpoint hears of; on the installation's where it hears of none."""
     token = live_tokens(now).filter(partner=endpoint.partner).order_by("-pk").first()
-    for tenant in token.tenants.order_by("pk") if token else ():
+    tenants = token.tenants.order_by("pk").values_list("pk", flat=True) if token else []
+    for tenant_id in tenants or (None,):
         record(
-            tenant_id=tenant.pk,
+            tenant_id=tenant_id,
             at=now,
             action=action,
             subject=f"Webhook:{endpoint.pk}",
             caller=caller,
             language=endpoint.language,
             data={"url": hashlib.sha256(endpoint.url.encode()).hexdigest()[:16], "events": endpoint.events, **data},
-            personal={"url": endpoint.url, **({} if caller.kind is CallerKind.SYSTEM else {"name": caller.name})},
+            personal={
+                "url": endpoint.url,
+                **({} if caller.kind is CallerKind.SYSTEM else {"name": caller.name}),
+                **(personal or {}),
+            },
         )
 
 

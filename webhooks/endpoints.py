@@ -47,9 +47,12 @@ def register(
     with transaction.atomic():
         known = Endpoint.objects.select_for_update().filter(partner=partner)
         if endpoint := known.filter(url=url).first():
+            changes = {name: (old, new) for name, new in values.items() if (old := getattr(endpoint, name)) != new}
             known.filter(pk=endpoint.pk).update(**values)
             endpoint.refresh_from_db()
-            audit("webhook.changed", endpoint, caller, now)
+            address = {name: changes.pop(name) for name in ("contact_email",) if name in changes}
+            personal = {"changes": address} if address else None
+            audit("webhook.changed", endpoint, caller, now, personal, changes=changes)
             return endpoint, None
         if len(known) >= MOST_ENDPOINTS:
             raise TooManyEndpoints

@@ -18,7 +18,7 @@ from billing.money import Money
 from billing.periods import refund_due_by
 from billing.selectors import LineKind, statement
 from billing.services.refunds import refund_by_hand
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.admin_base import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import format_date
 from tenants.staff import button, staff
 
@@ -37,11 +37,12 @@ class PaymentMethodInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(FoldedSearch):
+class BillingAccountAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("tenant", "payment_methods_known")
     search_fields = ("tenant__search_key",)
     autocomplete_fields = ("tenant",)
     inlines = (PaymentMethodInline,)
+    personal_fields = ("label",)
     change_form_template = "admin/billing/billingaccount/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:

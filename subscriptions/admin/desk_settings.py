@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from subscriptions.models import CallbackDesk
-from tenants.admin_base import NoLostUpdates
+from tenants.admin_base import AuditedAdmin
 
 
 @admin.register(CallbackDesk)
-class CallbackDeskAdmin(NoLostUpdates):
+class CallbackDeskAdmin(AuditedAdmin):
     list_display = ("time_zone", "country", "opens_at", "closes_at", "window_capacity")
     fieldsets = (
         (None, {"fields": ("time_zone", "opens_at", "closes_at", "country", "days_off")}),

@@ -20,7 +20,7 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin
+from tenants.admin_base import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from tenants.formatting import active_language, format_datetime
 from tenants.staff import button, staff
 
@@ -29,13 +29,13 @@ OVERRIDE = "subscriptions.override_quote"
 
 
 @admin.register(Plan)
-class PlanAdmin(FoldedSearch):
+class PlanAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("part_number", "name")
     search_fields = ("search_key",)
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(FoldedSearch):
+class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("plan", "tenant", "external_id", "status", "assigned", "purchased_licenses", "period_end")
     list_filter = ("base_status", "is_trial", "channel", "canceled_mode")
     list_select_related = ("plan", "tenant")

@@ -21,6 +21,7 @@ def publish_policy(*, caller: Caller, policy: CancellationPolicy, language: str,
     with transaction.atomic(durable=True):
         versions = CancellationPolicy.objects.select_for_update().filter(tenant=policy.tenant)
         last = versions.order_by("-version").first()
+        replaced = versions.filter(in_force=True).first()
         versions.filter(in_force=True).update(in_force=False)
         policy.pk = None
         policy.version = last.version + 1 if last else 1
@@ -28,7 +29,7 @@ def publish_policy(*, caller: Caller, policy: CancellationPolicy, language: str,
         policy.created_at = now
         policy.created_by_id = caller.user_id
         policy.save(force_insert=True)
-        _audit("policy.published", caller, policy, policy.tenant, language, now)
+        _audit("policy.published", caller, policy, language, now, replaced)
         return policy
 
 
@@ -38,22 +39,26 @@ def withdraw_policy(*, caller: Caller, tenant: Tenant, language: str, now: datet
         own = CancellationPolicy.objects.select_for_update().filter(tenant=tenant, in_force=True).first()
         if own is None or not CancellationPolicy.objects.filter(pk=own.pk, in_force=True).update(in_force=False):
             return False
-        _audit("policy.withdrawn", caller, own, tenant, language, now)
+        _audit("policy.withdrawn", caller, own, language, now)
         return True
 
 
 def _audit(
-    action: str, caller: Caller, policy: CancellationPolicy, tenant: Tenant | None, language: str, now: datetime
+    action: str,
+    caller: Caller,
+    policy: CancellationPolicy,
+    language: str,
+    now: datetime,
+    replaced: CancellationPolicy | None = None,
 ) -> None:
-    """On the tenant's chain. The default has none: its versions, each with its author, are its history."""
-    if tenant is not None:
-        record(
-            tenant_id=tenant.pk,
-            at=now,
-            action=action,
-            subject=f"CancellationPolicy:{policy.pk}",
-            caller=caller,
-            language=language,
-            data=asdict(policy.terms),
-            personal={"name": caller.name, "email": caller.email},
-        )
+    """On the tenant's chain; the default policy's is the installation's. ``replaced``: what was in force until now."""
+    record(
+        tenant_id=policy.tenant_id,
+        at=now,
+        action=action,
+        subject=f"CancellationPolicy:{policy.pk}",
+        caller=caller,
+        language=language,
+        data={**asdict(policy.terms), "replaced": asdict(replaced.terms) if replaced else None},
+        personal={"name": caller.name, "email": caller.email},
+    )

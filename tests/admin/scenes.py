@@ -43,7 +43,7 @@ def furnished(world: World) -> World:
     CancellationPolicy.objects.create(tenant=world.tenant, name=terms.name, version=1, created_at=NOW)
     world.token(Scope.WEBHOOKS)
     endpoint = Endpoint.objects.create(
-        partner=PartnerToken.objects.get().partner, url="https://192.0.2.1/hook", salt="x", created_at=NOW
+        partner=PartnerToken.objects.get().partner, url="https://partner.example/hook", salt="x", created_at=NOW
     )
     audit("webhook.registered", endpoint, SYSTEM, NOW)
     event = Event.objects.create(

@@ -44,8 +44,10 @@ def test_making_one_shows_the_secret_once(staff: Client, world: World, settings:
     assert "whsec_" not in staff.get(f"{LIST}{endpoint.pk}/change/").text
     assert "Partner" in staff.get(LIST).text
     # Changing keeps the secret and the address.
+    shown = staff.get(f"{LIST}{endpoint.pk}/change/").context["shown"]
     changed = staff.post(
-        f"{LIST}{endpoint.pk}/change/", {"events": [], "language": "en", "url": "https://evil.example"}
+        f"{LIST}{endpoint.pk}/change/",
+        {"events": [], "language": "en", "url": "https://evil.example", "shown": shown},
     )
     assert changed.status_code == 302
     endpoint.refresh_from_db()
