@@ -18,11 +18,15 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.admin_base import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
-from tenants.staff import staff_caller
+from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import mint, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
 admin.site.site_header = admin.site.site_title = "Wayout"
+
+
+# What decides who may do what: superusers' to give.
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
@@ -31,6 +35,18 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     fieldsets = (*(UserAdmin.fieldsets or ()), (_("Preferences"), {"fields": ("language", "phone")}))
     readonly_fields = ("last_login", "date_joined")
     personal_fields = ("username", "first_name", "last_name", "email", "phone")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Rights are superusers' to give, also when somebody sends what the page does not offer."""
+        return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Not of somebody who may do more: whoever sets their password or address could become them."""
+        return super().has_change_permission(request, obj) and not _is_above(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """The same."""
+        return super().has_delete_permission(request, obj) and not _is_above(request, obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """With an entry on the trail, which says that there is another one."""
@@ -49,12 +65,28 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
             super().delete_model(request, obj)
 
 
+def _is_above(request: HttpRequest, person: User | None) -> bool:
+    return isinstance(request.user, User) and person is not None and has_more_rights(person, request.user)
+
+
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
 class GroupsAdmin(AuditedAdmin, GroupAdmin):
-    """With its changes on the trail."""
+    """What a group may do decides what its members may."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers."""
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Superusers."""
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Superusers."""
+        return request.user.is_superuser
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

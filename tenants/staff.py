@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
@@ -27,6 +29,15 @@ def staff_caller(request: HttpRequest) -> Caller:
     """The staff member behind a request whose permission the admin has checked already."""
     assert isinstance(request.user, User)  # the admin lets nobody else in
     return from_request(caller_of_staff(request.user), request)
+
+
+def has_more_rights(other: User, than: User) -> bool:
+    """Whether ``other`` may do something in the admin that ``than`` may not; also while ``other`` is not active."""
+    if than.is_superuser or other.is_superuser:
+        return not than.is_superuser
+    held = Permission.objects.filter(Q(user=other) | Q(group__user=other))
+    names = {f"{label}.{codename}" for label, codename in held.values_list("content_type__app_label", "codename")}
+    return bool(names - than.get_all_permissions())
 
 
 def button(admin: ModelAdmin[Any], name: str, view: Any) -> URLPattern:
