@@ -13,10 +13,10 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
 
 run: $(RUN_READY) $(CATALOGS:.po=.mo) .env  ## start Wayout with demo data on PORT (8000)
-	@$(PY) manage.py demo --serve $(PORT)
+	@$(DEMO) demo --serve $(PORT)
 
 demo-reset: $(RUN_READY) .env  ## throw the demo database away, so that the next run starts afresh
-	@$(PY) manage.py demo --reset
+	@$(DEMO) demo --reset
 
 test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQLite and PostgreSQL
 	@$(PY) -m tests.run
@@ -57,7 +57,8 @@ lock: $(DEV_READY)  ## compile requirements*.in to exact pins
 	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
 	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-dev.txt requirements-dev.in
 
-# Says that this folder is for trying Wayout out, so that every manage.py command in it finds the demo.
+# Says that this folder is for trying Wayout out, so that every manage.py command in it finds the demo. It serves nobody,
+# and is refused beside what production sets (portal/settings.py).
 .env:
 	@echo 'WAYOUT_DEBUG=1' > $@
 

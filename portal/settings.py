@@ -32,6 +32,7 @@ DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,10 +46,19 @@ from environs import Env
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
-env.read_env(str(BASE_DIR / ".env"), recurse=False)
+_FILE, _SAID = BASE_DIR / ".env", "WAYOUT_DEBUG" in os.environ
+env.read_env(str(_FILE), recurse=False)
 VAR_DIR = env.path("WAYOUT_VAR", BASE_DIR / "var")
 
 DEBUG = env.bool("WAYOUT_DEBUG", False)
+# make run writes it into that file, so that commands find the demo. Whatever else is in this folder is not the demo.
+DEMO_BY_FILE = DEBUG and not _SAID
+_ALSO = [name for name in ("DATABASE_URL", "WAYOUT_HOSTS", "WAYOUT_SECRET_KEY") if os.environ.get(name)]
+if DEMO_BY_FILE and _ALSO:
+    raise ImproperlyConfigured(
+        f"{_FILE} says WAYOUT_DEBUG=1, which make run writes there for the demo, and {', '.join(_ALSO)} is set, as for "
+        "production. Remove that line from the file, or set WAYOUT_DEBUG in the environment, where it is meant."
+    )
 SECRET_KEY = env.str("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
 if len(SECRET_KEY) < (1 if DEBUG else 50):
     raise ImproperlyConfigured(
@@ -169,7 +179,8 @@ def database(url: str) -> dict[str, object]:
 
 
 # The demo has a database of its own: its logins do not exist where debug is off.
-_EMBEDDED = VAR_DIR / ("demo.sqlite3" if DEBUG else "wayout.sqlite3")
+DEMO_DATABASE = VAR_DIR / "demo.sqlite3"
+_EMBEDDED = DEMO_DATABASE if DEBUG else VAR_DIR / "wayout.sqlite3"
 VAR_DIR.mkdir(exist_ok=True)
 DATABASES = {"default": database(env.str("DATABASE_URL", f"sqlite:///{_EMBEDDED}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

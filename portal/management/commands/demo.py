@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from portal.demo import ACCOUNTS, logins, seed
-from portal.settings import VAR_DIR
+from portal.settings import DEMO_DATABASE, VAR_DIR
 from subscriptions.models import Subscription
 from tenants.callers import Scope
 from tenants.models import Tenant
@@ -48,6 +48,12 @@ class Command(BaseCommand):
             raise CommandError(
                 "The demo exists only with WAYOUT_DEBUG=1 (make run writes it into .env): its passwords are public."
             )
+        database = settings.DATABASES["default"]
+        if (database["ENGINE"], database["NAME"]) != ("django.db.backends.sqlite3", str(DEMO_DATABASE)):
+            raise CommandError(
+                f"The demo has a database of its own, {DEMO_DATABASE}: its passwords are public. DATABASE_URL names"
+                " another one; unset it (look into .env, too)."
+            )
         if options["reset"]:
             self._reset()
             return
@@ -66,10 +72,7 @@ class Command(BaseCommand):
             _serve(port)
 
     def _reset(self) -> None:
-        database = settings.DATABASES["default"]
-        if database["ENGINE"] != "django.db.backends.sqlite3":
-            raise CommandError("--reset deletes the demo's SQLite file; another database you drop yourself.")
-        for name in (str(database["NAME"]), f"{database['NAME']}-wal", f"{database['NAME']}-shm", str(REMEMBERED)):
+        for name in (DEMO_DATABASE, f"{DEMO_DATABASE}-wal", f"{DEMO_DATABASE}-shm", REMEMBERED):
             Path(name).unlink(missing_ok=True)
         self.stdout.write("The demo is gone. make run makes a new one.")
 

@@ -1,0 +1,89 @@
+"""The demo, whose passwords everybody knows, stays apart from what is no demo: as people run both, in one folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served.conftest import ROOT, free_port
+
+SECRET = "".join(map(chr, range(48, 108)))
+CODE = ("portal", "subscriptions", "billing", "webhooks", "outbox", "tenants", "frontend", "manage.py", "Makefile")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which somebody has typed ``make run`` before."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "requirements.txt").touch()
+    (folder / "requirements-dev.txt").touch()
+    subprocess.run(["make", "-s", ".env"], cwd=folder, check=True)
+    return folder
+
+
+def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("WAYOUT_", "DJANGO_", "DATABASE"))
+    }
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env={**kept, **environment}, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+
+PRODUCTION = {"WAYOUT_SECRET_KEY": SECRET, "WAYOUT_HOSTS": "wayout.example"}
+SETTINGS: list[Any] = [
+    PRODUCTION,
+    pytest.param({"WAYOUT_SECRET_KEY": SECRET}, marks=pytest.mark.long),
+    pytest.param({"DATABASE_URL": "sqlite:///production.sqlite3"}, marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize("environment", SETTINGS)
+def test_its_file_does_not_make_a_demo_of_production(folder: Path, environment: dict[str, str]) -> None:
+    refused = run(folder, "manage.py", "work", "--once", **environment)
+    assert refused.returncode != 0
+    assert f"{folder / '.env'} says WAYOUT_DEBUG=1" in refused.stderr
+    assert ", ".join(sorted(environment)) in refused.stderr.splitlines()[-1]
+    assert not list(folder.glob("*.sqlite3"))
+
+
+def test_its_file_serves_nobody(folder: Path) -> None:
+    port = str(free_port())
+    refused = run(folder, "-m", "granian", "--interface", "rsgi", "--no-ws", "--port", port, "portal.rsgi:application")
+    assert refused.returncode != 0
+    assert "the demo is served by make run" in refused.stderr + refused.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("environment", SETTINGS)
+def test_what_the_environment_says_of_the_demo_is_meant(folder: Path, environment: dict[str, str]) -> None:
+    assert run(folder, "-c", "import portal.wsgi", WAYOUT_DEBUG="1", **environment).returncode == 0
+    production = {**PRODUCTION, **environment, "WAYOUT_DEBUG": "0"}
+    assert run(folder, "-c", "import portal.wsgi", **production).returncode == 0
+    # Commands find the demo by its file, as the README has them.
+    assert run(folder, "manage.py", "check").returncode == 0
+
+
+@pytest.mark.parametrize("option", ["", *(pytest.param(o, marks=pytest.mark.long) for o in ("--json", "--reset"))])
+def test_it_goes_into_no_other_database(folder: Path, tmp_path: Path, option: str) -> None:
+    database = tmp_path / "production.sqlite3"
+    sqlite3.connect(database).execute("CREATE TABLE customers (name text)")
+    asked = ["manage.py", "demo", *option.split()]
+    refused = run(folder, *asked, WAYOUT_DEBUG="1", DATABASE_URL=f"sqlite:///{database}")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("CommandError: The demo has a database of its own")
+    assert "DATABASE_URL" in refused.stderr
+    assert sqlite3.connect(database).execute("SELECT name FROM sqlite_master").fetchall() == [("customers",)]
