@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.served.conftest import ROOT, free_port
-
-SECRET = "".join(map(chr, range(48, 108)))
-CODE = ("portal", "subscriptions", "billing", "webhooks", "outbox", "tenants", "frontend", "manage.py", "Makefile")
+from tests.served.clone import PRODUCTION, SECRET, clone, run
+from tests.served.conftest import free_port
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which somebody has typed ``make run`` before."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in CODE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    (folder / "requirements.txt").touch()
-    (folder / "requirements-dev.txt").touch()
+    folder = clone(tmp_path_factory.mktemp("clone"))
     subprocess.run(["make", "-s", ".env"], cwd=folder, check=True)
     return folder
 
 
-def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("WAYOUT_", "DJANGO_", "DATABASE"))
-    }
-    return subprocess.run(
-        [sys.executable, *command], cwd=folder, env={**kept, **environment}, capture_output=True, text=True, check=False,
-        timeout=60,
-    )  # fmt: skip
-
-
-PRODUCTION = {"WAYOUT_SECRET_KEY": SECRET, "WAYOUT_HOSTS": "wayout.example"}
 SETTINGS: list[Any] = [
     PRODUCTION,
     pytest.param({"WAYOUT_SECRET_KEY": SECRET}, marks=pytest.mark.long),
