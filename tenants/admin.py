@@ -54,7 +54,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
             person = self.get_object(request, unquote(id))
             response: HttpResponse = super().user_change_password(request, id, form_url)
             if person and not User.objects.filter(pk=person.pk, password=person.password).exists():
-                self.record(request, person, "password_set", {})
+                self.record_change(request, person, "password_set", {})
             return response
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

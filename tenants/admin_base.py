@@ -103,15 +103,15 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """What an event says of ``obj`` besides the changes. Nothing personal."""
         return {}
 
-    def record(self, request: HttpRequest, obj: Any, verb: str, changes: Changes) -> None:
+    def record_change(self, request: HttpRequest, obj: Any, verb: str, changes: Changes) -> None:
         """Put one event on each trail, in the transaction of the change."""
-        caller = staff_caller(request)
+        caller, now = staff_caller(request), timezone.now()
         personal = {name: values for name, values in changes.items() if name.rpartition(".")[2] in self.personal_fields}
         others = {name: values for name, values in changes.items() if name not in personal}
         for tenant_id in sorted(self.trails(obj, changes), key=lambda tenant_id: tenant_id or 0):
             record(
                 tenant_id=tenant_id,
-                at=timezone.now(),
+                at=now,
                 action=f"{self.trail_noun or self.opts.model_name}.{verb}",
                 subject=f"{self.model.__name__}:{obj.pk}",
                 caller=caller,
@@ -149,7 +149,7 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         added, changed, _deleted = self.trail_verbs
         changes = _changes(form, formsets, added=not change)
         if changes or not change:
-            self.record(request, form.instance, changed if change else added, changes)
+            self.record_change(request, form.instance, changed if change else added, changes)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Put on the trail what it was, then delete it."""
@@ -157,7 +157,7 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         values.pop("password", None)
         with transaction.atomic():
             gone: Changes = {name: (_plain(value), None) for name, value in values.items()}
-            self.record(request, obj, self.trail_verbs[2], gone)
+            self.record_change(request, obj, self.trail_verbs[2], gone)
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -144,7 +144,7 @@ class EndpointAdmin(AuditedAdmin):
         if secret:
             messages.warning(request, _shown_once(made, secret))
 
-    def record(self, request: HttpRequest, obj: Endpoint, verb: str, changes: Changes) -> None:
+    def record_change(self, request: HttpRequest, obj: Endpoint, verb: str, changes: Changes) -> None:
         """The service has."""
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
