@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib import admin
+from django.forms import inlineformset_factory
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -61,6 +62,25 @@ def views(model_admin: Any) -> Iterator[str]:
             yield from (reverse(f"admin:{pattern.name}", args=[key]) for key in keys)
 
 
+def pages(model_admin: Any) -> dict[str, str]:
+    """Django's own, by their names."""
+    names = f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}"
+    row = model_admin.model._default_manager.first()
+    assert row, f"no {model_admin.opts.label} to look at"
+    of_a_row = {page: reverse(f"{names}_{page}", args=[row.pk]) for page in ("history", "change", "delete")}
+    return {**of_a_row, **{page: reverse(f"{names}_{page}") for page in ("changelist", "add")}}
+
+
+def rows(model_admin: Any) -> dict[str, str]:
+    """One more row for every inline of a page."""
+    sent = {}
+    for inline in model_admin.inlines:
+        prefix = inlineformset_factory(model_admin.model, inline.model, fields=()).get_default_prefix()
+        sent.update({f"{prefix}-TOTAL_FORMS": "1", f"{prefix}-INITIAL_FORMS": "0", f"{prefix}-0-label": "x"})
+        sent.update({f"{prefix}-0-{name}": "1" for name in ("amount", "external_id", "tax")})
+    return sent
+
+
 def act(client: Client, model_admin: Any, name: str, **typed: Any) -> Any:
     keys = list(model_admin.model._default_manager.values_list("pk", flat=True))
     assert keys, f"no row to try {name} with"
@@ -83,6 +103,11 @@ def test_who_only_looks_changes_nothing(furnished_world: World) -> None:
         act(client, model_admin, name)
         assert tables() == before, f"{model_admin.opts.label}.{name}"
     for model_admin in REGISTRY.values():
+        own = pages(model_admin)
+        assert client.get(own["changelist"]).status_code == 200
+        for address in (own["add"], own["change"], own["delete"]):
+            assert client.post(address, {**TYPED, **rows(model_admin)}).status_code == 403, address
+            assert tables() == before, address
         for address in views(model_admin):
             looked, pressed = client.get(address).status_code, client.post(address, TYPED).status_code
             assert looked in (200, 302, 403, 405), address
@@ -96,14 +121,7 @@ def test_who_has_no_permission_is_refused_everywhere(furnished_world: World) -> 
     for model_admin, name, _function in actions():
         assert act(client, model_admin, name).status_code == 403, name
     for model_admin in REGISTRY.values():
-        names = f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}"
-        row = model_admin.model._default_manager.first()
-        assert row, f"no {model_admin.opts.label} to look at"
-        standard = [
-            *(reverse(f"{names}_{page}") for page in ("changelist", "add")),
-            *(reverse(f"{names}_{page}", args=[row.pk]) for page in ("change", "history", "delete")),
-        ]
-        for address in (*standard, *views(model_admin)):
+        for address in (*pages(model_admin).values(), *views(model_admin)):
             assert client.get(address).status_code in (403, 405), address
             assert client.post(address, TYPED).status_code == 403, address
     assert tables() == before
