@@ -69,7 +69,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
         with transaction.atomic():
             rows = Agreement.objects.select_related("account").select_for_update(of=("self",))
             agreement = get_object_or_404(rows, pk=pk)
-            if request.POST.get("seen", "").strip() != f"{agreement.provider} {agreement.external_id}".strip():
+            if request.POST.get("was", "").strip() != f"{agreement.provider} {agreement.external_id}".strip():
                 return changed_meanwhile(self, request, page, _changes(agreement))
             was_told = agreement.told != Ending.NONE and agreement.external_id
             try:

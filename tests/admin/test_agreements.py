@@ -39,7 +39,7 @@ def page_of(agreement: Agreement) -> str:
 
 
 def save(client: Any, agreement: Agreement, external_id: str, seen: str = " ", provider: str = "stripe") -> Any:
-    given = {"provider": provider, "external_id": external_id, "seen": seen}
+    given = {"provider": provider, "external_id": external_id, "was": seen}
     return client.post(reverse("admin:billing_agreement_provider", args=[agreement.pk]), given, follow=True)
 
 

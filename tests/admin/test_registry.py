@@ -19,7 +19,8 @@ from tests.world import World
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 # What any of the actions and buttons may ask for.
 TYPED = {
-    "confirmed": "1", "disposition": "OTHER", "reason": "asked on the phone", "amount": "1.00", "seen": "99999",
+    "confirmed": "1", "disposition": "OTHER", "tell": "no", "provider": "stripe", "external_id": "sub_12345678", "was": "",
+    "reason": "asked on the phone", "amount": "1.00", "seen": "99999",
     "outcome": "BUSY", "other_language": "en", "post": "yes", "note": "x", "quote": "x", "key": "x", "mode": "IMMEDIATE",
     "password1": "another fine horse", "password2": "another fine horse", "usable_password": "true",
 }  # fmt: skip
