@@ -80,7 +80,11 @@ class Agreement(models.Model):
     ending = models.CharField(_("ending"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
     ends_for_good_at = models.DateTimeField(_("cannot be taken back from"), null=True, blank=True)
     told = models.CharField(
-        _("confirmed by the provider"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value
+        _("confirmed by the provider"),
+        max_length=13,
+        choices=[*ENDING_CHOICES, ("", _("being told"))],
+        default=Ending.NONE.value,
+        blank=True,
     )
 
     class Meta:

@@ -61,8 +61,7 @@ def charges_at(provider: str) -> QuerySet[Charge]:
 
 def untold() -> QuerySet[Agreement]:
     """Agreements that end where somebody bills, and that nobody there can be told of: no id is on record."""
-    who_bills = [*billing_providers(), *([""] if settings.WAYOUT_PROVIDER in billing_providers() else [])]
-    return Agreement.objects.exclude(ending=Ending.NONE).filter(external_id="", provider__in=who_bills)
+    return Agreement.objects.exclude(ending=Ending.NONE).filter(external_id="", provider__in=billing_providers())
 
 
 def late_charges() -> QuerySet[Charge]:

@@ -57,7 +57,8 @@ _TRUE = {"true", "да", "yes", "oui", "1"}
 # Product names are joined without spaces; a name may itself hold a plus between spaces.
 _JOINT = re.compile(r"(?<! )\+(?! )")
 _LONGEST = 320
-_LONGEST_ID, _LONGEST_NAME, _MOST_SEATS = 100, 200, 10_000_000
+_LONGEST_ID, _LONGEST_NAME = 100, 200
+MAX_SEATS = 10_000_000
 _LONGEST_LINE = 1_000_000
 _STATUSES = {"active", "suspended", "expired", "disabled", "deleted"}
 
@@ -172,13 +173,21 @@ class Table(Generic[Row]):
                 next(reader, None)
                 line = reader.line_num + 1
                 for row in reader:
-                    if len(row) == width:
+                    if self._swallowed(row):
+                        yield line, "a quote is not closed: it took in the rows below"
+                    elif len(row) == width:
                         yield line, {name: row[column].strip() for name, column in fields}
                     elif any(row):
                         yield line, f"it has {len(row)} columns, the first line has {width}"
                     line = reader.line_num + 1
             except csv.Error as error:
                 raise FileUnreadable(f"{self._file}: line {reader.line_num} cannot be read ({error})") from None
+
+    def _swallowed(self, row: Sequence[str]) -> bool:
+        """Whether a cell of several lines has a line that is a row itself: then nobody knows what was in between."""
+        least = max(1, len(self._header) - 1)
+        lines = (line for cell in row if "\n" in cell for line in cell.split("\n")[1:])
+        return any(line.count(self._delimiter) >= least for line in lines)
 
 
 @dataclass(slots=True)
@@ -383,8 +392,8 @@ _LONGEST_CELLS = {
 def _count(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise RowUnreadable(f"{what}: “{text}” is not a whole number from 0 on")
-    if int(text) > _MOST_SEATS:
-        raise RowUnreadable(f"{what}: “{text}” is more than {_MOST_SEATS:,}")
+    if int(text) > MAX_SEATS:
+        raise RowUnreadable(f"{what}: “{text}” is more than {MAX_SEATS:,}")
     return int(text)
 
 

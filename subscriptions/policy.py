@@ -402,8 +402,11 @@ def prorates(quote: Quote, snapshot: Snapshot) -> bool:
 
     Otherwise only what begins after the end does: a trial and a product key return nothing of their own time.
     """
-    returns_time = snapshot.channel is not Channel.PREPAID and not _is_trial(snapshot, quote.made_at)
-    return quote.mode is Mode.IMMEDIATE and returns_time
+    return _prorates(quote.mode, snapshot, quote.made_at)
+
+
+def _prorates(mode: Mode, snapshot: Snapshot, at: datetime) -> bool:
+    return mode is Mode.IMMEDIATE and snapshot.channel is not Channel.PREPAID and not _is_trial(snapshot, at)
 
 
 def refundable(quote: Quote, snapshot: Snapshot) -> int:
@@ -479,7 +482,8 @@ def _quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime) ->
     )
     charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
     lines = tuple(
-        prorate(charge, priced_at, terms) if mode is Mode.IMMEDIATE else unbegun(charge, terms) for charge in charges
+        prorate(charge, priced_at, terms) if _prorates(mode, snapshot, at) else unbegun(charge, terms)
+        for charge in charges
     )
     refund = reduce(add, (line.refund for line in lines)) if lines else None
     if refund is not None and refund.minor_units == 0:
@@ -514,11 +518,12 @@ def _refundable(
     mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime, effective_at: datetime
 ) -> tuple[list[ChargeFacts], NoRefundReason | None]:
     """The charges a quote has a line for, and the reason to give when none of them returns anything."""
-    if snapshot.channel is Channel.PREPAID:
-        return [], NoRefundReason.PREPAID
-    if _is_trial(snapshot, at):
-        return [], NoRefundReason.TRIAL
     charges = snapshot.for_quotes.charges
+    unbegun_then = [charge for charge in charges if charge.period.begins_after(effective_at)]
+    if snapshot.channel is Channel.PREPAID:
+        return unbegun_then, NoRefundReason.PREPAID
+    if _is_trial(snapshot, at):
+        return unbegun_then, NoRefundReason.TRIAL
     if mode is Mode.AT_PERIOD_END:
-        return [charge for charge in charges if charge.period.begins_after(effective_at)], NoRefundReason.PERIOD_END
+        return unbegun_then, NoRefundReason.PERIOD_END
     return [charge for charge in charges if charge.period.end > priced_at], None

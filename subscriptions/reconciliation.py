@@ -35,6 +35,7 @@ _GRACE = timedelta(minutes=10)
 def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     """One sentence for everything that does not add up."""
     yield from _charges()
+    yield from _corrected_too_much()
     yield from _late_charges()
     yield from _twice()
     yield from _refunds(now)
@@ -60,6 +61,16 @@ def _charges() -> Iterator[str]:
     returned = Coalesce(Subquery(parts.values("charge").annotate(sum=Sum("amount")).values("sum")), 0)
     for charge in Charge.objects.annotate(returned=returned).exclude(refunded=F("returned")).iterator():
         yield f"charge {charge.external_id}: {charge.refunded} is reserved, its refunds say {charge.returned}"
+
+
+def _corrected_too_much() -> Iterator[str]:
+    """What goes back above what a correction left, where no refund says so of itself: given back by hand."""
+    said = RefundPart.objects.filter(charge=OuterRef("pk"), amount_by_rule__isnull=False)
+    over = Charge.objects.filter(~Exists(said), refunded__gt=F("charged") - F("corrected"))
+    for charge in over.select_related("agreement").iterator():
+        back, left = charge.refunded, charge.charged - charge.corrected
+        currency = charge.agreement.currency
+        yield f"charge {charge}: {Money(back, currency)} goes back, {Money(left, currency)} is left of it"
 
 
 def _late_charges() -> Iterator[str]:
@@ -90,7 +101,7 @@ def _endings(now: datetime, *, ask_provider: bool) -> Iterator[str]:
     for agreement in Agreement.objects.exclude(Q(external_id="") | Q(ends_for_good_at=None)).iterator():
         wanted = wanted_of(agreement, now).now
         if agreement.told != wanted and not _is_about_to_be_told(agreement.pk, now):
-            yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.told}, it should be {wanted}"
+            yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.told or 'nothing certain'}, it should be {wanted}"
         if agreement.told != wanted or not ask_provider:
             continue
         try:

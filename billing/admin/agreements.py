@@ -67,7 +67,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
             return redirect(page)
         typed = request.POST.get("external_id", "").strip()
         with transaction.atomic():
-            rows = Agreement.objects.select_related("account").select_for_update(of=("self",))
+            rows = Agreement.objects.select_related("account").select_for_update(of=("self",), no_key=True)
             agreement = get_object_or_404(rows, pk=pk)
             if request.POST.get("was", "").strip() != f"{agreement.provider} {agreement.external_id}".strip():
                 return changed_meanwhile(self, request, page, _changes(agreement))

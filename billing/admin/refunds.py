@@ -21,10 +21,12 @@ from billing.models import (
     UNSETTLED_REFUND_STATUSES,
     Refund,
     RefundPart,
+    RefundStatus,
 )
 from billing.money import Money
 from billing.selectors import Week, credits_by_week
-from billing.services.refunds import retry_refund, settle_by_hand
+from billing.services.refunds import settle_by_hand
+from billing.services.repricing import retry_refund
 from tenants.admin_base import ReadOnlyAdmin
 from tenants.exports import csv_response
 from tenants.formatting import format_day
@@ -138,7 +140,8 @@ class RefundAdmin(ReadOnlyAdmin):
         refund = get_object_or_404(Refund.objects.select_related("agreement__account"), pk=pk)
         if request.method == "POST":
             if retry_refund(refund=refund, caller=caller, now=timezone.now()):
-                messages.success(request, _("It is sent again."))
+                voided = refund.status == RefundStatus.VOIDED
+                messages.success(request, _("Nothing of it is due any more.") if voided else _("It is sent again."))
             else:
                 messages.warning(request, _("Nothing of it has failed, or somebody was faster."))
         return redirect("admin:billing_refund_change", pk)

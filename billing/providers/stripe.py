@@ -113,20 +113,24 @@ class Stripe:
             raise ProviderRefused(f"stripe: {external_id} does not stop")
 
 
+def text_of(value: Any) -> str:
+    """A text of an event or answer; empty for anything else, and for what no column holds."""
+    return value if isinstance(value, str) and "\x00" not in value else ""
+
+
 def result_of(refund: Mapping[str, Any]) -> Result | None:
     """What a refund of Stripe says. Everything that is not an end is pending; None for what is no refund."""
-    number, failure = refund.get("id"), refund.get("failure_reason")
-    if not isinstance(number, str):
+    number = text_of(refund.get("id"))
+    if not number:
         return None
-    outcome = _OUTCOMES.get(str(refund.get("status")), Outcome.PENDING)
-    return Result(outcome, number, failure if outcome is Outcome.FAILED and isinstance(failure, str) else "")
+    outcome = _OUTCOMES.get(text_of(refund.get("status")), Outcome.PENDING)
+    return Result(outcome, number, text_of(refund.get("failure_reason")) if outcome is Outcome.FAILED else "")
 
 
 def key_of(refund: Mapping[str, Any]) -> str:
     """The key that we wrote on a refund; empty on one that is not ours."""
     metadata = refund.get("metadata")
-    key = metadata.get(KEY) if isinstance(metadata, dict) else None
-    return key if isinstance(key, str) else ""
+    return text_of(metadata.get(KEY)) if isinstance(metadata, dict) else ""
 
 
 def _required(result: Result | None) -> Result:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import ChargeInvalid
-from billing.models import Agreement, Charge, Correction
-from billing.money import MAX_MINOR_UNITS
+from billing.models import Agreement, Charge, Correction, RefundPart, RefundStatus
+from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.providers.base import Ending
 from billing.selectors import charges_at, late_charges
 from billing.services.endings import tell_again
 from billing.services.repricing import reprice_soon
+from outbox.mail import tell_staff
 
 logger = logging.getLogger("wayout.billing")
 
@@ -94,42 +97,73 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -
 
 
 def record_correction(
-    *, charge: Charge, external_id: str, amount: int, tax: int, corrected_at: datetime, now: datetime
+    *, charge: Charge, external_id: str, amount: Money, tax: int, corrected_at: datetime, now: datetime
 ) -> bool:
-    """Reduce ``charge`` by ``amount`` minor units (``tax`` of them tax); False when it was recorded before.
+    """Reduce ``charge`` by ``amount`` (``tax`` minor units of it tax); False when it was recorded before.
 
     Where its agreement ends, what that gives back is priced again. Raises ChargeInvalid when the corrections would
-    exceed the charge.
+    exceed the charge, leave more tax than amount, are in another currency, or contradict what is on record.
     """
+    if amount.currency != charge.agreement.currency:
+        raise ChargeInvalid(f"it is in {amount.currency}, the charge it names in {charge.agreement.currency}")
+    less = amount.minor_units
+    if less <= 0 or not 0 <= tax <= less:
+        raise ChargeInvalid("a correction takes something off, and its tax is a part of that")
     with transaction.atomic():
-        if Correction.objects.filter(charge=charge, external_id=external_id).exists():
+        agreement = Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
+        known = Correction.objects.filter(charge=charge, external_id=external_id).first()
+        if known is not None:
+            if (known.amount, known.tax) != (less, tax):
+                raise ChargeInvalid("it is already on record with another amount")
             return False
         within = Charge.objects.filter(
-            pk=charge.pk, charged__gte=F("corrected") + amount, tax__gte=F("corrected_tax") + tax
+            pk=charge.pk, charged__gte=F("corrected") + less, tax__gte=F("corrected_tax") + tax
         )
-        if amount <= 0 or not within.update(corrected=F("corrected") + amount, corrected_tax=F("corrected_tax") + tax):
+        if not within.exists():
             raise ChargeInvalid("a correction cannot exceed the charge it names")
+        with_tax = within.filter(charged__gte=F("corrected") + less + F("tax") - F("corrected_tax") - tax)
+        if not with_tax.update(corrected=F("corrected") + less, corrected_tax=F("corrected_tax") + tax):
+            raise ChargeInvalid("it leaves more tax than amount on the charge it names: say how much of it is tax")
         Correction.objects.create(
-            charge=charge, external_id=external_id, amount=amount, tax=tax, corrected_at=corrected_at
+            charge=charge, external_id=external_id, amount=less, tax=tax, corrected_at=corrected_at
         )
-        _has_changed(charge.agreement, now)
+        _has_changed(agreement, now)
+        _tell_of_too_much(charge, now)
         return True
 
 
-def payment_settled(*, provider: str, external_id: str, settled: int, now: datetime) -> bool:
+def _tell_of_too_much(charge: Charge, now: datetime) -> None:
+    """Money that staff gave back by hand is priced by nobody: they hear when a correction makes it too much."""
+    charge.refresh_from_db()
+    left = charge.charged - charge.corrected
+    by_hand = RefundPart.objects.filter(charge=charge, refund__by_hand=True).exclude(refund__status=RefundStatus.VOIDED)
+    if charge.refunded > left and by_hand.exists():
+        currency = charge.agreement.currency
+        values = {"charge": charge, "back": Money(charge.refunded, currency), "left": Money(left, currency)}
+        tell_staff(key=f"charge:{charge.pk}:{charge.corrected}", sentence=_TOO_MUCH, values=values, now=now)
+
+
+_TOO_MUCH = _("%(back)s of charge %(charge)s goes back, %(left)s is left of it after a correction. Look at it.")
+
+
+def payment_settled(*, provider: str, external_ids: Collection[str], settled: int, now: datetime) -> bool:
     """A payment at ``provider`` has arrived: ``settled`` minor units in all. False when nothing is new.
+
+    ``external_ids``: all that the provider calls it; a charge goes by one of them.
 
     What was settled never shrinks; more than was charged is not believed. Ids are unique per agreement alone: where two
     charges of the provider go by this one, nothing is taken from the event (reconcile names them).
     """
     with transaction.atomic(durable=True):
-        found = list(charges_at(provider).filter(external_id=external_id)[:2])
+        found = list(charges_at(provider).filter(external_id__in=external_ids)[:2])
         if len(found) > 1:
-            logger.warning("payment of %s at %s: two charges go by that id, none was changed", external_id, provider)
+            logger.warning(
+                "payment of %s at %s: two charges go by that id, none was changed", sorted(external_ids), provider
+            )
         if len(found) != 1:
             return False
         [charge] = found
-        agreement = Agreement.objects.select_for_update().get(pk=charge.agreement_id)
+        agreement = Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
         known = Charge.objects.filter(pk=charge.pk, settled__lt=settled, charged__gte=settled)
         if not known.update(in_flight=Greatest(F("in_flight") + F("settled") - settled, 0), settled=settled):
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from billing.errors import ProviderIdInvalid
@@ -17,6 +18,8 @@ from tenants.audit import record
 from tenants.callers import Caller
 
 TELL = "agreement.tell"
+# What the provider was told while nobody knows whether it heard.
+UNKNOWN = ""
 
 
 def set_ending(
@@ -25,9 +28,12 @@ def set_ending(
     """Say, inside the caller's transaction, how an agreement ends; the provider hears it after the commit.
 
     ``final_at``: when the undo closes. A stop that the provider cannot take back is only told then. ``terms``: by what
-    facts are priced that arrive from now on; None where it goes on.
+    facts are priced that arrive from now on; None where it goes on. What names no provider yet stays from now on with
+    the one of today, whatever the setting says later.
     """
-    Agreement.objects.filter(pk=agreement.pk).update(ending=ending, ends_for_good_at=final_at)
+    agreements = Agreement.objects.filter(pk=agreement.pk)
+    agreements.filter(provider="").update(provider=settings.WAYOUT_PROVIDER)
+    agreements.update(ending=ending, ends_for_good_at=final_at)
     EndingTerms.objects.filter(agreement=agreement).delete()
     if terms:
         terms.agreement = agreement
@@ -47,7 +53,7 @@ def set_provider_id(
         raise ProviderIdInvalid("provider")
     if not is_subscription_id(provider, external_id):
         raise ProviderIdInvalid("shape")
-    agreement.refresh_from_db(from_queryset=Agreement.objects.select_for_update())
+    agreement.refresh_from_db(from_queryset=Agreement.objects.select_for_update(no_key=True))
     if (agreement.provider, agreement.external_id) == (provider, external_id):
         return False
     before = {"provider": agreement.provider, "external_id": agreement.external_id, "told": agreement.told}
@@ -85,19 +91,35 @@ def tell(payload: dict[str, int], now: datetime) -> datetime | None:
     if not agreement.external_id:
         return None
     wanted = wanted_of(agreement, now)
-    via = provider(agreement.provider)
-    say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[wanted.now]
     if agreement.told != wanted.now:
-        try:
-            say(agreement.external_id)
-        except ProviderUnavailable as error:
-            raise again(error, agreement.provider, now) from error
-        except ProviderRefused as error:
-            raise Hopeless(str(error)) from error
-        # Only about the id that was told: it may have been corrected meanwhile.
-        same = Agreement.objects.filter(pk=agreement.pk, external_id=agreement.external_id)
-        same.update(told=wanted.now)
+        _say(agreement, wanted.now, now)
     return wanted.next_at
+
+
+def _say(agreement: Agreement, ending: Ending, now: datetime) -> None:
+    """Tell the provider, and write down that it heard.
+
+    It is unknown from before the call until it answered, so that whoever comes after a worker that died says it again.
+    Whatever was decided during the call is told afterwards: somebody else may have found nothing to say meanwhile.
+    """
+    same = Agreement.objects.filter(pk=agreement.pk, external_id=agreement.external_id)
+    same.update(told=UNKNOWN)
+    via = provider(agreement.provider)
+    say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[ending]
+    try:
+        say(agreement.external_id)
+    except ProviderUnavailable as error:
+        raise again(error, agreement.provider, now) from error
+    except ProviderRefused as error:
+        same.update(told=agreement.told)
+        raise Hopeless(str(error)) from error
+    with transaction.atomic():
+        now_on_record = same.select_for_update(no_key=True).first()
+        if now_on_record is None:
+            return
+        same.update(told=ending)
+        if wanted_of(now_on_record, now).now is not ending:
+            _tell_soon(agreement.pk, now)
 
 
 @dataclass(frozen=True, slots=True)

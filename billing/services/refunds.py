@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -92,25 +95,6 @@ def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
     return True
 
 
-def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
-    """Send the failed parts once more, each under a new key; False when nothing of it has failed.
-
-    What the facts have lowered since is sent as low; a refund of which nothing is due any more is voided.
-    """
-    with transaction.atomic(durable=True):
-        if not _move(refund, STUCK_REFUND_STATUSES, RefundStatus.PENDING, caller, now):
-            return False
-        failed = refund.parts.filter(status=PartStatus.FAILED)
-        lowered = {part: part.amount_by_rule for part in failed if part.amount_by_rule is not None}
-        failed.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)
-        if lowered:
-            resize_refund(refund=refund, amounts=lowered, now=now)
-        Refund.objects.filter(pk=refund.pk).update(found_late_at=None)
-        _ask_to_send(refund, now, now)
-        wake(key=_key(refund), now=now)
-        return True
-
-
 def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime) -> bool:
     """Note that the money went back another way; False when the refund is over already.
 
@@ -122,12 +106,9 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
         _lock(refund)
         if refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundNotPossible("sent")
-        moved = _move(
-            refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, reason=reason.strip()
-        )
-        if moved:
-            Refund.objects.filter(pk=refund.pk).update(settled_at=now, reason=reason.strip()[:300])
-        return moved
+        why = reason.strip()
+        values = {"settled_at": now, "reason": why[:300]}
+        return _move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
 
 
 def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, caller: Caller, now: datetime) -> Refund:
@@ -138,7 +119,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
     if not reason.strip() or amount <= 0:
         raise RefundNotPossible("reason" if amount > 0 else "amount")
     with transaction.atomic(durable=True):
-        Agreement.objects.select_for_update().get(pk=charge.agreement_id)
+        Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
         refund = Refund.objects.create(
             agreement=charge.agreement,
             amount=amount,
@@ -209,47 +190,69 @@ def record_provider_event(*, key: str, result: Result, now: datetime) -> bool:
     except ValueError:
         return False
     part = parts.select_related("refund__agreement__account").first()
-    if part is None or part.key != key:
+    if part is None:
         return False
+    if part.key != key:
+        return _is_older_key(part, key) and _ask_what_became(part, key, now)
     # Heard before our own sender wrote that it sends: the provider would not know the key otherwise.
     RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
     _record_result(part, result, PartStatus.SENT)
     part.refresh_from_db(fields=["status"])
     if result.outcome is not Outcome.PENDING and part.status != result.outcome.value:
-        _ask_what_became(part, now)
+        _ask_what_became(part, key, now)
     _conclude(part.refund, now)
     return True
 
 
 @handles(CHECK)
 def check(payload: dict[str, str], now: datetime) -> None:
-    """Ask the provider what has become of a part that it contradicted itself about, and take its word."""
+    """Ask the provider what has become of a part that it contradicted itself about, and take its word.
+
+    Also under a key that failed and was replaced: what arrives under it after all need not be sent again, or was twice.
+    """
     rows = RefundPart.objects.select_related("charge", "refund__agreement__account")
     part = rows.filter(pk=payload["part"]).first()
-    if part is None or part.key != payload["key"]:
+    if part is None:
         return
     try:
-        result = provider(part.refund.provider).find(order_of(part, now))
+        result = provider(part.refund.provider).find(replace(order_of(part, now), key=payload["key"]))
     except ProviderUnavailable as error:
         raise again(error, part.refund.provider, now) from error
     if result is None or result.outcome is Outcome.PENDING:
         return
-    by_hand = part.refund.status == RefundStatus.SETTLED_MANUALLY
-    if by_hand and part.status == PartStatus.FAILED and result.outcome is Outcome.SUCCEEDED:
+    if result.outcome is Outcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):
         RefundPart.objects.filter(pk=part.pk).update(amount_by_rule=0)
         tell_staff(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
-    _record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
+    if part.key == payload["key"]:
+        _record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
+    elif result.outcome is Outcome.SUCCEEDED:
+        _record_result(part, result, PartStatus.WAITING, PartStatus.FAILED)
     _conclude(part.refund, now)
 
 
-_PAID_TWICE = _("Refund %(refund)s was settled by hand, and the provider says now that it paid it too. Look at both.")
+_PAID_TWICE = _(
+    "The provider says that it paid refund %(refund)s, which was sent again or settled by hand. Look at both."
+)
 
 
-def _ask_what_became(part: RefundPart, now: datetime) -> None:
-    key = f"{CHECK}:{part.key}"
+def _is_older_key(part: RefundPart, key: str) -> bool:
+    number = key.partition(".")[2] or "0"
+    return number.isdecimal() and len(number) < 6 and int(number) < part.retries
+
+
+def _is_paid_otherwise(part: RefundPart, key: str) -> bool:
+    """Whether the money of a part has left, or may have, in another way than under this key."""
+    if part.refund.status == RefundStatus.SETTLED_MANUALLY:
+        return part.status == PartStatus.FAILED
+    return part.key != key and part.status in (PartStatus.SENT, PartStatus.SUCCEEDED)
+
+
+def _ask_what_became(part: RefundPart, key: str, now: datetime) -> bool:
+    effect = f"{CHECK}:{key}"
     with transaction.atomic():
-        put(kind=CHECK, key=key, payload={"part": str(part.pk), "key": part.key}, run_at=now, now=now)
-        wake(key=key, now=now)
+        put(kind=CHECK, key=effect, payload={"part": str(part.pk), "key": key}, run_at=now, now=now)
+        wake(key=effect, now=now)
+    return True
 
 
 def _record_result(part: RefundPart, result: Result, *expected: PartStatus) -> None:
@@ -307,7 +310,12 @@ def order_of(part: RefundPart, at: datetime) -> Order:
 
 
 def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
-    charge = Charge.objects.filter(pk=charge_id, agreement=refund.agreement, settled__gte=F("refunded") + amount)
+    charge = Charge.objects.filter(
+        pk=charge_id,
+        agreement=refund.agreement,
+        settled__gte=F("refunded") + amount,
+        charged__gte=F("refunded") + F("corrected") + amount,
+    )
     if not charge.update(refunded=F("refunded") + amount):
         raise RefundExceedsSettled
     RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax)
@@ -315,11 +323,17 @@ def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
 
 def _lock(refund: Refund) -> None:
     """Lock the refund and read its status: a part is never sent while staff settle the refund by hand."""
-    refund.status = Refund.objects.select_for_update().values_list("status", flat=True).get(pk=refund.pk)
+    refund.status = Refund.objects.select_for_update(no_key=True).values_list("status", flat=True).get(pk=refund.pk)
 
 
 def _key(refund: Refund) -> str:
     return f"{SUBMIT}:{refund.pk}"
+
+
+def send_soon(refund: Refund, now: datetime) -> None:
+    """Have a refund sent once more, in the caller's transaction."""
+    _ask_to_send(refund, now, now)
+    wake(key=_key(refund), now=now)
 
 
 def _ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
@@ -363,10 +377,11 @@ def _conclude(refund: Refund, now: datetime) -> datetime | None:
         refund.refresh_from_db(fields=["status"])
         before = RefundStatus(refund.status)
         went_out = before in _CONCLUDED_FROM and before is not status
-        if went_out and _move(refund, (before,), status, SYSTEM, now, before=before.value):
+        if went_out:
             settled_at = now if status is RefundStatus.SUCCEEDED else None
             # Whoever was told that it came back hears once more when that is no longer so.
-            Refund.objects.filter(pk=refund.pk).update(settled_at=settled_at, found_late_at=None)
+            values = {"settled_at": settled_at, "found_late_at": None}
+            _move(refund, (before,), status, SYSTEM, now, values, before=before.value)
     return None
 
 
@@ -376,10 +391,14 @@ def _move(
     to: RefundStatus,
     caller: Caller,
     now: datetime,
+    values: Mapping[str, Any] = MappingProxyType({}),
     **evidence: str,
 ) -> bool:
-    """One move of the state machine; False when the refund stands elsewhere. Inside a transaction."""
-    if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to):
+    """One move of the state machine, with other ``values`` of its row; False when it stands elsewhere.
+
+    Inside a transaction. The row is written once: written twice, PostgreSQL checks its foreign keys, which takes locks.
+    """
+    if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to, **values):
         return False
     audit_refund(refund, f"refund.{to.value.lower()}", caller, now, **evidence)
     _tell(refund, to, now)

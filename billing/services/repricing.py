@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import (
     PROMISED_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
     Agreement,
     EndingTerms,
     PartStatus,
@@ -27,10 +29,11 @@ from billing.money import Money
 from billing.periods import refund_due_by
 from billing.proration import ChargeFacts, Line, prorate, unbegun
 from billing.selectors import charges_not_over
-from billing.services.refunds import audit_refund, request_refund, resize_refund
+from billing.services.refunds import audit_refund, request_refund, resize_refund, send_soon
 from billing.signals import ending_repriced
 from outbox.effects import handles, put, wake
 from outbox.mail import tell_staff
+from tenants.callers import Caller
 from tenants.people import SYSTEM
 
 REPRICE = "agreement.reprice"
@@ -76,14 +79,53 @@ def reprice(agreement_ids: Iterable[int], now: datetime) -> list[Repricing]:
     return done
 
 
+def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
+    """Send the failed parts once more, each under a new key; False when nothing of it has failed.
+
+    What is due by now goes out, not what was due when it failed; where nothing is any more, it is voided.
+    """
+    with transaction.atomic(durable=True):
+        Agreement.objects.select_for_update(no_key=True).get(pk=refund.agreement_id)
+        failed = Refund.objects.filter(pk=refund.pk, status__in=STUCK_REFUND_STATUSES)
+        if not failed.update(status=RefundStatus.PENDING, found_late_at=None):
+            return False
+        parts = refund.parts.filter(status=PartStatus.FAILED)
+        parts.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)
+        if refund.by_hand:
+            _cap(refund, now)
+        repricing = _reprice(refund.agreement_id, now)
+        refund.refresh_from_db(fields=["status", "amount"])
+        if refund.status == RefundStatus.PENDING:
+            audit_refund(refund, "refund.pending", caller, now)
+            send_soon(refund, now)
+        if repricing:
+            _say(repricing, now)
+        elif refund.status == RefundStatus.VOIDED:
+            audit_refund(refund, "refund.voided", caller, now)
+        return True
+
+
+def _cap(refund: Refund, now: datetime) -> None:
+    """Money given back by hand is priced by nobody, but never above what was paid and not corrected."""
+    amounts = {}
+    for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
+        charge = part.charge
+        others = charge.refunded - part.amount
+        amounts[part] = max(0, min(part.amount, min(charge.settled, charge.charged - charge.corrected) - others))
+    if any(part.amount != amount for part, amount in amounts.items()):
+        resize_refund(refund=refund, amounts=amounts, now=now)
+
+
 def _reprice(agreement_id: int, now: datetime) -> Repricing | None:
-    agreement = Agreement.objects.select_for_update(of=("self",)).select_related("account").get(pk=agreement_id)
+    agreement = (
+        Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
+    )
     terms = EndingTerms.objects.filter(agreement=agreement).first()
     if terms is None:
         return None
     repricing = Repricing(agreement)
     of_rule = Refund.objects.filter(agreement=agreement, by_hand=False).exclude(status=RefundStatus.VOIDED)
-    refunds = {refund.pk: refund for refund in of_rule.select_for_update().order_by("pk")}
+    refunds = {refund.pk: refund for refund in of_rule.select_for_update(no_key=True).order_by("pk")}
     parts: dict[int, list[RefundPart]] = defaultdict(list)
     for part in RefundPart.objects.filter(refund__in=refunds).order_by("-refund_id"):
         part.refund = refunds[part.refund_id]

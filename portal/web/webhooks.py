@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -12,11 +13,14 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from billing.providers.stripe import key_of, result_of
+from billing.money import MAX_MINOR_UNITS
+from billing.providers.stripe import key_of, result_of, text_of
 from billing.services.charges import payment_settled
 from billing.services.refunds import record_provider_event
 
 logger = logging.getLogger("wayout.webhooks")
+# Seconds that a signature is good for.
+_TOLERANCE = 300
 _REFUNDS = ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
 _PAYMENTS = ("charge.succeeded", "charge.updated")
 
@@ -32,13 +36,23 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     try:
         if not secret:
             raise ValueError("no secret is configured")
-        event = stripe.Webhook.construct_event(request.body, signature, secret)
-    except (ValueError, stripe.SignatureVerificationError):
+        payload = request.body.decode()
+        stripe.WebhookSignature.verify_header(payload, signature, secret, _TOLERANCE)
+        event = json.loads(payload)
+    except (ValueError, RecursionError, stripe.SignatureVerificationError):
         return JsonResponse({"error": "not signed by Stripe"}, status=400)
-    # What happened in an account connected to ours is none of our charges, whatever ids it has.
-    taken = not getattr(event, "account", None) and _take(event.type, event.data.object.to_dict())
-    logger.info("stripe event %s %s: %s", event.type, event.id, "taken" if taken else "nothing of ours")
+    kind, body = _kind_and_object(event)
+    taken = _take(kind, body)
+    number = text_of(event.get("id")) if isinstance(event, dict) else ""
+    logger.info("stripe event %s %s: %s", kind, number, "taken" if taken else "nothing of ours")
     return JsonResponse({"received": True})
+
+
+def _kind_and_object(event: Any) -> tuple[str, dict[str, Any]]:
+    """What an event says of what. What happened in an account connected to ours is none of our charges."""
+    data = event.get("data") if isinstance(event, dict) and not event.get("account") else None
+    body = data.get("object") if isinstance(data, dict) else None
+    return (text_of(event.get("type")), body) if isinstance(body, dict) else ("", {})
 
 
 def _take(kind: str, body: dict[str, Any]) -> bool:
@@ -46,7 +60,8 @@ def _take(kind: str, body: dict[str, Any]) -> bool:
     now = timezone.now()
     if kind in _REFUNDS and (key := key_of(body)) and (result := result_of(body)):
         return record_provider_event(key=key, result=result, now=now)
-    charge_id, settled = body.get("id"), body.get("amount_captured")
-    if kind in _PAYMENTS and isinstance(charge_id, str) and isinstance(settled, int):
-        return payment_settled(provider="stripe", external_id=charge_id, settled=settled, now=now)
+    ids = {found for name in ("id", "payment_intent") if (found := text_of(body.get(name)))}
+    settled = body.get("amount_captured")
+    if kind in _PAYMENTS and ids and type(settled) is int and 0 <= settled <= MAX_MINOR_UNITS:
+        return payment_settled(provider="stripe", external_ids=ids, settled=settled, now=now)
     return False

@@ -35,7 +35,7 @@ def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *pat
     Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there,
     RateLimited when the tenant is changed too often.
     """
-    rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self", "agreement"))
+    rows = visible(Subscription.objects.all(), caller).select_for_update(of=("self", "agreement"), no_key=True)
     subscription = rows.select_related("tenant", "agreement").filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound(*path)

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.periods import rolled
 from billing.services.refunds import late_refunds, note_late
 from outbox.each import each_by_itself
+from outbox.mail import tell_staff
 from subscriptions.models import IdempotencyRecord, Subscription
 from subscriptions.policy import Status
 from subscriptions.services.announcements import Occasion, announce_refund
@@ -55,8 +57,16 @@ def _tell_late(refund: Refund, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         if not note_late(refund=refund, now=now):
             return False
-        announce_refund(Occasion.REFUND_LATE, refund, now)
+        if refund.cancellations.exists():
+            announce_refund(Occasion.REFUND_LATE, refund, now)
+        else:
+            # Made by hand: no cancellation has anybody who waits for it.
+            values = {"refund": refund.pk, "amount": refund.money}
+            tell_staff(key=f"late:{refund.pk}:{now.isoformat()}", sentence=_LATE, values=values, now=now)
         return True
+
+
+_LATE = _("Refund %(refund)s of %(amount)s, made by hand, failed or is overdue.")
 
 
 def forget_keys(now: datetime) -> int:

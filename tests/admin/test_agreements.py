@@ -53,7 +53,7 @@ def test_an_untold_cancellation_says_so_on_its_page_and_is_told_once_the_id_is_t
         assert "nobody could be told" not in client.get(page_of(agreement)).text
         cancel(world, subscription, Mode.AT_PERIOD_END)
         assert "nobody could be told" in client.get(page_of(agreement)).text
-        page = save(client, agreement, " sub_1PqRsTuV ")
+        page = save(client, agreement, " sub_1PqRsTuV ", seen="stripe ")
         assert "Written down." in page.text
         assert "nobody could be told" not in page.text
         work_off(lambda: NOW)

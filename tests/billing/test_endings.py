@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 
 from billing.errors import ProviderIdInvalid
-from billing.models import Agreement
+from billing.models import Agreement, Refund
 from billing.providers.base import Ending
 from billing.services.endings import set_provider_id
 from outbox.models import Effect
@@ -215,7 +215,7 @@ def test_an_outage_is_waited_out_and_is_worth_a_line(world: World, settings: Any
         for _ in range(21):
             work(at)
             at = max(at, Effect.objects.get(kind="agreement.tell").run_at)
-        assert "stripe was told NONE" in " ".join(findings(at, ask_provider=False))
+        assert "stripe was told nothing certain" in " ".join(findings(at, ask_provider=False))
         assert any("refuses our key" in message.subject for message in mail.outbox)
         work(at)
         assert provider.stopped == [("stop at period end", "sub_11111111")]
@@ -246,3 +246,77 @@ def test_an_id_corrected_after_the_telling_is_told_itself(world: World) -> None:
             assert not set_provider_id(**given, language="en", now=after(hours=1))  # type: ignore[arg-type]
         work(after(hours=1))
     assert provider.stopped == [("stop at period end", "sub_11111111"), ("stop at period end", "sub_11111112")]
+
+
+class Interrupted(TestProvider):
+    """Something happens while it is being told."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def stop_at_period_end(self, external_id: str) -> None:
+        super().stop_at_period_end(external_id)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+
+
+@pytest.mark.parametrize("another_worker", [True, False])
+def test_an_undo_while_the_provider_is_being_told_is_told_too(world: World, another_worker: bool) -> None:
+    cancellation = cancel(world, billed(world))
+
+    def meanwhile() -> None:
+        undo(world, cancellation, after(minutes=2))
+        if another_worker:
+            work(after(minutes=2))
+
+    with used(Interrupted(meanwhile)) as provider:
+        work(after(minutes=1))
+        work(after(minutes=3))
+        assert provider.ending("sub_11111111") is Ending.NONE
+        assert list(findings(after(minutes=5))) == []
+
+
+def test_an_undo_after_a_worker_died_over_the_telling_is_told(world: World) -> None:
+    cancellation = cancel(world, billed(world))
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with used(Interrupted(die)) as provider:
+        with pytest.raises(KeyboardInterrupt):
+            work(after(minutes=1))
+        undo(world, cancellation, after(minutes=2))
+        work(after(minutes=5))
+        assert provider.ending("sub_11111111") is Ending.NONE
+
+
+def test_importing_again_takes_no_correction_of_staff_back(stripe: FakeStripe, imported: Any) -> None:
+    imported(charge(1))
+    world, subscription = world_of()
+    cancel(world, subscription)
+    with transaction.atomic():
+        agreement = Agreement.objects.select_related("account").get(pk=subscription.agreement_id)
+        set_provider_id(
+            agreement=agreement, provider="stripe", external_id="sub_11111112", caller=SYSTEM, language="en", now=NOW
+        )
+    said = imported(charge(1), at=after(hours=1))
+    assert "sub_11111112 is on record; change it under Billing agreements in the admin" in said
+    work(after(hours=80))
+    assert stripe.subscriptions["sub_11111111"]["status"] == "active"
+    assert stripe.subscriptions["sub_11111112"]["status"] == "canceled"
+
+
+def test_a_changed_setting_hides_nothing_of_what_was_promised(world: World, settings: Any) -> None:
+    settings.WAYOUT_PROVIDER = "stripe"
+    subscription = world.subscription()
+    cancel(world, subscription)
+    settings.WAYOUT_PROVIDER = "ledger"
+    assert "nobody could be told" in " ".join(findings(after(hours=1), ask_provider=False))
+    from tests.subscriptions.test_money_after import DECEMBER, bill
+
+    with used(TestProvider()):
+        bill(subscription, DECEMBER, 2000, after(hours=1))
+        work(after(hours=1))
+    assert {refund.provider for refund in Refund.objects.all()} == {"stripe"}

@@ -149,13 +149,16 @@ def test_stripe_stops_without_prorating_by_itself(server: FakeStripe) -> None:
     assert server.subscriptions["s-1"]["status"] == "canceled"
 
 
-def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET, **more: Any) -> Any:
-    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}, **more}
-    payload = json.dumps(event)
+def signed(payload: str, at: float | None = None, secret: str = SECRET) -> Any:
     stamp = int(at or time.time())
     signature = stripe.WebhookSignature._compute_signature(f"{stamp}.{payload}", secret)  # type: ignore[no-untyped-call]
     headers = {"Stripe-Signature": f"t={stamp},v1={signature}"}
     return Client().post("/webhooks/stripe/", payload, content_type="application/json", headers=headers)
+
+
+def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET, **more: Any) -> Any:
+    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}, **more}
+    return signed(json.dumps(event), at, secret)
 
 
 @pytest.fixture
@@ -292,3 +295,27 @@ def test_a_payment_belongs_to_one_charge_of_its_provider(
     assert [Charge.objects.get(pk=charge.pk).settled for charge in charges] == settled
     said = [finding for finding in findings(NOW, ask_provider=False) if "ch_5" in finding]
     assert len(said) == (1 if settled == [100, 100] else 0)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[]", "3", "null", '"x"', "{}", '{"type": "refund.failed"}', '{"type": "refund.failed", "data": null}',
+        '{"type": "refund.failed", "data": {"object": []}}', '{"type": "charge.updated", "data": {"object": null}}',
+        '{"type": 5, "data": {"object": {}}}', '{"object": "v2.core.event", "id": 7, "type": "v1.x"}',
+        '{"type": "charge.updated", "data": {"object": {"id": "c\\u0000", "amount_captured": 5}}}',
+        '{"type": "charge.updated", "data": {"object": {"id": "c", "amount_captured": true}}}',
+        '{"type": "refund.failed", "data": {"object": {"id": "r\\u0000", "metadata": {"wayout_part": "\\u0000"}}}}',
+    ],
+)  # fmt: skip
+def test_whatever_is_signed_is_answered(settings: Any, payload: str) -> None:
+    settings.WAYOUT_STRIPE_WEBHOOK_SECRET = SECRET
+    assert signed(payload).status_code == 200
+
+
+def test_a_charge_may_go_by_the_id_of_its_payment(server: FakeStripe, world: World) -> None:
+    charge = world.charge(world.subscription(charged=None), external_id="pi_5", charged=900, settled=0, in_flight=900)
+    body = {"object": "charge", "id": "ch_77", "payment_intent": "pi_5", "amount_captured": 900}
+    assert hook("charge.succeeded", body).status_code == 200
+    charge.refresh_from_db()
+    assert (charge.settled, charge.in_flight) == (900, 0)

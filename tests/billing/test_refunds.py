@@ -11,8 +11,11 @@ from django.core import mail
 
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
+from billing.money import Money
 from billing.providers.base import Order, Outcome, Result
 from billing.services import refunds as services
+from billing.services import repricing
+from billing.services.charges import record_correction
 from outbox.models import Effect
 from outbox.worker import work_off
 from subscriptions.reconciliation import findings
@@ -124,8 +127,8 @@ def test_declined_parts_are_said_and_tried_again_under_a_new_key(promised: Refun
     assert status(promised) == "PARTIALLY_SUCCEEDED"
     failed = promised.parts.get(status="FAILED")
     assert failed.failure == "declined"
-    assert services.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
-    assert not services.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
+    assert repricing.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
+    assert not repricing.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
     work()
     assert status(promised) == "SUCCEEDED"
     assert list(provider.paid)[-1] == f"{failed.pk}.1"
@@ -274,7 +277,7 @@ def test_money_that_a_bank_sends_back_is_failed_again_and_can_go_out_again(
         bounce(provider, key, at=days_later)
     assert (status(promised), promised.settled_at) == ("FAILED", None)
     assert AuditEvent.objects.filter(action="refund.failed").get().data["before"] == "PARTIALLY_SUCCEEDED"
-    assert services.retry_refund(refund=promised, caller=SYSTEM, now=days_later)
+    assert repricing.retry_refund(refund=promised, caller=SYSTEM, now=days_later)
     work(days_later + timedelta(hours=1))
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", days_later + timedelta(hours=1))
     assert (
@@ -339,3 +342,60 @@ def test_staff_hear_at_once_and_once_a_day_of_a_key_that_is_refused(
         at += timedelta(minutes=50)
     found = [message for message in mail.outbox if "refuses our key" in message.subject]
     assert [message.to for message in found] == [["desk@wayout.example"]] * 2
+
+
+@pytest.mark.parametrize(("now_paid", "twice"), [(True, True), (False, False)])
+def test_what_arrives_under_a_key_that_was_replaced_is_known(
+    promised: Refund, provider: TestProvider, now_paid: bool, twice: bool
+) -> None:
+    provider.troubles = ["decline", "decline"]
+    work()
+    old = list(provider.results)
+    assert repricing.retry_refund(refund=promised, caller=SYSTEM, now=AFTER)
+    if not now_paid:
+        provider.troubles = ["decline", "decline"]
+    work()
+    assert status(promised) == ("SUCCEEDED" if now_paid else "FAILED")
+    bounce(provider, old[0], Outcome.SUCCEEDED)
+    assert Effect.objects.filter(key__startswith="mail.staff:twice:").exists() is twice
+    assert status(promised) == ("SUCCEEDED" if now_paid else "PARTIALLY_SUCCEEDED")
+    said = " ".join(findings(AFTER, ask_provider=False))
+    assert ("by the facts since 0.00 EUR is due" in said) is twice
+    assert not services.record_provider_event(key=f"{old[0]}.7", result=provider.results[old[0]], now=AFTER)
+
+
+def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, settings: Any) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    world.subscription(charged=10000)
+    charge = Charge.objects.get()
+    corrected = {"charge": charge, "tax": 0, "corrected_at": NOW, "now": NOW}
+    record_correction(external_id="k1", amount=Money(3000, "EUR"), **corrected)  # type: ignore[arg-type]
+    given = {"charge": charge, "reason": "goodwill", "due_by": date(2026, 12, 31), "caller": SYSTEM, "now": NOW}
+    with pytest.raises(RefundExceedsSettled):
+        services.refund_by_hand(amount=7001, **given)  # type: ignore[arg-type]
+    made = services.refund_by_hand(amount=7000, **given)  # type: ignore[arg-type]
+    assert list(findings(NOW, ask_provider=False)) == []
+    # And one that makes it too much after it was given is said.
+    record_correction(external_id="k2", amount=Money(2000, "EUR"), **corrected)  # type: ignore[arg-type]
+    with used(TestProvider()) as provider:
+        provider.troubles = ["decline"]
+        work(NOW)
+        assert "70.00 EUR goes back, 50.00 EUR is left of it" in " ".join(findings(NOW, ask_provider=False))
+        assert any("50.00 EUR is left of it after a correction" in message.subject for message in mail.outbox)
+        assert repricing.retry_refund(refund=made, caller=SYSTEM, now=NOW)
+        work(NOW)
+        assert [order.amount.minor_units for order in provider.paid.values()] == [5000]
+    assert status(made) == "SUCCEEDED"
+    assert list(findings(NOW, ask_provider=False)) == []
+
+
+def test_staff_hear_of_a_refund_by_hand_that_fails(world: World, provider: TestProvider, settings: Any) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    world.subscription(charged=10000)
+    given = {"charge": Charge.objects.get(), "reason": "goodwill", "due_by": date(2026, 12, 31), "caller": SYSTEM}
+    services.refund_by_hand(amount=700, now=NOW, **given)  # type: ignore[arg-type]
+    provider.troubles = ["decline"]
+    for second in range(3):
+        work(NOW + timedelta(seconds=second))
+    [message] = mail.outbox
+    assert (message.to, "made by hand, failed" in message.subject) == (["desk@wayout.example"], True)

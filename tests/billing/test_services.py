@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from billing.errors import ChargeInvalid, RefundExceedsSettled
 from billing.models import Agreement, Charge, Refund, RefundPart
+from billing.money import Money
 from billing.proration import Convention, RefundTerms, prorate
 from billing.selectors import charges_not_over
 from billing.services.charges import ChargeInput, record_charge, record_correction
@@ -59,14 +60,43 @@ def test_a_charge_on_record_keeps_its_amounts(agreement: Agreement) -> None:
 def test_case_32_a_correction_reduces_the_charge_it_names(agreement: Agreement) -> None:
     record_charge(agreement=agreement, charge=replace(INPUT, charged=10000, tax=0, settled=10000), now=NOW)
     charge = Charge.objects.get()
-    assert record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW, now=NOW)
-    assert not record_correction(charge=charge, external_id="k1", amount=3000, tax=0, corrected_at=NOW, now=NOW)
+    assert record_correction(
+        charge=charge, external_id="k1", amount=Money(3000, "EUR"), tax=0, corrected_at=NOW, now=NOW
+    )
+    assert not record_correction(
+        charge=charge, external_id="k1", amount=Money(3000, "EUR"), tax=0, corrected_at=NOW, now=NOW
+    )
     [facts] = charges_not_over([agreement.pk], NOW)[agreement.pk]
     half = PERIOD.start + (PERIOD.end - PERIOD.start) / 2
     assert prorate(facts, half, RefundTerms(Convention.ELAPSED_24H, SOFIA)).refund.minor_units == 3500
     for amount in (7001, 0, -5):
         with pytest.raises(ChargeInvalid):
-            record_correction(charge=charge, external_id="k2", amount=amount, tax=0, corrected_at=NOW, now=NOW)
+            record_correction(
+                charge=charge, external_id="k2", amount=Money(amount, "EUR"), tax=0, corrected_at=NOW, now=NOW
+            )
+
+
+@pytest.mark.parametrize(
+    ("amount", "tax", "reason"),
+    [
+        (Money(9000, "KWD"), 0, "it is in KWD"),
+        (Money(1000, "EUR"), -1, "its tax is a part of that"),
+        (Money(1000, "EUR"), 1001, "its tax is a part of that"),
+        (Money(-1000, "EUR"), 0, "takes something off"),
+        (Money(11000, "EUR"), 0, "more tax than amount"),
+        (Money(12001, "EUR"), 2000, "cannot exceed"),
+        (Money(4000, "EUR"), 0, "already on record with another amount"),
+    ],
+)
+def test_a_correction_that_cannot_be_is_refused(agreement: Agreement, amount: Money, tax: int, reason: str) -> None:
+    record_charge(agreement=agreement, charge=INPUT, now=NOW)
+    given = {"charge": Charge.objects.get(), "corrected_at": NOW, "now": NOW}
+    known = reason.startswith("already")
+    if known:
+        assert record_correction(external_id="k1", amount=Money(3000, "EUR"), tax=0, **given)  # type: ignore[arg-type]
+    with pytest.raises(ChargeInvalid, match=reason):
+        record_correction(external_id="k1", amount=amount, tax=tax, **given)  # type: ignore[arg-type]
+    assert Charge.objects.get().corrected == (3000 if known else 0)
 
 
 def refund(agreement: Agreement) -> Refund:

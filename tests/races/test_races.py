@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund, RefundPart
+from billing.money import Money
 from billing.services.charges import payment_settled, record_correction
+from billing.services.refunds import refund_by_hand
 from outbox import effects
 from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
@@ -28,6 +31,7 @@ from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
+from tests.imports import import_files
 from tests.providers import TestProvider, used
 from tests.races.together import together
 from tests.subscriptions.test_desk import ask as ask_to_be_called
@@ -122,7 +126,7 @@ def test_a_payment_and_a_cancellation_at_the_same_instant_lose_nothing(_again: i
     def act(number: int) -> Any:
         if number % 2:
             return cancel(world, subscription, quoted, f"{number}")
-        return payment_settled(provider="ledger", external_id=charge.external_id, settled=3000, now=later(minutes=1))
+        return payment_settled(provider="ledger", external_ids=[charge.external_id], settled=3000, now=later(minutes=1))
 
     answers = together(8, act)
     assert {type(answer) for answer in answers} <= {Canceled, QuoteChanged, bool}
@@ -146,7 +150,9 @@ def test_a_correction_while_the_money_leaves_is_sent_or_said(_again: int) -> Non
     def act(number: int) -> Any:
         if number == 0:
             charge.refresh_from_db()
-            done = record_correction(charge=charge, external_id="k1", amount=5000, tax=0, corrected_at=at, now=at)
+            done = record_correction(
+                charge=charge, external_id="k1", amount=Money(5000, "EUR"), tax=0, corrected_at=at, now=at
+            )
             work_off(lambda: at)
             return done
         return work_off(lambda: at)
@@ -161,6 +167,45 @@ def test_a_correction_while_the_money_leaves_is_sent_or_said(_again: int) -> Non
     # Either it was right when it left, or somebody was told what would have been.
     assert (sent, part.amount_by_rule) in ((promised // 2, None), (promised, promised // 2))
     assert Charge.objects.get().refunded == sent
+
+
+def test_nobody_waits_in_a_ring_for_an_import(tmp_path: Path) -> None:
+    """Corrections with ids by file, money by hand, corrections by the API and the worker, all about one agreement."""
+    world = World.build(domain="ring.example")
+    subscription = world.subscription(charged=None, external_id="s1", plan="E3")
+    charge = world.charge(subscription, external_id="c1", charged=10000)
+    cancel(world, subscription, quote(world, subscription), "k")
+    users, charges = tmp_path / "users.csv", tmp_path / "charges.csv"
+    users.write_text("User principal name,Display name,Licenses\na@x.example,Ada,E3\n")
+    charges.write_text(
+        "charge_id,product,subscription_id,charged,settled,currency,period_start,period_end,corrects,provider,provider_id\n"
+        "k9,E3,s1,-1.00,0,EUR,2026-11-01,2026-12-01,c1,stripe,sub_ring1111\n"
+    )
+    at = later(hours=80)
+
+    def act(number: int) -> Any:
+        match number % 4:
+            case 0:
+                return import_files(tenant="ring.example", users=users, charges=charges, exported_at=NOW.isoformat())
+            case 1:
+                return work_off(lambda: at)
+            case 2:
+                given = {"charge": charge, "reason": "goodwill", "due_by": at.date(), "caller": SYSTEM, "now": at}
+                return refund_by_hand(amount=10 + number, **given)  # type: ignore[arg-type]
+            case _:
+                with transaction.atomic():
+                    return record_correction(
+                        charge=charge, external_id=f"k{number}", amount=Money(50, "EUR"), tax=0, corrected_at=at, now=at
+                    )
+
+    with used(TestProvider()) as provider:
+        answers = together(12, act)
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        work_off(lambda: at + timedelta(hours=2))
+        work_off(lambda: at + timedelta(hours=4))
+    assert Charge.objects.get().corrected == 100 + 3 * 50
+    paid = sum(order.amount.minor_units for order in provider.paid.values())
+    assert paid == Charge.objects.get().refunded == sum(RefundPart.objects.values_list("amount", flat=True))
 
 
 def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:

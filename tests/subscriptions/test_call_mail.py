@@ -38,7 +38,7 @@ def told() -> Any:
     work_off(lambda: later(days=20))
     [message] = mail.outbox
     assert "888" not in message.subject + str(message.body)
-    assert "359" not in message.subject + str(message.body)
+    assert "+359" not in message.subject + str(message.body)
     return message
 
 

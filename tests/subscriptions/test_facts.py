@@ -114,8 +114,16 @@ def test_what_still_runs_until_its_end_holds_those_who_hold_it(imports: Imports)
         'u5@x.example,"User 5,E3\n' + people(40),
         'u5@x.example,User 5,"E3\n' + people(40),
         "x" * 400 + "@x.example,Long,E3\n",
+        'u5@x.example,"User 5\n' + people(3) + 'u9@x.example,"User 9",E3\n',
     ],
-    ids=["no name", "a column short", "an open quote", "an open quote in the last column", "a long name"],
+    ids=[
+        "no name",
+        "a column short",
+        "an open quote",
+        "an open quote in the last column",
+        "a long name",
+        "a quote that another closes",
+    ],
 )
 def test_with_a_row_that_was_not_read_nobody_is_absent(imports: Imports, unread: str) -> None:
     charges = "c1,E3,s1,60,100.00,100.00,EUR,2026-11-01,2026-12-01,1\n"
@@ -153,6 +161,50 @@ def test_what_is_out_of_bounds_is_reported_by_its_row(imports: Imports, row: str
     assert reason in imports.said
     assert list(Charge.objects.values_list("external_id", flat=True)) == ["c9"]
     assert imports.code == 2
+
+
+def test_a_quote_left_open_in_the_last_column_takes_nobody_away(imports: Imports) -> None:
+    users = imports.folder / "names_last.csv"
+    rows = [f"u{number}@x.example,E3,User {number}" for number in range(12)]
+    charges = "c1,E3,s1,60,100.00,100.00,EUR,2026-11-01,2026-12-01,1\n"
+    imports(people(12), charges=charges)
+    rows[8] = 'u8@x.example,E3,"User 8'
+    users.write_text("User principal name,Licenses,Display name\n" + "\n".join(rows) + "\n")
+    with time_machine.travel(after(hours=1), tick=False):
+        said, code = import_files(
+            tenant="x.example", users=users, exported_at=after(hours=1).isoformat(), complete=True
+        )
+    assert (code, holders("s1")) == (2, 12)
+    assert "line 10: a quote is not closed: it took in the rows below" in said
+
+
+def test_a_correction_may_stand_above_its_charge_and_contradicts_nothing(imports: Imports) -> None:
+    header = "charge_id,product,subscription_id,charged,tax,settled,currency,period_start,period_end,corrects\n"
+    span = "2026-11-01,2026-12-01"
+    imports(people(1), charges=header + f"k1,E3,s1,-30,0,0,EUR,{span},c1\nc1,E3,s1,100,0,100,EUR,{span},\n")
+    assert (imports.code, Charge.objects.get().corrected) == (0, 3000)
+    for row, reason in (
+        (f"k1,E3,s1,-40,0,0,EUR,{span},c1", "k1: it is already on record with another amount"),
+        (f"k2,E3,s1,-9.000,0,0,KWD,{span},c1", "k2: it is in KWD, the charge it names in EUR"),
+        (f"k3,E3,s1,-10,2,0,EUR,{span},c1", "k3: a correction takes something off"),
+        (f"k4,E3,s1,5,-10,0,EUR,{span},c1", "k4: a correction takes something off"),
+    ):
+        imports(people(1), charges=header + row + "\n")
+        assert (reason in imports.said, imports.code) == (True, 2), imports.said
+    assert Charge.objects.get().corrected == 3000
+
+
+def test_a_row_that_stands_twice_is_counted_once(imports: Imports) -> None:
+    row = "c1,E3,s1,5,100.00,100.00,EUR,2026-11-01,2026-12-01,1\n"
+    imports(people(1), charges=row + row)
+    assert "EUR: 1 charge came in, charged 100.00, paid 100.00" in imports.said
+
+
+def test_seats_that_no_column_holds_are_said(imports: Imports) -> None:
+    rows = [f"c{n},E3,s1,10000000,1.00,1.00,EUR,2026-11-01,2026-12-01,1\n" for n in range(3)]
+    imports(people(1), charges="".join(rows))
+    assert "30,000,000 seats in all are more than 10,000,000: they are not taken" in imports.said
+    assert (imports.code, Charge.objects.count()) == (2, 3)
 
 
 def test_a_product_name_that_no_product_has_room_for_is_reported(imports: Imports) -> None:

@@ -171,7 +171,7 @@ def test_a_payment_in_flight_returns_nothing_beyond_the_agreed_amount(world: Wor
     Charge.objects.update(settled=0, in_flight=2000)
     cancel(agent, request.subscription, quote(agent, request.subscription), amount=0)
     charge = Charge.objects.get()
-    assert payment_settled(provider="ledger", external_id=charge.external_id, settled=2000, now=CALLED)
+    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=2000, now=CALLED)
     work_off(lambda: CALLED)
     assert not Refund.objects.exists()
 

@@ -126,7 +126,7 @@ def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestPr
 
 
 def pay(charge: Charge, settled: int, at: datetime) -> None:
-    assert payment_settled(provider="ledger", external_id=charge.external_id, settled=settled, now=at)
+    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=settled, now=at)
     work(at)
 
 

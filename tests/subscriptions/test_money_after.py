@@ -12,9 +12,12 @@ from django.core import mail
 from django.db import transaction
 
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
+from billing.money import Money
 from billing.periods import Period
+from billing.providers.base import Outcome
 from billing.services.charges import ChargeInput, payment_settled, record_charge, record_correction
-from billing.services.refunds import retry_refund
+from billing.services.refunds import record_provider_event
+from billing.services.repricing import retry_refund
 from outbox.models import Effect
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode
@@ -40,7 +43,7 @@ def correct(charge: Charge, amount: int, at: datetime, tax: int = 0) -> None:
     with transaction.atomic():
         charge.refresh_from_db()
         assert record_correction(
-            charge=charge, external_id=f"k{amount}", amount=amount, tax=tax, corrected_at=at, now=at
+            charge=charge, external_id=f"k{amount}", amount=Money(amount, "EUR"), tax=tax, corrected_at=at, now=at
         )
     work(at)
 
@@ -123,6 +126,33 @@ def test_what_failed_is_sent_again_as_low_as_the_facts_make_it(told: World) -> N
         assert list(findings(PERIOD.start + timedelta(hours=83))) == []
 
 
+def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=10000, settled=5000)
+    with used(TestProvider()) as provider:
+        cancel(told, subscription, at=PERIOD.start)
+        work(PERIOD.start + timedelta(hours=73))
+        at = PERIOD.start + timedelta(hours=74)
+        assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
+        work(at)
+        assert amounts() == [(5000, "SUCCEEDED"), (5000, "SUCCEEDED")]
+        correct(charge, 6000, PERIOD.start + timedelta(hours=80))
+        first = Refund.objects.earliest("pk")
+        key = str(first.parts.get().pk)
+        provider.settle(key, Outcome.FAILED)
+        record_provider_event(key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90))
+        work(PERIOD.start + timedelta(hours=90))
+        first.refresh_from_db()
+        assert first.status == "FAILED"
+        # 50.00 arrived, 40.00 was due: nothing is to be sent again.
+        assert retry_refund(refund=first, caller=SYSTEM, now=PERIOD.start + timedelta(hours=91))
+        work(PERIOD.start + timedelta(hours=92))
+        assert amounts() == [(5000, "VOIDED"), (5000, "SUCCEEDED")]
+        assert Charge.objects.get().refunded == 5000
+        [finding] = findings(PERIOD.start + timedelta(hours=93))
+    assert "by the facts since 40.00 EUR is due" in finding
+
+
 def test_tax_follows_the_amount(told: World) -> None:
     subscription = told.subscription(charged=None)
     charge = told.charge(subscription, charged=12000, tax=2000)
@@ -199,7 +229,7 @@ def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: Worl
     told.tenant.time_zone = "Pacific/Auckland"
     told.tenant.save()
     at = HALF + timedelta(days=40)
-    assert payment_settled(provider="ledger", external_id=charge.external_id, settled=10000, now=at)
+    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
     work(at)
     assert amounts()[0][0] == 5000
 
@@ -218,6 +248,16 @@ def test_what_a_supervisor_settled_on_stays_as_far_as_it_was_paid(told: World, a
     bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=3))
     work(NOW + timedelta(hours=3))
     assert amounts() == [(7000, "HELD"), (2000, "HELD")]
+
+
+@pytest.mark.parametrize("given", [{"channel": "PREPAID"}, {"is_trial": True}], ids=["product key", "trial"])
+def test_what_was_billed_ahead_comes_back_whatever_else_happens(told: World, given: dict[str, Any]) -> None:
+    subscription = told.subscription(charged=None, **given)
+    told.charge(subscription, period_start=DECEMBER.start, period_end=DECEMBER.end, charged=3000)
+    cancel(told, subscription, Mode.AT_PERIOD_END)
+    assert amounts() == [(3000, "HELD")]
+    correct(Charge.objects.get(), 1, NOW + timedelta(hours=1))
+    assert amounts() == [(2999, "HELD")]
 
 
 def test_a_product_key_returns_nothing_of_its_own_time(told: World) -> None:

@@ -52,7 +52,7 @@ def import_directory(
             tenant.full_clean()
             tenant.save()
         # Locked first, as every writer does: nobody cancels or removes users on half an import.
-        locked = Subscription.objects.select_for_update(of=("self", "agreement")).filter(tenant=tenant)
+        locked = Subscription.objects.select_for_update(of=("self", "agreement"), no_key=True).filter(tenant=tenant)
         list(locked.select_related("agreement").order_by("pk"))
         catalog = Catalog(tenant, now, report)
         catalog.charges(files.charges.rows)

@@ -17,7 +17,7 @@ from billing.selectors import late_charges
 from billing.services.charges import ChargeInput, record_charge, record_correction
 from billing.services.endings import set_provider_id
 from billing.services.repricing import Repricing, reprice
-from subscriptions.directory_files import ChargeRow, ProductRow, RowProblem
+from subscriptions.directory_files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
 from subscriptions.models import Plan, Subscription
 from subscriptions.services.directory.report import Report
 from tenants.models import Tenant
@@ -32,6 +32,7 @@ class Catalog:
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
         self.listed: set[str] = set()
+        self._summed: set[tuple[int, str]] = set()
         self._plans: dict[str, Plan] = {}
         existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement").order_by("pk")
         for subscription in existing:
@@ -59,19 +60,21 @@ class Catalog:
             else:
                 by_subscription[row.product, row.subscription_id].append(row)
         ended: dict[int, Subscription] = {}
+        billed: list[tuple[Subscription, list[ChargeRow]]] = []
         for (product, external_id), of_one in by_subscription.items():
             subscription = self.subscription(product, external_id, of_one[0].currency)
-            self._take_provider(subscription, of_one)
-            recorded = []
-            for row in of_one:
-                came_in = self._record(subscription, row)
-                self.report.count_charge(row.currency, row.charged, row.settled, came_in=came_in)
-                recorded += [row] if came_in else []
+            recorded = [
+                row for row in sorted(of_one, key=lambda row: bool(row.corrects)) if self._bring_in(subscription, row)
+            ]
             self._take_period(subscription, [row for row in recorded if not row.corrects])
+            billed.append((subscription, of_one))
             if recorded and subscription.canceled_mode:
                 ended[subscription.agreement_id] = subscription
         for repricing in reprice(ended, self._now):
             self._note_repricing(repricing)
+        # After the money: what is written on the trail comes last, as everywhere.
+        for subscription, of_one in billed:
+            self._take_provider(subscription, of_one)
         for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, settled=0):
             self.report.note(
                 f"{charge} bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back:"
@@ -96,6 +99,14 @@ class Catalog:
                 f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told"
             )
 
+    def _bring_in(self, subscription: Subscription, row: ChargeRow) -> bool:
+        """Record one row and sum it up; whether it is on record now."""
+        came_in = self._record(subscription, row)
+        if (subscription.pk, row.charge_id) not in self._summed:
+            self._summed.add((subscription.pk, row.charge_id))
+            self.report.count_charge(row.currency, row.charged, row.settled, came_in=came_in)
+        return came_in
+
     def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
         """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
         try:
@@ -117,7 +128,7 @@ class Catalog:
         return record_correction(
             charge=charge,
             external_id=row.charge_id,
-            amount=-row.charged,
+            amount=Money(-row.charged, row.currency),
             tax=-row.tax,
             corrected_at=row.charged_at,
             now=self._now,
@@ -134,6 +145,11 @@ class Catalog:
             if (row.provider, row.provider_id) != (first.provider, first.provider_id):
                 self._problem(row, f"provider_id: line {first.line} says {first.provider_id}, this {row.provider_id}")
         provider = first.provider or settings.WAYOUT_PROVIDER
+        known = subscription.agreement.external_id
+        if known and (subscription.agreement.provider, known) != (provider, first.provider_id):
+            # Staff may have corrected it: a file that is imported again does not take that back.
+            self._problem(first, f"provider_id: {known} is on record; change it under Billing agreements in the admin")
+            return
         try:
             changed = set_provider_id(
                 agreement=subscription.agreement,
@@ -174,7 +190,11 @@ class Catalog:
         subscription.period_start, subscription.period_end = min(row.period.start for row in latest), end
         subscription.anchored_at = subscription.anchored_at or subscription.period_start
         subscription.term_months = next((row.term_months for row in latest if row.term_months), None)
-        subscription.purchased_licenses = sum(row.seats for row in latest) or subscription.purchased_licenses
+        seats = sum(row.seats for row in latest)
+        if seats > MAX_SEATS:
+            self._problem(latest[0], f"{seats:,} seats in all are more than {MAX_SEATS:,}: they are not taken")
+        else:
+            subscription.purchased_licenses = seats or subscription.purchased_licenses
         subscription.save()
 
     def _problem(self, row: ChargeRow, reason: str) -> None:
