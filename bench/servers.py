@@ -43,8 +43,8 @@ def serving(command: Sequence[str], environment: Mapping[str, str], cwd: Path = 
 def wayout(url: str, workers: int = 1, **environment: str) -> tuple[list[str], dict[str, str]]:
     """Wayout as it is run in production, without limits on who asks how often."""
     command = [
-        sys.executable, "-m", "granian", "--interface", "rsgi", *_GRANIAN, "--port", "{port}",
-        "--workers", str(workers), "portal.rsgi:application",
+        sys.executable, "-m", "granian", "--interface", "asginl", *_GRANIAN, "--port", "{port}",
+        "--workers", str(workers), "portal.asgi:application",
     ]  # fmt: skip
     rates = {"WAYOUT_CALLER_RATE": "100000000/minute", "WAYOUT_TENANT_RATE": "100000000/minute"}
     settings = {

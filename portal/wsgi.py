@@ -1,4 +1,4 @@
-"""Django as a WSGI application. What serves it to the world is portal/rsgi.py, which says why."""
+"""Django as a WSGI application. What serves it to the world is portal/asgi.py, which says why."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Bodies that the server did not take (portal/rsgi.py): here, so that the answer has our headers and is in the log."""
+"""Bodies that the server did not take (portal/asgi.py): here, so that the answer has our headers and is in the log."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tenants.requests import REQUEST_ID
 
 logger = structlog.get_logger("wayout.request")
 HEADER = "Wayout-Request-Id"
-# Where portal/rsgi.py leaves the status that refuses a body, for portal/web/bodies.py.
+# Where portal/asgi.py leaves the status that refuses a body, for portal/web/bodies.py.
 BODY_REFUSED = "wayout.body_refused"
 
 

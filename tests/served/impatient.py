@@ -1,6 +1,6 @@
 """The application as it is served, which waits three seconds for a body instead of ten."""
 
-from portal import rsgi
+from portal import asgi
 
-rsgi._PATIENCE = 3.0
-application = rsgi.application
+asgi._PATIENCE = 3.0
+application = asgi.application

@@ -39,7 +39,9 @@ def test_its_file_does_not_make_a_demo_of_production(folder: Path, environment: 
 
 def test_its_file_serves_nobody(folder: Path) -> None:
     port = str(free_port())
-    refused = run(folder, "-m", "granian", "--interface", "rsgi", "--no-ws", "--port", port, "portal.rsgi:application")
+    refused = run(
+        folder, "-m", "granian", "--interface", "asginl", "--no-ws", "--port", port, "portal.asgi:application"
+    )
     assert refused.returncode != 0
     assert "the demo is served by make run" in refused.stderr + refused.stdout
 

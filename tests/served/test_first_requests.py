@@ -28,8 +28,8 @@ def ask_at_once(served: Served, redis: str, log: Path) -> list[tuple[int, float]
     environment, port = served[1], free_port()
     token = json.loads((Path(environment["WAYOUT_VAR"]) / "demo.json").read_text())["tokens"]["reader"]
     command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--blocking-threads", str(MANY), "--no-ws", "--log-level", "warning", "portal.wsgi:application",
+        sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port),
+        "--no-ws", "--log-level", "warning", "portal.asgi:application",
     ]  # fmt: skip
     environment = environment | {
         "WAYOUT_AT_ONCE": str(MANY),

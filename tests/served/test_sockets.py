@@ -134,3 +134,28 @@ def test_no_header_begins_a_new_count_of_failed_sign_ins(served: Served) -> None
     right = json.dumps({"query": sign_in.replace("wrong", "leave-in-peace")}).encode()
     _, _, refused = answer(port, post(right))
     assert json.loads(refused)["data"]["signIn"]["code"] in ("RATE_LIMITED", "SIGN_IN_FAILED")
+
+
+@pytest.mark.parametrize("odd", ["и".encode(), b"caf\xe9"], ids=["UTF-8", "latin-1"])
+def test_a_header_that_is_not_ascii_costs_only_itself(served: Served, odd: bytes) -> None:
+    port = served[0]
+    with connect(port, _PAGE.replace(b"GET / ", b"GET /accounts/login/ ") + b"\r\n") as connection:
+        page = b"".join(iter(lambda: connection.recv(65_536), b""))
+    token = page.partition(b"csrftoken=")[2].partition(b";")[0]
+    cookie = b"csrftoken=" + token
+    form = b"csrfmiddlewaretoken=" + token + b"&login=contoso-admin&password=leave-in-peace"
+    sign_in = (
+        b"POST /accounts/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: " + cookie
+        + b"; theirs=" + odd + b"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(form)
+    )  # fmt: skip
+    with connect(port, sign_in + form) as connection:
+        got = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert got.startswith(b"HTTP/1.1 302")
+    session = got.partition(b"sessionid=")[2].partition(b";")[0]
+    mine = b"Cookie: theirs=" + odd + b"; sessionid=" + session + b"\r\n"
+    assert answer(port, _PAGE + mine + b"\r\n")[0] == 200
+    # A token that is none never falls back to the session.
+    asked = b'{"query": "{ viewer { kind } }"}'
+    status, _, body = answer(port, post(asked, mine, b"Authorization: Bearer " + odd + b"\r\n"))
+    assert b'"PERSON"' not in body
+    assert b"NOT_AUTHENTICATED" in body or status == 401

@@ -144,8 +144,8 @@ def _is_free(port: int) -> bool:
 def server_command(port: int) -> list[str]:
     """How Wayout is served; documented for operators in docs/setup.md."""
     return [
-        sys.executable, "-m", "granian", "--interface", "rsgi", "--host", HOST, "--port", str(port),
-        "--workers", "1", "--no-ws", "--log-level", "warning", "portal.rsgi:application",
+        sys.executable, "-m", "granian", "--interface", "asginl", "--host", HOST, "--port", str(port),
+        "--workers", "1", "--no-ws", "--log-level", "warning", "portal.asgi:application",
     ]  # fmt: skip
 
 
