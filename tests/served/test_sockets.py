@@ -143,7 +143,7 @@ def test_a_header_that_is_not_ascii_costs_only_itself(served: Served, odd: bytes
         page = b"".join(iter(lambda: connection.recv(65_536), b""))
     token = page.partition(b"csrftoken=")[2].partition(b";")[0]
     cookie = b"csrftoken=" + token
-    form = b"csrfmiddlewaretoken=" + token + b"&login=contoso-admin&password=leave-in-peace"
+    form = b"csrfmiddlewaretoken=" + token + b"&login=rila-admin&password=leave-in-peace"
     sign_in = (
         b"POST /accounts/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: " + cookie
         + b"; theirs=" + odd + b"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(form)
