@@ -206,6 +206,11 @@ def opt_out_digest(tenant_id: int, phone: str) -> str:
     return salted_hmac("wayout.opt_out", f"{tenant_id} {phone}", algorithm="sha256").hexdigest()
 
 
+def is_opted_out(tenant_id: int, phone: str) -> bool:
+    """Whether the number asked this tenant's desk not to call."""
+    return OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).exists()
+
+
 def read_language(code: str) -> str:
     """A language that is spoken here. Raises InputInvalid."""
     try:
@@ -224,7 +229,7 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
     """Take the number, unless this tenant gave it for three other requests within a day."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
         return
-    if OptOut.objects.filter(digest=opt_out_digest(request.tenant_id, phone.e164)).exists():
+    if is_opted_out(request.tenant_id, phone.e164):
         raise DoNotCall("phone")
     theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
     same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)

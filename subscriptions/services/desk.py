@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from outbox.each import each_by_itself
 from subscriptions.attempts import LOGGED, Next, Outcome, what_next
-from subscriptions.errors import CallbackOpen, InputInvalid, NotPermitted, RouteNotAvailable
+from subscriptions.errors import CallbackOpen, DoNotCall, InputInvalid, NotPermitted, RouteNotAvailable
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, REOPENABLE, CallbackStatus, CloseReason
 from subscriptions.policy import Route
@@ -27,6 +27,7 @@ from subscriptions.services.callbacks import (
     audit_call,
     close_request,
     given_phone,
+    is_opted_out,
     locked_desk,
     locked_request,
     note_reached,
@@ -52,20 +53,18 @@ _AT_ONCE, _ROUNDS = 10, 50
 
 
 def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
-    """Take a request for 20 minutes; False when somebody else has it or it is closed. Exactly one wins.
+    """Take a request for 20 minutes; False when somebody else has it, it is closed, or its number asked not to be called.
 
-    A conditional UPDATE decides, so that it holds on every database.
+    Exactly one wins: a conditional UPDATE decides, so that it holds on every database.
     """
     with one_transaction():
         found = CallbackRequest.objects.open().filter(_not_anothers(agent, now), pk=callback_id)
         won = found.update(status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at=now + CLAIM_LEASE)
-        if won:
-            audit_call("callback.claimed", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
-        return bool(won)
+        return bool(won) and _hand_out("callback.claimed", caller, callback_id, language, now)
 
 
 def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
-    """Hand an open request to an agent, whoever has it; False when it is closed or theirs already.
+    """Hand an open request to an agent, whoever has it; False when it is closed, theirs already, or not to be called.
 
     Their claim runs for 20 minutes like any other; after that it is offered to them first.
     """
@@ -75,9 +74,7 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
         moved = found.update(
             status=CallbackStatus.CLAIMED, claimed_by=to, claim_expires_at=now + CLAIM_LEASE, preferred_agent=to
         )
-        if moved:
-            audit_call("callback.reassigned", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
-        return bool(moved)
+        return bool(moved) and _hand_out("callback.reassigned", caller, callback_id, language, now)
 
 
 def to_be_called(now: datetime) -> Q:
@@ -154,7 +151,9 @@ def log_attempt(
             tell_callback(EventType.CALLBACK_CLOSED, request, now)
         if occasion := _occasion(outcome, step):
             announce_call(occasion, request, now)
-        return request
+    if outcome is Outcome.ASKED_NOT_TO_CALL:
+        _close_others_with(request, caller, language, now)
+    return request
 
 
 def release_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
@@ -255,8 +254,9 @@ def reopen_callback(
     that list. ``reason`` goes on the trail.
 
     Raises NotFound, ChangedMeanwhile, CallbackOpen for one that is not over or where another is open for the
-    subscription, NotPermitted for a do-not-call without ``may_lift``, RouteNotAvailable for a subscription that is
-    canceled, ended, or not ours to cancel, InputInvalid, and what request_callback raises of a number.
+    subscription, NotPermitted for a do-not-call and DoNotCall for a number on that list without ``may_lift``,
+    RouteNotAvailable for a subscription that is canceled, ended, or not ours to cancel, InputInvalid, and what
+    request_callback raises of a number.
     """
     reason = clean_text(reason, "reason", most=LONGEST_NOTE, required=True)
     contact_name = clean_text(contact_name, "contact_name", most=LONGEST_NAME)
@@ -265,16 +265,15 @@ def reopen_callback(
         require_seen(request, seen)
         _require_over(request)
         _require_wanted(caller, subscription, now)
-        lifting = request.status == CallbackStatus.DO_NOT_CALL
-        if lifting and not may_lift:
+        if request.status == CallbackStatus.DO_NOT_CALL and not may_lift:
             raise NotPermitted
         settings = locked_desk()
         if phone or not request.phone:
             number = given_phone(phone, subscription, settings)
-            _lift(request.tenant_id, number.e164, lifting=lifting)
+            _lift(request.tenant_id, number.e164, may_lift=may_lift)
             set_phone(request, number, phone, now)
         else:
-            _lift(request.tenant_id, request.phone, lifting=lifting)
+            _lift(request.tenant_id, request.phone, may_lift=may_lift)
         request.contact_name = request.contact_name or contact_name
         _begin_anew(request, settings, now)
         request.save()
@@ -325,9 +324,12 @@ def _require_wanted(caller: Caller, subscription: Subscription, now: datetime) -
         raise RouteNotAvailable(reason=shown.reason)
 
 
-def _lift(tenant_id: int, phone: str, *, lifting: bool) -> None:
-    if lifting:
+def _lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:
+    """Take a number off the list. Raises DoNotCall where it is on it and may not come off."""
+    if may_lift:
         OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).delete()
+    elif is_opted_out(tenant_id, phone):
+        raise DoNotCall("phone")
 
 
 def _begin_anew(request: CallbackRequest, settings: CallbackDesk, now: datetime) -> None:
@@ -336,6 +338,36 @@ def _begin_anew(request: CallbackRequest, settings: CallbackDesk, now: datetime)
     request.credit_from = credit
     request.attempts, request.close_reason = 0, ""
     request.closed_at = request.erased_at = request.claimed_by = request.claim_expires_at = None
+
+
+def _hand_out(action: str, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+    """Note who has a request now; one whose number has asked not to be called leaves the queue instead: False.
+
+    Such a one is left when it was asked for in the very moment in which the number was put on the list.
+    """
+    request = CallbackRequest.objects.get(pk=callback_id)
+    if is_opted_out(request.tenant_id, request.phone):
+        _close_unwanted(request, caller, language, now)
+        return False
+    audit_call(action, caller, request, language, now)
+    return True
+
+
+def _close_others_with(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:
+    """Let nobody call a number that has just asked not to be called, about whatever subscription of the tenant.
+
+    One transaction each: together they would wait for each other's locks. What is left is closed by who claims it.
+    """
+    same = CallbackRequest.objects.open().filter(tenant=request.tenant_id, phone=request.phone)
+    for other in same.order_by("pk"):
+        with one_transaction():
+            _close_unwanted(other, caller, language, now)
+
+
+def _close_unwanted(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:
+    if close_request(request, CallbackStatus.DO_NOT_CALL, CloseReason.ASKED_NOT_TO_CALL, now):
+        audit_call("callback.asked_not_to_call", caller, request, language, now)
+        announce_call(CallOccasion.NOT_CALLED, request, now)
 
 
 def _not_anothers(agent: User, now: datetime) -> Q:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -14,7 +15,7 @@ from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from subscriptions.models.callbacks import DISPOSITIONS, CallbackSource, CloseReason
 from subscriptions.selectors.callbacks import open_windows
-from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, subject_of
+from subscriptions.services.callbacks import Wish, opt_out_digest, request_callback, reschedule_callback, subject_of
 from subscriptions.services.desk import (
     claim_callback,
     claim_next,
@@ -31,6 +32,7 @@ from tenants.audit import events_about, verify
 from tenants.models import AuditEvent, AuditPersonalData, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
+from tests.subscriptions.test_lifecycle import work
 from tests.world import World, later
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +143,48 @@ def test_who_asked_not_to_be_called_is_not(world: World, agent: User) -> None:
     assert ask(world, "0888 123 457").status == "NEW"
     # Another tenant learns nothing of it.
     assert ask(World.build(), "0888 123 456").status == "NEW"
+
+
+def test_every_call_to_a_number_that_asked_not_to_be_called_leaves_the_queue(
+    world: World, agent: User, mailoutbox: list[EmailMessage]
+) -> None:
+    elsewhere = ask(World.build(), now=NOW - timedelta(days=2))
+    asked, waits, rests, another = ask(world), ask(world), ask(world), ask(world, "0888 123 457")
+    assert claim(agent, rests)
+    log(agent, rests, Outcome.WRONG_NUMBER)
+    colleague = world.person(None, is_staff=True)
+    assert claim(colleague, waits)
+    assert claim(agent, asked)
+    log(agent, asked, Outcome.ASKED_NOT_TO_CALL)
+    for request in (asked, waits, rests):
+        request.refresh_from_db()
+        assert (request.status, request.close_reason, request.claimed_by) == ("DO_NOT_CALL", "ASKED_NOT_TO_CALL", None)
+        assert (
+            AuditEvent.objects.filter(action="callback.asked_not_to_call", subject=subject_of(request.pk)).count() == 1
+        )
+    assert log(colleague, waits, Outcome.BUSY) is None
+    work(NOW)
+    told = [mail.subject for mail in mailoutbox if "Няма да ви се обаждаме" in mail.subject]
+    assert len(told) == len({*told}) == 3
+    assert {following(agent), following(agent), following(agent)} == {another, elsewhere, None}
+
+
+@pytest.mark.parametrize("how", ["next", "by id", "handed over"])
+def test_no_claim_hands_out_a_number_that_asked_not_to_be_called(world: World, agent: User, how: str) -> None:
+    request = ask(world)
+    # Asked for in the very moment in which the number was put on the list.
+    OptOut.objects.create(digest=opt_out_digest(world.tenant.pk, request.phone), asked_at=NOW)
+    match how:
+        case "next":
+            assert following(agent) is None
+        case "by id":
+            assert not claim(agent, request)
+        case _:
+            caller = caller_of_staff(agent)
+            assert not reassign_callback(to=agent, caller=caller, callback_id=request.pk, language="en", now=NOW)
+    request.refresh_from_db()
+    assert (request.status, request.claimed_by, request.next_attempt_at) == ("DO_NOT_CALL", None, None)
+    assert not list(verify(world.tenant.pk))
 
 
 def test_nothing_is_logged_without_a_live_claim(world: World, agent: User) -> None:

@@ -166,13 +166,22 @@ def test_a_do_not_call_comes_off_the_list_for_who_may_lift_it(world: World, agen
     assert ask(world, "0888 123 456").phone == "+359888123456"
 
 
-def test_another_request_lifts_nothing(world: World, agent: User) -> None:
+@pytest.mark.parametrize("erased", [True, False])
+def test_a_number_that_asked_not_to_be_called_is_for_supervisors_in_every_request(
+    world: World, agent: User, erased: bool
+) -> None:
     done = over(world, agent, ask(world), CallbackStatus.DONE)
     over(world, agent, ask(world), CallbackStatus.DO_NOT_CALL)
-    assert erase_contact(caller=SYSTEM, callback_id=done.pk, language="en", now=NOW)
+    if erased:
+        assert erase_contact(caller=SYSTEM, callback_id=done.pk, language="en", now=NOW)
+    given = {"phone": "0888 123 456"} if erased else {}
+    before = everything()
     with pytest.raises(DoNotCall):
-        reopen(agent, done, phone="0888 123 456")
-    assert OptOut.objects.count() == 1
+        reopen(agent, done, **given, may_lift=False)
+    assert everything() == before
+    assert reopen(agent, done, **given).status == "NEW"
+    assert not OptOut.objects.exists()
+    assert claim(agent, done, days=3)
 
 
 def test_there_is_nothing_to_call_about_once_it_is_canceled(world: World, agent: User) -> None:
