@@ -128,6 +128,14 @@ function change(state, type, input) {
   return stay(state, { doing: { ...state.doing, [state.id]: type }, problem: null, failure: null }, [effect]);
 }
 
+/** Choose something else than what failed before, which is not tried again; whether it arrived after all is looked up. */
+function instead(state, types, changes) {
+  const { failure } = state;
+  if (!types.includes(failure?.of.type)) return stay(state, changes);
+  const next = { ...state, ...changes, failure: null };
+  return failure.maybe ? asking(next, load(state)) : stay(next);
+}
+
 /** What the screen that is now shown needs and the one before did not have. */
 function wanted(before, state) {
   const options = state.screen === "leave" ? state.subscription?.cancellationOptions : null;
@@ -162,7 +170,7 @@ const events = {
   gotSubscription: (state, { subscription, viewer }) =>
     stay(state, { failure: null, subscription, viewer, mode: chosen(state.mode, subscription) }),
 
-  choseMode: (state, { mode }) => stay(state, { mode, before: null, problem: null }),
+  choseMode: (state, { mode }) => instead(state, ["cancel"], { mode, before: null, problem: null }),
 
   confirmed: (state, { key }) => {
     const quote = currentQuote(state);
@@ -231,7 +239,7 @@ const events = {
   gotReceipt: (state) => stay(state),
 
   picked: (state, { ids, on }) =>
-    stay(state, {
+    instead(state, ["remove"], {
       picked: on ? [...state.picked, ...ids.filter((id) => !state.picked.includes(id))] : state.picked.filter((id) => !ids.includes(id)),
       preview: null,
       problem: null,
@@ -248,7 +256,7 @@ const events = {
 
   wantedLeast: (state, { count }) => (state.waiting.least ? stay(state) : asking(state, { type: "least", id: state.id, count })),
 
-  gotLeast: (state, { ids }) => stay(state, { picked: ids, preview: null, waiting: without(state.waiting, "preview") }),
+  gotLeast: (state, { ids }) => instead(state, ["remove"], { picked: ids, preview: null, waiting: without(state.waiting, "preview") }),
 
   gotWindows: (state, { windows }) => stay(state, { windows }),
 
@@ -278,7 +286,9 @@ const events = {
   gotCall: (state, { callback }) =>
     stay(state, { problem: null, editing: false, subscription: { ...state.subscription, openCallback: callback } }),
 
-  changedCall: (state, { on }) => stay(state, { editing: on, problem: null }),
+  changedCall: (state, { on }) => instead(state, ["call", "moveCall"], { editing: on, problem: null }),
+
+  typedCall: (state) => instead(state, ["call", "moveCall"], {}),
 
   withdrewCall: (state) => change(state, "withdraw", { callbackId: state.subscription.openCallback.id }),
 

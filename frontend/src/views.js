@@ -217,10 +217,12 @@ function onlineView(context) {
   const options = state.subscription.cancellationOptions;
   const quotes = quotesOf(options);
   const quote = currentQuote(state);
+  const unsure = state.failure?.of.type === "cancel" && state.failure.maybe;
+  const title = optionOf(options, "UNDO_CANCELLATION").available ? "instead" : unsure ? "routes.CANCEL_ONLINE" : "notYet";
   return h(
     "section",
     { "aria-labelledby": "online" },
-    h("h2", { id: "online", tabindex: "-1" }, optionOf(options, "UNDO_CANCELLATION").available ? say("instead") : say("notYet")),
+    h("h2", { id: "online", tabindex: "-1" }, say(title)),
     state.before ? changedView(quote, context) : null,
     quotes.length > 1 ? modeChoice(quotes, quote, context) : null,
     quoteView(quote, context),
@@ -409,9 +411,13 @@ function callForm(context) {
       error ? h("p", { class: "error", id: `${name}-error` }, error) : null,
     );
   };
-  const keep = (name, fallback = "") => ({ id: name, name, value: draft[name] ?? fallback, oninput: (event) => { draft[name] = event.target.value; } });
+  const typed = (name) => (event) => {
+    draft[name] = event.target.value;
+    if (state.failure) send({ type: "typedCall" });
+  };
+  const keep = (name, fallback = "") => ({ id: name, name, value: draft[name] ?? fallback, oninput: typed(name) });
   const select = (name, choices, chosen) =>
-    h("select", { id: name, name, onchange: (event) => { draft[name] = event.target.value; } },
+    h("select", { id: name, name, onchange: typed(name) },
       choices.map(([value, text]) => h("option", { value, selected: value === (draft[name] ?? chosen) }, text)));
   const submit = (event) => {
     event.preventDefault();

@@ -133,6 +133,8 @@ class Visit {
           ? [
               { type: "confirmed", key: `key ${this.presses}` },
               { type: "confirmed", key: `key ${this.presses}` },
+              { type: "choseMode", mode: this.pick(["IMMEDIATE", "AT_PERIOD_END"]) },
+              { type: "typedCall" },
               ...(state.subscription.cancellation ? [{ type: "undid" }, { type: "answeredWhy", feedback: "UNUSED" }, { type: "wantedReceipt" }] : []),
               { type: "wantedLeast", count: 1 },
               { type: "picked", ids: [`user of ${state.id}`, `another of ${state.id}`].slice(0, 1 + (this.random() < 0.5)), on: this.random() < 0.7 },

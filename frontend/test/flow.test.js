@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentQuote, quotesOf, reduce, start } from "../src/flow.js";
-import { cancellation, options, quote, subscription } from "./world.js";
+import { textOf } from "../src/text.js";
+import { view } from "../src/views.js";
+import { cancellation, fakeDocument, options, quote, subscription } from "./world.js";
 
 const ANSWERED = {
   gotList: "list", gotSubscription: "load", gotPeople: "people", gotLeast: "least", gotWindows: "windows", gotPreview: "preview",
@@ -64,6 +66,63 @@ test("another mode is another quote, with a key of its own", () => {
   );
   const inputs = effects.filter((e) => e.type === "cancel").map((e) => [e.input.quoteId, e.input.idempotencyKey]);
   assert.deepEqual(inputs, [["IMMEDIATE-sub_1", "a"], ["AT_PERIOD_END-sub_1", "b"]]);
+});
+
+for (const maybe of [true, false]) {
+  test(`what is not chosen any more is not tried again (${maybe ? "it may have arrived" : "it did not arrive"})`, () => {
+    const lost = { type: "failed", kind: "timeout", maybe, until: null };
+    const people = subscription(["REMOVE_USERS"]);
+    const preview = { type: "gotPreview", results: [], removedCount: 1, options: options(["REMOVE_USERS"]) };
+    const call = subscription(["REQUEST_CALLBACK"], { openCallback: { id: "cb", reference: "R-1" } });
+    const asked = [{ type: "askedForCall", input: { phone: "1" }, key: "a" }, lost];
+    for (const [state, before, another] of [
+      [opened(), [{ type: "confirmed", key: "a" }, lost], { type: "choseMode", mode: "AT_PERIOD_END" }],
+      [opened(people), [{ type: "picked", ids: ["u"], on: true }, { type: "previewed" }, preview, { type: "removedUsers", key: "a" }, lost], { type: "picked", ids: ["v"], on: true }],
+      [opened(subscription(["REQUEST_CALLBACK"])), asked, { type: "typedCall" }],
+      [opened(call), [{ type: "changedCall", on: true }, ...asked], { type: "changedCall", on: false }],
+    ]) {
+      const failed = play(state, ...before);
+      assert.equal(failed.state.failure.maybe, maybe);
+      const chosen = play(failed.state, another);
+      assert.equal(chosen.state.failure, null);
+      // Whether it arrived after all is looked up.
+      assert.deepEqual(names(chosen.effects), maybe ? ["load"] : []);
+      assert.deepEqual(play(chosen.state, { type: "retried" }).effects, []);
+    }
+  });
+}
+
+test("what may have arrived is not said not to have", () => {
+  globalThis.document = fakeDocument();
+  const said = (maybe) => {
+    const { state } = play(opened(), { type: "confirmed", key: "a" }, { type: "failed", kind: "timeout", maybe, until: null });
+    return view(state, textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+  };
+  try {
+    assert.match(said(true), /may have arrived/);
+    assert.doesNotMatch(said(true), /Not canceled yet|Nothing was/);
+    assert.match(said(false), /Nothing was changed.*Not canceled yet/);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
+test("a refund that another one took the place of is not promised", () => {
+  globalThis.document = fakeDocument();
+  const said = (...statuses) => {
+    const refunds = statuses.map((status) => ({ status, amount: { formatted: "€13.33" }, dueBy: "2027-01-15" }));
+    const found = subscription(["UNDO_CANCELLATION"], { cancellation: cancellation("sub_1", { refunds }) });
+    return view(opened(found, "done"), textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+  };
+  try {
+    assert.match(said("VOIDED"), /nothing more comes back/);
+    assert.doesNotMatch(said("VOIDED"), /€13.33|no credit is due/);
+    assert.match(said("HELD"), /€13.33, back by 15 January 2027/);
+    assert.equal(said("VOIDED", "HELD"), said("HELD"));
+    assert.match(said(), /no credit is due/);
+  } finally {
+    delete globalThis.document;
+  }
 });
 
 test("a quote that changed shows both, and is confirmed anew with a new key", () => {
