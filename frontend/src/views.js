@@ -455,7 +455,8 @@ function doneScreen(context) {
   const { cancellation, name, tenant } = state.subscription;
   const undoable = cancellation.undoUntil && Date.parse(cancellation.undoUntil) > now;
   const zone = tenant.timeZone;
-  const credit = cancellation.refunds.map((refund) =>
+  const promised = cancellation.refunds.filter((refund) => refund.status !== "VOIDED");
+  const credit = promised.map((refund) =>
     h("div", {}, RETURNED.includes(refund.status) ? say("refundDone", { amount: refund.amount.formatted }) : say("refundBack", { amount: refund.amount.formatted, date: t.date(refund.dueBy) })));
   return [
     heading(say("doneTitle", { name })),
@@ -467,7 +468,7 @@ function doneScreen(context) {
         [say("canceledOn"), t.time(cancellation.requestedAt, zone)],
         [say("canceledBy"), cancellation.requestedBy],
         [say("accessEnds"), t.time(cancellation.accessEndsAt, zone)],
-        [say("credit"), credit.length ? credit : say("noRefund")],
+        [say("credit"), credit.length ? credit : say(cancellation.refunds.length ? "nothingMore" : "noRefund")],
         [say("dataUntil"), t.day(cancellation.dataAvailableUntil, zone)],
         [say("erasedBy"), t.day(cancellation.dataErasedBy, zone)],
         [say("undoUntil"), undoable && t.time(cancellation.undoUntil, zone)],

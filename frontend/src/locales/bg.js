@@ -77,6 +77,7 @@ export default {
   refundBack: "{amount}, най-късно до {date}",
   refundDone: "{amount}, върнати",
   noRefund: "не се полага кредит",
+  nothingMore: "повече нищо не се връща",
   survey: "Защо напуснахте? (по избор)",
   feedback: {
     TOO_EXPENSIVE: "Твърде скъпо", MISSING_FEATURES: "Липсващи функции", SWITCHED_SERVICE: "Минах към друга услуга",

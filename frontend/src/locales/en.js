@@ -78,6 +78,7 @@ export default {
   refundBack: "{amount}, back by {date} at the latest",
   refundDone: "{amount}, returned",
   noRefund: "no credit is due",
+  nothingMore: "nothing more comes back",
   survey: "Why did you leave? (optional)",
   feedback: {
     TOO_EXPENSIVE: "Too expensive", MISSING_FEATURES: "Missing features", SWITCHED_SERVICE: "Switched to another service",
