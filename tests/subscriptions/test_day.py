@@ -95,6 +95,8 @@ class Day:
             self.did["claimed"] += 1
 
     def first_due(self, agent: User) -> CallbackRequest | None:
+        if not is_day(SOFIA, self.now):
+            return None
         names = ("due_at", "requested_at", "pk", "preferred_agent", "next_attempt_at", "claim_expires_at")
         rows = CallbackRequest.objects.filter(status__in=OPEN_STATUSES).values_list(*names)
         due = [
