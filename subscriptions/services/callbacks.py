@@ -251,7 +251,9 @@ def set_window(request: CallbackRequest, settings: CallbackDesk, start: datetime
     request.window_start = start
     if start is None:
         request.window_end = None
-    request.credit_from = credit_from(hours, request.requested_at, start)
+    by_window = credit_from(hours, request.requested_at, start)
+    # What they postponed and has passed is not given back by asking for an earlier time later.
+    request.credit_from = max(by_window, min(request.credit_from, now)) if request.pk else by_window
     promised = timedelta(hours=settings.answer_within_hours)
     request.due_at = request.window_end or call_by(hours, zone, request.requested_at, promised)
     request.next_attempt_at = start or next_call(hours, zone, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -344,6 +344,34 @@ def test_what_was_changed_since_the_page_was_shown_is_not_overwritten(world: Wor
     request.refresh_from_db()
     assert (request.phone, request.status, request.attempts) == ("+359888765432", "CLAIMED", 0)
     assert close(agent, request, supervising=False, seen=last.position + 1)
+
+
+def test_what_the_customer_postponed_is_not_given_back_by_asking_for_an_earlier_time_later(world: World) -> None:
+    far = open_windows(SOFIA, NOW, 30)[-1].start
+
+    def move(request: CallbackRequest, start: datetime | None, at: datetime) -> datetime:
+        return reschedule_callback(
+            caller=world.caller(), callback_id=request.pk, phone=None, window_start=start, language="en", now=at
+        ).credit_from
+
+    request = ask(world, window=far)
+    postponed = request.credit_from
+    assert postponed > later(days=20)
+    # What has not passed yet is theirs again; what has passed is gone.
+    assert move(request, None, later(days=3)) == later(days=3)
+    assert move(request, None, later(days=6)) == later(days=3)
+    assert move(request, far, later(days=6)) == postponed
+    assert move(request, far, postponed + timedelta(hours=1)) == postponed
+    assert move(request, None, postponed + timedelta(hours=2)) == postponed
+    # Asking anew for what is open already is no way around it, and waiting for us still costs nothing.
+    again = request_callback(
+        caller=world.caller(), subscription_id=request.subscription_id,
+        wish=Wish("0888 123 456", "Ada", "bg", "Europe/Sofia", None, ""), idempotency_key=None,
+        source=CallbackSource.PORTAL, language="en", now=postponed + timedelta(hours=3),
+    )  # fmt: skip
+    assert (again.existing, again.request.credit_from) == (True, postponed)
+    waits = ask(world, "0888 123 457")
+    assert move(waits, None, later(days=9)) == waits.requested_at
 
 
 def test_staff_moving_a_call_never_costs_credit(world: World, agent: User) -> None:
