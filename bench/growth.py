@@ -61,10 +61,10 @@ INSERT INTO subscriptions_license (subscription_id, user_id, is_direct, is_inher
 SELECT CASE WHEN n <= {size} * 3 / 10 THEN 1 ELSE n END, n, true, false FROM generate_series(1, {size}) n;
 INSERT INTO subscriptions_callbackrequest (reference, tenant_id, subscription_id, source, contact_name, phone,
   phone_extension, phone_is_valid, phone_as_typed, language, time_zone, note, requested_at, phone_given_at, credit_from,
-  due_at, next_attempt_at, status, closed_at, close_reason, attempts, last_outcome)
+  due_at, next_attempt_at, status, closed_at, close_reason, attempts, waited_as, last_outcome)
 SELECT 'R-' || n, (n - 1) / {each} + 1, n, 'GRAPHQL', 'Ada', '+35988' || n, '', true, '', 'en', 'Europe/Sofia', '', at, at,
   at, at + interval '4 hours', CASE WHEN n % 4 > 0 THEN at END, CASE WHEN n % 4 > 0 THEN 'NEW' ELSE 'DONE' END,
-  CASE WHEN n % 4 = 0 THEN at END, CASE WHEN n % 4 > 0 THEN '' ELSE 'OTHER' END, 0, ''
+  CASE WHEN n % 4 = 0 THEN at END, CASE WHEN n % 4 > 0 THEN '' ELSE 'OTHER' END, 0, '', ''
 FROM (SELECT n, now() - interval '1 year' * n / {size} AS at FROM generate_series(1, {size}) n) s;
 INSERT INTO subscriptions_cancellation (reference, tenant_id, subscription_id, mode, requested_at, by_staff, staff_reason,
   effective_at, undo_until, access_ends_at, data_available_until, data_erased_by, priced_at, no_refund_reason,

@@ -303,6 +303,8 @@ def _rule_sentence(error: SubscriptionError) -> str:
             return _("This value is not one of the choices.")
         case "range":
             return _("This must be a number from %(least)s to %(limit)s.") % error.data
+        case "another_number":
+            return _("Nobody answers to this number. Another one, please.")
         case "zone":
             return _("A date and time needs an offset, for example 2026-11-25T10:00:00+02:00.")
         case _:

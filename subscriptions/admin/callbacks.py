@@ -113,7 +113,8 @@ class QueueFilter(admin.SimpleListFilter):
             case "waiting":
                 return still_open.filter(Q(next_attempt_at=None) | ~to_be_called(now))
             case "unreachable":
-                return still_open.filter(status=CallbackStatus.UNREACHABLE)
+                ran_out = Q(status=CallbackStatus.CLAIMED, waited_as=CallbackStatus.UNREACHABLE) & ~live
+                return still_open.filter(Q(status=CallbackStatus.UNREACHABLE) | ran_out)
             case "open":
                 return still_open
             case "all":

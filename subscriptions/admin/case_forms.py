@@ -84,7 +84,9 @@ class ReopenForm(SeenForm):
 
     def __init__(self, *args: Any, request: CallbackRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if request.phone:
+        if request.number_is_wrong:
+            self.fields["phone"].help_text = _("Nobody answers to the number that we have: ask for another one.")
+        elif request.phone:
             del self.fields["phone"], self.fields["contact_name"]
 
 

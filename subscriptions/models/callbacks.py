@@ -217,6 +217,8 @@ class CallbackRequest(models.Model):
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     status = models.CharField(_("status"), max_length=11, choices=STATUS_CHOICES)
+    # What it was before it was claimed, and is again once released.
+    waited_as = models.CharField(max_length=11, choices=STATUS_CHOICES, blank=True, editable=False)
     last_outcome = models.CharField(_("last outcome"), max_length=17, blank=True)
     preferred_agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
@@ -265,6 +267,11 @@ class CallbackRequest(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def number_is_wrong(self) -> bool:
+        """Whether it rests until another number is given."""
+        return self.last_outcome == Outcome.WRONG_NUMBER
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether an agent holds it: a claim that ran out does not count."""

@@ -124,7 +124,7 @@ def reschedule_callback(
     now: datetime,
     seen: int | None = None,
 ) -> CallbackRequest:
-    """Change the number (None: keep it) and the window (None: as soon as possible) of an open request.
+    """Change the number (None: keep it, unless it is wrong) and the window (None: as soon as possible) of an open request.
 
     Moved by staff, it never costs the customer credit. ``seen``: see desk.py.
 
@@ -138,6 +138,8 @@ def reschedule_callback(
         settings = locked_desk()
         if phone is not None:
             set_phone(request, given_phone(phone, subscription, settings), phone, now)
+        elif request.number_is_wrong:
+            raise InputInvalid("phone", rule="another_number")
         credit = request.credit_from
         set_window(request, settings, window_start, now)
         if caller.kind is CallerKind.STAFF:
@@ -226,8 +228,10 @@ def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -
 
 
 def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
-    """Take the number, unless this tenant gave it for three other requests within a day."""
+    """Take the number, unless this tenant gave it for three other requests within a day, or it is the one that was wrong."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
+        if request.number_is_wrong:
+            raise InputInvalid("phone", rule="another_number")
         return
     if is_opted_out(request.tenant_id, phone.e164):
         raise DoNotCall("phone")
@@ -236,6 +240,8 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
     if same.count() >= _MOST_A_DAY:
         raise RateLimited("phone", limit=_MOST_A_DAY)
     request.phone, request.phone_extension = phone.e164, phone.extension
+    if request.number_is_wrong:
+        request.last_outcome = ""
     request.phone_is_valid, request.phone_as_typed, request.phone_given_at = phone.is_valid, as_typed.strip(), now
 
 
@@ -257,8 +263,11 @@ def set_window(request: CallbackRequest, settings: CallbackDesk, start: datetime
     promised = timedelta(hours=settings.answer_within_hours)
     request.due_at = request.window_end or call_by(hours, zone, request.requested_at, promised)
     request.next_attempt_at = start or next_call(hours, zone, now)
-    if request.status != CallbackStatus.CLAIMED:
-        request.status = (CallbackStatus.SCHEDULED if start else CallbackStatus.NEW).value
+    waits_as = (CallbackStatus.SCHEDULED if start else CallbackStatus.NEW).value
+    if request.status == CallbackStatus.CLAIMED:
+        request.waited_as = waits_as
+    else:
+        request.status = waits_as
 
 
 def close_request(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:

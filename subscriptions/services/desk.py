@@ -7,9 +7,10 @@ agent decides on something else than they saw, and ChangedMeanwhile is raised.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from outbox.each import each_by_itself
 from subscriptions.attempts import LOGGED, Next, Outcome, what_next
@@ -59,7 +60,7 @@ def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: s
     """
     with one_transaction():
         found = CallbackRequest.objects.open().filter(_not_anothers(agent, now), pk=callback_id)
-        won = found.update(status=CallbackStatus.CLAIMED, claimed_by=agent, claim_expires_at=now + CLAIM_LEASE)
+        won = found.update(**_taken_by(agent, now))
         return bool(won) and _hand_out("callback.claimed", caller, callback_id, language, now)
 
 
@@ -71,9 +72,7 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
     with one_transaction():
         theirs = Q(claimed_by=to, claim_expires_at__gt=now)
         found = CallbackRequest.objects.open().filter(~theirs, pk=callback_id)
-        moved = found.update(
-            status=CallbackStatus.CLAIMED, claimed_by=to, claim_expires_at=now + CLAIM_LEASE, preferred_agent=to
-        )
+        moved = found.update(**_taken_by(to, now), preferred_agent=to)
         return bool(moved) and _hand_out("callback.reassigned", caller, callback_id, language, now)
 
 
@@ -163,8 +162,7 @@ def release_callback(*, agent: User, caller: Caller, callback_id: int, language:
         request = held.first()
         if request is None:
             return False
-        back = CallbackStatus.SCHEDULED if request.window_start else CallbackStatus.NEW
-        released = held.update(status=back, claimed_by=None, claim_expires_at=None)
+        released = held.update(status=request.waited_as, claimed_by=None, claim_expires_at=None)
         if released:
             write_attempt(request, agent.pk, Outcome.RELEASED, Next(request.next_attempt_at), "", now)
             audit_call("callback.released", caller, request, language, now)
@@ -250,7 +248,7 @@ def reopen_callback(
     """Put a request that is over back into the queue, to be called as soon as possible, and tell the customer.
 
     It keeps when it was asked for and from when credit counts; calls that nobody answered count anew. ``phone`` and
-    ``contact_name`` stand in for what was erased. ``may_lift``: a number that asked not to be called may come off
+    ``contact_name`` stand in for what was erased, ``phone`` for a wrong number too. ``may_lift``: a number that asked not to be called may come off
     that list. ``reason`` goes on the trail.
 
     Raises NotFound, ChangedMeanwhile, CallbackOpen for one that is not over or where another is open for the
@@ -268,7 +266,7 @@ def reopen_callback(
         if request.status == CallbackStatus.DO_NOT_CALL and not may_lift:
             raise NotPermitted
         settings = locked_desk()
-        if phone or not request.phone:
+        if phone or not request.phone or request.number_is_wrong:
             number = given_phone(phone, subscription, settings)
             _lift(request.tenant_id, number.e164, may_lift=may_lift)
             set_phone(request, number, phone, now)
@@ -338,6 +336,13 @@ def _begin_anew(request: CallbackRequest, settings: CallbackDesk, now: datetime)
     request.credit_from = credit
     request.attempts, request.close_reason = 0, ""
     request.closed_at = request.erased_at = request.claimed_by = request.claim_expires_at = None
+
+
+def _taken_by(agent: User, now: datetime) -> dict[str, Any]:
+    """A claim. One that takes the place of another, or of one that ran out, remembers what was before the first."""
+    before = Case(When(status=CallbackStatus.CLAIMED, then=F("waited_as")), default=F("status"))
+    claimed = CallbackStatus.CLAIMED
+    return {"status": claimed, "waited_as": before, "claimed_by": agent, "claim_expires_at": now + CLAIM_LEASE}
 
 
 def _hand_out(action: str, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:

@@ -184,9 +184,12 @@ class Day:
             return
         window = self.random.choice(open_windows(SOFIA, self.now, 10)).start
 
+        # A wrong number is corrected with it, or rests.
+        number = f"0889 {100000 + self.did['moved']}" if row.number_is_wrong else None
+
         def move() -> CallbackRequest:
             return reschedule_callback(
-                caller=self.world.caller(), callback_id=row.pk, phone=None, window_start=window, language="en",
+                caller=self.world.caller(), callback_id=row.pk, phone=number, window_start=window, language="en",
                 now=self.now,
             )  # fmt: skip
 

@@ -121,6 +121,64 @@ def test_a_wrong_number_rests_until_the_customer_corrects_it(world: World, agent
     assert following(agent, later(days=20)) is None
 
 
+def test_a_wrong_number_waits_for_another_one_whatever_else_is_asked_for(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    log(agent, request, Outcome.WRONG_NUMBER)
+
+    def move(phone: str | None) -> CallbackRequest:
+        return reschedule_callback(
+            caller=world.caller(), callback_id=request.pk, phone=phone, window_start=None, language="en", now=NOW
+        )
+
+    for phone in (None, "0888 123 456"):
+        with pytest.raises(InputInvalid) as refused:
+            move(phone)
+        assert refused.value.path == ["phone"]
+    assert following(agent, later(days=1)) is None
+    assert move("0888 123 457").next_attempt_at == NOW
+    assert move(None).phone == "+359888123457"
+
+
+def test_release_gives_back_what_was_claimed(world: World, agent: User) -> None:
+    window = open_windows(SOFIA, NOW, 2)[-1].start
+    rests, chosen = ask(world), ask(world, "0888 123 457", window=window)
+    slot, never = ask(world, "0888 123 458"), ask(world, "0888 123 459")
+    assert claim(agent, rests)
+    log(agent, rests, Outcome.WRONG_NUMBER)
+    assert claim(agent, slot)
+    log(agent, slot, Outcome.CALL_LATER, later=later(days=1))
+    for day in (0, 1, 2):
+        assert claim(agent, never, days=day)
+        log(agent, never, Outcome.NO_ANSWER, at=later(days=day))
+    colleague = world.person(None, is_staff=True)
+    for request in (rests, chosen, slot, never):
+        request.refresh_from_db()
+        # Claimed again and again, handed over, after a claim that ran out: it is what it was before the first.
+        assert claim(colleague, request, days=3)
+        assert claim(agent, request, days=3, hours=1)
+        assert claim(agent, request, days=3, hours=1)
+        supervisor = caller_of_staff(colleague)
+        given = {"callback_id": request.pk, "language": "en", "now": later(days=3, hours=1)}
+        assert reassign_callback(to=colleague, caller=supervisor, **given)
+        assert release_callback(agent=colleague, caller=supervisor, **given)
+        before = request.status, request.next_attempt_at
+        request.refresh_from_db()
+        assert (request.status, request.next_attempt_at) == before
+    assert [r.status for r in (rests, chosen, slot, never)] == ["NEW", "SCHEDULED", "SCHEDULED", "UNREACHABLE"]
+
+
+def test_what_was_moved_while_it_was_claimed_is_given_back_as_moved(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    window = open_windows(SOFIA, NOW, 2)[-1].start
+    given = {"caller": caller_of_staff(agent), "callback_id": request.pk, "language": "en", "now": NOW}
+    reschedule_callback(**given, phone=None, window_start=window)
+    assert release_callback(agent=agent, **given)
+    request.refresh_from_db()
+    assert (request.status, request.next_attempt_at) == ("SCHEDULED", window)
+
+
 def test_another_language_goes_back_with_it(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)

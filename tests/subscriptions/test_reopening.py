@@ -184,6 +184,20 @@ def test_a_number_that_asked_not_to_be_called_is_for_supervisors_in_every_reques
     assert claim(agent, done, days=3)
 
 
+def test_a_wrong_number_is_corrected_before_it_is_called_again(world: World, agent: User) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    log(agent, request, Outcome.WRONG_NUMBER)
+    withdraw_callback(caller=world.caller(), callback_id=request.pk, language="en", now=NOW)
+    before = everything()
+    for phone in ("", "0888 123 456"):
+        with pytest.raises(InputInvalid) as refused:
+            reopen(agent, request, phone=phone)
+        assert refused.value.path == ["phone"]
+    assert everything() == before
+    assert reopen(agent, request, phone="0888 999 111").phone == "+359888999111"
+
+
 def test_there_is_nothing_to_call_about_once_it_is_canceled(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
