@@ -11,6 +11,7 @@ from django.conf import settings
 from billing.models import Refund
 from outbox.effects import put
 from subscriptions.models import CallbackRequest, Cancellation
+from tenants.models import User
 
 MAIL = "mail.cancellation"
 CALL_MAIL = "mail.callback"
@@ -29,13 +30,15 @@ class Occasion(StrEnum):
 def announce(occasion: Occasion, cancellation: Cancellation, now: datetime) -> None:
     """Put one mail per recipient into the outbox, in the caller's transaction; once per event."""
     at = now if occasion is Occasion.REPRICED else cancellation.requested_at
-    _put_mail(occasion, cancellation, f"{cancellation.pk}.{at.isoformat()}", _recipients(cancellation), None, now)
+    _put_mail(
+        occasion, cancellation, f"{cancellation.pk}.{at.isoformat()}", _recipients(cancellation, occasion), None, now
+    )
 
 
 def announce_refund(occasion: Occasion, refund: Refund, now: datetime) -> None:
     """The same about money, once per occasion and instant; staff hear too of what is late."""
-    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user"):
-        recipients = dict(_recipients(cancellation))
+    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "callback"):
+        recipients = dict(_recipients(cancellation, occasion))
         if occasion is Occasion.REFUND_LATE:
             recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
         _put_mail(occasion, cancellation, f"{refund.pk}.{now.isoformat()}", recipients.items(), refund, now)
@@ -107,10 +110,18 @@ def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetim
     )
 
 
-def _recipients(cancellation: Cancellation) -> Iterator[tuple[str, str]]:
+def _recipients(cancellation: Cancellation, occasion: Occasion) -> Iterator[tuple[str, str]]:
     """Address and language; the person's own comes last, so that it wins where both are one address."""
     tenant, person = cancellation.tenant, cancellation.requested_by_user
     if tenant.billing_contact_email:
         yield tenant.billing_contact_email.lower(), tenant.billing_contact_language or tenant.language
-    if person and person.email and not cancellation.by_staff:
-        yield person.email.lower(), person.language or cancellation.language
+    if not cancellation.by_staff:
+        yield from _of_person(person, cancellation.language)
+    elif cancellation.callback and not tenant.billing_contact_email and occasion is not Occasion.CANCELED:
+        # For whom staff canceled; that it is, the mail about their call says.
+        yield from _of_person(cancellation.callback.requested_by_user, cancellation.callback.language)
+
+
+def _of_person(person: User | None, language: str) -> Iterator[tuple[str, str]]:
+    if person and person.email:
+        yield person.email.lower(), person.language or language

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 
 from billing.models import Charge, Refund
 from billing.services.charges import payment_settled
@@ -23,7 +24,9 @@ from tenants.audit import verify
 from tenants.models import AuditEvent, User
 from tenants.people import caller_of_staff
 from tests.builders import PERIOD
+from tests.providers import TestProvider, used
 from tests.subscriptions.test_desk import ask
+from tests.subscriptions.test_lifecycle import work
 from tests.world import World, later
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +185,27 @@ def test_moving_the_call_by_hand_moves_the_clock(world: World, agent: User) -> N
         caller=world.caller(), callback_id=request.pk, phone=None, window_start=None, language="en", now=later(days=2)
     )
     assert moved.credit_from == request.credit_from
+
+
+def test_who_asked_for_the_call_hears_what_becomes_of_it(world: World, agent: User) -> None:
+    request = waiting(world)
+    done = cancel(agent, request.subscription, quote(agent, request.subscription)).cancellation
+    work(CALLED)
+    mail.outbox.clear()
+    undo_cancellation(caller=world.caller(), cancellation_id=done.pk, language="en", now=CALLED)
+    work(CALLED)
+    [told] = mail.outbox
+    assert told.to == [request.requested_by_user.email]  # type: ignore[union-attr]
+    assert done.reference in told.subject
+
+
+def test_who_asked_for_the_call_hears_of_a_refund_that_failed(world: World, agent: User) -> None:
+    request = waiting(world)
+    cancel(agent, request.subscription, quote(agent, request.subscription))
+    work(CALLED)
+    mail.outbox.clear()
+    with used(TestProvider()) as provider:
+        provider.troubles = ["decline", "decline"]
+        work(CALLED + timedelta(hours=80))
+        work(CALLED + timedelta(hours=81))
+    assert request.requested_by_user.email in [to for message in mail.outbox for to in message.to]  # type: ignore[union-attr]
