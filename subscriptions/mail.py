@@ -19,7 +19,7 @@ from billing.services.refunds import FAILED, SETTLED
 from outbox.effects import handles
 from outbox.mail import deliver
 from subscriptions.models import Cancellation
-from subscriptions.receipts import Receipt, make_receipt
+from subscriptions.receipts import Receipt, arrived_and_rest, make_receipt
 from subscriptions.selectors.batches import refunds_of
 from subscriptions.services.announcements import MAIL, Occasion, announce_refund
 from subscriptions.services.events import tell_refund
@@ -77,4 +77,8 @@ def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None, refunds:
     amount = format_money(refund.money)
     if occasion is Occasion.REFUNDED:
         return _("%(amount)s came back to you") % {"amount": amount}
+    arrived, rest = arrived_and_rest(refund)
+    if arrived.minor_units:
+        values = {"arrived": format_money(arrived), "rest": format_money(rest)}
+        return _("%(arrived)s of your credit came back, %(rest)s is late. We are looking into it") % values
     return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": amount}

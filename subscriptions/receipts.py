@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.formatting import format_money
-from billing.models import Refund, RefundStatus
+from billing.models import PartStatus, Refund, RefundStatus
+from billing.money import Money
 from billing.proration import Convention, NoRefundReason
 from subscriptions import wording
 from subscriptions.models import Cancellation
@@ -69,6 +70,14 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
     return Receipt(_("“%(name)s” was canceled") % {"name": name}, rows)
 
 
+def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
+    """What of a refund the provider said is back, or was settled by hand, and what is still to come."""
+    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("amount", flat=True)
+    arrived = refund.amount if refund.status in _RETURNED else sum(parts)
+    currency = refund.agreement.currency
+    return Money(arrived, currency), Money(refund.amount - arrived, currency)
+
+
 def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[tuple[str, str]]:
     refunds = [refund for refund in refunds if refund.status != RefundStatus.VOIDED]
     if not refunds:
@@ -78,11 +87,14 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
         return [(_("Credit"), sentence)]
     rows = []
     for refund in refunds:
-        values = {"amount": format_money(refund.money), "date": format_day(refund.due_by)}
-        returned = RefundStatus(refund.status) in _RETURNED
-        sentence = _("%(amount)s, returned") if returned else _("%(amount)s, back by %(date)s at the latest")
-        rows.append((_("Credit"), sentence % values))
-    rows.append((_("How it was computed"), _computed(cancellation)))
+        arrived, rest = arrived_and_rest(refund)
+        if arrived.minor_units:
+            rows.append((_("Credit"), _("%(amount)s, returned") % {"amount": format_money(arrived)}))
+        if rest.minor_units:
+            values = {"amount": format_money(rest), "date": format_day(refund.due_by)}
+            rows.append((_("Credit"), _("%(amount)s, back by %(date)s at the latest") % values))
+    if computed := _computed(cancellation):
+        rows.append((_("How it was computed"), computed))
     return rows
 
 

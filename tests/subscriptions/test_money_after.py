@@ -21,6 +21,7 @@ from billing.services.repricing import retry_refund
 from outbox.models import Effect
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode
+from subscriptions.receipts import make_receipt
 from subscriptions.reconciliation import findings
 from subscriptions.services.cancellations import undo_cancellation
 from tenants.callers import Role
@@ -323,3 +324,36 @@ def test_an_import_says_what_came_after_the_decision(imported: Any) -> None:
     assert subscription.period_end == PERIOD.end
     assert Correction.objects.count() == 1
     assert Cancellation.objects.get().refunds.count() == 2
+
+
+def test_mail_and_receipt_say_what_arrived_and_what_is_still_to_come(told: World) -> None:
+    subscription = told.subscription(charged=10000)
+    told.charge(subscription, charged=5000)
+    with used(TestProvider()) as provider:
+        canceled = cancel(told, subscription, at=PERIOD.start)
+        work(PERIOD.start)
+        mail.outbox.clear()
+        provider.troubles = ["", "decline"]
+        work(PERIOD.start + timedelta(hours=73))
+        work(PERIOD.start + timedelta(hours=74))
+    [refund] = canceled.refunds.all()
+    assert refund.status == "PARTIALLY_SUCCEEDED"
+    [arrived] = refund.parts.filter(status="SUCCEEDED").values_list("amount", flat=True)
+    said = {10000: ("100", "50"), 5000: ("50", "100")}[arrived]
+    english, *_others = [message for message in mail.outbox if "late" in message.subject]
+    assert english.subject.startswith(f"€{said[0]}.00 of your credit came back, €{said[1]}.00 is late")
+    assert f"Credit: €{said[0]}.00, returned" in english.body
+    assert f"Credit: €{said[1]}.00, back by" in english.body
+    assert "150.00" not in english.subject + english.body.split("How it was computed")[0]
+
+
+def test_a_receipt_has_no_empty_row(told: World) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, charged=10000, settled=0, in_flight=10000)
+    canceled = cancel(told, subscription, at=HALF)
+    at = HALF + timedelta(hours=1)
+    payment_settled(provider="ledger", external_id=charge.external_id, settled=10000, now=at)
+    work(at)
+    rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
+    assert any("back by" in said for _label, said in rows)
+    assert all(said.strip() for _label, said in rows)
