@@ -261,6 +261,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         return {
             "can_work": working,
             "mine": mine,
+            "at_night": working and mine and not is_day(ZoneInfo(row.time_zone), timezone.now()),
             "can_erase": request.user.has_perm(ERASE) and not is_open and row.erased_at is None,
             "close_form": form(CloseForm) if working and mine else None,
             "attempt_form": form(AttemptForm) if working and mine else None,

@@ -159,3 +159,14 @@ def test_the_queue_and_the_case_say_their_time_and_whether_it_is_day(
         shown = look(reverse("admin:subscriptions_callbackrequest_change", args=[far.pk])).text
         assert f"05:00 · {night}" in shown
         assert ("Ню Йорк" if language == "bg" else "New York") in shown
+
+
+def test_who_claims_a_case_at_night_is_told_not_to_dial(world: World, desk: Any) -> None:
+    request = ask(world, "Europe/Sofia")
+    case = reverse("admin:subscriptions_callbackrequest_change", args=[request.pk])
+    warning = "It is night there: do not call before 09:00 of their time."
+    # 23:00 and 12:00 in Sofia.
+    for at, warned in ((NOW + timedelta(hours=11), True), (NOW + timedelta(hours=24), False)):
+        with travel(at, tick=False):
+            assert desk.post(reverse("admin:subscriptions_callbackrequest_claim", args=[request.pk])).status_code == 302
+            assert (warning in desk.get(case).text) is warned
