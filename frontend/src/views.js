@@ -218,11 +218,11 @@ function onlineView(context) {
   const quotes = quotesOf(options);
   const quote = currentQuote(state);
   const unsure = state.failure?.of.type === "cancel" && state.failure.maybe;
-  const title = optionOf(options, "UNDO_CANCELLATION").available ? "instead" : unsure ? "routes.CANCEL_ONLINE" : "notYet";
+  const title = optionOf(options, "UNDO_CANCELLATION").available ? say("instead") : unsure ? say("routes.CANCEL_ONLINE") : say("notYet");
   return h(
     "section",
     { "aria-labelledby": "online" },
-    h("h2", { id: "online", tabindex: "-1" }, say(title)),
+    h("h2", { id: "online", tabindex: "-1" }, title),
     state.before ? changedView(quote, context) : null,
     quotes.length > 1 ? modeChoice(quotes, quote, context) : null,
     quoteView(quote, context),
@@ -468,7 +468,7 @@ function doneScreen(context) {
         [say("canceledOn"), t.time(cancellation.requestedAt, zone)],
         [say("canceledBy"), cancellation.requestedBy],
         [say("accessEnds"), t.time(cancellation.accessEndsAt, zone)],
-        [say("credit"), credit.length ? credit : say(cancellation.refunds.length ? "nothingMore" : "noRefund")],
+        [say("credit"), credit.length ? credit : cancellation.refunds.length ? say("nothingMore") : say("noRefund")],
         [say("dataUntil"), t.day(cancellation.dataAvailableUntil, zone)],
         [say("erasedBy"), t.day(cancellation.dataErasedBy, zone)],
         [say("undoUntil"), undoable && t.time(cancellation.undoUntil, zone)],
