@@ -111,7 +111,12 @@ class ChargeAdmin(ReadOnlyAdmin):
         _user, caller = staff(request, "billing.settle_refund")
         charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
         now = timezone.now()
+        most = min(charge.settled, charge.charged - charge.corrected)
+        left = Money(max(0, most - charge.refunded), charge.agreement.currency)
+        shown = str(charge.refunded)
         if request.method == "POST":
+            # As the page showed it, so that what was pressed twice is done once.
+            charge.refunded = int(seen[:19]) if (seen := request.POST.get("refunded", shown)).isdecimal() else -1
             try:
                 amount = Money.parse(request.POST.get("amount", "").strip(), charge.agreement.currency).minor_units
                 zone = charge.agreement.account.tenant.zone
@@ -128,7 +133,6 @@ class ChargeAdmin(ReadOnlyAdmin):
             else:
                 messages.success(request, _("%(amount)s goes back.") % {"amount": format_money(refund.money)})
                 return redirect("admin:billing_refund_change", refund.pk)
-        left = Money(charge.settled - charge.refunded, charge.agreement.currency)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Refund by hand"),
@@ -136,6 +140,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "original": charge,
             "left": format_money(left),
+            "refunded": shown,
         }
         return TemplateResponse(request, "admin/billing/charge/refund.html", context)
 

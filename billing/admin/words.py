@@ -16,6 +16,7 @@ def refund_error(error: BillingError) -> str:
     return {
         "reason": _("Say why: the reason is kept with the refund."),
         "amount": _("The amount has to be above zero."),
+        "changed": _("A part of this charge was given back meanwhile. Look at what is left, and decide again."),
         "sent": _("The provider may be paying this right now. Wait for its answer."),
     }[str(error)]
 

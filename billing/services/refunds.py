@@ -114,12 +114,15 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
 def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, caller: Caller, now: datetime) -> Refund:
     """Give back ``amount`` minor units of one charge besides what rules say, for a reason.
 
-    Raises RefundNotPossible without a reason or amount, RefundExceedsSettled above what is left of the charge.
+    ``charge`` is as whoever decides has seen it. Raises RefundNotPossible without a reason or amount, and where a part
+    of it was promised since (pressed twice, or by somebody else); RefundExceedsSettled above what is left of it.
     """
     if not reason.strip() or amount <= 0:
         raise RefundNotPossible("reason" if amount > 0 else "amount")
     with transaction.atomic(durable=True):
         Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
+        if not Charge.objects.filter(pk=charge.pk, refunded=charge.refunded).exists():
+            raise RefundNotPossible("changed")
         refund = Refund.objects.create(
             agreement=charge.agreement,
             amount=amount,

@@ -104,6 +104,19 @@ def test_a_refund_by_hand_goes_out(world: World, staff: User) -> None:
     assert (refund.amount, refund.status, refund.reason) == (1250, "SUCCEEDED", "goodwill")
 
 
+def test_a_refund_by_hand_that_is_pressed_twice_is_made_once(world: World, staff: User) -> None:
+    world.subscription()
+    charge = Charge.objects.get()
+    client = client_of(staff)
+    page = client.get(reverse("admin:billing_charge_refund", args=[charge.pk])).text
+    assert 'name="refunded" value="0"' in page
+    typed = {"amount": "1.00", "reason": "goodwill", "refunded": "0"}
+    assert "goes back." in press(client, "charge_refund", charge.pk, **typed).text
+    assert "given back meanwhile" in press(client, "charge_refund", charge.pk, **typed).text
+    assert list(Refund.objects.values_list("amount", flat=True)) == [100]
+    assert "goes back." in press(client, "charge_refund", charge.pk, **{**typed, "refunded": "100"}).text
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [("refund_retry", {}), ("refund_settle", {"reason": "x"}), ("charge_refund", {"amount": "1", "reason": "x"})],
