@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from tenants.admin_base import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.staff import has_more_rights, staff_caller
-from tenants.tokens import mint, revoke_token, rotate_token
+from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
 admin.site.site_header = admin.site.site_title = "Wayout"
@@ -181,11 +181,18 @@ class PartnerTokenAdmin(AuditedAdmin):
 
     @admin.action(description=_("Rotate: make successors, the selected work on for a week"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
-        """Show each successor, this once."""
-        now = timezone.now()
-        for token in queryset.filter(revoked_at=None):
-            _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=staff_caller(request), now=now)
+        """Show each successor, this once; what ended has none."""
+        now, rotated, skipped = timezone.now(), 0, 0
+        for token in queryset:
+            try:
+                _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=staff_caller(request), now=now)
+            except TokenEnded:
+                skipped += 1
+                continue
+            rotated += 1
             messages.warning(request, _shown_once(token.name, text))
+        counts = {"rotated": rotated, "skipped": skipped}
+        self.message_user(request, _("%(rotated)d rotated, %(skipped)d skipped (revoked or expired).") % counts)
 
     def has_delete_permission(self, request: HttpRequest, obj: PartnerToken | None = None) -> bool:
         """Tokens are revoked: what they did keeps their name."""

@@ -37,6 +37,10 @@ _BY_KEY_ID = Compiled(
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
 
+class TokenEnded(Exception):
+    """The token was revoked or has expired: it has no successor."""
+
+
 def create_token(
     *,
     name: str,
@@ -68,16 +72,24 @@ def create_token(
 
 
 def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:
-    """Make a successor with the same name, scopes and tenants; the old one works on for ``overlap``, no longer."""
+    """Make a successor with the same name, scopes, tenants and end; the old one works on for ``overlap``, no longer.
+
+    Raises TokenEnded.
+    """
     with transaction.atomic():
-        ends = min(filter(None, (token.expires_at, now + overlap)))
-        PartnerToken.objects.filter(pk=token.pk).update(expires_at=ends)
-        _audit("token.rotated", token, caller, now)
+        old = live_tokens(now).select_for_update().filter(pk=token.pk).first()
+        if old is None:
+            raise TokenEnded
+        ends = old.expires_at
+        old.expires_at = min(filter(None, (ends, now + overlap)))
+        old.save(update_fields=["expires_at"])
+        _audit("token.rotated", old, caller, now)
         return create_token(
-            name=token.name,
-            scopes=[Scope(scope) for scope in token.scopes],
-            tenants=token.tenants.all(),
-            partner=token.partner,
+            name=old.name,
+            scopes=[Scope(scope) for scope in old.scopes],
+            tenants=old.tenants.all(),
+            expires_at=ends,
+            partner=old.partner,
             caller=caller,
             now=now,
         )

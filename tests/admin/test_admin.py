@@ -215,6 +215,25 @@ def test_a_published_version_is_read_only(world: World, staff: User) -> None:
     assert client_of(staff).post(address, {"name": "x"}).status_code == 403
 
 
+def test_what_ended_is_not_rotated(world: World, staff: User) -> None:
+    for _ in range(3):
+        world.token(Scope.READ)
+    live, revoked, expired = PartnerToken.objects.order_by("pk")
+    PartnerToken.objects.filter(pk=revoked.pk).update(revoked_at=NOW)
+    PartnerToken.objects.filter(pk=expired.pk).update(expires_at=NOW)
+    client = Client()
+    client.force_login(staff)
+    page = client.post(
+        reverse("admin:tenants_partnertoken_changelist"),
+        {"action": "rotate", "_selected_action": [live.pk, revoked.pk, expired.pk]},
+        follow=True,
+    )
+    assert "1 rotated, 2 skipped (revoked or expired)." in page.content.decode()
+    assert PartnerToken.objects.count() == 4
+    expired.refresh_from_db()
+    assert expired.expires_at == NOW
+
+
 def test_a_token_is_shown_once(world: World, staff: User) -> None:
     client = client_of(staff)
     form = {"name": "Reseller", "scopes": ["READ", "CANCEL"], "tenants": [world.tenant.pk]}

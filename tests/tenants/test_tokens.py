@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from tenants import audit
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken
 from tenants.people import SYSTEM
-from tenants.tokens import caller_of_token, create_token, is_well_formed, rotate_token
+from tenants.tokens import TokenEnded, caller_of_token, create_token, is_well_formed, revoke_token, rotate_token
 from tests.builders import NOW
 from tests.world import World, later
 
@@ -107,11 +108,39 @@ def test_rotation_never_makes_a_token_live_longer(world: World) -> None:
     assert caller_of_token(text, later(days=1)) is None
 
 
+def test_a_successor_ends_when_the_rotated_one_was_to_end(world: World) -> None:
+    old, _ = create_token(
+        name="R", scopes=[Scope.READ], tenants=[world.tenant], expires_at=later(days=30), caller=SYSTEM, now=NOW
+    )
+    new, text = rotate_token(token=old, overlap=timedelta(days=7), caller=SYSTEM, now=NOW)
+    assert new.expires_at == later(days=30)
+    assert caller_of_token(text, later(days=29))
+    assert caller_of_token(text, later(days=30)) is None
+    assert AuditEvent.objects.order_by("position").last().data["expires_at"] == "2026-12-25T10:00:00Z"
+
+
+@pytest.mark.parametrize("ended", ["expired", "revoked"])
+def test_what_ended_has_no_successor(world: World, ended: str) -> None:
+    old, _ = create_token(
+        name="R", scopes=[Scope.READ], tenants=[world.tenant], expires_at=later(days=1), caller=SYSTEM, now=NOW
+    )
+    stale = PartnerToken.objects.get()
+    if ended == "revoked":
+        revoke_token(token=old, caller=SYSTEM, now=NOW)
+    with time_machine.travel(later(days=1), tick=False):
+        with pytest.raises(TokenEnded):
+            rotate_token(token=stale, overlap=timedelta(days=7), caller=SYSTEM, now=later(days=1))
+        with pytest.raises(CommandError, match="was revoked or has expired: make a new one"):
+            run("--rotate", old.key_id)
+    assert PartnerToken.objects.count() == 1
+    assert "token.rotated" not in AuditEvent.objects.values_list("action", flat=True)
+
+
 def test_rotate_and_revoke_by_command(world: World) -> None:
     first, _ = run("--create", "R", "--scope", "READ", "--tenant", world.tenant.domain)
     key_id = PartnerToken.objects.get().key_id
     second, said = run("--rotate", key_id, "--overlap", "0")
-    assert "works on for 0 days" in said
+    assert "works on for 0 days at most" in said
     assert caller_of_token(first, later(days=9999)) is None
     newest = PartnerToken.objects.exclude(key_id=key_id).get().key_id
     assert run("--revoke", newest)[1] == "Revoked."

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tenants.callers import Scope
 from tenants.models import PartnerToken, Tenant
 from tenants.people import SYSTEM
-from tenants.tokens import create_token, is_well_formed, revoke_token, rotate_token
+from tenants.tokens import TokenEnded, create_token, is_well_formed, revoke_token, rotate_token
 
 
 class Command(BaseCommand):
@@ -45,11 +45,7 @@ class Command(BaseCommand):
         elif options["create"]:
             self._create(options, now)
         elif options["rotate"]:
-            _, text = rotate_token(
-                token=self._known(options["rotate"]), overlap=timedelta(days=options["overlap"]), caller=SYSTEM, now=now
-            )
-            self.stderr.write(f"The old token works on for {options['overlap']} days. The new one, shown only now:")
-            self.stdout.write(text)
+            self._rotate(options, now)
         elif revoke_token(token=self._known(options["revoke"]), caller=SYSTEM, now=now):
             self.stderr.write("Revoked.")
         else:
@@ -71,6 +67,16 @@ class Command(BaseCommand):
             now=now,
         )
         self.stderr.write("The token, shown only now:")
+        self.stdout.write(text)
+
+    def _rotate(self, options: dict[str, Any], now: datetime) -> None:
+        old, overlap = self._known(options["rotate"]), timedelta(days=options["overlap"])
+        try:
+            new, text = rotate_token(token=old, overlap=overlap, caller=SYSTEM, now=now)
+        except TokenEnded:
+            raise CommandError(f"The token {old.key_id} was revoked or has expired: make a new one.") from None
+        ends = f" ends {new.expires_at.isoformat()}," if new.expires_at else ""
+        self.stderr.write(f"The old token works on for {overlap.days} days at most. The new one{ends} shown only now:")
         self.stdout.write(text)
 
     def _instant(self, text: str | None) -> datetime | None:
