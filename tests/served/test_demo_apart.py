@@ -37,6 +37,24 @@ def test_its_file_does_not_make_a_demo_of_production(folder: Path, environment: 
     assert not list(folder.glob("*.sqlite3"))
 
 
+@pytest.mark.parametrize("said", SETTINGS)
+def test_production_in_its_file_is_no_demo_either(folder: Path, said: dict[str, str]) -> None:
+    file = folder / ".env"
+    demo = file.read_text()
+    file.write_text(demo + "".join(f"{name}={value}\n" for name, value in said.items()))
+    try:
+        refused = run(folder, "manage.py", "work", "--once")
+        # Elsewhere than in the file it is meant.
+        meant = run(folder, "manage.py", "check", WAYOUT_DEBUG="1")
+    finally:
+        file.write_text(demo)
+    assert refused.returncode != 0
+    assert f"{file} says WAYOUT_DEBUG=1" in refused.stderr
+    assert ", ".join(sorted(said)) in refused.stderr.splitlines()[-1]
+    assert not list(folder.glob("*.sqlite3"))
+    assert meant.returncode == 0
+
+
 def test_its_file_serves_nobody(folder: Path) -> None:
     port = str(free_port())
     refused = run(
