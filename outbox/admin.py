@@ -9,9 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from outbox.effects import wake
+from outbox.effects import do_again
 from outbox.models import Effect
 from tenants.admin_base import ReadOnlyAdmin
+from tenants.formatting import active_language
+from tenants.staff import staff_caller
 
 
 @admin.register(Effect)
@@ -48,7 +50,8 @@ class EffectAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Do again now"), permissions=["requeue"])
     def do_again(self, request: HttpRequest, queryset: QuerySet[Effect]) -> None:
         """Put the chosen effects back, also those that were given up. Mail that may have left is sent again."""
-        count = sum(wake(key=key, now=timezone.now()) for key in queryset.values_list("key", flat=True))
+        caller, now = staff_caller(request), timezone.now()
+        count = sum(do_again(effect=effect, caller=caller, language=active_language(), now=now) for effect in queryset)
         text = ngettext("%(count)d effect is done again.", "%(count)d effects are done again.", count)
         messages.success(request, text % {"count": count})
 

@@ -13,6 +13,8 @@ from django.db.models import F
 
 from outbox.bell import ring
 from outbox.models import Effect, EffectStatus
+from tenants.audit import record
+from tenants.callers import Caller
 
 Handler = Callable[[dict[str, Any], datetime], datetime | None]
 Sweep = Callable[[datetime], int]
@@ -57,6 +59,24 @@ def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
     """
     found = Effect.objects.filter(key=key, **({"status": EffectStatus.DONE} if only_done else {}))
     return bool(found.update(**_anew(now)))
+
+
+def do_again(*, effect: Effect, caller: Caller, language: str, now: datetime) -> bool:
+    """Wake one for somebody who decided it, on the installation's audit trail: effects are no tenant's."""
+    with transaction.atomic():
+        if not wake(key=effect.key, now=now):
+            return False
+        record(
+            tenant_id=None,
+            at=now,
+            action="effect.done_again",
+            subject=f"Effect:{effect.pk}",
+            caller=caller,
+            language=language,
+            data={"key": effect.key, "was": effect.status, "failures": effect.failures},
+            personal={"name": caller.name},
+        )
+        return True
 
 
 def put_again(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:

@@ -56,8 +56,9 @@ DEMO_BY_FILE = DEBUG and not _SAID
 _ALSO = [name for name in ("DATABASE_URL", "WAYOUT_HOSTS", "WAYOUT_SECRET_KEY") if env.str(name, "")]
 if DEMO_BY_FILE and _ALSO:
     raise ImproperlyConfigured(
-        f"{_FILE} says WAYOUT_DEBUG=1, which make run writes there for the demo, and {', '.join(_ALSO)} is set (there or "
-        "in the environment), as for production. Remove that line from the file, or set WAYOUT_DEBUG in the environment, where it is meant."
+        f"{_FILE} says WAYOUT_DEBUG=1, which make run writes there for the demo, and {', '.join(_ALSO)} is set, there or "
+        "in the environment, as for production. Remove that line from the file, or set WAYOUT_DEBUG in the environment, "
+        "where it is meant."
     )
 SECRET_KEY = env.str("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
 if len(SECRET_KEY) < (1 if DEBUG else 50):

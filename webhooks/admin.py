@@ -20,7 +20,6 @@ from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
 from webhooks import endpoints
-from webhooks.deliveries import ask_again
 from webhooks.errors import AddressRefused
 from webhooks.models import Delivery, Endpoint, EventType
 from webhooks.sending import check_url
@@ -160,7 +159,7 @@ class EndpointAdmin(AuditedAdmin):
     def test(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Say what came back."""
         for endpoint in queryset:
-            answer = endpoints.test(endpoint=endpoint, now=timezone.now())
+            answer = endpoints.test(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
             said = {"url": endpoint.url, "problem": answer.problem}
             if answer.arrived:
                 messages.success(request, _("The test arrived at %(url)s.") % said)
@@ -254,7 +253,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Also those that arrived; to a disabled endpoint when it goes on."""
-        count = ask_again(list(queryset.values_list("pk", flat=True)), timezone.now())
+        count = endpoints.send_again(deliveries=queryset, caller=staff_caller(request), now=timezone.now())
         text = ngettext("%(count)d event is sent.", "%(count)d events are sent.", count) % {"count": count}
         messages.success(request, text)
 

@@ -179,14 +179,18 @@ def audit(
     caller: Caller,
     now: datetime,
     personal: Mapping[str, object] | None = None,
+    tenant_id: int | None = None,
     **data: object,
 ) -> None:
-    """Put it on the trails of the tenants that the endpoint hears of; on the installation's where it hears of none."""
+    """Put it on the trails of the tenants that the endpoint hears of; on the installation's where it hears of none.
+
+    ``tenant_id``: it is about this one's events only.
+    """
     token = live_tokens(now).filter(partner=endpoint.partner).order_by("-pk").first()
     tenants = token.tenants.order_by("pk").values_list("pk", flat=True) if token else []
-    for tenant_id in tenants or (None,):
+    for trail in (tenant_id,) if tenant_id else tenants or (None,):
         record(
-            tenant_id=tenant_id,
+            tenant_id=trail,
             at=now,
             action=action,
             subject=f"Webhook:{endpoint.pk}",

@@ -7,6 +7,8 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +17,7 @@ from django.db.models import Count, Q, QuerySet
 from tenants.callers import Caller
 from webhooks.deliveries import ask_again, audit, secret_of, send
 from webhooks.errors import TooManyEndpoints
-from webhooks.models import DeliveryStatus, Endpoint, EventType
+from webhooks.models import Delivery, DeliveryStatus, Endpoint, EventType
 from webhooks.sending import Answer, check_url
 
 MOST_ENDPOINTS = 10
@@ -72,11 +74,17 @@ def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
         return secret_of(endpoint.salt)
 
 
-def test(*, endpoint: Endpoint, now: datetime) -> Answer:
-    """Send ``webhook.test`` now, also to one that is disabled; nothing is kept of it. Call it outside a transaction."""
+def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> Answer:
+    """Send ``webhook.test`` now, also to one that is disabled. Call it outside a transaction.
+
+    Nothing is kept of it but that it was sent, and what came back, on the audit trail.
+    """
     body = {"type": "webhook.test", "timestamp": now.astimezone(UTC).isoformat(), "data": {}}
     seconds = min(_TEST_SECONDS, settings.WAYOUT_WEBHOOK_TIMEOUT)
-    return send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
+    answer = send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
+    with transaction.atomic():
+        audit("webhook.tested", endpoint, caller, now, status=answer.status, problem=answer.problem)
+    return answer
 
 
 def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: datetime) -> int:
@@ -91,6 +99,19 @@ def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: d
         if since:
             missed |= Q(event__at__gte=since)
         return ask_again(endpoint.deliveries.filter(missed).values_list("pk", flat=True), now)
+
+
+def send_again(*, deliveries: QuerySet[Delivery], caller: Caller, now: datetime) -> int:
+    """Make these deliveries once more, whatever became of them before; how many. On the trails of their tenants."""
+    with transaction.atomic():
+        names = ("event__tenant", "endpoint", "pk", "event__message_id")
+        rows = list(deliveries.order_by(*names[:3]).values_list(*names))
+        endpoints = Endpoint.objects.in_bulk({endpoint for _, endpoint, *_ in rows})
+        count = ask_again([pk for *_, pk, _ in rows], now)
+        for (tenant_id, endpoint_id), some in groupby(rows, itemgetter(0, 1)):
+            events = [message_id for *_, message_id in some]
+            audit("webhook.sent_again", endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)
+        return count
 
 
 def remove(*, endpoint: Endpoint, caller: Caller, now: datetime) -> None:

@@ -194,7 +194,7 @@ class WebhookMutation:
             endpoint = _endpoint(info, input.webhook_id)
         except SubscriptionError as error:
             return input_problem(error)
-        answer = services.test(endpoint=endpoint, now=info.context.now)
+        answer = services.test(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
         return TestWebhookSuccess(
             webhook=_shown(endpoint), arrived=answer.arrived, status=answer.status, problem=answer.problem or None
         )

@@ -51,7 +51,7 @@ def furnished(world: World) -> World:
         key="1",
         type="refund.settled",
         tenant=world.tenant,
-        subject="sub_1",
+        subject="sub_0",
         version=1,
         at=NOW,
         data={},
