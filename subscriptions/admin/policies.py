@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -14,10 +15,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from subscriptions.services.policies import publish_policy, withdraw_policy
-from tenants.admin_base import ReadOnlyAdmin
+from tenants.admin_base import Change, ReadOnlyAdmin, changed_meanwhile
+from tenants.audit import actor_names
 from tenants.formatting import active_language
+from tenants.models import AuditEvent
 from tenants.staff import staff
 
 ADD = "subscriptions.add_cancellationpolicy"
@@ -59,10 +63,18 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         """Publish a new version, started from the one that ``?from=`` names; the old one stays as it is."""
         _user, caller = staff(request, ADD)
         form = PolicyForm(request.POST or None, initial=self._start(request))
+        seen = request.POST.get("seen", "") if request.method == "POST" else _in_force()
         if request.method == "POST" and form.is_valid():
-            published = publish_policy(
-                caller=caller, policy=form.instance, language=active_language(), now=timezone.now()
-            )
+            try:
+                published = publish_policy(
+                    caller=caller,
+                    policy=form.instance,
+                    instead_of=_seen_of(form.instance.tenant_id, seen),
+                    language=active_language(),
+                    now=timezone.now(),
+                )
+            except ChangedMeanwhile:
+                return changed_meanwhile(self, request, request.get_full_path(), _latest(form.instance.tenant_id))
             messages.success(request, _("“%(policy)s” is in force.") % {"policy": published})
             return redirect("admin:subscriptions_cancellationpolicy_changelist")
         context = {
@@ -70,6 +82,7 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
             "title": _("Publish a new version"),
             "opts": self.opts,
             "form": form,
+            "seen": seen,
         }
         return TemplateResponse(request, "admin/subscriptions/cancellationpolicy/publish.html", context)
 
@@ -91,3 +104,26 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
             _("%(withdrawn)d withdrawn, %(skipped)d skipped (the default, or not in force).")
             % {"withdrawn": withdrawn, "skipped": skipped},
         )
+
+
+def _in_force() -> str:
+    """Which versions are in force, by tenant: what a page has shown, whichever tenant is chosen on it."""
+    rows = CancellationPolicy.objects.filter(in_force=True).values_list("tenant", "pk")
+    return json.dumps({str(tenant or ""): pk for tenant, pk in rows}, separators=(",", ":"))
+
+
+def _seen_of(tenant_id: int | None, seen: str) -> int | None:
+    """Which of the tenant's own the page has shown; none that there is, where it does not say."""
+    try:
+        shown = dict(json.loads(seen)).get(str(tenant_id or ""))
+    except (ValueError, TypeError):
+        return 0
+    return shown if isinstance(shown, int) else None
+
+
+def _latest(tenant_id: int | None) -> list[Change]:
+    """What happened to the tenant's policy last."""
+    said = {"policy.published": _("published a version"), "policy.withdrawn": _("withdrew it")}
+    events = list(AuditEvent.objects.filter(tenant=tenant_id, action__in=said).order_by("-position")[:1])
+    names = actor_names(events)
+    return [Change(e.at, names[e.actor_kind, e.actor_id], str(said[e.action])) for e in events]

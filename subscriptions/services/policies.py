@@ -7,21 +7,29 @@ from datetime import datetime
 
 from django.db import transaction
 
+from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import Tenant
 
 
-def publish_policy(*, caller: Caller, policy: CancellationPolicy, language: str, now: datetime) -> CancellationPolicy:
+def publish_policy(
+    *, caller: Caller, policy: CancellationPolicy, instead_of: int | None, language: str, now: datetime
+) -> CancellationPolicy:
     """Save ``policy`` as the next version of its tenant (None: the default) and put it in force.
 
     The version that was in force stays as it is: cancellations point at it. Quotes made under it are refused.
+    ``instead_of``: what is believed to be in force for the tenant itself. Raises ChangedMeanwhile where it is not.
     """
     with transaction.atomic(durable=True):
-        versions = CancellationPolicy.objects.select_for_update().filter(tenant=policy.tenant)
-        last = versions.order_by("-version").first()
-        replaced = versions.filter(in_force=True).first()
+        versions = CancellationPolicy.objects.filter(tenant=policy.tenant)
+        # One after the other, also where there is no version to wait for. What is there is read after the wait.
+        Tenant.objects.select_for_update(no_key=True).filter(pk=policy.tenant_id).first()
+        list(versions.select_for_update().order_by("pk"))
+        last, replaced = versions.order_by("-version").first(), versions.filter(in_force=True).first()
+        if instead_of != (replaced.pk if replaced else None):
+            raise ChangedMeanwhile
         versions.filter(in_force=True).update(in_force=False)
         policy.pk = None
         policy.version = last.version + 1 if last else 1

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from subscriptions.models import CallbackRequest, Cancellation, CancellationPolicy
 from subscriptions.models.callbacks import CallbackSource
@@ -184,6 +185,7 @@ def test_a_policy_is_published_as_a_new_version(world: World, staff: User) -> No
     page = client.get(address, {"from": default.pk})
     assert 'value="25"' in page.text
     terms = {"name": "Generous", "online_license_limit": "50", "proration_convention": "SECOND", "tenant": ""}
+    terms["seen"] = page.context["seen"]
     client.post(address, terms)
     old, new = CancellationPolicy.objects.order_by("version")
     assert (old.in_force, old.online_license_limit) == (False, 25)
@@ -198,6 +200,38 @@ def test_a_policy_is_published_as_a_new_version(world: World, staff: User) -> No
     own.refresh_from_db()
     assert own.in_force is False
     assert CancellationPolicy.objects.get(tenant=None, in_force=True) == new
+
+
+def test_a_policy_replaces_only_what_its_page_has_shown(world: World, staff: User) -> None:
+    client, other = client_of(staff), client_of(world.person(None, is_staff=True, is_superuser=True))
+    address = reverse("admin:subscriptions_cancellationpolicy_add")
+    terms = {"name": "P", "online_license_limit": "50", "proration_convention": "SECOND"}
+
+    def shown() -> str:
+        seen: str = client.get(address, {"from": CancellationPolicy.objects.earliest("pk").pk}).context["seen"]
+        return seen
+
+    for tenant in ("", world.tenant.pk):
+        first, wish = shown(), {**terms, "tenant": tenant}
+        assert other.post(address, {**wish, "seen": first}).status_code == 302
+        count = CancellationPolicy.objects.count()
+        for seen in (first, "", "[1]", '{"x"'):
+            late = client.post(address, {**wish, "name": "Late", "seen": seen})
+            assert late.status_code == 409
+            assert "published" in late.text
+            assert CancellationPolicy.objects.count() == count
+        # A form that was not right keeps what it has shown.
+        wrong = client.post(address, {**wish, "name": "", "seen": first})
+        assert wrong.context["seen"] == first
+        assert f'value="{escape(first)}"' in wrong.text
+    # Withdrawn meanwhile is changed meanwhile, too; somebody else's terms are not.
+    seen = shown()
+    own = CancellationPolicy.objects.get(tenant=world.tenant)
+    other.post(
+        reverse("admin:subscriptions_cancellationpolicy_changelist"), {"action": "withdraw", "_selected_action": own.pk}
+    )
+    assert client.post(address, {**terms, "tenant": world.tenant.pk, "seen": seen}).status_code == 409
+    assert client.post(address, {**terms, "tenant": "", "seen": seen}).status_code == 302
 
 
 @pytest.mark.parametrize("bad", [{"online_license_limit": "0"}, {"online_license_limit": "x"}, {"name": ""}])

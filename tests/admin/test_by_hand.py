@@ -202,6 +202,7 @@ ADDED: dict[str, Any] = {
     },
     "subscriptions.CancellationPolicy": lambda w: {
         "name": "Strict", "online_license_limit": "5", "proration_convention": "SECOND", "tenant": "",
+        "seen": json.dumps({"": CancellationPolicy.objects.get(tenant=None, in_force=True).pk}),
     },
     "subscriptions.Plan": lambda w: {"part_number": "NEW", "name": "New"},
     "tenants.Membership": lambda w: {"user": w.person(None).pk, "tenant": w.tenant.pk, "role": "VIEWER", "is_active": "on"},
@@ -327,8 +328,9 @@ def test_names_and_addresses_stand_where_they_can_be_erased(there: World, staff:
 
 
 def test_the_default_policy_has_its_versions_on_the_trail_of_the_installation(there: World, staff: User) -> None:
-    terms = {"name": "Strict", "online_license_limit": "5", "proration_convention": "SECOND", "tenant": ""}
-    client_of(staff).post(address("subscriptions.CancellationPolicy", "add"), terms)
+    client_of(staff).post(
+        address("subscriptions.CancellationPolicy", "add"), ADDED["subscriptions.CancellationPolicy"](there)
+    )
     event = AuditEvent.objects.get(action="policy.published")
     assert event.tenant is None
     assert (event.data["replaced"]["online_license_limit"], event.data["online_license_limit"]) == (25, 5)

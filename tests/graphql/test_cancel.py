@@ -184,7 +184,7 @@ def moves(world: World, subscription: Subscription) -> dict[str, Any]:
 
 def publish_policy_for(world: World) -> None:
     policy = CancellationPolicy(name="Own", tenant=world.tenant)
-    publish_policy(caller=world.caller(), policy=policy, language="en", now=NOW)
+    publish_policy(caller=world.caller(), policy=policy, instead_of=None, language="en", now=NOW)
 
 
 MOVES = [

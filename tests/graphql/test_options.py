@@ -50,7 +50,7 @@ def test_over_the_limit_in_both_languages(world: World, language: str, headline:
 def test_case_64_plurals(world: World, assigned: int, to_remove: int) -> None:
     policy = CancellationPolicy(name="Twenty", tenant=world.tenant, online_license_limit=21)
     world.subscription(assigned)
-    publish_policy(caller=world.caller(), policy=policy, language="en", now=NOW)
+    publish_policy(caller=world.caller(), policy=policy, instead_of=None, language="en", now=NOW)
     [subscription] = Subscription.objects.all()
     options = Api(world.admin, language="bg")(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
     users = "1 потребител" if to_remove == 1 else f"{to_remove} потребители"
