@@ -46,7 +46,7 @@ def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapp
         "at": now.isoformat(),
         "facts": dict(facts or {}),
     }
-    put(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now)
+    put(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, once=True)
 
 
 @handles(MAIL)

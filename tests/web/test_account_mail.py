@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.core.mail.backends import locmem
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -60,6 +61,30 @@ def test_ten_resets_under_a_silent_mail_server_and_the_page_answers(world: World
     work_off()
     assert sorted(message.to[0] for message in mail.outbox) == sorted(person.email for person in people)
     assert all(links(message) for message in mail.outbox)
+
+
+@pytest.mark.parametrize("what", ["reset", "told"])
+def test_mail_that_may_have_left_is_not_sent_again_by_itself(
+    person: User, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    if what == "reset":
+        Client().post(RESET, {"email": person.email})
+    else:
+        client, new = Client(), "another fine horse"
+        sign_in(client, person)
+        form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+        client.post(reverse("account_change_password"), form)
+    take = locmem.EmailBackend.send_messages
+
+    def take_and_hang_up(self: Any, messages: Any) -> int:
+        take(self, messages)
+        raise ConnectionResetError
+
+    monkeypatch.setattr(locmem.EmailBackend, "send_messages", take_and_hang_up)
+    for days in range(3):
+        work_off(lambda late=timedelta(days=days / 4): timezone.now() + late)
+    assert len(mail.outbox) == 1
+    assert Effect.objects.get(kind="mail.account").status == "GIVEN_UP"
 
 
 def test_what_is_kept_of_a_reset_opens_nothing(world: World, person: User) -> None:
