@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import ResetPasswordForm
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.utils import filter_users_by_email, filter_users_by_username
@@ -112,6 +113,24 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         name = credentials.get("email") or credentials.get("username", "")
         accounts = [*filter_users_by_username(name), *filter_users_by_email(name)]
         return f"account {min(account.pk for account in accounts)}" if accounts else f"name {name.casefold()}"
+
+
+class SignInBackend(AuthenticationBackend):  # type: ignore[misc]
+    """Hashes a password once for an account, however many of the names that were typed are its own.
+
+    Allauth's tries a typed address as a name, too, and hashes for each that it finds: the time of an answer would tell
+    whether there is such an account.
+    """
+
+    def __init__(self) -> None:
+        self._tried: set[int] = set()
+
+    def _check_password(self, user: User | None, password: str) -> User | None:
+        if user is None or user.pk in self._tried:
+            return None
+        self._tried.add(user.pk)
+        found: User | None = super()._check_password(user, password)
+        return found
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]

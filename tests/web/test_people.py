@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.auth.hashers import get_hasher
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from outbox.worker import work_off
 from tenants.models import Membership, User
 from tests.graphql.documents import VIEWER
-from tests.world import PASSWORD, World
+from tests.world import PASSWORD, Api, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
 
@@ -52,6 +55,42 @@ def test_no_answer_tells_whether_an_account_exists(world: World, person: User, l
     assert (known.status_code, known["Location"]) == (other.status_code, other["Location"]) == (302, reset + "done/")
     work_off()
     assert [message.to for message in mail.outbox] == [[person.email], ["nobody@contoso.example"]]
+
+
+def test_as_many_passwords_are_hashed_for_whoever_is_asked_for(
+    world: World, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.graphql.test_accounts import SIGN_IN, ask
+
+    address_as_name = world.person(None)
+    User.objects.filter(pk=address_as_name.pk).update(username=address_as_name.email)
+    only_a_name = world.person(None, username="grace@contoso.example")
+    gone = world.person(None, is_active=False)
+    hashed: list[str] = []
+    hasher = type(get_hasher())
+    encode = hasher.encode
+    monkeypatch.setattr(hasher, "encode", lambda self, *given: hashed.append("x") or encode(self, *given))
+
+    def counts(try_it: Callable[[str], Any], *names: str) -> set[int]:
+        found = set()
+        for name in names:
+            cache.clear()
+            hashed.clear()
+            try_it(name)
+            found.add(len(hashed))
+        return found
+
+    def by_page(name: str) -> None:
+        assert "errorlist" in Client().post(LOGIN, {"login": name, "password": "wrong"}).text
+
+    def by_api(name: str) -> None:
+        assert ask(Api(), SIGN_IN, name=name, password="wrong")["code"] == "SIGN_IN_FAILED"
+
+    known = (person.email, address_as_name.email, only_a_name.username, gone.email)
+    for way in (by_page, by_api):
+        for several in ((*known, "nobody@contoso.example"), (person.username, gone.username, "nobody")):
+            [number] = counts(way, *several)
+            assert number > 0
 
 
 def mask(page: str, name: str) -> str:
