@@ -223,7 +223,11 @@ class Flow:
         self.by_token = by_token
 
     def ask(self, view: type[APIView], method: str = "POST", **given: str) -> Answer:
-        """Let the view answer as if ``given`` had been its JSON body. Raises RateLimited."""
+        """Let the view answer as if ``given`` had been its JSON body.
+
+        Raises RateLimited, and InputInvalid for half a character.
+        """
+        _require_whole(given)
         asked = copy.copy(self.request)
         asked.method, asked._body = method, json.dumps(given).encode()
         try:
@@ -264,6 +268,10 @@ def sign_in(request: HttpRequest, name: str, password: str, code: str | None, *,
     Raises AlreadySignedIn, SignInFailed (whatever was wrong, also an account that is not there),
     SecondFactorRequired (the password was right), RateLimited.
     """
+    try:
+        _require_whole({"name": name, "password": password, "code": code or ""})
+    except InputInvalid:
+        raise SignInFailed from None
     with flow_of(request, by_token=by_token) as flow:
         answer = flow.ask(LoginView, **{"email" if "@" in name else "username": name}, password=password)
         if answer.status == HTTPStatus.CONFLICT:
@@ -295,7 +303,7 @@ def refresh_session(request: HttpRequest, refresh_token: str | None) -> Session:
             raise SessionEnded
         request.session.cycle_key()
         return Flow(request, by_token=False).session({})
-    pair = app_settings.TOKEN_STRATEGY.refresh_token(refresh_token)
+    pair = app_settings.TOKEN_STRATEGY.refresh_token(refresh_token) if refresh_token.isascii() else None
     found = pair and tokens.validate_access_token(pair[0])
     if not found:
         raise SessionEnded("refreshToken")
@@ -339,6 +347,16 @@ def change_password(request: HttpRequest, current: str, new: str) -> Session:
                 raise InputInvalid(path, sentence=errors[parameter])
         pair = app_settings.TOKEN_STRATEGY.create_access_token_payload(request) if flow.by_token else {}
         return flow.session(pair)
+
+
+def _require_whole(given: Mapping[str, str]) -> None:
+    """Raise InputInvalid for half a character: JSON can hold one, no account, database or hash can."""
+    for name, said in given.items():
+        try:
+            said.encode()
+        except UnicodeEncodeError:
+            first, *others = name.split("_")
+            raise InputInvalid(first + "".join(map(str.title, others)), rule="characters") from None
 
 
 def bears_token(request: HttpRequest) -> bool:

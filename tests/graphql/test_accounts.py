@@ -225,3 +225,18 @@ def test_a_cookie_needs_the_csrf_token_to_sign_out(person: User) -> None:
     answer = client.post("/graphql/", {"query": SIGN_OUT}, content_type="application/json")
     assert answer.status_code == 403
     assert answer.json()["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+
+
+HALF = "\ud800"
+
+
+def test_half_a_character_is_refused_as_anything_else_that_is_wrong(person: User) -> None:
+    for wrong in ({"name": HALF}, {"password": HALF}, {"name": f"{HALF}@x.example"}, {"code": HALF}):
+        given = {"name": person.username, "password": "wrong", **wrong}
+        assert ask(Api(), SIGN_IN, **given)["code"] == "SIGN_IN_FAILED", wrong
+    assert ask(Api(), REFRESH, refreshToken=HALF)["code"] == "SESSION_ENDED"
+    assert ask(Api(), FORGOT, email=f"{HALF}@x.example")["code"] == "INPUT_INVALID"
+    assert ask(Api(), RESET, key=HALF, password=NEW)["code"] == "INPUT_INVALID"
+    problem = ask(Api(person), CHANGE, currentPassword=PASSWORD, newPassword=NEW + HALF)
+    assert (problem["code"], problem["path"]) == ("INPUT_INVALID", ["input", "newPassword"])
+    assert ask(Api(person), CHANGE, currentPassword=HALF, newPassword=NEW)["code"] == "INPUT_INVALID"
