@@ -38,6 +38,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+import limits
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -91,6 +92,15 @@ WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
 WAYOUT_AT_ONCE = env.int("WAYOUT_AT_ONCE", 8)
 WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
 WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
+if WAYOUT_AT_ONCE < 1:
+    raise ImproperlyConfigured("WAYOUT_AT_ONCE is 1 or more.")
+for _name, _rate in (("WAYOUT_CALLER_RATE", WAYOUT_CALLER_RATE), ("WAYOUT_TENANT_RATE", WAYOUT_TENANT_RATE)):
+    try:
+        _wrong = limits.parse(_rate).amount < 1
+    except ValueError:
+        _wrong = True
+    if _wrong:
+        raise ImproperlyConfigured(f"{_name} is a number of requests in a time, for example 600/minute.")
 
 INSTALLED_APPS = [
     "portal",
