@@ -8,9 +8,10 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -290,7 +291,9 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         """What the audit trail says of it, read-only."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(CallbackRequest, pk=object_id)
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
         changes = changes_of(list(events_about(row.tenant_id, subject_of(row.pk))))
         context = {
             **self.admin_site.each_context(request),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -206,3 +207,27 @@ def test_who_may_do_everything_does_something_by_each_button_and_it_is_on_the_tr
             done.add(button)
             assert on_the_trail(before, after, staff), address
     assert nothing_done - done == SHOWS
+
+
+def test_no_address_and_no_form_breaks_on_what_no_database_keeps(furnished_world: World) -> None:
+    client = client_of(furnished_world.person(None, is_staff=True, is_superuser=True))
+    client.raise_request_exception = False
+    for model_admin in REGISTRY.values():
+        changelist = pages(model_admin)["changelist"]
+        for key in ("abc", "\u00b2", "1\0", "9" * 30):
+            for page in ("history", "change", "delete"):
+                assert client.get(f"{changelist}{quote(key)}/{page}/").status_code in (302, 403, 404), (
+                    changelist,
+                    key,
+                    page,
+                )
+        for address in views(model_admin):
+            before = tables()
+            for name in ("reason", "note", "amount", "external_id"):
+                assert client.post(address, {**TYPED, name: "a\0b"}).status_code in (400, 405), address
+            assert tables() == before, address
+    for nothing in ("/receipts/a%00/", "/accounts/social/a%00/", "/a%00/"):
+        assert Client().get(nothing).status_code == 404
+        assert client.get(nothing).status_code == 404
+    said = client.post(address, {"reason": "a\0b"}, headers={"Wayout-Locale": "en"})
+    assert said.text == "The text holds a character that cannot be kept. Nothing was changed."
