@@ -303,7 +303,9 @@ def refresh_session(request: HttpRequest, refresh_token: str | None) -> Session:
             raise SessionEnded
         request.session.cycle_key()
         return Flow(request, by_token=False).session({})
-    pair = app_settings.TOKEN_STRATEGY.refresh_token(refresh_token) if refresh_token.isascii() else None
+    if not refresh_token.isascii():
+        raise SessionEnded("refreshToken")
+    pair = app_settings.TOKEN_STRATEGY.refresh_token(refresh_token)
     found = pair and tokens.validate_access_token(pair[0])
     if not found:
         raise SessionEnded("refreshToken")

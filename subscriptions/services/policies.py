@@ -25,7 +25,8 @@ def publish_policy(
     with transaction.atomic(durable=True):
         versions = CancellationPolicy.objects.filter(tenant=policy.tenant)
         # One after the other, also where there is no version to wait for. What is there is read after the wait.
-        Tenant.objects.select_for_update(no_key=True).filter(pk=policy.tenant_id).first()
+        if policy.tenant_id:
+            Tenant.objects.select_for_update(no_key=True).get(pk=policy.tenant_id)
         list(versions.select_for_update().order_by("pk"))
         last, replaced = versions.order_by("-version").first(), versions.filter(in_force=True).first()
         if instead_of != (replaced.pk if replaced else None):
