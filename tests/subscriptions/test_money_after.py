@@ -352,7 +352,7 @@ def test_a_receipt_has_no_empty_row(told: World) -> None:
     charge = told.charge(subscription, charged=10000, settled=0, in_flight=10000)
     canceled = cancel(told, subscription, at=HALF)
     at = HALF + timedelta(hours=1)
-    payment_settled(provider="ledger", external_id=charge.external_id, settled=10000, now=at)
+    payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
     work(at)
     rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
     assert any("back by" in said for _label, said in rows)
