@@ -56,7 +56,7 @@ def news(page: Page) -> Locator:
     return page.locator(f"{ELEMENT} .news")
 
 
-@pytest.mark.parametrize("elsewhere", ["another subscription", "the list"])
+@pytest.mark.parametrize("elsewhere", ["another subscription", pytest.param("the list", marks=pytest.mark.long)])
 def test_a_late_answer_belongs_to_the_subscription_that_asked(slow: Own, elsewhere: str) -> None:
     page = slow.visitor.page
     element = slow.leave()

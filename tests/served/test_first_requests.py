@@ -20,6 +20,7 @@ from tests.served.conftest import ROOT, Served, free_port
 from tests.web.test_hardening import redis_url
 
 __all__ = ["redis_url"]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("served")]
 MANY = 40
 
 
