@@ -145,6 +145,20 @@ def test_a_charge_that_cannot_be_read(row: str, reason: str) -> None:
     assert (parsed.problems[0].line, reason in parsed.problems[0].reason) == (2, True)
 
 
+def test_what_was_paid_is_never_guessed() -> None:
+    rows = [
+        "c1,E3,10,0,,EUR,2026-11-01,2026-12-01,1,",
+        "c2,E3,10,0,0,EUR,2026-11-01,2026-12-01,1,",
+        "c3,E3,-5,0,,EUR,2026-11-01,2026-12-01,1,c2",
+    ]
+    text = "\n".join([f"{CHARGE},corrects", *rows])
+    parsed = read_charges(partial(BytesIO, text.encode()), "charges.csv", SOFIA)
+    assert [(row.charge_id, row.settled) for row in parsed.rows] == [("c2", 0), ("c3", 0)]
+    assert [(problem.line, problem.reason) for problem in parsed.problems] == [
+        (2, "settled is empty: write 0 where nothing was paid")
+    ]
+
+
 def test_case_44_dates_are_days_in_the_tenants_zone() -> None:
     row = "c1,E3,10.00,2.00,12.00,EUR,2026-11-01,2026-12-01,1"
     [charge] = read_charges(partial(BytesIO, f"{CHARGE}\n{row}\n".encode()), "charges.csv", SOFIA).rows
