@@ -26,6 +26,8 @@ class Command(BaseCommand):
         for finding in findings(timezone.now(), ask_provider=not options["offline"]):
             count += 1
             self.stdout.write(finding)
-        self.stdout.write(f"{count} findings." if count else "Everything adds up.")
-        if count:
-            sys.exit(1)
+        if not count:
+            self.stdout.write("Everything adds up.")
+            return
+        self.stdout.write("1 finding." if count == 1 else f"{count} findings.")
+        sys.exit(1)
