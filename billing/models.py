@@ -45,7 +45,9 @@ class BillingAccount(models.Model):
 class PaymentMethod(models.Model):
     """A card, a bank account or an invoice arrangement that can be charged."""
 
-    account = models.ForeignKey(BillingAccount, models.CASCADE, related_name="payment_methods")
+    account = models.ForeignKey(
+        BillingAccount, models.CASCADE, related_name="payment_methods", verbose_name=_("billing account")
+    )
     label = models.CharField(_("label"), max_length=100, help_text=_("For example: Visa ending in 4242."))
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -142,7 +144,9 @@ class Charge(models.Model):
     on its way or held. The database refuses a refund above what was settled.
     """
 
-    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="charges")
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, related_name="charges", verbose_name=_("billing agreement")
+    )
     external_id = models.CharField(_("charge id"), max_length=100)
     description = models.CharField(_("description"), max_length=200)
     seats = models.PositiveIntegerField(_("seats"), default=1)
@@ -195,7 +199,7 @@ class Charge(models.Model):
 class Correction(models.Model):
     """Reduces the charge it names, for example after a discount that came late."""
 
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="corrections")
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="corrections", verbose_name=_("charge"))
     external_id = models.CharField(_("correction id"), max_length=100)
     amount = models.BigIntegerField(_("amount, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
@@ -252,7 +256,9 @@ class Refund(models.Model):
         (RefundStatus.SETTLED_MANUALLY.value, _("settled by hand")),
     ]
 
-    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="refunds")
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, related_name="refunds", verbose_name=_("billing agreement")
+    )
     amount = models.BigIntegerField(_("amount, minor units"))
     status = models.CharField(_("status"), max_length=20, choices=STATUS_CHOICES)
     priced_at = models.DateTimeField(_("priced"))
@@ -305,8 +311,8 @@ class RefundPart(models.Model):
     ]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts")
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts")
+    refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts", verbose_name=_("refund"))
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts", verbose_name=_("charge"))
     amount = models.BigIntegerField(_("amount, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
     amount_by_rule = models.BigIntegerField(_("by the facts since, minor units"), null=True, editable=False)
@@ -333,8 +339,10 @@ class LedgerEntry(models.Model):
     """A credit that our own ledger has booked: a line of the tenant's statement. Amounts in minor units."""
 
     key = models.CharField(_("key"), max_length=50, unique=True)
-    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="ledger_entries")
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="ledger_entries")
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, related_name="ledger_entries", verbose_name=_("billing agreement")
+    )
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="ledger_entries", verbose_name=_("charge"))
     amount = models.BigIntegerField(_("amount, minor units"))
     text = models.CharField(_("text"), max_length=200)
     booked_at = models.DateTimeField(_("booked"))

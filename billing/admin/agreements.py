@@ -29,13 +29,18 @@ CHANGE = "billing.change_agreement"
 
 @admin.register(Agreement)
 class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
-    list_display = ("tenant", "currency", "provider", "external_id", "ending", "told")
-    list_display_links = ("tenant", "external_id")
+    list_display = ("number", "tenant", "currency", "provider", "external_id", "ending", "told")
+    list_display_links = ("number", "tenant", "external_id")
     list_filter = ("ending", "told", "provider")
     list_select_related = ("account__tenant",)
-    search_fields = ("external_id__iexact", "account__tenant__search_key", "charges__external_id__iexact")
+    search_fields = ("id__iexact", "external_id__iexact", "account__tenant__search_key", "charges__external_id__iexact")
     fields = ("account", "currency", "provider", "external_id", "ending", "told", "ends_for_good_at")
     change_form_template = "admin/billing/agreement/change_form.html"
+
+    @admin.display(description=_("number"), ordering="pk")
+    def number(self, agreement: Agreement) -> int:
+        """What ``manage.py reconcile`` calls it by."""
+        return agreement.pk
 
     @admin.display(description=_("tenant"), ordering="account__tenant__name")
     def tenant(self, agreement: Agreement) -> str:

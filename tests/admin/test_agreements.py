@@ -43,6 +43,14 @@ def save(client: Any, agreement: Agreement, external_id: str, seen: str = " ", p
     return client.post(reverse("admin:billing_agreement_provider", args=[agreement.pk]), given, follow=True)
 
 
+def test_an_agreement_is_found_by_the_number_that_reconcile_says(world: World, staff: User) -> None:
+    other = world.subscription().agreement
+    agreement = Agreement.objects.create(pk=987_654, account=other.account, currency="EUR")
+    found = client_of(staff).get(reverse("admin:billing_agreement_changelist"), {"q": str(agreement.pk)})
+    assert [one.pk for one in found.context["cl"].result_list] == [agreement.pk]
+    assert f">{agreement.pk}</a>" in found.text
+
+
 def test_an_untold_cancellation_says_so_on_its_page_and_is_told_once_the_id_is_there(
     world: World, staff: User, settings: Any
 ) -> None:
