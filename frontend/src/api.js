@@ -54,11 +54,16 @@ export function createApi({ endpoint, locale, getToken, fetcher, patience = PATI
     } catch {
       throw new NoAnswer("token");
     }
-    return { "Wayout-Locale": locale(), ...(token ? { Authorization: `Bearer ${token}` } : { "X-CSRFToken": cookie("csrftoken") }) };
+    const headers = { "Wayout-Locale": locale() };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    // Another origin has no session of this page, and its CORS would refuse the header instead of saying who is missing.
+    else if (url().origin === here().origin) headers["X-CSRFToken"] = cookie("csrftoken");
+    return headers;
   }
 
   const credentials = getToken ? "omit" : "same-origin";
-  const url = () => new URL(endpoint, globalThis.location?.href ?? "http://localhost/");
+  const here = () => new URL(globalThis.location?.href ?? "http://localhost/");
+  const url = () => new URL(endpoint, here());
 
   return {
     /** The data of a named operation. Throws NoAnswer. */

@@ -33,6 +33,15 @@ test("by the session, the CSRF token goes along", async () => {
   assert.equal(sent.credentials, "same-origin");
 });
 
+test("no CSRF token goes to another origin, which would refuse the header", async () => {
+  globalThis.document = { cookie: "csrftoken=t" };
+  let sent;
+  const elsewhere = { endpoint: "https://wayout.example/graphql/" };
+  await api((_, init) => { sent = init; return answer({ data: {} }); }, elsewhere).run("Subscriptions", {});
+  delete globalThis.document;
+  assert.equal("X-CSRFToken" in sent.headers, false);
+});
+
 const refused = (code, status = 200, data = null) => () => answer({ data, errors: [{ extensions: { code } }] }, status);
 
 for (const [said, response, kind, maybe] of [

@@ -280,7 +280,7 @@ def test_a_call_is_asked_for_changed_and_withdrawn(visitor: Visitor) -> None:
     page.get_by_label("When it suits you").select_option(index=1)
     page.get_by_role("button", name="Ask for a call").click()
     expect(element.locator("#called")).to_be_focused()
-    expect(element).to_contain_text("We will call between")
+    expect(element).to_contain_text("We will call on")
     expect(element).to_contain_text("Your cancellation date counts from")
     page.get_by_role("button", name="Change", exact=True).click()
     page.get_by_label("When it suits you").select_option("")
