@@ -118,11 +118,20 @@ def conversion_amount(snapshot: Snapshot) -> Money | None:
 
 
 def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
-    sentence = ngettext(
-        "You can cancel online: %(count)d license is assigned.",
-        "You can cancel online: %(count)d licenses are assigned.",
-        snapshot.assigned,
-    ) % {"count": snapshot.assigned}
+    if snapshot.assigned > snapshot.policy.most_online:
+        # Only where the limit was lifted: staff cancel for a customer.
+        sentence = ngettext(
+            "You can cancel for the customer: %(count)d license is assigned.",
+            "You can cancel for the customer: %(count)d licenses are assigned.",
+            snapshot.assigned,
+        )
+    else:
+        sentence = ngettext(
+            "You can cancel online: %(count)d license is assigned.",
+            "You can cancel online: %(count)d licenses are assigned.",
+            snapshot.assigned,
+        )
+    sentence %= {"count": snapshot.assigned}
     ends = ends_by_itself(snapshot, decision.decided_at)
     if ends is None:
         return sentence

@@ -24,10 +24,18 @@ from tenants.formatting import active_language
 from tenants.staff import button, staff
 
 
+class ByStaff(admin.BooleanFieldListFilter):
+    """Named so that it can be read after Django's own "By"."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("staff")
+
+
 @admin.register(Cancellation)
 class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
     list_display = ("reference", "tenant", "subscription", "mode", "requested_at", "effective_at", "undone_at")
-    list_filter = ("mode", "by_staff", "feedback")
+    list_filter = ("mode", ("by_staff", ByStaff), "feedback")
     list_select_related = ("tenant", "subscription__plan", "subscription__tenant")
     search_fields = ("=reference", "tenant__search_key")
     ordering = ("-pk",)

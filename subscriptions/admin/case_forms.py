@@ -95,7 +95,10 @@ class AttemptForm(SeenForm):
 
     outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=Outcome)
     later = forms.DateTimeField(
-        label=_("Call later"), required=False, widget=forms.DateTimeInput({"type": "datetime-local"})
+        label=_("Call later"),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}),
+        help_text=_("In the time of the desk, not of the customer."),
     )
     other_language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
     note = forms.CharField(label=_("Note"), max_length=LONGEST_NOTE, required=False)

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
+from billing.models import Charge, Refund
 from subscriptions.models import CallbackRequest, Cancellation, CancellationPolicy
 from subscriptions.models.callbacks import CallbackSource
 from subscriptions.services.callbacks import Wish, request_callback
@@ -123,6 +124,32 @@ def test_staff_cancel_for_a_tenant_through_the_same_service(world: World, staff:
     assert cancellation.refunds.get().amount == 400
     [event] = AuditEvent.objects.all()
     assert (event.actor_kind, event.actor_id, event.data["by_staff"]) == ("STAFF", staff.pk, True)
+
+
+@pytest.mark.parametrize(
+    ("assigned", "said"), [(3, "You can cancel online: 3"), (32, "You can cancel for the customer: 32")]
+)
+def test_the_page_does_not_promise_the_customer_what_only_staff_may(
+    world: World, staff: User, assigned: int, said: str
+) -> None:
+    address = reverse("admin:subscriptions_subscription_cancel", args=[world.subscription(assigned).pk])
+    assert said in client_of(staff).get(address).text
+
+
+@pytest.mark.parametrize("name", ["refund", "charge"])
+def test_what_a_page_about_money_belongs_to_is_named_in_bulgarian(world: World, staff: User, name: str) -> None:
+    cancel(client_of(staff), world.subscription(3))
+    staff.language = "bg"
+    staff.save()
+    one = (Refund if name == "refund" else Charge).objects.get()
+    page = client_of(staff).get(reverse(f"admin:billing_{name}_change", args=[one.pk])).text
+    assert not re.search(r"<(label|th)\b[^>]*>\s*(Agreement|Charge|Refund)\b", page)
+
+
+def test_a_filter_by_staff_can_be_read(world: World, staff: User) -> None:
+    page = client_of(staff).get(reverse("admin:subscriptions_cancellation_changelist")).text
+    assert "By staff" in page
+    assert "By by" not in page
 
 
 def test_staff_cancel_closes_the_callback_as_done(world: World, staff: User) -> None:
