@@ -14,8 +14,8 @@ import psycopg
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 # Neither touches the database that the other tests use.
 ONCE = ("tests/unit", "tests/served", "tests/browser")
-# The matrix of who may do what: on PostgreSQL in the long run.
-MATRICES = ("tests/graphql/test_access.py",)
+# The matrix of who may do what, and pages: on PostgreSQL in the long run. Services and the API are tried on both.
+LATER = ("tests/graphql/test_access.py", "tests/admin", "tests/web")
 
 
 def pytest(title: str, *args: str, **environment: str) -> bool:
@@ -46,10 +46,10 @@ def main() -> int:
     more = {"WAYOUT_LONG": "1"} if is_long else {}
     passed = [pytest("SQLite, and the pure tests", *kind, WAYOUT_TEST_DB="sqlite", **more)]
     if postgres_is_there():
-        without = [f"--ignore={path}" for path in (*ONCE, *MATRICES)]
+        without = [f"--ignore={path}" for path in (*ONCE, *LATER)]
         passed.append(pytest("PostgreSQL", *kind, *without, WAYOUT_TEST_DB="postgres", **more))
         if is_long:
-            passed.append(pytest("PostgreSQL, the matrices", *MATRICES, WAYOUT_TEST_DB="postgres", **more))
+            passed.append(pytest("PostgreSQL, matrices and pages", *LATER, WAYOUT_TEST_DB="postgres", **more))
     elif os.environ.get("CI") == "true":
         passed.append(False)
     return 0 if all(passed) else 1

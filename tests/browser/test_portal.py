@@ -219,6 +219,7 @@ def test_users_are_chosen_removed_and_canceling_online_opens(over: Own) -> None:
     expect(page.get_by_role("button", name="Cancel subscription now")).to_be_visible()
 
 
+@pytest.mark.long
 def test_removing_and_canceling_in_bulgarian_by_keyboard(browser: Browser, site: Served, house: dict[str, Any]) -> None:
     for visitor in visit(browser, site, "bg"):
         page = visitor.sign_in(house["admin"], PASSWORD).page
@@ -236,6 +237,7 @@ def test_removing_and_canceling_in_bulgarian_by_keyboard(browser: Browser, site:
         expect(page.locator(f"{ELEMENT} #undone")).to_be_focused()
 
 
+@pytest.mark.long
 def test_a_call_in_bulgarian_by_keyboard(browser: Browser, site: Served) -> None:
     for visitor in visit(browser, site, "bg"):
         page = visitor.sign_in("rila-admin").page
@@ -338,6 +340,7 @@ def test_offline_says_so_and_goes_on_afterwards(visitor: Visitor) -> None:
     visitor.complaints.clear()  # the browser says that it is offline
 
 
+@pytest.mark.long
 def test_another_language_without_a_reload(visitor: Visitor) -> None:
     page = visitor.sign_in("northwind-viewer").page
     expect(heading(page)).to_have_text("Products & services")

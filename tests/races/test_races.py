@@ -213,6 +213,7 @@ def test_nobody_waits_in_a_ring_for_an_import(tmp_path: Path) -> None:
     assert paid == Charge.objects.get().refunded == sum(RefundPart.objects.values_list("amount", flat=True))
 
 
+@pytest.mark.long
 def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:
     world = World.build()
     subscriptions = [world.subscription() for _ in range(100)]

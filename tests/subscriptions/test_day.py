@@ -221,7 +221,8 @@ class Day:
         return self.random.choice(self.agents)
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 7))])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 7))
 def test_a_day_of_500_requests_keeps_every_rule(world: World, seed: int) -> None:
     if connection.vendor == "postgresql" and seed == 1:
         pytest.skip("the same day as on SQLite; make test-long plays others here")
