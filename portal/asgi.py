@@ -17,7 +17,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -36,6 +36,7 @@ Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 # Seconds that a body may take, and up to which length one that is too long is read and thrown away: a client that
 # cannot write on does not read what we answer.
 _PATIENCE, _LONGEST_READ = 10.0, 32_000_000
+_LONGEST_SEND = 60.0
 # Those who wait for their turn (portal/web/overload.py) are threads, too.
 _THREADS = ThreadPoolExecutor(4 * settings.WAYOUT_AT_ONCE, "request")
 
@@ -52,8 +53,11 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
         return
     loop = asyncio.get_running_loop()
     status, headers, content = await loop.run_in_executor(_THREADS, _answer, scope, body)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    # Whoever went away without a word is not waited for: the server would not stop before.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST_SEND):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
 
 def _lengths(scope: Message) -> tuple[str, bytes, bool]:

@@ -145,7 +145,7 @@ def server_command(port: int) -> list[str]:
     """How Wayout is served; documented for operators in docs/setup.md."""
     return [
         sys.executable, "-m", "granian", "--interface", "asginl", "--host", HOST, "--port", str(port),
-        "--workers", "1", "--no-ws", "--log-level", "warning", "portal.asgi:application",
+        "--workers", "1", "--workers-kill-timeout", "10", "--no-ws", "--log-level", "warning", "portal.asgi:application",
     ]  # fmt: skip
 
 
