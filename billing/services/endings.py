@@ -13,7 +13,7 @@ from billing.models import Agreement, EndingTerms
 from billing.providers import billing_providers, is_subscription_id, provider
 from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
 from billing.services.outages import again
-from outbox.effects import Hopeless, handles, put, wake
+from outbox.effects import Hopeless, handles, put_again
 from tenants.audit import record
 from tenants.callers import Caller
 
@@ -139,6 +139,4 @@ def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
 
 
 def _tell_soon(agreement_id: int, now: datetime) -> None:
-    key = f"{TELL}:{agreement_id}"
-    put(kind=TELL, key=key, payload={"agreement": agreement_id}, run_at=now, now=now)
-    wake(key=key, now=now)
+    put_again(kind=TELL, payloads={f"{TELL}:{agreement_id}": {"agreement": agreement_id}}, now=now)

@@ -36,7 +36,7 @@ from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
 from billing.services.outages import again
 from outbox.each import each_by_itself
-from outbox.effects import handles, put, wake
+from outbox.effects import handles, put, put_again, wake
 from outbox.mail import tell_staff
 from tenants.audit import record
 from tenants.callers import Caller
@@ -251,10 +251,8 @@ def _is_paid_otherwise(part: RefundPart, key: str) -> bool:
 
 
 def _ask_what_became(part: RefundPart, key: str, now: datetime) -> bool:
-    effect = f"{CHECK}:{key}"
     with transaction.atomic():
-        put(kind=CHECK, key=effect, payload={"part": str(part.pk), "key": key}, run_at=now, now=now)
-        wake(key=effect, now=now)
+        put_again(kind=CHECK, payloads={f"{CHECK}:{key}": {"part": str(part.pk), "key": key}}, now=now)
     return True
 
 

@@ -31,7 +31,7 @@ from billing.proration import ChargeFacts, Line, prorate, unbegun
 from billing.selectors import charges_not_over
 from billing.services.refunds import audit_refund, request_refund, resize_refund, send_soon
 from billing.signals import ending_repriced
-from outbox.effects import handles, put, wake
+from outbox.effects import handles, put_again
 from outbox.mail import tell_staff
 from tenants.callers import Caller
 from tenants.people import SYSTEM
@@ -55,9 +55,7 @@ class Repricing:
 
 def reprice_soon(agreement: Agreement, now: datetime) -> None:
     """Ask, in the transaction that changes a charge of an agreement that ends, for pricing it again."""
-    key = f"{REPRICE}:{agreement.pk}"
-    put(kind=REPRICE, key=key, payload={"agreement": agreement.pk}, run_at=now, now=now)
-    wake(key=key, now=now)
+    put_again(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
 
 
 @handles(REPRICE)
