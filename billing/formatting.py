@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 
 from billing.money import Money, exponent
-from tenants.formatting import locale
+from common.formatting import locale
 
 
 def format_money(money: Money) -> str:

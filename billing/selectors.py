@@ -18,7 +18,7 @@ from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers
 from billing.providers.base import Ending
-from tenants.compiled import Compiled
+from common.prepared import Compiled
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
 

@@ -12,8 +12,8 @@ from django.core.mail import EmailMessage, get_connection
 from django.utils import translation
 from django.utils.functional import Promise
 
+from common.circuit import Circuit
 from outbox.effects import Again, Hopeless, handles, put
-from tenants.circuit import Circuit
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
-from outbox.outside import LONGEST
+from common.outbound import LONGEST
 
 
 class _Limited:

@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "webhooks",
     "outbox",
     "tenants",
+    "common",
     "portal.web.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -323,7 +324,7 @@ GRAPHQL_LIMITS = {
 REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)
 
 CACHES = {
-    "default": {"BACKEND": "tenants.store.SharedCache", "LOCATION": WAYOUT_REDIS_URL}
+    "default": {"BACKEND": "common.store.SharedCache", "LOCATION": WAYOUT_REDIS_URL}
     if WAYOUT_REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2_000}}
 }

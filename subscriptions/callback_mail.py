@@ -12,11 +12,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
+from common.formatting import format_span
 from outbox.effects import handles
 from outbox.mail import deliver
 from subscriptions.models import CallbackRequest
 from subscriptions.services.announcements import CALL_MAIL, CallOccasion
-from tenants.formatting import format_span
 
 _ENDED = (CallOccasion.DONE, CallOccasion.CANCELED, CallOccasion.CLOSED, CallOccasion.WITHDRAWN)
 

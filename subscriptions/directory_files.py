@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from billing.errors import BillingError
 from billing.money import Money
 from billing.periods import EARLIEST, LATEST, MAX_MONTHS, MAX_PERIOD, Period, local_midnight
-from tenants.search import fold
+from common.search import fold
 
 _HEADERS = {
     "principal": ("user principal name", "основно потребителско име", "nom d'utilisateur", "username"),

@@ -13,12 +13,12 @@ from billing.formatting import format_money
 from billing.models import PartStatus, Refund, RefundStatus
 from billing.money import Money
 from billing.proration import Convention, NoRefundReason
+from common.formatting import format_date, format_datetime, format_day
 from subscriptions import wording
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.policy import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
-from tenants.formatting import format_date, format_datetime, format_day
 
 _RETURNED = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)
 

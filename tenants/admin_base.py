@@ -26,9 +26,9 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from common.formatting import active_language
+from common.search import fold
 from tenants.audit import record
-from tenants.formatting import active_language
-from tenants.search import fold
 from tenants.staff import staff_caller
 
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from tenants.triggers import make_append_only
+from common.triggers import make_append_only
 
 
 class TenantsConfig(AppConfig):

@@ -11,8 +11,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.fields import SearchKeyField
 from tenants.callers import Role, Scope
-from tenants.fields import SearchKeyField
 
 LANGUAGES = [("en", "English"), ("bg", "Български")]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from common.prepared import Compiled
 from tenants.callers import Caller, CallerKind, Role, common_language
-from tenants.compiled import Compiled
 from tenants.models import Membership, User
 
 _MEMBERSHIPS = Compiled(

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from common.prepared import Compiled
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, common_language
-from tenants.compiled import Compiled
 from tenants.models import PartnerToken, Tenant
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -11,9 +11,9 @@ from django.core.cache import cache
 from django.db import connection
 from hypothesis import HealthCheck, settings
 
+from common.triggers import drop_append_only
 from tenants.callers import Role
 from tenants.models import User
-from tenants.triggers import drop_append_only
 from tests.partners import partner, receiver
 from tests.world import PASSWORD, World
 

@@ -15,10 +15,10 @@ from django.db.models import F, QuerySet
 from django.utils.crypto import salted_hmac
 from standardwebhooks import Webhook
 
+from common.chunks import chunks
 from outbox.effects import handles, put, put_again
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
-from tenants.chunks import chunks
 from tenants.people import SYSTEM
 from tenants.tokens import live_tokens
 from webhooks.backoff import DISABLE_AFTER, LONGEST_ASKED_FOR, wait_of_delivery, wait_of_receiver

@@ -10,9 +10,9 @@ from django.core.mail import EmailMessage
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from common.formatting import format_datetime
 from outbox.effects import handles
 from outbox.mail import deliver
-from tenants.formatting import format_datetime
 from webhooks.deliveries import DISABLED
 from webhooks.models import DeliveryStatus, Endpoint
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from outbox.outside import InTime
+from common.outbound import InTime
 from webhooks.errors import AddressRefused, Refusal
 
 _EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]

@@ -19,9 +19,9 @@ from billing.providers import billing_providers
 from billing.providers.base import Ending
 from billing.selectors import untold
 from billing.services.endings import set_provider_id
+from common.formatting import active_language
 from tenants.admin_base import Change, FoldedSearch, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
-from tenants.formatting import active_language
 from tenants.staff import button, staff
 
 CHANGE = "billing.change_agreement"

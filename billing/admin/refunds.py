@@ -27,9 +27,9 @@ from billing.money import Money
 from billing.selectors import Week, credits_by_week
 from billing.services.refunds import settle_by_hand
 from billing.services.repricing import retry_refund
+from common.exports import csv_response
+from common.formatting import format_day
 from tenants.admin_base import ReadOnlyAdmin
-from tenants.exports import csv_response
-from tenants.formatting import format_day
 from tenants.staff import button, staff
 
 SETTLE = "billing.settle_refund"

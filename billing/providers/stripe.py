@@ -18,7 +18,7 @@ from billing.providers.base import (
     ProviderUnavailable,
     Result,
 )
-from outbox.outside import session
+from common.outbound import session
 
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"

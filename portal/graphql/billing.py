@@ -11,8 +11,8 @@ import strawberry
 from billing import models
 from billing import money as amounts
 from billing.formatting import format_money
+from common.public_ids import Kind
 from portal.graphql.node import Node
-from tenants.public_ids import Kind
 
 strawberry.enum(models.RefundStatus, name="RefundStatus")
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import strawberry
 
+from common.formatting import format_span
+from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
@@ -23,8 +25,6 @@ from subscriptions.selectors.callbacks import open_windows
 from subscriptions.selectors.lists import visible
 from subscriptions.services import callbacks as services
 from tenants.callers import Scope
-from tenants.formatting import format_span
-from tenants.public_ids import Kind, read_id
 
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription

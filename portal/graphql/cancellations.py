@@ -9,6 +9,7 @@ import strawberry
 from django.urls import reverse
 
 from billing import proration
+from common.public_ids import Kind, read_id
 from portal.graphql.billing import Refund
 from portal.graphql.context import Info
 from portal.graphql.node import Node
@@ -27,7 +28,6 @@ from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
 from subscriptions.services import cancellations as services
-from tenants.public_ids import Kind, read_id
 
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription

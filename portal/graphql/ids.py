@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from tenants.public_ids import Kind, public_id
+from common.public_ids import Kind, public_id
 
 
 def make_id(kind: Kind, number: int) -> strawberry.ID:

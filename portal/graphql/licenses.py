@@ -9,6 +9,7 @@ from typing import Annotated
 import strawberry
 from django.db.models import F, Q, QuerySet
 
+from common.public_ids import Kind, read_id
 from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.context import Info
 from portal.graphql.node import Node
@@ -19,7 +20,6 @@ from subscriptions.errors import NotPermitted, SubscriptionError
 from subscriptions.selectors.lists import license_rows
 from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope
-from tenants.public_ids import Kind, read_id
 
 strawberry.enum(services.Outcome, name="RemovalOutcome")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

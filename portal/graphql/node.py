@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
+from common.public_ids import Kind
 from portal.graphql.ids import make_id
-from tenants.public_ids import Kind
 
 
 @strawberry.interface

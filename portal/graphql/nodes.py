@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from common.public_ids import Kind
 from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
@@ -17,7 +18,6 @@ from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
 from tenants.callers import Scope
 from tenants.models import Tenant
-from tenants.public_ids import Kind
 
 Found = Mapping[int, Any]
 # More than a gateway asks for at once.

@@ -18,6 +18,7 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types import ExecutionContext
 from strawberry.types.field import StrawberryField
 
+from common.public_ids import split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.accounts import AccountMutation
 from portal.graphql.callbacks import CallbackMutation, CallbackQuery
@@ -32,7 +33,6 @@ from portal.graphql.scalars import SCALARS
 from portal.graphql.subscriptions import SubscriptionQuery
 from portal.graphql.viewer import ViewerQuery
 from portal.graphql.webhooks import WebhookMutation, WebhookQuery
-from tenants.public_ids import split_id
 
 
 @strawberry.type

@@ -22,6 +22,7 @@ from graphql import DirectiveNode, DocumentNode, ObjectTypeDefinitionNode, parse
 from graphql.language import FieldDefinitionNode, Visitor
 from strawberry.schema.config import StrawberryConfig
 
+from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackRequest
@@ -36,7 +37,6 @@ from portal.graphql.subscriptions import ProductSubscription
 from portal.graphql.view import ApiView
 from portal.graphql.viewer import Tenant
 from subscriptions.errors import InputInvalid, NotFound, SubscriptionError
-from tenants.public_ids import Kind, split_id
 
 ENTITIES = {
     "ProductSubscription": Kind.SUBSCRIPTION,

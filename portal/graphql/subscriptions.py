@@ -8,6 +8,7 @@ from typing import cast
 
 import strawberry
 
+from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.billing import Money
 from portal.graphql.callbacks import CallbackRequest
@@ -24,7 +25,6 @@ from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
 from subscriptions.wording import conversion_amount
-from tenants.public_ids import Kind, read_id
 
 strawberry.enum(policy.Status, name="SubscriptionStatus")
 strawberry.enum(policy.Channel, name="SalesChannel")

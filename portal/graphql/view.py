@@ -21,6 +21,7 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
+from common.rates import Standing
 from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.problems import coded
@@ -28,7 +29,6 @@ from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
 from subscriptions import wording
 from subscriptions.errors import RateLimited
-from tenants.rates import Standing
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
+from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
@@ -18,7 +19,6 @@ from portal.graphql.problems import InputProblem, input_problem
 from subscriptions.errors import InputInvalid, NotFound, NotPermitted, SubscriptionError
 from subscriptions.services.inputs import clean_text
 from tenants.callers import Caller, CallerKind
-from tenants.public_ids import Kind, read_id
 from webhooks import endpoints as services
 from webhooks.errors import AddressRefused, TooManyEndpoints
 from webhooks.models import Endpoint, EventType

@@ -21,9 +21,9 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.utils import timezone, translation
 
+from common.formatting import active_language
 from outbox.effects import handles, put
 from outbox.mail import deliver
-from tenants.formatting import active_language
 from tenants.models import User
 
 MAIL = "mail.account"

@@ -44,7 +44,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from outbox.outside import session
+from common.outbound import session
 from portal.web.account_mail import RESET, ask_for_mail
 from portal.web.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError

@@ -13,7 +13,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from tenants.formatting import active_language
+from common.formatting import active_language
 from tenants.models import User
 
 

@@ -12,7 +12,7 @@ import requests
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
-from outbox.outside import session
+from common.outbound import session
 from tenants.models import User
 
 logger = logging.getLogger("wayout.organization")

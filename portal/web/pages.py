@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from common.formatting import active_language, format_date
 from portal.web.callers import identify
 from subscriptions import wording
 from subscriptions.errors import NotFound, SubscriptionError
@@ -28,7 +29,6 @@ from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
 from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tenants.callers import Caller, Scope
-from tenants.formatting import active_language, format_date
 
 PAGE_SIZE = 25
 

@@ -14,10 +14,10 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.formatting import active_language
 from subscriptions.admin.case_forms import BulkCloseForm, HandOverForm
 from subscriptions.models import CallbackRequest
 from subscriptions.services.desk import close_without_call, erase_contact, reassign_callback
-from tenants.formatting import active_language
 from tenants.staff import staff
 
 HAND_OVER = "subscriptions.reassign_callbacks"

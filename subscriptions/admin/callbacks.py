@@ -21,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from common.formatting import active_language, zone_name
+from common.search import fold
 from subscriptions import wording
 from subscriptions.admin.bulk import ERASE, HAND_OVER, BulkActions
 from subscriptions.admin.case_forms import (
@@ -55,9 +57,7 @@ from subscriptions.services.desk import (
 from subscriptions.windows import CUSTOMER_FROM, is_day
 from tenants.admin_base import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
-from tenants.formatting import active_language, zone_name
 from tenants.models import AuditEvent, Tenant
-from tenants.search import fold
 from tenants.staff import button, staff
 
 WORK = "subscriptions.work_callbacks"

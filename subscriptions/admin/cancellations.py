@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
+from common.formatting import active_language
 from subscriptions import wording
 from subscriptions.admin.subscriptions import CANCEL
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
 from subscriptions.services.cancellations import undo_cancellation
 from tenants.admin_base import FoldedSearch, ReadOnlyAdmin, pretty
-from tenants.formatting import active_language
 from tenants.staff import button, staff
 
 

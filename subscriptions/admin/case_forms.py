@@ -10,13 +10,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.formatting import format_span
 from subscriptions.attempts import LOGGED, Outcome
 from subscriptions.models import CallbackAttempt, CallbackRequest
 from subscriptions.models.callbacks import DISPOSITIONS, CloseReason
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import LONGEST_NAME, LONGEST_NOTE, read_time_zone
 from subscriptions.windows import HORIZON
-from tenants.formatting import format_span
 from tenants.models import LANGUAGES, User
 
 _NONE: list[Any] = [("", "---")]

@@ -15,12 +15,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.formatting import active_language
 from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from subscriptions.services.policies import publish_policy, withdraw_policy
 from tenants.admin_base import Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names
-from tenants.formatting import active_language
 from tenants.models import AuditEvent
 from tenants.staff import staff
 

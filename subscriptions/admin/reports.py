@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from common.exports import csv_response
 from subscriptions.models import CallbackRequest
 from subscriptions.reports import AGES, Report, Share, Span, report
-from tenants.exports import csv_response
 from tenants.models import LANGUAGES
 from tenants.staff import staff
 

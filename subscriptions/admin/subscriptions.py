@@ -14,6 +14,7 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.formatting import active_language, format_datetime
 from subscriptions import wording
 from subscriptions.admin.for_customer import ForCustomerForm
 from subscriptions.errors import SubscriptionError
@@ -21,7 +22,6 @@ from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
 from tenants.admin_base import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
-from tenants.formatting import active_language, format_datetime
 from tenants.staff import button, staff
 
 CANCEL = "subscriptions.cancel_for_customer"

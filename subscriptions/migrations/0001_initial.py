@@ -4,7 +4,7 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import subscriptions.models.callbacks
-import tenants.fields
+import common.fields
 import tenants.models
 from django.conf import settings
 from django.db import migrations, models
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('part_number', models.CharField(max_length=200, unique=True, verbose_name='part number')),
                 ('name', models.CharField(blank=True, max_length=200, verbose_name='name')),
-                ('search_key', tenants.fields.SearchKeyField(editable=False, of=('name', 'part_number'))),
+                ('search_key', common.fields.SearchKeyField(editable=False, of=('name', 'part_number'))),
             ],
             options={
                 'verbose_name': 'plan',
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 ('principal_name', models.CharField(max_length=320, verbose_name='user principal name')),
                 ('principal_key', models.CharField(editable=False, max_length=320)),
                 ('display_name', models.CharField(blank=True, max_length=320, verbose_name='display name')),
-                ('search_key', tenants.fields.SearchKeyField(editable=False, of=('display_name', 'principal_name'))),
+                ('search_key', common.fields.SearchKeyField(editable=False, of=('display_name', 'principal_name'))),
                 ('last_active_at', models.DateTimeField(blank=True, null=True, verbose_name='last active')),
                 ('is_blocked', models.BooleanField(default=False, verbose_name='blocked')),
                 ('deleted_at', models.DateTimeField(blank=True, null=True, verbose_name='soft-deleted')),

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from common.fields import SearchKeyField
 from subscriptions.models.plans import Subscription
-from tenants.fields import SearchKeyField
 from tenants.models import Tenant
 
 

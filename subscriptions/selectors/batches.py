@@ -17,6 +17,7 @@ from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
+from common.prepared import Columns, Compiled
 from subscriptions.models import (
     CallbackRequest,
     Cancellation,
@@ -28,7 +29,6 @@ from subscriptions.models.callbacks import OPEN_STATUSES
 from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status, evaluate
 from subscriptions.selectors.rows import LicenseCounts, of_ids
 from tenants.callers import Caller
-from tenants.compiled import Columns, Compiled
 from tenants.models import PartnerToken, User
 
 logger = logging.getLogger("wayout.subscriptions")

@@ -10,12 +10,12 @@ from typing import TypeVar
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
+from common.search import fold
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy import Status
 from subscriptions.selectors.rows import newest, of_ids
 from tenants.callers import Caller
-from tenants.search import fold
 
 Row = TypeVar("Row", bound=Model)
 _FEW = 2_000

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Agreement, BillingAccount, PaymentMethod
+from common.prepared import Columns, Compiled
 from subscriptions.models import Plan, Subscription
-from tenants.compiled import Columns, Compiled
 from tenants.models import Tenant
 
 _NO_ID = 2**63 - 1

@@ -6,11 +6,11 @@ import unicodedata
 
 from django.conf import settings
 
+from common.rates import spend
 from subscriptions.errors import InputInvalid, NotFound, NotPermitted, RateLimited
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, CallerKind, Scope
-from tenants.rates import spend
 
 
 def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:

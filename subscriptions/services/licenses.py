@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import FilteredRelation, Q
 
+from common.chunks import chunks
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
@@ -21,7 +22,6 @@ from subscriptions.services.idempotency import IdempotentCall, one_transaction
 from subscriptions.services.inputs import locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, Scope
-from tenants.chunks import chunks
 
 MOST_USERS = 10_000
 _IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)

@@ -4,7 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-import tenants.fields
+import common.fields
 import tenants.models
 from django.conf import settings
 from django.db import migrations, models
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('billing_contact_name', models.CharField(blank=True, max_length=200, verbose_name='billing contact')),
                 ('billing_contact_email', models.EmailField(blank=True, max_length=254, verbose_name='email of the billing contact')),
                 ('billing_contact_language', models.CharField(blank=True, choices=[('en', 'English'), ('bg', 'Български')], max_length=2, verbose_name='language of the billing contact')),
-                ('search_key', tenants.fields.SearchKeyField(editable=False, of=('name', 'domain'))),
+                ('search_key', common.fields.SearchKeyField(editable=False, of=('name', 'domain'))),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
             ],
             options={

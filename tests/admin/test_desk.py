@@ -15,12 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing.models import Refund
+from common.exports import csv_response
 from outbox.models import Effect
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, OptOut
 from subscriptions.models.callbacks import CallbackSource
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, withdraw_callback
-from tenants.exports import csv_response
 from tenants.models import User
 from tests.admin.test_admin import callback, client_of, press
 from tests.builders import NOW, SOFIA

@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from graphql import parse
 
+from common.public_ids import Kind
 from portal.graphql.ids import make_id
 from portal.graphql.subgraph import ENTITIES, sdl
 from subscriptions.models import Cancellation, DirectoryUser
 from tenants.callers import Scope
-from tenants.public_ids import Kind
 from tests.builders import NOW
 from tests.graphql.test_access import everything
 from tests.subscriptions.test_desk import ask

@@ -13,9 +13,9 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from billing.models import Charge
+from common import chunks
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
-from tenants import chunks
 from tenants.callers import Role
 from tenants.models import AuditEvent, Tenant
 from tenants.people import SYSTEM

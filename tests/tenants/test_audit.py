@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from common.triggers import drop_append_only, make_append_only
 from tenants import audit
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData
 from tenants.people import SYSTEM
-from tenants.triggers import drop_append_only, make_append_only
 from tests.builders import NOW
 from tests.world import World
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from common.bulk import insert
 from subscriptions.models import DirectoryUser
-from tenants.bulk import insert
 from tests.world import World
 
 pytestmark = pytest.mark.django_db

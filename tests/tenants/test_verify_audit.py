@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from common.triggers import drop_append_only, make_append_only
 from tenants.models import AuditEvent, AuditPersonalData
-from tenants.triggers import drop_append_only, make_append_only
 from tests.tenants.test_audit import write
 from tests.world import World
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenants import circuit as module
-from tenants.circuit import Circuit
+from common import circuit as module
+from common.circuit import Circuit
 from tests.races.together import together
 
 

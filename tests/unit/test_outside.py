@@ -12,7 +12,7 @@ import pytest
 import requests
 import stripe
 
-from outbox.outside import session
+from common.outbound import session
 from portal.web import organization
 from portal.web.accounts import OrganizationAdapter
 from tests.outsiders import refused, silent

@@ -10,6 +10,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.formatting import format_span
 from subscriptions.windows import (
     Hours,
     business_hours_later,
@@ -22,7 +23,6 @@ from subscriptions.windows import (
     windows,
     zones_at_night,
 )
-from tenants.formatting import format_span
 from tests.builders import NOW, SOFIA, at
 
 DESK = Hours(SOFIA, "BG", time(9), time(18))

@@ -17,8 +17,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from common import rates
 from subscriptions.models import License
-from tenants import rates
 from tenants.callers import Scope
 from tenants.models import AuditEvent, AuditPersonalData
 from tests.builders import NOW
@@ -87,7 +87,7 @@ def test_with_redis_all_processes_count_together(settings: Any, redis_url: str) 
     who = uuid.uuid4().hex
     code = (
         "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup()\n"
-        f"from tenants.rates import spend; print(spend('5/minute', '{who}').remaining)"
+        f"from common.rates import spend; print(spend('5/minute', '{who}').remaining)"
     )
     environment = {**os.environ, "WAYOUT_REDIS_URL": redis_url}
     remaining = [

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from prometheus_client import REGISTRY
 
-from tenants import rates, store
+from common import rates, store
 from tenants.callers import Scope
 from tenants.models import User
 from tests.graphql.documents import LIST, VIEWER
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 def use(settings: Any, url: str) -> None:
     settings.WAYOUT_REDIS_URL = url
-    settings.CACHES = {"default": {"BACKEND": "tenants.store.SharedCache", "LOCATION": url}}
+    settings.CACHES = {"default": {"BACKEND": "common.store.SharedCache", "LOCATION": url}}
     rates._limiter.cache_clear()
     store.circuit.worked()
     store.SharedCache(url, {})._own.clear()

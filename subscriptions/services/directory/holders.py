@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from common.bulk import insert
+from common.chunks import chunks
+from common.search import search_key
 from subscriptions.directory_files import Table, UserRow
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.directory.catalog import Catalog
 from subscriptions.services.directory.report import Report
-from tenants.bulk import insert
-from tenants.chunks import chunks
 from tenants.people import SYSTEM
-from tenants.search import search_key
 
 _OF_USER = (
     "principal_key",

@@ -10,7 +10,7 @@ from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from tenants.store import HASTE, shared
+from common.store import HASTE, shared
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models
 
-from tenants.search import search_key
+from common.search import search_key
 
 
 class SearchKeyField(models.TextField):  # type: ignore[type-arg]

@@ -19,7 +19,7 @@ from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tenants.circuit import Circuit
+from common.circuit import Circuit
 
 logger = logging.getLogger("wayout.store")
 Answer = TypeVar("Answer")

@@ -1,0 +1,1 @@
+"""What any app may use and none owns. No models, no business."""
