@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from common.formatting import active_language
 from outbox.effects import do_again
 from outbox.models import Effect
-from tenants.admin_base import ReadOnlyAdmin
+from common.admin import ReadOnlyAdmin
 from tenants.staff import staff_caller
 
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.admin_base import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
+from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token

@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tenants.admin_base import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
+from common.admin import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
 from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens

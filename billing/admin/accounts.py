@@ -19,7 +19,7 @@ from billing.periods import refund_due_by
 from billing.selectors import LineKind, statement
 from billing.services.refunds import refund_by_hand
 from common.formatting import format_date
-from tenants.admin_base import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
+from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from tenants.staff import button, staff
 
 _LINE_NAMES = {

@@ -20,7 +20,7 @@ from billing.providers.base import Ending
 from billing.selectors import untold
 from billing.services.endings import set_provider_id
 from common.formatting import active_language
-from tenants.admin_base import Change, FoldedSearch, ReadOnlyAdmin, changed_meanwhile
+from common.admin import Change, FoldedSearch, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
 from tenants.staff import button, staff
 

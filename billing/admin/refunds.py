@@ -29,7 +29,7 @@ from billing.services.refunds import settle_by_hand
 from billing.services.repricing import retry_refund
 from common.exports import csv_response
 from common.formatting import format_day
-from tenants.admin_base import ReadOnlyAdmin
+from common.admin import ReadOnlyAdmin
 from tenants.staff import button, staff
 
 SETTLE = "billing.settle_refund"

@@ -55,7 +55,7 @@ from subscriptions.services.desk import (
     to_be_called,
 )
 from subscriptions.windows import CUSTOMER_FROM, is_day
-from tenants.admin_base import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
+from common.admin import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
 from tenants.models import AuditEvent, Tenant
 from tenants.staff import button, staff

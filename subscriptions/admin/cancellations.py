@@ -20,7 +20,7 @@ from subscriptions.admin.subscriptions import CANCEL
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
 from subscriptions.services.cancellations import undo_cancellation
-from tenants.admin_base import FoldedSearch, ReadOnlyAdmin, pretty
+from common.admin import FoldedSearch, ReadOnlyAdmin, pretty
 from tenants.staff import button, staff
 
 

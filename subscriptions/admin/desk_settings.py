@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from subscriptions.models import CallbackDesk
-from tenants.admin_base import AuditedAdmin
+from common.admin import AuditedAdmin
 
 
 @admin.register(CallbackDesk)

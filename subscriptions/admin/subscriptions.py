@@ -21,7 +21,7 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
-from tenants.admin_base import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
+from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from tenants.staff import button, staff
 
 CANCEL = "subscriptions.cancel_for_customer"

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from billing.models import PaymentMethod
 from subscriptions.models import CancellationPolicy, Plan, Subscription
-from tenants.admin_base import ReadOnlyAdmin, _plain
+from common.admin import ReadOnlyAdmin, _plain
 from tenants.audit import verify
 from tenants.callers import Role
 from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant, User
