@@ -1,4 +1,7 @@
-"""What the admins of several rooms share."""
+"""What the admins of several apps share.
+
+Nothing here knows of tenants: what writes a change down is supplied by record_with().
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -21,15 +24,12 @@ from django.db.models import Model, QuerySet
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
+from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from common.formatting import active_language
 from common.search import fold
-from tenants.audit import record
-from tenants.staff import staff_caller
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -81,6 +81,31 @@ class Change:
 Changes = dict[str, tuple[Any, Any]]
 
 
+class Recorder(Protocol):
+    """Writes one change by staff on the trail of a tenant, or of the installation (None), in its transaction."""
+
+    def __call__(
+        self,
+        request: HttpRequest,
+        *,
+        tenant_id: int | None,
+        action: str,
+        subject: str,
+        data: Mapping[str, Any],
+        personal: Mapping[str, Any],
+    ) -> None:
+        """``personal`` is what may have to be erased."""
+
+
+_recorder: Recorder | None = None
+
+
+def record_with(recorder: Recorder) -> None:
+    """Have every change that an AuditedAdmin saves written down by ``recorder``. Called as apps start."""
+    global _recorder
+    _recorder = recorder
+
+
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A form that writes: each change is on the audit trail with old and new values, and none overwrites another.
 
@@ -105,19 +130,17 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def record_change(self, request: HttpRequest, obj: Any, verb: str, changes: Changes) -> None:
         """Put one event on each trail, in the transaction of the change."""
-        caller, now = staff_caller(request), timezone.now()
         personal = {name: values for name, values in changes.items() if name.rpartition(".")[2] in self.personal_fields}
         others = {name: values for name, values in changes.items() if name not in personal}
         for tenant_id in sorted(self.trails(obj, changes), key=lambda tenant_id: tenant_id or 0):
-            record(
+            assert _recorder is not None  # nothing is changed that nobody writes down
+            _recorder(
+                request,
                 tenant_id=tenant_id,
-                at=now,
                 action=f"{self.trail_noun or self.opts.model_name}.{verb}",
                 subject=f"{self.model.__name__}:{obj.pk}",
-                caller=caller,
-                language=active_language(),
                 data={**self.facts(obj), "changes": others, "personal": sorted(personal)},
-                personal={"name": caller.name, **({"changes": personal} if personal else {})},
+                personal={"changes": personal} if personal else {},
             )
 
     def changeform_view(
@@ -276,3 +299,12 @@ def pretty(data: Any) -> str:
 def shown_once(said: str, secret: str) -> str:
     """A sentence and the secret it is about."""
     return format_html("{} <code>{}</code>", said, secret)
+
+
+def button(model_admin: admin.ModelAdmin[Any], name: str, view: Any) -> URLPattern:
+    """The address of an action on one object: <pk>/<name>/."""
+    meta = model_admin.model._meta
+    pattern: URLPattern = path(
+        f"<int:pk>/{name}/", model_admin.admin_site.admin_view(view), name=f"{meta.app_label}_{meta.model_name}_{name}"
+    )
+    return pattern

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from common.admin import ReadOnlyAdmin
 from common.formatting import active_language
 from outbox.effects import do_again
 from outbox.models import Effect
-from common.admin import ReadOnlyAdmin
 from tenants.staff import staff_caller
 
 

@@ -19,7 +19,11 @@ class TenantsConfig(AppConfig):
     verbose_name = _("Tenants")
 
     def ready(self) -> None:
-        """Hook the triggers to the end of migrate."""
+        """Hook the triggers to the end of migrate; put what the admin changes on the trail."""
+        from common.admin import record_with  # noqa: PLC0415 (apps load before models)
+        from tenants.staff import record_by_staff  # noqa: PLC0415
+
+        record_with(record_by_staff)
         post_migrate.connect(_protect_audit, sender=self, dispatch_uid="tenants.protect_audit")
 
 

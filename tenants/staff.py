@@ -1,16 +1,18 @@
-"""What every staff action shares: who acts, and a button's address."""
+"""What every staff action shares: who acts, and what of it is on the trail."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import URLPattern, path
+from django.utils import timezone
 
+from common.formatting import active_language
+from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_staff
@@ -40,10 +42,24 @@ def has_more_rights(other: User, than: User) -> bool:
     return bool(names - than.get_all_permissions())
 
 
-def button(admin: ModelAdmin[Any], name: str, view: Any) -> URLPattern:
-    """The address of an action on one object: <pk>/<name>/."""
-    meta = admin.model._meta
-    pattern: URLPattern = path(
-        f"<int:pk>/{name}/", admin.admin_site.admin_view(view), name=f"{meta.app_label}_{meta.model_name}_{name}"
+def record_by_staff(
+    request: HttpRequest,
+    *,
+    tenant_id: int | None,
+    action: str,
+    subject: str,
+    data: Mapping[str, Any],
+    personal: Mapping[str, Any],
+) -> None:
+    """Put what a form of the admin changed on the trail, with who sent the form."""
+    caller = staff_caller(request)
+    record(
+        tenant_id=tenant_id,
+        at=timezone.now(),
+        action=action,
+        subject=subject,
+        caller=caller,
+        language=active_language(),
+        data=data,
+        personal={"name": caller.name, **personal},
     )
-    return pattern

@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("portal", "subscriptions", "billing", "webhooks", "outbox", "tenants")
+APPS = sorted(path.parent for path in ROOT.glob("*/apps.py"))
 LOCALES = ROOT / "portal" / "locale"
 KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)}
 _CALL = re.compile(
@@ -33,8 +33,8 @@ Message = str | tuple[str, str]
 def messages() -> dict[Message, set[str]]:
     """Every sentence, with the files that say it."""
     found: dict[Message, set[str]] = {month: {"django"} for month in MONTHS}
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*")):
+    for app in APPS:
+        for path in sorted(app.rglob("*")):
             if path.suffix == ".py" and "migrations" not in path.parts:
                 for message in _in_python(path):
                     found.setdefault(message, set()).add(str(path.relative_to(ROOT)))

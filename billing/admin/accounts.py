@@ -18,9 +18,9 @@ from billing.money import Money
 from billing.periods import refund_due_by
 from billing.selectors import LineKind, statement
 from billing.services.refunds import refund_by_hand
+from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.formatting import format_date
-from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 _LINE_NAMES = {
     LineKind.CHARGE: _("charged"),

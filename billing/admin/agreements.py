@@ -19,10 +19,10 @@ from billing.providers import billing_providers
 from billing.providers.base import Ending
 from billing.selectors import untold
 from billing.services.endings import set_provider_id
+from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
-from common.admin import Change, FoldedSearch, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 CHANGE = "billing.change_agreement"
 

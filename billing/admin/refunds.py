@@ -27,10 +27,10 @@ from billing.money import Money
 from billing.selectors import Week, credits_by_week
 from billing.services.refunds import settle_by_hand
 from billing.services.repricing import retry_refund
+from common.admin import ReadOnlyAdmin, button
 from common.exports import csv_response
 from common.formatting import format_day
-from common.admin import ReadOnlyAdmin
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 SETTLE = "billing.settle_refund"
 

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from common.admin import CappedPaginator, Change, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language, zone_name
 from common.search import fold
 from subscriptions import wording
@@ -55,10 +56,9 @@ from subscriptions.services.desk import (
     to_be_called,
 )
 from subscriptions.windows import CUSTOMER_FROM, is_day
-from common.admin import CappedPaginator, Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names, events_about
 from tenants.models import AuditEvent, Tenant
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 WORK = "subscriptions.work_callbacks"
 _DAY, _WAIT = _("day"), _("Nobody is called before 09:00 there.")

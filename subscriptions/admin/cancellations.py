@@ -14,14 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
+from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.formatting import active_language
 from subscriptions import wording
 from subscriptions.admin.subscriptions import CANCEL
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
 from subscriptions.services.cancellations import undo_cancellation
-from common.admin import FoldedSearch, ReadOnlyAdmin, pretty
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 
 class ByStaff(admin.BooleanFieldListFilter):

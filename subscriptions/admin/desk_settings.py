@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from subscriptions.models import CallbackDesk
 from common.admin import AuditedAdmin
+from subscriptions.models import CallbackDesk
 
 
 @admin.register(CallbackDesk)

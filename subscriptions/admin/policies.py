@@ -15,11 +15,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
 from common.formatting import active_language
 from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from subscriptions.services.policies import publish_policy, withdraw_policy
-from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
 from tenants.audit import actor_names
 from tenants.models import AuditEvent
 from tenants.staff import staff

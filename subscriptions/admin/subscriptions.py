@@ -14,6 +14,7 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.formatting import active_language, format_datetime
 from subscriptions import wording
 from subscriptions.admin.for_customer import ForCustomerForm
@@ -21,8 +22,7 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.cancellations import cancel_subscription
-from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
-from tenants.staff import button, staff
+from tenants.staff import staff
 
 CANCEL = "subscriptions.cancel_for_customer"
 OVERRIDE = "subscriptions.override_quote"

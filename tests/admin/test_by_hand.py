@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import PaymentMethod
-from subscriptions.models import CancellationPolicy, Plan, Subscription
 from common.admin import ReadOnlyAdmin, _plain
+from subscriptions.models import CancellationPolicy, Plan, Subscription
 from tenants.audit import verify
 from tenants.callers import Role
 from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant, User
