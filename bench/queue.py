@@ -26,9 +26,9 @@ from tqdm import tqdm
 
 from bench.databases import databases
 from billing.models import Agreement, BillingAccount
+from common.references import new_reference
 from subscriptions.models import CallbackRequest, Plan, Subscription
 from subscriptions.models.callbacks import CallbackSource, CallbackStatus, CloseReason
-from subscriptions.references import new_reference
 from subscriptions.services.desk import claim_next, release_callback
 from tenants.models import Tenant, User
 from tenants.people import caller_of_staff

@@ -20,9 +20,9 @@ class SubscriptionsConfig(AppConfig):
     def ready(self) -> None:
         """Hook the rows that must exist to the end of migrate; register what the worker does in this room."""
         import subscriptions.callback_mail  # noqa: PLC0415
-        import subscriptions.mail  # noqa: PLC0415 (apps load before models)
-        import subscriptions.services.repriced  # noqa: PLC0415
-        import subscriptions.sweeps  # noqa: F401, PLC0415
+        import subscriptions.cancellations.mail  # noqa: PLC0415 (apps load before models)
+        import subscriptions.cancellations.repriced  # noqa: PLC0415
+        import subscriptions.periodic  # noqa: F401, PLC0415
 
         post_migrate.connect(_keep_tallies, sender=self, dispatch_uid="subscriptions.keep_tallies")
         post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
@@ -63,7 +63,7 @@ def _ensure_groups(using: str, **_kwargs: Any) -> None:
 
 def _keep_tallies(using: str, **_kwargs: Any) -> None:
     """Unless the tables are not there yet, where somebody migrates back."""
-    from subscriptions.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
+    from subscriptions.directory.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
 
     connection = connections[using]
     if "subscriptions_licensetally" in connection.introspection.table_names():

@@ -15,8 +15,8 @@ from icalendar import Calendar, Event
 from common.formatting import format_span
 from outbox.effects import handles
 from outbox.mail import deliver
+from subscriptions.cancellations.announcements import CALL_MAIL, CallOccasion
 from subscriptions.models import CallbackRequest
-from subscriptions.services.announcements import CALL_MAIL, CallOccasion
 
 _ENDED = (CallOccasion.DONE, CallOccasion.CANCELED, CallOccasion.CLOSED, CallOccasion.WITHDRAWN)
 

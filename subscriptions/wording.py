@@ -17,6 +17,7 @@ from billing.money import Money
 from billing.periods import Period
 from billing.proration import Convention, NoRefundReason
 from common.formatting import format_date, format_datetime, format_day
+from subscriptions.directory.licenses import Outcome, Removal
 from subscriptions.errors import SubscriptionError
 from subscriptions.policy import (
     Decision,
@@ -31,7 +32,6 @@ from subscriptions.policy import (
     ends_by_itself,
     users_to_remove,
 )
-from subscriptions.services.licenses import Outcome, Removal
 
 _GROUPS_NAMED = 5
 

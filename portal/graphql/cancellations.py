@@ -23,11 +23,11 @@ from portal.graphql.problems import (
     quote_problem,
 )
 from subscriptions import models, policy
+from subscriptions.cancellations import service as services
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
-from subscriptions.services import cancellations as services
 
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription

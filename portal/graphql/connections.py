@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import strawberry
 
 from subscriptions.errors import InputInvalid
-from subscriptions.services.inputs import clean_text
+from subscriptions.inputs import clean_text
 
 LARGEST_PAGE = 100
 Row = TypeVar("Row")

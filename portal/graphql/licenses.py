@@ -16,9 +16,9 @@ from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.problems import InputProblem, NotAvailableProblem, problem
 from subscriptions import models, wording
+from subscriptions.directory import licenses as services
 from subscriptions.errors import NotPermitted, SubscriptionError
 from subscriptions.selectors.lists import license_rows
-from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope
 
 strawberry.enum(services.Outcome, name="RemovalOutcome")

@@ -11,9 +11,9 @@ from billing import proration
 from portal.graphql.billing import Money
 from portal.graphql.context import Info
 from subscriptions import policy, wording
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotPermitted
 from subscriptions.models import Subscription
-from subscriptions.quotes import quote_id
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope

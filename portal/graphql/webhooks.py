@@ -17,7 +17,7 @@ from portal.graphql.context import Info
 from portal.graphql.ids import make_id
 from portal.graphql.problems import InputProblem, input_problem
 from subscriptions.errors import InputInvalid, NotFound, NotPermitted, SubscriptionError
-from subscriptions.services.inputs import clean_text
+from subscriptions.inputs import clean_text
 from tenants.callers import Caller, CallerKind
 from webhooks import endpoints as services
 from webhooks.errors import AddressRefused, TooManyEndpoints

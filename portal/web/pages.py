@@ -21,13 +21,13 @@ from django.views.decorators.http import require_POST, require_safe
 from common.formatting import active_language, format_date
 from portal.web.callers import identify
 from subscriptions import wording
+from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription
 from subscriptions.policy import Decision, Mode, Quote, Route, Snapshot
-from subscriptions.quotes import quote_id
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
-from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tenants.callers import Caller, Scope
 
 PAGE_SIZE = 25

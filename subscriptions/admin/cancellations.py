@@ -18,9 +18,9 @@ from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.formatting import active_language
 from subscriptions import wording
 from subscriptions.admin.subscriptions import CANCEL
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.staff import staff
 
 

@@ -12,10 +12,10 @@ from billing.errors import MoneyInvalid
 from billing.formatting import format_money
 from billing.money import Money
 from subscriptions import wording
+from subscriptions.cancellations.service import ForCustomer
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.policy import Quote, refundable
-from subscriptions.quotes import quote_id
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.cancellations import ForCustomer
 
 
 class ForCustomerForm(forms.Form):

@@ -18,10 +18,10 @@ from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.formatting import active_language, format_datetime
 from subscriptions import wording
 from subscriptions.admin.for_customer import ForCustomerForm
+from subscriptions.cancellations.service import cancel_subscription
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.cancellations import cancel_subscription
 from tenants.staff import staff
 
 CANCEL = "subscriptions.cancel_for_customer"

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
+from common.references import new_reference
 from subscriptions.attempts import Next, Outcome
+from subscriptions.cancellations.announcements import CallOccasion, announce_call
 from subscriptions.errors import (
     ChangedMeanwhile,
     DoNotCall,
@@ -20,18 +22,16 @@ from subscriptions.errors import (
     TimeZoneInvalid,
     WindowNotAvailable,
 )
+from subscriptions.events import tell_callback
+from subscriptions.idempotency import IdempotentCall, one_transaction
+from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackSource, CallbackStatus, CloseReason
 from subscriptions.phones import Phone, read_phone
 from subscriptions.policy import Route
-from subscriptions.references import new_reference
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import desk_hours, open_windows
 from subscriptions.selectors.lists import visible
-from subscriptions.services.announcements import CallOccasion, announce_call
-from subscriptions.services.events import tell_callback
-from subscriptions.services.idempotency import IdempotentCall, one_transaction
-from subscriptions.services.inputs import clean_text, locked_subscription
 from subscriptions.windows import HORIZON, call_by, credit_from, next_call
 from tenants.audit import events_about, record
 from tenants.callers import Caller, CallerKind, Scope

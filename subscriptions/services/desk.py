@@ -14,13 +14,16 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from outbox.each import each_by_itself
 from subscriptions.attempts import LOGGED, Next, Outcome, what_next
+from subscriptions.cancellations.announcements import CallOccasion, announce_call
 from subscriptions.errors import CallbackOpen, DoNotCall, InputInvalid, NotPermitted, RouteNotAvailable
+from subscriptions.events import tell_callback
+from subscriptions.idempotency import one_transaction
+from subscriptions.inputs import clean_text
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, REOPENABLE, CallbackStatus, CloseReason
 from subscriptions.policy import Route
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import desk, desk_hours
-from subscriptions.services.announcements import CallOccasion, announce_call
 from subscriptions.services.callbacks import (
     CLAIM_LEASE,
     LONGEST_NAME,
@@ -40,9 +43,6 @@ from subscriptions.services.callbacks import (
     subject_of,
     write_attempt,
 )
-from subscriptions.services.events import tell_callback
-from subscriptions.services.idempotency import one_transaction
-from subscriptions.services.inputs import clean_text
 from subscriptions.windows import HORIZON, is_day, zones_at_night
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData, User

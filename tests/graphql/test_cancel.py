@@ -11,7 +11,7 @@ from django.test import Client
 
 from billing.models import Charge, Refund, RefundPart
 from subscriptions.models import CallbackRequest, Cancellation, CancellationPolicy, License, Subscription
-from subscriptions.services.policies import publish_policy
+from subscriptions.publishing import publish_policy
 from tenants.models import AuditEvent
 from tests.builders import NOW, PERIOD
 from tests.graphql.documents import CANCEL, FEEDBACK, ONE, OPTIONS, REQUEST, UNDO

@@ -16,17 +16,17 @@ from billing.services.charges import payment_settled, record_correction
 from billing.services.refunds import refund_by_hand
 from outbox import effects
 from outbox.worker import work_off
+from subscriptions.cancellations.service import Canceled, cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
+from subscriptions.directory.licenses import RemovedUsers, remove_users
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
 from subscriptions.models.callbacks import CallbackSource, CloseReason
 from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Requested, Wish, request_callback
-from subscriptions.services.cancellations import Canceled, cancel_subscription, undo_cancellation
 from subscriptions.services.desk import claim_callback, claim_next, close_callback, release_callback
-from subscriptions.services.licenses import RemovedUsers, remove_users
 from tenants import audit
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User

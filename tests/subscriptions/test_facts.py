@@ -14,11 +14,12 @@ from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund
 from outbox.worker import work_off
+from subscriptions import lifecycle
 from subscriptions.models import CallbackRequest, License, Subscription
 from subscriptions.policy import Mode, Reason, Route
 from subscriptions.selectors import batches
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import desk, lifecycle
+from subscriptions.services import desk
 from tenants.callers import Role
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD

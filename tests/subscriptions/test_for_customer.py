@@ -11,14 +11,14 @@ from django.core import mail
 from billing.models import Charge, Refund
 from billing.services.charges import payment_settled
 from outbox.worker import work_off
+from subscriptions.cancellations.receipt import make_receipt
+from subscriptions.cancellations.service import Canceled, ForCustomer, cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import ClaimedElsewhere, InputInvalid, QuoteChanged, QuoteExpired, RouteNotAvailable
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
-from subscriptions.receipts import make_receipt
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import reschedule_callback
-from subscriptions.services.cancellations import Canceled, ForCustomer, cancel_subscription, undo_cancellation
 from subscriptions.services.desk import claim_callback
 from tenants.audit import verify
 from tenants.models import AuditEvent, User

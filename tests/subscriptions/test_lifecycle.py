@@ -17,13 +17,13 @@ from billing.services.charges import payment_settled
 from billing.services.refunds import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
+from subscriptions import lifecycle
+from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
 from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
 from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import lifecycle
-from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tests.builders import NOW
 from tests.providers import TestProvider, used
 from tests.world import World

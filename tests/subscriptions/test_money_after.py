@@ -19,11 +19,11 @@ from billing.services.charges import ChargeInput, payment_settled, record_charge
 from billing.services.refunds import record_provider_event
 from billing.services.repricing import retry_refund
 from outbox.models import Effect
+from subscriptions.cancellations.receipt import make_receipt
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode
-from subscriptions.receipts import make_receipt
 from subscriptions.reconciliation import findings
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from subscriptions.attempts import Outcome
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.errors import CallbackOpen, DoNotCall, InputInvalid, NotFound, NotPermitted, RouteNotAvailable
 from subscriptions.models import CallbackRequest, OptOut
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackStatus, CloseReason
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import withdraw_callback
-from subscriptions.services.cancellations import undo_cancellation
 from subscriptions.services.desk import (
     claim_next,
     close_callback,

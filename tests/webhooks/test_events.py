@@ -112,7 +112,7 @@ def test_a_scheduled_one_that_is_hastened_takes_effect_once(world: World, told: 
 
 
 def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
-    from subscriptions.services.events import EFFECTIVE
+    from subscriptions.events import EFFECTIVE
 
     subscription = world.subscription(1)
     cancel(Api(world.admin), subscription, "IMMEDIATE")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from outbox.effects import every
-from subscriptions.services import desk, lifecycle
+from subscriptions import lifecycle
+from subscriptions.services import desk
 
 every(timedelta(minutes=1))(lifecycle.roll_periods)
 every(timedelta(minutes=5))(lifecycle.tell_late_refunds)

@@ -9,8 +9,8 @@ from django.dispatch import receiver
 
 from billing.services.repricing import Repricing
 from billing.signals import ending_repriced
+from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.models import Cancellation
-from subscriptions.services.announcements import Occasion, announce
 
 
 @receiver(ending_repriced)

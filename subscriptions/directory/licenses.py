@@ -14,12 +14,12 @@ from django.db.models import FilteredRelation, Q
 
 from common.chunks import chunks
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
+from subscriptions.events import tell_users_removed
+from subscriptions.idempotency import IdempotentCall, one_transaction
+from subscriptions.inputs import locked_subscription
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Channel, Reason, Status
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.events import tell_users_removed
-from subscriptions.services.idempotency import IdempotentCall, one_transaction
-from subscriptions.services.inputs import locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 

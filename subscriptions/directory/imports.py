@@ -8,12 +8,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from subscriptions.directory_files import ChargeRow, Parsed, ProductRow, Table, UserRow
+from subscriptions.directory.catalog import Catalog
+from subscriptions.directory.files import ChargeRow, Parsed, ProductRow, Table, UserRow
+from subscriptions.directory.holders import Holders, named_twice
+from subscriptions.directory.report import Report
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.directory.catalog import Catalog
-from subscriptions.services.directory.holders import Holders, named_twice
-from subscriptions.services.directory.report import Report
 from tenants.audit import record
 from tenants.models import Tenant
 from tenants.people import SYSTEM

@@ -18,12 +18,12 @@ from billing.models import Refund, RefundStatus
 from billing.services.refunds import FAILED, SETTLED
 from outbox.effects import handles
 from outbox.mail import deliver
+from subscriptions.cancellations.announcements import MAIL, Occasion, announce_refund
+from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
+from subscriptions.events import tell_refund
+from subscriptions.lifecycle import tell_late_refunds
 from subscriptions.models import Cancellation
-from subscriptions.receipts import Receipt, arrived_and_rest, make_receipt
 from subscriptions.selectors.batches import refunds_of
-from subscriptions.services.announcements import MAIL, Occasion, announce_refund
-from subscriptions.services.events import tell_refund
-from subscriptions.services.lifecycle import tell_late_refunds
 from webhooks.models import EventType
 
 

@@ -13,9 +13,9 @@ from billing.models import Refund
 from billing.money import Money
 from common.public_ids import Kind, public_id
 from outbox.effects import handles, put
+from subscriptions.idempotency import one_transaction
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
-from subscriptions.services.idempotency import one_transaction
 from webhooks.events import publish
 from webhooks.models import EventType
 

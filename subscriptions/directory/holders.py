@@ -10,12 +10,12 @@ from typing import NamedTuple
 from common.bulk import insert
 from common.chunks import chunks
 from common.search import search_key
-from subscriptions.directory_files import Table, UserRow
+from subscriptions.directory.catalog import Catalog
+from subscriptions.directory.files import Table, UserRow
+from subscriptions.directory.report import Report
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy import Status
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.directory.catalog import Catalog
-from subscriptions.services.directory.report import Report
 from tenants.people import SYSTEM
 
 _OF_USER = (

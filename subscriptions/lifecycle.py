@@ -13,10 +13,10 @@ from billing.periods import rolled
 from billing.services.refunds import late_refunds, note_late
 from outbox.each import each_by_itself
 from outbox.mail import tell_staff
+from subscriptions.cancellations.announcements import Occasion, announce_refund
+from subscriptions.idempotency import KEPT_FOR
 from subscriptions.models import IdempotencyRecord, Subscription
 from subscriptions.policy import Status
-from subscriptions.services.announcements import Occasion, announce_refund
-from subscriptions.services.idempotency import KEPT_FOR
 from tenants.audit import record
 from tenants.people import SYSTEM
 

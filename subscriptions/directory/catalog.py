@@ -17,9 +17,9 @@ from billing.selectors import late_charges
 from billing.services.charges import ChargeInput, record_charge, record_correction
 from billing.services.endings import set_provider_id
 from billing.services.repricing import Repricing, reprice
-from subscriptions.directory_files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
+from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
+from subscriptions.directory.report import Report
 from subscriptions.models import Plan, Subscription
-from subscriptions.services.directory.report import Report
 from tenants.models import Tenant
 from tenants.people import SYSTEM
 

@@ -11,6 +11,9 @@ from billing.models import EndingTerms, RefundStatus
 from billing.providers.base import Ending
 from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
+from common.references import new_reference
+from subscriptions.cancellations.announcements import CallOccasion, Occasion, announce, announce_call
+from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.errors import (
     ClaimedElsewhere,
     InputInvalid,
@@ -21,6 +24,9 @@ from subscriptions.errors import (
     RouteNotAvailable,
     UndoClosed,
 )
+from subscriptions.events import tell_cancellation
+from subscriptions.idempotency import IdempotentCall, one_transaction
+from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
@@ -37,15 +43,9 @@ from subscriptions.policy import (
     prorates,
     refundable,
 )
-from subscriptions.quotes import SignedQuote, quote_evidence, read_quote_id
-from subscriptions.references import new_reference
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import licenses_at, visible
-from subscriptions.services.announcements import CallOccasion, Occasion, announce, announce_call
 from subscriptions.services.callbacks import audit_call, close_request, note_reached
-from subscriptions.services.events import tell_cancellation
-from subscriptions.services.idempotency import IdempotentCall, one_transaction
-from subscriptions.services.inputs import clean_text, locked_subscription
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
 from webhooks.models import EventType

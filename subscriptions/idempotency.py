@@ -13,8 +13,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from subscriptions.errors import IdempotencyKeyReused
+from subscriptions.inputs import clean_text
 from subscriptions.models import IdempotencyRecord
-from subscriptions.services.inputs import clean_text
 
 KEPT_FOR = timedelta(days=30)
 _LONGEST_KEY = 255
