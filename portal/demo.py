@@ -16,7 +16,7 @@ from subscriptions.cancellations.service import cancel_subscription
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
 from subscriptions.models.callbacks import CallbackSource
-from subscriptions.policy import Channel, Mode, Status
+from subscriptions.policy.facts import Channel, Mode, Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import Wish, request_callback
 from tenants.callers import Role

@@ -16,7 +16,7 @@ from outbox.mail import tell_staff
 from subscriptions.cancellations.announcements import Occasion, announce_refund
 from subscriptions.idempotency import KEPT_FOR
 from subscriptions.models import IdempotencyRecord, Subscription
-from subscriptions.policy import Status
+from subscriptions.policy.facts import Status
 from tenants.audit import record
 from tenants.people import SYSTEM
 

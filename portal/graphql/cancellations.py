@@ -22,11 +22,12 @@ from portal.graphql.problems import (
     problem,
     quote_problem,
 )
-from subscriptions import models, policy
+from subscriptions import models
 from subscriptions.cancellations import service as services
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Cancellation(Node):
         return ProductSubscription.of(self.verdict)
 
     @strawberry.field
-    def mode(self) -> policy.Mode:
-        return policy.Mode(self.row.mode)
+    def mode(self) -> Mode:
+        return Mode(self.row.mode)
 
     @strawberry.field
     def status(self) -> Status:

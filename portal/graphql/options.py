@@ -10,10 +10,13 @@ import strawberry
 from billing import proration
 from portal.graphql.billing import Money
 from portal.graphql.context import Info
-from subscriptions import policy, wording
+from subscriptions import wording
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotPermitted
 from subscriptions.models import Subscription
+from subscriptions.policy.decision import Decision, Option, Reason, Route
+from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
@@ -21,17 +24,17 @@ from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 if TYPE_CHECKING:
     from portal.graphql.subscriptions import ProductSubscription
 
-strawberry.enum(policy.Route, name="CancellationRoute")
-strawberry.enum(policy.Reason, name="ReasonCode")
-strawberry.enum(policy.Mode, name="CancellationMode")
+strawberry.enum(Route, name="CancellationRoute")
+strawberry.enum(Reason, name="ReasonCode")
+strawberry.enum(Mode, name="CancellationMode")
 strawberry.enum(proration.NoRefundReason, name="NoRefundReason")
 strawberry.enum(proration.Convention, name="ProrationConvention")
 
 _ACTS = {
-    policy.Route.CANCEL_ONLINE: Scope.CANCEL,
-    policy.Route.UNDO_CANCELLATION: Scope.CANCEL,
-    policy.Route.REMOVE_USERS: Scope.REMOVE_USERS,
-    policy.Route.REQUEST_CALLBACK: Scope.CALLBACK,
+    Route.CANCEL_ONLINE: Scope.CANCEL,
+    Route.UNDO_CANCELLATION: Scope.CANCEL,
+    Route.REMOVE_USERS: Scope.REMOVE_USERS,
+    Route.REQUEST_CALLBACK: Scope.CALLBACK,
 }
 
 
@@ -49,11 +52,11 @@ class Verdict:
         return cls(batch.rows[0], batch)
 
     @property
-    def snapshot(self) -> policy.Snapshot:
+    def snapshot(self) -> Snapshot:
         return self.batch.snapshots[self.row.pk]
 
     @property
-    def decision(self) -> policy.Decision:
+    def decision(self) -> Decision:
         return self.batch.decisions[self.row.pk]
 
 
@@ -87,7 +90,7 @@ class QuoteLine:
 @strawberry.type(description="Signed and expiring: cancelSubscription executes it to the cent or refuses.")
 class CancellationQuote:
     verdict: strawberry.Private[Verdict]
-    quote: strawberry.Private[policy.Quote]
+    quote: strawberry.Private[Quote]
 
     @strawberry.field
     def id(self) -> strawberry.ID:
@@ -95,7 +98,7 @@ class CancellationQuote:
         return strawberry.ID(quote_id(self.quote, tenant_id=row.tenant_id, subscription_id=row.pk))
 
     @strawberry.field
-    def mode(self) -> policy.Mode:
+    def mode(self) -> Mode:
         return self.quote.mode
 
     @strawberry.field
@@ -170,11 +173,11 @@ class CancellationQuote:
 @strawberry.type
 class CancellationOption:
     verdict: strawberry.Private[Verdict]
-    option: strawberry.Private[policy.Option]
+    option: strawberry.Private[Option]
     # Plain attributes: a resolver costs several times what graphql-core spends on a field, and lists have many.
-    route: policy.Route
+    route: Route
     available: bool
-    reason: policy.Reason = strawberry.field(description="Stable machine code of the rule that decided.")
+    reason: Reason = strawberry.field(description="Stable machine code of the rule that decided.")
 
     @strawberry.field
     def message(self) -> str:
@@ -185,7 +188,7 @@ class CancellationOption:
     )
 
     @classmethod
-    def of(cls, verdict: Verdict, option: policy.Option) -> CancellationOption:
+    def of(cls, verdict: Verdict, option: Option) -> CancellationOption:
         """The option on the wire."""
         return cls(
             verdict=verdict,
@@ -201,7 +204,7 @@ class CancellationOption:
         " not quote."
     )
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
-        if self.option.route is not policy.Route.CANCEL_ONLINE:
+        if self.option.route is not Route.CANCEL_ONLINE:
             return None
         if not info.context.caller.may(Scope.QUOTE, self.verdict.row.tenant_id):
             raise NotPermitted(scope=Scope.QUOTE)
@@ -233,7 +236,7 @@ class CancellationOptions:
 
         return ProductSubscription.of(self.verdict)
 
-    route: policy.Route = strawberry.field(description="The route to show first.")
+    route: Route = strawberry.field(description="The route to show first.")
 
     @strawberry.field(description="One sentence for people, in the request's language.")
     def headline(self) -> str:

@@ -18,7 +18,8 @@ from portal.graphql.options import CancellationOptions, CancellationQuote, Verdi
 from portal.graphql.timeouts import RequestTimeout
 from subscriptions import wording
 from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
-from subscriptions.policy import Mode, Reason, Route
+from subscriptions.policy.decision import Reason, Route
+from subscriptions.policy.facts import Mode
 
 logger = logging.getLogger("wayout.graphql")
 

@@ -20,14 +20,15 @@ from portal.graphql.licenses import LicenseConnection, license_page
 from portal.graphql.node import Node
 from portal.graphql.options import CancellationOptions, Verdict
 from portal.graphql.viewer import Tenant
-from subscriptions import policy
 from subscriptions.errors import InputInvalid, NotFound
+from subscriptions.policy.decision import Reason
+from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
 from subscriptions.wording import conversion_amount
 
-strawberry.enum(policy.Status, name="SubscriptionStatus")
-strawberry.enum(policy.Channel, name="SalesChannel")
+strawberry.enum(Status, name="SubscriptionStatus")
+strawberry.enum(Channel, name="SalesChannel")
 
 
 @strawberry.type
@@ -56,7 +57,7 @@ class ProductSubscription(Node):
             id=make_id(Kind.SUBSCRIPTION, row.pk),
             tenant=cast(Tenant, row.tenant),
             name=row.plan.display_name,
-            channel=policy.Channel(row.channel),
+            channel=Channel(row.channel),
             partner_name=row.partner_name or None,
             purchased_licenses=row.purchased_licenses,
             term_months=row.term_months,
@@ -64,7 +65,7 @@ class ProductSubscription(Node):
         )
 
     @strawberry.field
-    def status(self) -> policy.Status:
+    def status(self) -> Status:
         return self.verdict.decision.status
 
     @strawberry.field
@@ -74,12 +75,12 @@ class ProductSubscription(Node):
     @strawberry.field(description="Set on a trial that converts: when, and what it would then cost, if known.")
     def trial_conversion(self) -> TrialConversion | None:
         decision, snapshot = self.verdict.decision, self.verdict.snapshot
-        if decision.reason is not policy.Reason.TRIAL_CONVERTS or decision.period is None:
+        if decision.reason is not Reason.TRIAL_CONVERTS or decision.period is None:
             return None
         amount = conversion_amount(snapshot)
         return TrialConversion(at=decision.period.end, amount=Money(exact=amount) if amount else None)
 
-    channel: policy.Channel
+    channel: Channel
     partner_name: str | None
     purchased_licenses: int
 
@@ -172,7 +173,7 @@ class SubscriptionQuery:
         first: int = 20,
         after: str | None = strawberry.UNSET,
         tenant_id: strawberry.ID | None = strawberry.UNSET,
-        status: list[policy.Status] | None = strawberry.UNSET,
+        status: list[Status] | None = strawberry.UNSET,
         search: str | None = strawberry.UNSET,
     ) -> SubscriptionConnection:
         caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
@@ -181,8 +182,8 @@ class SubscriptionQuery:
             tenants = [read_id(Kind.TENANT, tenant_id)]
             if not caller.sees(tenants[0]):
                 raise NotFound("tenantId")
-        if status and len(status) > len(policy.Status):
-            raise InputInvalid("status", rule="length", limit=len(policy.Status))
+        if status and len(status) > len(Status):
+            raise InputInvalid("status", rule="length", limit=len(Status))
         listing = Listing(tenants, status or (), read_search(search or None), now)
         before = read_cursor(after, 1)[0] if after else None
         page = Page(lambda most: listing.newest(before, most), first, after=bool(after))

@@ -25,7 +25,9 @@ from subscriptions.cancellations.service import cancel_subscription, undo_cancel
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription
-from subscriptions.policy import Decision, Mode, Quote, Route, Snapshot
+from subscriptions.policy.decision import Decision, Route
+from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, Scope

@@ -14,7 +14,7 @@ from billing.money import Money
 from subscriptions import wording
 from subscriptions.cancellations.service import ForCustomer
 from subscriptions.cancellations.signing import quote_id
-from subscriptions.policy import Quote, refundable
+from subscriptions.policy.quotes import Quote, refundable
 from subscriptions.selectors.batches import SubscriptionBatch
 
 

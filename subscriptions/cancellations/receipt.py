@@ -17,7 +17,7 @@ from common.formatting import format_date, format_datetime, format_day
 from subscriptions import wording
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
 
 _RETURNED = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)

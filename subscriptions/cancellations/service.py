@@ -30,19 +30,9 @@ from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.models.callbacks import CallbackStatus, CloseReason
 from subscriptions.models.cancellations import Feedback
-from subscriptions.policy import (
-    QUOTE_LIFETIME,
-    Mode,
-    Quote,
-    Reason,
-    Route,
-    Snapshot,
-    agreed,
-    boundary_between,
-    effective,
-    prorates,
-    refundable,
-)
+from subscriptions.policy.decision import Reason, Route
+from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.quotes import QUOTE_LIFETIME, Quote, agreed, boundary_between, effective, prorates, refundable
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import licenses_at, visible
 from subscriptions.services.callbacks import audit_call, close_request, note_reached

@@ -11,7 +11,8 @@ from typing import Any
 from django.core import signing
 
 from subscriptions.errors import QuoteInvalid
-from subscriptions.policy import Mode, Quote
+from subscriptions.policy.facts import Mode
+from subscriptions.policy.quotes import Quote
 
 _SALT = "wayout.quote"
 _LONGEST = 1_000

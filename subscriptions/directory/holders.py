@@ -14,7 +14,7 @@ from subscriptions.directory.catalog import Catalog
 from subscriptions.directory.files import Table, UserRow
 from subscriptions.directory.report import Report
 from subscriptions.models import DirectoryUser, License, Subscription
-from subscriptions.policy import Status
+from subscriptions.policy.facts import Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.people import SYSTEM
 

@@ -18,7 +18,8 @@ from subscriptions.events import tell_users_removed
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import DirectoryUser, License, Subscription
-from subscriptions.policy import Channel, Reason, Status
+from subscriptions.policy.decision import Reason
+from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.audit import record
 from tenants.callers import Caller, Scope

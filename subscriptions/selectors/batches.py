@@ -26,7 +26,8 @@ from subscriptions.models import (
     Subscription,
 )
 from subscriptions.models.callbacks import OPEN_STATUSES
-from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status, evaluate
+from subscriptions.policy.decision import Decision, evaluate
+from subscriptions.policy.facts import Channel, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status
 from subscriptions.selectors.rows import LicenseCounts, of_ids
 from tenants.callers import Caller
 from tenants.models import PartnerToken, User

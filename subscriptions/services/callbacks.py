@@ -28,7 +28,7 @@ from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import OPEN_STATUSES, CallbackSource, CallbackStatus, CloseReason
 from subscriptions.phones import Phone, read_phone
-from subscriptions.policy import Route
+from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import desk_hours, open_windows
 from subscriptions.selectors.lists import visible

@@ -21,7 +21,7 @@ from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut, Subscription
 from subscriptions.models.callbacks import DISPOSITIONS, OPEN_STATUSES, REOPENABLE, CallbackStatus, CloseReason
-from subscriptions.policy import Route
+from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import desk, desk_hours
 from subscriptions.services.callbacks import (

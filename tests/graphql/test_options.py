@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from billing.models import PaymentMethod
 from common.references import new_reference
 from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
-from subscriptions.policy import Mode, Status
+from subscriptions.policy.facts import Mode, Status
 from subscriptions.publishing import publish_policy
 from subscriptions.selectors import lists
 from subscriptions.selectors.batches import SubscriptionBatch

@@ -19,7 +19,7 @@ def cancel_all() -> None:
     from subscriptions.cancellations.service import cancel_subscription
     from subscriptions.cancellations.signing import quote_id
     from subscriptions.models import Subscription
-    from subscriptions.policy import Mode
+    from subscriptions.policy.facts import Mode
     from subscriptions.selectors.batches import SubscriptionBatch
     from tenants.models import User
     from tenants.people import caller_of_person

@@ -22,7 +22,7 @@ from subscriptions.directory.licenses import RemovedUsers, remove_users
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
 from subscriptions.models.callbacks import CallbackSource, CloseReason
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.callbacks import open_windows
 from subscriptions.services.callbacks import Requested, Wish, request_callback

@@ -23,7 +23,7 @@ from billing.providers.base import Ending, Order, Outcome, ProviderRefused
 from billing.providers.stripe import Stripe
 from billing.services.endings import set_provider_id
 from subscriptions.cancellations.service import undo_cancellation
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from tenants.people import SYSTEM
 from tests.builders import NOW

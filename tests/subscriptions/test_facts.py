@@ -16,7 +16,8 @@ from billing.models import Charge, Refund
 from outbox.worker import work_off
 from subscriptions import lifecycle
 from subscriptions.models import CallbackRequest, License, Subscription
-from subscriptions.policy import Mode, Reason, Route
+from subscriptions.policy.decision import Reason, Route
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors import batches
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services import desk

@@ -16,7 +16,7 @@ from subscriptions.cancellations.service import Canceled, ForCustomer, cancel_su
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import ClaimedElsewhere, InputInvalid, QuoteChanged, QuoteExpired, RouteNotAvailable
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import reschedule_callback
 from subscriptions.services.desk import claim_callback

@@ -21,7 +21,7 @@ from subscriptions import lifecycle
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
 from tests.builders import NOW

@@ -22,7 +22,7 @@ from outbox.models import Effect
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from tenants.callers import Role
 from tenants.models import AuditEvent

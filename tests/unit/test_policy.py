@@ -13,25 +13,10 @@ from hypothesis import strategies as st
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import Convention, NoRefundReason
-from subscriptions.policy import (
-    Channel,
-    Mode,
-    PolicyTerms,
-    Quote,
-    Reason,
-    Route,
-    Snapshot,
-    Status,
-    agreed,
-    boundary_between,
-    current_period,
-    effective,
-    ends_by_itself,
-    evaluate,
-    refundable,
-    status_at,
-    users_to_remove,
-)
+from subscriptions.policy.decision import Reason, Route, evaluate, users_to_remove
+from subscriptions.policy.facts import Channel, Mode, PolicyTerms, Snapshot, Status
+from subscriptions.policy.quotes import Quote, agreed, boundary_between, effective, refundable
+from subscriptions.policy.status import current_period, ends_by_itself, status_at
 from tests.builders import NOW, PERIOD, SOFIA, at, charge, in_force, snapshot
 
 SCHEDULED = in_force(Mode.AT_PERIOD_END, PERIOD.end)
