@@ -22,9 +22,10 @@ class SubscriptionsConfig(AppConfig):
         import subscriptions.callback_mail  # noqa: PLC0415
         import subscriptions.cancellations.mail  # noqa: PLC0415 (apps load before models)
         import subscriptions.cancellations.repriced  # noqa: PLC0415
-        import subscriptions.periodic  # noqa: F401, PLC0415
+        import subscriptions.periodic  # noqa: PLC0415
+        import subscriptions.services.cancellations  # noqa: F401, PLC0415
 
-        post_migrate.connect(_keep_tallies, sender=self, dispatch_uid="subscriptions.keep_tallies")
+        post_migrate.connect(_keep_triggers, sender=self, dispatch_uid="subscriptions.keep_triggers")
         post_migrate.connect(_ensure_defaults, sender=self, dispatch_uid="subscriptions.ensure_defaults")
         # The permissions of every room exist once auth has been migrated.
         auth = apps.get_app_config("auth")
@@ -61,13 +62,15 @@ def _ensure_groups(using: str, **_kwargs: Any) -> None:
             group.permissions.set(Permission.objects.using(using).filter(codename__in=permissions))
 
 
-def _keep_tallies(using: str, **_kwargs: Any) -> None:
-    """Unless the tables are not there yet, where somebody migrates back."""
+def _keep_triggers(using: str, **_kwargs: Any) -> None:
+    """And indexes, unless the tables are not there: somebody migrates back."""
+    from subscriptions.directory.indexes import keep_indexes  # noqa: PLC0415 (apps load before models)
     from subscriptions.directory.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
 
     connection = connections[using]
     if "subscriptions_licensetally" in connection.introspection.table_names():
         keep_tallies(connection)
+        keep_indexes(connection)
 
 
 def _ensure_defaults(using: str, **_kwargs: Any) -> None:

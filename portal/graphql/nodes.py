@@ -45,7 +45,7 @@ def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
 
 
 def _verdicts(batch: SubscriptionBatch) -> Mapping[int, Verdict]:
-    return {row.pk: Verdict(row, batch) for row in batch.rows}
+    return {verdict.row.pk: verdict for verdict in Verdict.page(batch)}
 
 
 def _cancellations(info: Info, numbers: Collection[int]) -> Found:

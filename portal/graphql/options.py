@@ -18,6 +18,7 @@ from subscriptions.policy.decision import Decision, Option, Reason, Route
 from subscriptions.policy.facts import Mode, Snapshot
 from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.callbacks import Calls
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 
@@ -41,9 +42,16 @@ _ACTS = {
 class Verdict:
     """The decision on one subscription and what explains it: what every type here is made from."""
 
-    def __init__(self, row: Subscription, batch: SubscriptionBatch) -> None:
+    def __init__(self, row: Subscription, batch: SubscriptionBatch, calls: Calls | None = None) -> None:
         self.row = row
         self.batch = batch
+        self.calls = calls or Calls([row.pk])
+
+    @classmethod
+    def page(cls, batch: SubscriptionBatch) -> list[Verdict]:
+        """One for each of a page; they ask for what explains them together."""
+        calls = Calls(row.pk for row in batch.rows)
+        return [cls(row, batch, calls) for row in batch.rows]
 
     @classmethod
     def now(cls, info: Info, subscription_id: int) -> Verdict:

@@ -118,12 +118,12 @@ class ProductSubscription(Node):
 
     @strawberry.field
     def open_callback(self) -> CallbackRequest | None:
-        row = self.verdict.batch.open_callback(self.verdict.row)
+        row = self.verdict.calls.open(self.verdict.row.pk)
         return CallbackRequest(row=row, verdict=self.verdict) if row else None
 
     @strawberry.field
     def latest_callback(self) -> CallbackRequest | None:
-        row = self.verdict.batch.callbacks.get(self.verdict.row.pk)
+        row = self.verdict.calls.latest(self.verdict.row.pk)
         return CallbackRequest(row=row, verdict=self.verdict) if row else None
 
     @strawberry.field
@@ -192,8 +192,8 @@ class SubscriptionQuery:
         return SubscriptionConnection(
             listing=listing,
             edges=[
-                SubscriptionEdge(node=ProductSubscription.of(Verdict(row, batch)), cursor=cursor)
-                for row, cursor in zip(batch.rows, cursors, strict=True)
+                SubscriptionEdge(node=ProductSubscription.of(verdict), cursor=cursor)
+                for verdict, cursor in zip(Verdict.page(batch), cursors, strict=True)
             ],
             page_info=page.info(cursors),
         )

@@ -12,13 +12,12 @@ from billing.errors import MoneyInvalid
 from billing.formatting import format_money
 from billing.money import Money
 from subscriptions import wording
-from subscriptions.cancellations.service import ForCustomer
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.policy.quotes import Quote, refundable
 from subscriptions.selectors.batches import SubscriptionBatch
 
 
-class ForCustomerForm(forms.Form):
+class OnBehalfForm(forms.Form):
     """Why, and for supervisors another amount. Bound only when its own mode was posted."""
 
     reason = forms.CharField(label=_("Why"), max_length=500, help_text=_("Kept as evidence. No names or numbers."))
@@ -56,7 +55,3 @@ class ForCustomerForm(forms.Form):
                 _("An amount from 0 to %(most)s, for example 12.50."), params={"most": format_money(self.most)}
             )
         return amount.minor_units
-
-    def for_customer(self) -> ForCustomer:
-        """What the service takes."""
-        return ForCustomer(self.cleaned_data["reason"], self.cleaned_data.get("amount"))

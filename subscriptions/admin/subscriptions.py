@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.formatting import active_language, format_datetime
 from subscriptions import wording
-from subscriptions.admin.for_customer import ForCustomerForm
-from subscriptions.cancellations.service import cancel_subscription
+from subscriptions.admin.for_customer import OnBehalfForm
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.callbacks import open_call
+from subscriptions.services.cancellations import batch_on_behalf, cancel_on_behalf
 from tenants.staff import staff
 
 CANCEL = "subscriptions.cancel_for_customer"
@@ -75,7 +76,7 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
         """Show the quotes; on POST, cancel what one of them said, whatever the license count."""
         _user, caller = staff(request, CANCEL)
         now = timezone.now()
-        batch = SubscriptionBatch.of(caller, pk, now, for_customer=True)
+        batch = batch_on_behalf(caller, pk, now)
         if batch is None:
             raise Http404
         forms = self._forms(request, batch)
@@ -85,14 +86,15 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
                 return self._not_on_offer(request, batch)
             if form.is_valid():
                 try:
-                    canceled = cancel_subscription(
+                    canceled = cancel_on_behalf(
                         caller=caller,
                         subscription_id=pk,
                         quote_id=request.POST.get("quote", ""),
                         idempotency_key=request.POST.get("key", ""),
                         language=active_language(),
                         now=now,
-                        for_customer=form.for_customer(),
+                        reason=form.cleaned_data["reason"],
+                        amount=form.cleaned_data.get("amount"),
                     )
                 except SubscriptionError as error:
                     messages.error(request, wording.error_message(error))
@@ -115,16 +117,16 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
         return redirect("admin:subscriptions_cancellation_change", in_force.pk)
 
     @staticmethod
-    def _forms(request: HttpRequest, batch: SubscriptionBatch) -> list[ForCustomerForm]:
+    def _forms(request: HttpRequest, batch: SubscriptionBatch) -> list[OnBehalfForm]:
         [row] = batch.rows
         quotes = batch.decisions[row.pk].quotes
         data = request.POST if request.method == "POST" else None
         may_override = request.user.has_perm(OVERRIDE)
-        return [ForCustomerForm(data, quote=quote, batch=batch, may_override=may_override) for quote in quotes]
+        return [OnBehalfForm(data, quote=quote, batch=batch, may_override=may_override) for quote in quotes]
 
-    def _page(self, request: HttpRequest, batch: SubscriptionBatch, forms: list[ForCustomerForm]) -> dict[str, Any]:
+    def _page(self, request: HttpRequest, batch: SubscriptionBatch, forms: list[OnBehalfForm]) -> dict[str, Any]:
         [row] = batch.rows
-        snapshot, decision, call = batch.snapshots[row.pk], batch.decisions[row.pk], batch.open_callback(row)
+        snapshot, decision, call = batch.snapshots[row.pk], batch.decisions[row.pk], open_call(row.pk)
         return {
             **self.admin_site.each_context(request),
             "title": _("Cancel for the customer"),

@@ -37,7 +37,7 @@ def announce(occasion: Occasion, cancellation: Cancellation, now: datetime) -> N
 
 def announce_refund(occasion: Occasion, refund: Refund, now: datetime) -> None:
     """The same about money, once per occasion and instant; staff hear too of what is late."""
-    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "callback"):
+    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "customer"):
         recipients = dict(_recipients(cancellation, occasion))
         if occasion is Occasion.REFUND_LATE:
             recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
@@ -117,9 +117,9 @@ def _recipients(cancellation: Cancellation, occasion: Occasion) -> Iterator[tupl
         yield tenant.billing_contact_email.lower(), tenant.billing_contact_language or tenant.language
     if not cancellation.by_staff:
         yield from _of_person(person, cancellation.language)
-    elif cancellation.callback and not tenant.billing_contact_email and occasion is not Occasion.CANCELED:
+    elif not tenant.billing_contact_email and occasion is not Occasion.CANCELED:
         # For whom staff canceled; that it is, the mail about their call says.
-        yield from _of_person(cancellation.callback.requested_by_user, cancellation.callback.language)
+        yield from _of_person(cancellation.customer, cancellation.customer_language)
 
 
 def _of_person(person: User | None, language: str) -> Iterator[tuple[str, str]]:

@@ -12,10 +12,9 @@ from billing.providers.base import Ending
 from billing.services.endings import set_ending
 from billing.services.refunds import request_refund, void_refund
 from common.references import new_reference
-from subscriptions.cancellations.announcements import CallOccasion, Occasion, announce, announce_call
+from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.errors import (
-    ClaimedElsewhere,
     InputInvalid,
     NotFound,
     QuoteChanged,
@@ -27,15 +26,14 @@ from subscriptions.errors import (
 from subscriptions.events import tell_cancellation
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
-from subscriptions.models import CallbackRequest, Cancellation, Subscription
-from subscriptions.models.callbacks import CallbackStatus, CloseReason
+from subscriptions.models import Cancellation, Subscription
 from subscriptions.models.cancellations import Feedback
 from subscriptions.policy.decision import Reason, Route
-from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.facts import Mode, OnBehalf, Snapshot
 from subscriptions.policy.quotes import QUOTE_LIFETIME, Quote, agreed, boundary_between, effective, prorates, refundable
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import licenses_at, visible
-from subscriptions.services.callbacks import audit_call, close_request, note_reached
+from subscriptions.signals import canceled, canceling
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
 from webhooks.models import EventType
@@ -47,11 +45,23 @@ _LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
-class ForCustomer:
-    """Staff cancel for the customer: why, and the amount (minor units) where a supervisor settles on another."""
+class StaffCancellation:
+    """Staff cancel for the customer: why, and the amount (minor units) where a supervisor settles on another.
+
+    Credit counts from ``credit_from`` (None: from now). ``customer_id`` is the person who asked for it, in ``language``:
+    where nobody else is there to be told, they hear what becomes of it.
+    """
 
     reason: str
     amount: int | None = None
+    credit_from: datetime | None = None
+    customer_id: int | None = None
+    language: str = ""
+
+    @property
+    def on_behalf(self) -> OnBehalf:
+        """What the policy decides by."""
+        return OnBehalf(self.credit_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +80,15 @@ def cancel_subscription(
     idempotency_key: str,
     language: str,
     now: datetime,
-    for_customer: ForCustomer | None = None,
+    staff: StaffCancellation | None = None,
 ) -> Canceled:
     """Cancel what the quote said, to the cent, or change nothing.
 
     The facts of now are evaluated at the quote's priced_at; any difference is refused. Canceling in a mode that
-    is in force already answers the cancellation there is. ``for_customer``, by staff alone, lifts the license
-    limit and prices from the clock of the customer's open call.
+    is in force already answers the cancellation there is. ``staff``, by staff alone, ignores the license limit.
 
-    Raises ClaimedElsewhere while another agent has that call, NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
-    RouteNotAvailable, IdempotencyKeyReused, InputInvalid.
+    Raises NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
+    RouteNotAvailable, IdempotencyKeyReused, InputInvalid, and what a receiver of ``canceling`` refuses with.
     """
     with one_transaction():
         subscription = locked_subscription(caller, subscription_id, Scope.CANCEL, "subscriptionId")
@@ -90,20 +99,20 @@ def cancel_subscription(
             now,
             subscription=subscription_id,
             quote=quote_id,
-            **({"amount": for_customer.amount} if for_customer else {}),
+            **({"amount": staff.amount} if staff else {}),
         )
         if known := call.answered():
             return Canceled(Cancellation.objects.get(pk=known["cancellation"]), replayed=True)
-        if for_customer:
-            _require_reason(for_customer)
-            _require_call(caller, subscription, now)
-        signed = _signed_quote(caller, subscription, quote_id, now, for_customer)
+        if staff:
+            clean_text(staff.reason, "reason", most=_LONGEST_REASON, required=True)
+        canceling.send(Cancellation, subscription=subscription, caller=caller, staff=staff, now=now)
+        signed = _signed_quote(caller, subscription, quote_id, now, staff)
         in_force = Cancellation.objects.filter(subscription=subscription, undone_at=None).first()
         if in_force and in_force.mode == signed.mode:
             cancellation, replayed = in_force, True
         else:
-            quote, snapshot = _promised_quote(caller, subscription, signed, now, for_customer)
-            cancellation = _write(caller, subscription, in_force, quote, snapshot, for_customer, language, now)
+            quote, snapshot = _promised_quote(caller, subscription, signed, now, staff)
+            cancellation = _write(caller, subscription, in_force, quote, snapshot, staff, language, now)
             replayed = False
         call.remember({"cancellation": cancellation.pk})
         return Canceled(cancellation, replayed)
@@ -152,28 +161,14 @@ def _locked(caller: Caller, cancellation_id: int) -> Cancellation:
     return Cancellation.objects.get(pk=cancellation_id)
 
 
-def _require_reason(for_customer: ForCustomer) -> None:
-    clean_text(for_customer.reason, "reason", most=_LONGEST_REASON, required=True)
-
-
-def _require_call(caller: Caller, subscription: Subscription, now: datetime) -> None:
-    request = _open_callback(subscription)
-    if request and request.claimed_by_id and request.claimed_by_id != caller.user_id and request.is_claimed(now):
-        raise ClaimedElsewhere
-
-
-def _open_callback(subscription: Subscription) -> CallbackRequest | None:
-    return CallbackRequest.objects.open().filter(subscription=subscription).first()
-
-
 def _signed_quote(
-    caller: Caller, subscription: Subscription, quote_id: str, now: datetime, for_customer: ForCustomer | None
+    caller: Caller, subscription: Subscription, quote_id: str, now: datetime, staff: StaffCancellation | None
 ) -> SignedQuote:
     """Read the quote id. Where canceling online is closed anyway, that is the better answer than a bad quote."""
     try:
         return read_quote_id(quote_id, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
     except QuoteInvalid:
-        batch = SubscriptionBatch.of_known(caller, subscription.pk, now, for_customer=bool(for_customer))
+        batch = SubscriptionBatch.of_known(caller, subscription.pk, now, on_behalf=staff.on_behalf if staff else None)
         option = batch.decisions[subscription.pk].option(Route.CANCEL_ONLINE)
         if not option.available:
             raise RouteNotAvailable("subscriptionId", reason=option.reason) from None
@@ -181,18 +176,20 @@ def _signed_quote(
 
 
 def _promised_quote(
-    caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, for_customer: ForCustomer | None
+    caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, staff: StaffCancellation | None
 ) -> tuple[Quote, Snapshot]:
     """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another."""
-    batch = SubscriptionBatch.of_known(caller, subscription.pk, signed.made_at, for_customer=bool(for_customer))
+    batch = SubscriptionBatch.of_known(
+        caller, subscription.pk, signed.made_at, on_behalf=staff.on_behalf if staff else None
+    )
     snapshot, decision = batch.snapshots[subscription.pk], batch.decisions[subscription.pk]
     quote = decision.quote(signed.mode)
     if now >= signed.made_at + QUOTE_LIFETIME:
         raise QuoteExpired("quoteId", mode=signed.mode)
     if quote is None or not signed.promises(quote) or boundary_between(snapshot, signed.made_at, now):
         raise QuoteChanged("quoteId", mode=signed.mode)
-    if for_customer and for_customer.amount is not None:
-        quote = _agreed(quote, for_customer.amount, snapshot)
+    if staff and staff.amount is not None:
+        quote = _agreed(quote, staff.amount, snapshot)
     return effective(quote, now, decision.period), snapshot
 
 
@@ -209,7 +206,7 @@ def _write(
     in_force: Cancellation | None,
     quote: Quote,
     snapshot: Snapshot,
-    for_customer: ForCustomer | None,
+    staff: StaffCancellation | None,
     language: str,
     now: datetime,
 ) -> Cancellation:
@@ -226,9 +223,9 @@ def _write(
     cancellation.requested_by_user_id = caller.user_id
     cancellation.requested_by_token_id = caller.token_id
     cancellation.by_staff = caller.kind is CallerKind.STAFF
-    cancellation.staff_reason = for_customer.reason.strip() if for_customer else ""
-    call = _open_callback(subscription)
-    cancellation.callback = call if for_customer else None
+    cancellation.staff_reason = staff.reason.strip() if staff else ""
+    cancellation.customer_id = staff.customer_id if staff else None
+    cancellation.customer_language = staff.language if staff else ""
     cancellation.effective_at = quote.effective_at
     cancellation.undo_until = quote.undo_until
     cancellation.access_ends_at = quote.access_ends_at
@@ -244,12 +241,11 @@ def _write(
     cancellation.save()
     _request_refund(cancellation, subscription, quote, now)
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
-    if call:
-        _close_callback(call, caller, language, now)
     _end_billing(cancellation, _ENDINGS[quote.mode], now, _terms(quote, snapshot, now))
     _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
     tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
+    canceled.send(Cancellation, cancellation=cancellation, caller=caller, language=language, now=now)
     return cancellation
 
 
@@ -296,21 +292,6 @@ def _terms(quote: Quote, snapshot: Snapshot, now: datetime) -> EndingTerms:
     )
 
 
-def _close_callback(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:
-    """Canceling resolves what the customer wanted to be called about."""
-    by_staff = caller.kind is CallerKind.STAFF
-    status, reason, occasion = (
-        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.CANCELED)
-        if by_staff
-        else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
-    )
-    if by_staff and request.is_claimed(now):
-        note_reached(request, now)
-    if close_request(request, status, reason, now):
-        audit_call("callback.canceled", caller, request, language, now)
-        announce_call(occasion, request, now)
-
-
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
     """What the policy looked at, without the charges (they are in the quote's lines)."""
     return {
@@ -337,7 +318,7 @@ def _decided(cancellation: Cancellation) -> dict[str, Any]:
         "policy_version": cancellation.quote["policy_version"],
         "by_staff": cancellation.by_staff,
         "staff_reason": cancellation.staff_reason,
-        "callback": cancellation.callback.reference if cancellation.callback else None,
+        "customer": cancellation.customer_id,
     }
 
 

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from subscriptions.attempts import Outcome
+from subscriptions.models.cancellations import Cancellation
 from subscriptions.models.plans import Subscription
 from subscriptions.windows import LONGEST_WINDOW
 from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
@@ -198,6 +199,9 @@ class CallbackRequest(models.Model):
     )
     requested_by_token = models.ForeignKey(
         PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
+    )
+    cancellation = models.ForeignKey(
+        Cancellation, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("cancellation")
     )
     source = models.CharField(_("source"), max_length=8, choices=SOURCE_CHOICES)
     contact_name = models.CharField(_("contact name"), max_length=200, blank=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from billing.periods import Period
-from subscriptions.policy.facts import Channel, Mode, Snapshot, Status
+from subscriptions.policy.facts import Channel, Mode, OnBehalf, Snapshot, Status
 from subscriptions.policy.quotes import Quote, make_quote
 from subscriptions.policy.status import converts, current_period, is_trial, status_at
 
@@ -87,16 +87,15 @@ class Decision:
         return next((quote for quote in self.quotes if quote.mode is mode), None)
 
 
-def evaluate(
-    snapshot: Snapshot, at: datetime, *, limit_lifted: bool = False, credit_from: datetime | None = None
-) -> Decision:
+def evaluate(snapshot: Snapshot, at: datetime, on_behalf: OnBehalf | None = None) -> Decision:
     """Decide how ``snapshot`` can be canceled at the aware instant ``at``, and price it.
 
-    For staff who cancel for a customer: ``limit_lifted`` lets 25 and more licenses cancel like 24, and credit counts
-    from ``credit_from``, not after ``at``. The charges must then be those not over at ``credit_from``.
+    ``on_behalf`` lets 25 and more licenses cancel like 24, and credit counts from its ``credit_from``, but not from
+    after ``at``. The charges must then be those not over at ``credit_from``.
     """
-    reason = _row(snapshot, at, limit_lifted=limit_lifted)
-    options = [_found_out(option, snapshot, at, limit_lifted=limit_lifted) for option in _OPTIONS[reason]]
+    ignore_limit = on_behalf is not None
+    reason = _row(snapshot, at, ignore_limit=ignore_limit)
+    options = [_found_out(option, snapshot, at, ignore_limit=ignore_limit) for option in _OPTIONS[reason]]
     return Decision(
         reason=reason,
         options=tuple(sorted(options, key=lambda option: not option.available)),
@@ -104,7 +103,7 @@ def evaluate(
         is_trial=is_trial(snapshot, at),
         period=current_period(snapshot, at),
         decided_at=at,
-        priced_at=min(at, credit_from or at),
+        priced_at=min(at, (on_behalf and on_behalf.credit_from) or at),
         snapshot=snapshot,
     )
 
@@ -114,7 +113,7 @@ def users_to_remove(snapshot: Snapshot) -> int:
     return max(0, snapshot.assigned - snapshot.policy.most_online)
 
 
-def _row(snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Reason:
+def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
     """The first row of the table that matches."""
     if snapshot.cancellation:
         undo_until = snapshot.cancellation.undo_until
@@ -125,7 +124,7 @@ def _row(snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Reason:
         return Reason.PARTNER_MANAGED
     if is_trial(snapshot, at):
         return Reason.TRIAL_CONVERTS if converts(snapshot) else Reason.TRIAL_EXPIRES_BY_ITSELF
-    return Reason.UNDER_LIMIT if limit_lifted or _under_limit(snapshot) else Reason.LICENSES_AT_OR_OVER_LIMIT
+    return Reason.UNDER_LIMIT if ignore_limit or _under_limit(snapshot) else Reason.LICENSES_AT_OR_OVER_LIMIT
 
 
 def _under_limit(snapshot: Snapshot) -> bool:
@@ -154,12 +153,12 @@ _OPTIONS = {
 }
 
 
-def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> Option:
+def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Option:
     """An open route with its modes, or its number of users; it may turn out to be closed."""
     if not option.available:
         return option
     if option.route is Route.CANCEL_ONLINE:
-        modes = _modes(option.reason, snapshot, at, limit_lifted=limit_lifted)
+        modes = _modes(option.reason, snapshot, at, ignore_limit=ignore_limit)
         return replace(option, available=bool(modes), modes=modes)
     if option.route is Route.REMOVE_USERS:
         to_remove = users_to_remove(snapshot)
@@ -169,11 +168,11 @@ def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, limit_lifted
     return option
 
 
-def _modes(reason: Reason, snapshot: Snapshot, at: datetime, *, limit_lifted: bool) -> tuple[Mode, ...]:
+def _modes(reason: Reason, snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> tuple[Mode, ...]:
     """The modes on offer. A period that nobody knows leaves only IMMEDIATE."""
     if reason is Reason.UNDO_OPEN:
         at_end = snapshot.cancellation is not None and snapshot.cancellation.mode is Mode.AT_PERIOD_END
-        return (Mode.IMMEDIATE,) if at_end and (limit_lifted or _under_limit(snapshot)) else ()
+        return (Mode.IMMEDIATE,) if at_end and (ignore_limit or _under_limit(snapshot)) else ()
     if current_period(snapshot, at) is None:
         return (Mode.IMMEDIATE,)
     if reason is Reason.TRIAL_CONVERTS:

@@ -67,6 +67,13 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
+class OnBehalf:
+    """Staff cancel for the customer: whatever the license count, with credit from ``credit_from``; None: from now."""
+
+    credit_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteFacts:
     """What a quote looks at besides: today's charges, and the holders who keep the product through another subscription.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db.models import Count, Max
 
 from subscriptions.models import (
     CallbackDesk,
     CallbackRequest,
 )
-from subscriptions.models.callbacks import read_days
+from subscriptions.models.callbacks import OPEN_STATUSES, read_days
 from subscriptions.windows import LONGEST_WINDOW, Hours, windows
 
 
@@ -31,6 +33,33 @@ def desk_hours(settings: CallbackDesk) -> Hours:
         timedelta(minutes=settings.window_minutes),
         frozenset(read_days(settings.days_off)),
     )
+
+
+def open_call(subscription_id: int) -> CallbackRequest | None:
+    """The request of one subscription that somebody still waits for."""
+    return CallbackRequest.objects.open().filter(subscription=subscription_id).first()
+
+
+class Calls:
+    """The callback requests of a page of subscriptions: one query, when one of them is first asked for."""
+
+    def __init__(self, subscription_ids: Iterable[int]) -> None:
+        self._ids = list(subscription_ids)
+
+    @cached_property
+    def _latest(self) -> Mapping[int, CallbackRequest]:
+        newest = CallbackRequest.objects.filter(subscription__in=self._ids).values("subscription").annotate(Max("pk"))
+        found = CallbackRequest.objects.filter(pk__in=newest.values("pk__max"))
+        return {request.subscription_id: request for request in found}
+
+    def latest(self, subscription_id: int) -> CallbackRequest | None:
+        """The latest request about one of them, whatever became of it."""
+        return self._latest.get(subscription_id)
+
+    def open(self, subscription_id: int) -> CallbackRequest | None:
+        """The one that somebody still waits for. It is always the latest."""
+        latest = self.latest(subscription_id)
+        return latest if latest and latest.status in OPEN_STATUSES else None
 
 
 @dataclass(frozen=True, slots=True)

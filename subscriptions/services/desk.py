@@ -335,6 +335,7 @@ def _begin_anew(request: CallbackRequest, settings: CallbackDesk, now: datetime)
     set_window(request, settings, None, now)
     request.credit_from = credit
     request.attempts, request.close_reason = 0, ""
+    request.cancellation = None
     request.closed_at = request.erased_at = request.claimed_by = request.claim_expires_at = None
 
 

@@ -12,13 +12,21 @@ from billing.models import Charge, Refund
 from billing.services.charges import payment_settled
 from outbox.worker import work_off
 from subscriptions.cancellations.receipt import make_receipt
-from subscriptions.cancellations.service import Canceled, ForCustomer, cancel_subscription, undo_cancellation
+from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
-from subscriptions.errors import ClaimedElsewhere, InputInvalid, QuoteChanged, QuoteExpired, RouteNotAvailable
+from subscriptions.errors import (
+    ChangedMeanwhile,
+    ClaimedElsewhere,
+    InputInvalid,
+    QuoteChanged,
+    QuoteExpired,
+    RouteNotAvailable,
+)
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.services.callbacks import reschedule_callback
+from subscriptions.services.cancellations import batch_on_behalf, cancel_on_behalf
 from subscriptions.services.desk import claim_callback
 from tenants.audit import verify
 from tenants.models import AuditEvent, User
@@ -36,21 +44,23 @@ CALLED = PERIOD.end + timedelta(days=2)
 
 
 def quote(agent: User, subscription: Subscription, mode: Mode = Mode.IMMEDIATE, at: Any = CALLED) -> str:
-    batch = SubscriptionBatch.of_known(caller_of_staff(agent), subscription.pk, at, for_customer=True)
+    batch = batch_on_behalf(caller_of_staff(agent), subscription.pk, at)
+    assert batch
     found = batch.decisions[subscription.pk].quote(mode)
     assert found
     return quote_id(found, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
 
 
 def cancel(agent: User, subscription: Subscription, text: str, *, at: Any = CALLED, **given: Any) -> Canceled:
-    return cancel_subscription(
+    return cancel_on_behalf(
         caller=caller_of_staff(agent),
         subscription_id=subscription.pk,
         quote_id=text,
         idempotency_key=given.pop("key", "k1"),
+        reason="asked for it on the phone",
         language="en",
         now=at,
-        for_customer=ForCustomer("asked for it on the phone", **given),
+        **given,
     )
 
 
@@ -79,10 +89,13 @@ def test_credit_counts_from_the_request_and_access_ends_when_the_agent_cancels(w
 def test_the_evidence_says_who_did_it_for_whom_and_why(world: World, agent: User) -> None:
     request = waiting(world)
     done = cancel(agent, request.subscription, quote(agent, request.subscription)).cancellation
-    assert (done.by_staff, done.requested_by_user, done.callback) == (True, agent, request)
+    request.refresh_from_db()
+    assert (done.by_staff, done.requested_by_user, done.customer) == (True, agent, request.requested_by_user)
+    assert (request.cancellation, done.customer_language) == (done, request.language)
     assert done.staff_reason == "asked for it on the phone"
     event = AuditEvent.objects.get(action="cancellation.requested")
-    assert (event.actor_id, event.data["callback"]) == (agent.pk, request.reference)
+    assert (event.actor_id, event.data["customer"]) == (agent.pk, request.requested_by_user_id)
+    assert AuditEvent.objects.get(action="callback.canceled").data["cancellation"] == done.reference
     assert event.data["staff_reason"] == "asked for it on the phone"
     assert not list(verify(world.tenant.pk))
 
@@ -115,6 +128,19 @@ def test_a_call_that_moves_between_quote_and_cancellation_is_another_promise(wor
     assert not Cancellation.objects.exists()
 
 
+def test_a_call_that_moves_in_the_very_moment_is_seen_under_the_lock(world: World, agent: User) -> None:
+    request = waiting(world)
+    text = quote(agent, request.subscription)
+    read = StaffCancellation("on the phone", credit_from=request.credit_from)
+    CallbackRequest.objects.filter(pk=request.pk).update(credit_from=PERIOD.end)
+    with pytest.raises(ChangedMeanwhile):
+        cancel_subscription(
+            caller=caller_of_staff(agent), subscription_id=request.subscription_id, quote_id=text,
+            idempotency_key="k", language="en", now=CALLED, staff=read,
+        )  # fmt: skip
+    assert not Cancellation.objects.exists()
+
+
 def test_only_the_agent_who_has_the_call_cancels(world: World, agent: User) -> None:
     request = waiting(world)
     other = world.person(None, is_staff=True)
@@ -129,9 +155,9 @@ def test_without_the_reason_or_the_route_nothing_is_done(world: World, agent: Us
     request = waiting(world)
     text = quote(agent, request.subscription)
     with pytest.raises(InputInvalid):
-        cancel_subscription(
+        cancel_on_behalf(
             caller=caller_of_staff(agent), subscription_id=request.subscription_id, quote_id=text,
-            idempotency_key="k", language="en", now=CALLED, for_customer=ForCustomer("  "),
+            idempotency_key="k", language="en", now=CALLED, reason="  ",
         )  # fmt: skip
     # The same quote is no key for those who do not act as staff.
     with pytest.raises((RouteNotAvailable, QuoteChanged)):
