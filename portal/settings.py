@@ -104,6 +104,7 @@ for _name, _rate in (("WAYOUT_CALLER_RATE", WAYOUT_CALLER_RATE), ("WAYOUT_TENANT
 
 INSTALLED_APPS = [
     "portal",
+    "desk",
     "subscriptions",
     "billing",
     "webhooks",

@@ -14,7 +14,7 @@ from billing.money import Money
 from common.public_ids import Kind, public_id
 from outbox.effects import handles, put
 from subscriptions.idempotency import one_transaction
-from subscriptions.models import CallbackRequest, Cancellation, Subscription
+from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
 from webhooks.events import publish
 from webhooks.models import EventType
@@ -26,7 +26,9 @@ Told = Mapping[str, Any]
 def tell_cancellation(type: EventType, cancellation: Cancellation, now: datetime) -> None:
     """Tell of a cancellation, in the transaction of the change; a requested one is told of once more when it takes effect."""
     made_at = cancellation.requested_at.isoformat()
-    _tell(type, f"{cancellation.pk}:{made_at}", cancellation.subscription, now, lambda: _cancellation(cancellation))
+    publish_event(
+        type, f"{cancellation.pk}:{made_at}", cancellation.subscription, now, lambda: _cancellation(cancellation)
+    )
     if type is EventType.CANCELLATION_REQUESTED:
         put(
             kind=EFFECTIVE,
@@ -58,29 +60,19 @@ def tell_refund(type: EventType, refund: Refund, occasion: str, now: datetime) -
             return
         cancellation = refund.cancellations.order_by("pk").first()
         about = {"cancellation": {"id": public_id(Kind.CANCELLATION, cancellation.pk)} if cancellation else None}
-        _tell(type, occasion, subscription, now, lambda: {"refund": _refund(refund), **about})
+        publish_event(type, occasion, subscription, now, lambda: {"refund": _refund(refund), **about})
 
 
 def tell_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
     """Tell how many users lost their license; ``position``: where the audit trail says it."""
     key = f"{subscription.tenant_id}:{position}"
-    _tell(EventType.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
+    publish_event(EventType.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
 
 
-def tell_callback(type: EventType, request: CallbackRequest, now: datetime) -> None:
-    """Tell of a call that was asked for or is over; both can come again, since a request can be reopened."""
-    _tell(
-        type,
-        f"{request.pk}:{now.isoformat()}",
-        request.subscription,
-        now,
-        lambda: {"callbackRequest": _callback(request)},
-    )
-
-
-def _tell(
+def publish_event(
     type: EventType, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], Told]
 ) -> None:
+    """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)
     tenant = public_id(Kind.TENANT, subscription.tenant_id)
     publish(
@@ -115,17 +107,6 @@ def _refund(refund: Refund) -> Told:
         "status": refund.status,
         "dueBy": refund.due_by,
         "settledAt": refund.settled_at,
-    }
-
-
-def _callback(request: CallbackRequest) -> Told:
-    return {
-        "id": public_id(Kind.CALLBACK, request.pk),
-        "reference": request.reference,
-        "status": request.status,
-        "requestedAt": request.requested_at,
-        "closedAt": request.closed_at,
-        "closeReason": request.close_reason or None,
     }
 
 

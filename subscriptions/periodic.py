@@ -6,9 +6,7 @@ from datetime import timedelta
 
 from outbox.effects import every
 from subscriptions import lifecycle
-from subscriptions.services import desk
 
 every(timedelta(minutes=1))(lifecycle.roll_periods)
 every(timedelta(minutes=5))(lifecycle.tell_late_refunds)
 every(timedelta(hours=6))(lifecycle.forget_keys)
-every(timedelta(hours=1))(desk.erase_old_contacts)

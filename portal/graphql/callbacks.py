@@ -10,6 +10,12 @@ import strawberry
 
 from common.formatting import format_span
 from common.public_ids import Kind, read_id
+from desk import models as desk_models
+from desk.models import CallbackSource, CloseReason
+from desk.models import CallbackStatus as Status
+from desk.phones import international, masked
+from desk.selectors import open_windows
+from desk.services import callbacks as services
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
@@ -18,12 +24,7 @@ from portal.graphql.options import Verdict
 from portal.graphql.problems import InputProblem, NotAvailableProblem, input_problem, problem
 from subscriptions import models
 from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvailable
-from subscriptions.models.callbacks import CallbackSource, CloseReason
-from subscriptions.models.callbacks import CallbackStatus as Status
-from subscriptions.phones import international, masked
-from subscriptions.selectors.callbacks import open_windows
 from subscriptions.selectors.lists import visible
-from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class CallbackWindow:
 
 @strawberry.type
 class CallbackRequest(Node):
-    row: strawberry.Private[models.CallbackRequest]
+    row: strawberry.Private[desk_models.CallbackRequest]
     verdict: strawberry.Private[Verdict]
 
     def public_id(self) -> tuple[Kind, int]:
@@ -136,11 +137,11 @@ class CallbackRequest(Node):
 
 def find_callback(info: Info, callback_id: int) -> CallbackRequest | None:
     """A callback request the caller sees."""
-    row = visible(models.CallbackRequest.objects.all(), info.context.caller).filter(pk=callback_id).first()
+    row = visible(desk_models.CallbackRequest.objects.all(), info.context.caller).filter(pk=callback_id).first()
     return wrap_callback(info, row) if row else None
 
 
-def wrap_callback(info: Info, row: models.CallbackRequest) -> CallbackRequest:
+def wrap_callback(info: Info, row: desk_models.CallbackRequest) -> CallbackRequest:
     """The request with its subscription as it is now."""
     return CallbackRequest(row=row, verdict=Verdict.now(info, row.subscription_id))
 

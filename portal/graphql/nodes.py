@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from common.public_ids import Kind
+from desk import models as desk_models
 from portal.graphql.billing import Refund
 from portal.graphql.callbacks import CallbackRequest
 from portal.graphql.cancellations import Cancellation
@@ -57,7 +58,7 @@ def _cancellations(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _callbacks(info: Info, numbers: Collection[int]) -> Found:
-    rows = list(visible(models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
+    rows = list(visible(desk_models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
     verdicts = _verdicts(_batch(info, {row.subscription_id for row in rows}))
     return {row.pk: CallbackRequest(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
 

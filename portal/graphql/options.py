@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from billing import proration
+from desk.selectors import Calls
 from portal.graphql.billing import Money
 from portal.graphql.context import Info
 from subscriptions import wording
@@ -18,7 +19,6 @@ from subscriptions.policy.decision import Decision, Option, Reason, Route
 from subscriptions.policy.facts import Mode, Snapshot
 from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.selectors.callbacks import Calls
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from common.formatting import active_language, format_date
+from desk.selectors import Calls
 from portal.web.callers import identify
 from subscriptions import wording
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
@@ -29,7 +30,6 @@ from subscriptions.policy.decision import Decision, Route
 from subscriptions.policy.facts import Mode, Snapshot
 from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.selectors.callbacks import Calls
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, Scope
 

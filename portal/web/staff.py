@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from subscriptions.selectors.callbacks import desk
+from desk.selectors import desk
 
 
 class StaffSite(AdminSite):

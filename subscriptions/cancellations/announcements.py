@@ -1,4 +1,4 @@
-"""Ask for mail: about a cancellation to the person and the billing contact, about a call to who asked for it."""
+"""Ask for mail about a cancellation, to the person and the billing contact."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from django.conf import settings
 
 from billing.models import Refund
 from outbox.effects import put
-from subscriptions.models import CallbackRequest, Cancellation
+from subscriptions.models import Cancellation
 from tenants.models import User
 
 MAIL = "mail.cancellation"
-CALL_MAIL = "mail.callback"
 
 
 class Occasion(StrEnum):
@@ -67,47 +66,6 @@ def _put_mail(
             now=now,
             once=True,
         )
-
-
-class CallOccasion(StrEnum):
-    """What there is to tell about a call."""
-
-    BOOKED = "BOOKED"
-    CHANGED = "CHANGED"
-    UNREACHABLE = "UNREACHABLE"
-    WRONG_NUMBER = "WRONG_NUMBER"
-    NOT_CALLED = "NOT_CALLED"
-    DONE = "DONE"
-    CANCELED = "CANCELED"
-    CLOSED = "CLOSED"
-    REOPENED = "REOPENED"
-    WITHDRAWN = "WITHDRAWN"
-
-
-def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetime) -> None:
-    """Put one mail to the person who asked into the outbox, in the language of the call; none for a token."""
-    person = request.requested_by_user
-    if person is None or not person.email:
-        return
-    window = (
-        [request.window_start.isoformat(), request.window_end.isoformat()]
-        if request.window_end and request.window_start
-        else None
-    )
-    put(
-        kind=CALL_MAIL,
-        key=f"{CALL_MAIL}:{occasion}:{request.pk}:{now.isoformat()}",
-        payload={
-            "occasion": occasion.value,
-            "callback": request.pk,
-            "to": person.email,
-            "language": request.language,
-            "window": window,
-        },
-        run_at=now,
-        now=now,
-        once=True,
-    )
 
 
 def _recipients(cancellation: Cancellation, occasion: Occasion) -> Iterator[tuple[str, str]]:

@@ -18,12 +18,7 @@ from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
 from common.prepared import Columns, Compiled
-from subscriptions.models import (
-    Cancellation,
-    CancellationPolicy,
-    License,
-    Subscription,
-)
+from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
 from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
 from subscriptions.selectors.rows import LicenseCounts, of_ids

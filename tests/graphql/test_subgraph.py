@@ -20,8 +20,8 @@ from portal.graphql.subgraph import ENTITIES, sdl
 from subscriptions.models import Cancellation, DirectoryUser
 from tenants.callers import Scope
 from tests.builders import NOW
+from tests.desk.test_desk import ask
 from tests.graphql.test_access import everything
-from tests.subscriptions.test_desk import ask
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 

@@ -236,8 +236,8 @@ def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: Worl
 
 
 def test_what_a_supervisor_settled_on_stays_as_far_as_it_was_paid(told: World, agent: Any) -> None:
-    from tests.subscriptions.test_for_customer import cancel as cancel_for
-    from tests.subscriptions.test_for_customer import quote
+    from tests.desk.test_on_behalf import cancel as cancel_for
+    from tests.desk.test_on_behalf import quote
 
     subscription = told.subscription(charged=10000)
     cancel_for(agent, subscription, quote(agent, subscription, at=NOW), at=NOW, amount=9000)

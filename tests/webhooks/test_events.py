@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 
+from desk.models import CallbackRequest, CloseReason
+from desk.services.desk import claim_callback, close_callback
 from outbox import effects
 from outbox.worker import work_off
-from subscriptions.models import CallbackRequest, Cancellation, License
-from subscriptions.models.callbacks import CloseReason
-from subscriptions.services.desk import claim_callback, close_callback
+from subscriptions.models import Cancellation, License
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
