@@ -13,23 +13,21 @@ from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger("wayout.subscriptions")
-_BY_ACTIVITY = (
-    "CREATE INDEX IF NOT EXISTS user_by_activity ON subscriptions_directoryuser (tenant_id, last_active_at{}, id)"
-)
-_BY_SEARCH = (
-    "CREATE INDEX IF NOT EXISTS user_by_search ON subscriptions_directoryuser USING gin (search_key gin_trgm_ops)"
-)
+_TABLE = "subscriptions_directoryuser"
 
 
 def keep_indexes(connection: BaseDatabaseWrapper) -> None:
     """A page of holders, least recently active first, and a search in them, in a tenant of any size."""
     on_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute(_BY_ACTIVITY.format(" NULLS FIRST" if on_postgresql else ""))
-        if on_postgresql:
+        there = connection.introspection.get_constraints(cursor, _TABLE)
+        if "user_by_activity" not in there:
+            nulls = " NULLS FIRST" if on_postgresql else ""
+            cursor.execute(f"CREATE INDEX user_by_activity ON {_TABLE} (tenant_id, last_active_at{nulls}, id)")
+        if "user_by_search" not in there and on_postgresql:
             try:
                 with transaction.atomic(using=connection.alias):
                     cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-                    cursor.execute(_BY_SEARCH)
+                    cursor.execute(f"CREATE INDEX user_by_search ON {_TABLE} USING gin (search_key gin_trgm_ops)")
             except Error as error:
                 logger.warning("no index for searching users, so searches in large tenants take longer: %s", error)
