@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from common.public_ids import Kind
-from portal.graphql.billing import Refund
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
 from portal.graphql.context import Info
-from portal.graphql.licenses import DirectoryUser, License
-from portal.graphql.options import Verdict
-from portal.graphql.subscriptions import ProductSubscription
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.licenses import DirectoryUser, License
+from portal.graphql.types.options import Verdict
+from portal.graphql.types.subscriptions import ProductSubscription
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible

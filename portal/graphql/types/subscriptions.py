@@ -10,16 +10,16 @@ import strawberry
 
 from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
-from portal.graphql.billing import Money
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
-from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
-from portal.graphql.licenses import LicenseConnection, license_page
-from portal.graphql.node import Node
-from portal.graphql.options import CancellationOptions, Verdict
-from portal.graphql.viewer import Tenant
+from portal.graphql.types.billing import Money
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor, read_search
+from portal.graphql.types.licenses import LicenseConnection, license_page
+from portal.graphql.types.node import Node
+from portal.graphql.types.options import CancellationOptions, Verdict
+from portal.graphql.types.viewer import Tenant
 from subscriptions import policy
 from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.selectors.batches import SubscriptionBatch

@@ -10,11 +10,8 @@ from django.urls import reverse
 
 from billing import proration
 from common.public_ids import Kind, read_id
-from portal.graphql.billing import Refund
 from portal.graphql.context import Info
-from portal.graphql.node import Node
-from portal.graphql.options import Verdict
-from portal.graphql.problems import (
+from portal.graphql.errors import (
     InputProblem,
     NotAvailableProblem,
     QuoteChangedProblem,
@@ -22,6 +19,9 @@ from portal.graphql.problems import (
     problem,
     quote_problem,
 )
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.node import Node
+from portal.graphql.types.options import Verdict
 from subscriptions import models, policy
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
@@ -30,7 +30,7 @@ from subscriptions.selectors.cancellations import cancellation_status, requested
 from subscriptions.services import cancellations as services
 
 if TYPE_CHECKING:
-    from portal.graphql.subscriptions import ProductSubscription
+    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(Status, name="CancellationStatus")
 strawberry.enum(Feedback, name="CancellationFeedback")
@@ -49,8 +49,8 @@ class Cancellation(Node):
         return self.row.reference
 
     @strawberry.field
-    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
-        from portal.graphql.subscriptions import ProductSubscription
+    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
+        from portal.graphql.types.subscriptions import ProductSubscription
 
         return ProductSubscription.of(self.verdict)
 

@@ -10,8 +10,8 @@ import strawberry
 from django.conf import settings
 
 from portal.graphql.context import Info
-from portal.graphql.problems import InputProblem, input_problem
-from portal.graphql.viewer import Viewer
+from portal.graphql.errors import InputProblem, input_problem
+from portal.graphql.types.viewer import Viewer
 from portal.web import accounts
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import CallerKind

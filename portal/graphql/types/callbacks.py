@@ -12,10 +12,10 @@ from common.formatting import format_span
 from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
+from portal.graphql.errors import InputProblem, NotAvailableProblem, input_problem, problem
 from portal.graphql.ids import make_id
-from portal.graphql.node import Node
-from portal.graphql.options import Verdict
-from portal.graphql.problems import InputProblem, NotAvailableProblem, input_problem, problem
+from portal.graphql.types.node import Node
+from portal.graphql.types.options import Verdict
 from subscriptions import models
 from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvailable
 from subscriptions.models.callbacks import CallbackSource, CloseReason
@@ -27,7 +27,7 @@ from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 
 if TYPE_CHECKING:
-    from portal.graphql.subscriptions import ProductSubscription
+    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(Status, name="CallbackStatus")
 strawberry.enum(CloseReason, name="CallbackCloseReason")
@@ -70,8 +70,8 @@ class CallbackRequest(Node):
         return self.row.reference
 
     @strawberry.field
-    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
-        from portal.graphql.subscriptions import ProductSubscription
+    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
+        from portal.graphql.types.subscriptions import ProductSubscription
 
         return ProductSubscription.of(self.verdict)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from billing import proration
-from portal.graphql.billing import Money
 from portal.graphql.context import Info
+from portal.graphql.types.billing import Money
 from subscriptions import policy, wording
 from subscriptions.errors import NotPermitted
 from subscriptions.models import Subscription
@@ -19,7 +19,7 @@ from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 
 if TYPE_CHECKING:
-    from portal.graphql.subscriptions import ProductSubscription
+    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(policy.Route, name="CancellationRoute")
 strawberry.enum(policy.Reason, name="ReasonCode")
@@ -228,8 +228,8 @@ class CancellationOptions:
     @strawberry.field
     def subscription(
         self,
-    ) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
-        from portal.graphql.subscriptions import ProductSubscription
+    ) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
+        from portal.graphql.types.subscriptions import ProductSubscription
 
         return ProductSubscription.of(self.verdict)
 

@@ -14,8 +14,8 @@ from structlog.contextvars import get_contextvars
 
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
-from portal.graphql.options import CancellationOptions, CancellationQuote, Verdict
 from portal.graphql.timeouts import RequestTimeout
+from portal.graphql.types.options import CancellationOptions, CancellationQuote, Verdict
 from subscriptions import wording
 from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route
