@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 
 from common.formatting import active_language
 from common.rates import Standing, spend
-from portal.web.callers import identify
+from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from common.formatting import active_language, format_date
-from portal.web.callers import identify
+from portal.accounts.callers import identify
 from subscriptions import wording
 from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription

@@ -9,10 +9,10 @@ from typing import Annotated
 import strawberry
 from django.conf import settings
 
+from portal.accounts import sign_in as accounts
 from portal.graphql.context import Info
 from portal.graphql.errors import InputProblem, input_problem
 from portal.graphql.types.viewer import Viewer
-from portal.web import accounts
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import CallerKind
 from tenants.people import caller_of_person

@@ -45,8 +45,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from common.outbound import session
-from portal.web.account_mail import RESET, ask_for_mail
-from portal.web.organization import account_of
+from portal.accounts.mail import RESET, ask_for_mail
+from portal.accounts.organization import account_of
 from subscriptions.errors import InputInvalid, RateLimited, SubscriptionError
 from tenants.models import User
 from tenants.requests import address
