@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { reduce, start } from "./flow.js";
 import { css } from "./styles.js";
 import { textOf } from "./text.js";
-import { newsText, view } from "./views.js";
+import { newsText, view } from "./views/index.js";
 
 const PAGE = 20;
 const MOST = 100;

@@ -49,7 +49,7 @@ def test_every_language_says_everything() -> None:
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
-    views = "".join((FRONTEND / "src" / name).read_text() for name in ("views.js", "picture.js", "element.js"))
+    views = "".join((FRONTEND / "src" / name).read_text() for name in ("views/index.js", "picture.js", "element.js"))
     asked = set(re.findall(r"""say\(\s*["']([\w.]+)["']""", views))
     known = set(re.findall(r"^ {2}(\w+):", (FRONTEND / "src" / "locales" / "en.js").read_text(), re.MULTILINE))
     assert {key.split(".")[0] for key in asked} <= known

@@ -20,6 +20,6 @@ def test_modules_import_each_other_by_their_hashed_names(settings: LazySettings,
     for hashed in modules.values():
         text = (tmp_path / hashed).read_text()
         assert (tmp_path / f"{hashed}.gz").exists() or len(text) < 300
-        for imported in re.findall(r"""from ["']\./([^"']+)["']""", text):
+        for imported in re.findall(r"""from ["'](\.{1,2}/[^"']+)["']""", text):
             assert (tmp_path / Path(hashed).parent / imported).exists()
             assert re.search(r"\.[0-9a-f]{12}\.js$", imported), (hashed, imported)

@@ -1,8 +1,8 @@
 // What each screen shows, as elements made from the state. `send` takes events of the flow; nothing else is changed here.
 
-import { facts, h } from "./dom.js";
-import { currentQuote, inForce, isRead, optionOf, quotesOf } from "./flow.js";
-import { timeline, usage } from "./picture.js";
+import { facts, h } from "../dom.js";
+import { currentQuote, inForce, isRead, optionOf, quotesOf } from "../flow.js";
+import { timeline, usage } from "../picture.js";
 
 const FEEDBACK = [
   "TOO_EXPENSIVE", "MISSING_FEATURES", "SWITCHED_SERVICE", "UNUSED", "CUSTOMER_SERVICE", "TOO_COMPLEX", "LOW_QUALITY", "OTHER",
