@@ -21,7 +21,6 @@ from strawberry.types.field import StrawberryField
 from common.public_ids import split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
-from portal.graphql.errors import Problem
 from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.nodes import find_nodes
 from portal.graphql.scalars import SCALARS
@@ -30,6 +29,7 @@ from portal.graphql.types.callbacks import CallbackMutation, CallbackQuery
 from portal.graphql.types.cancellations import CancellationMutation
 from portal.graphql.types.licenses import LicenseMutation
 from portal.graphql.types.node import Node
+from portal.graphql.types.problems import Problem
 from portal.graphql.types.subscriptions import SubscriptionQuery
 from portal.graphql.types.viewer import ViewerQuery
 from portal.graphql.types.webhooks import WebhookMutation, WebhookQuery

@@ -25,7 +25,6 @@ from strawberry.schema.config import StrawberryConfig
 from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
-from portal.graphql.errors import Problem
 from portal.graphql.nodes import MOST, find_nodes
 from portal.graphql.scalars import SCALARS
 from portal.graphql.schema import Mutation, Query, Schema, extensions, schema
@@ -33,6 +32,7 @@ from portal.graphql.types.billing import Refund
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.licenses import DirectoryUser
+from portal.graphql.types.problems import Problem
 from portal.graphql.types.subscriptions import ProductSubscription
 from portal.graphql.types.viewer import Tenant
 from portal.graphql.view import ApiView

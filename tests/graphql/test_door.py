@@ -173,7 +173,7 @@ def test_not_signed_in_is_said_in_the_language(language: str) -> None:
 def test_every_code_has_a_sentence_in_both_languages() -> None:
     from django.utils import translation
 
-    from portal.graphql.errors import ProblemCode
+    from portal.graphql.types.problems import ProblemCode
     from subscriptions.errors import SubscriptionError
     from subscriptions.wording import error_message
 

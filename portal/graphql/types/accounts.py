@@ -11,7 +11,8 @@ from django.conf import settings
 
 from portal.accounts import sign_in as accounts
 from portal.graphql.context import Info
-from portal.graphql.errors import InputProblem, input_problem
+from portal.graphql.errors import input_problem
+from portal.graphql.types.problems import InputProblem
 from portal.graphql.types.viewer import Viewer
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import CallerKind

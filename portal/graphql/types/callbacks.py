@@ -12,10 +12,11 @@ from common.formatting import format_span
 from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
-from portal.graphql.errors import InputProblem, NotAvailableProblem, input_problem, problem
+from portal.graphql.errors import input_problem, problem
 from portal.graphql.ids import make_id
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import Verdict
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 from subscriptions import models
 from subscriptions.errors import InputInvalid, SubscriptionError, WindowNotAvailable
 from subscriptions.models.callbacks import CallbackSource, CloseReason

@@ -11,17 +11,11 @@ from django.urls import reverse
 from billing import proration
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
-from portal.graphql.errors import (
-    InputProblem,
-    NotAvailableProblem,
-    QuoteChangedProblem,
-    input_problem,
-    problem,
-    quote_problem,
-)
+from portal.graphql.errors import input_problem, problem, quote_problem
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import Verdict
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem, QuoteChangedProblem
 from subscriptions import models, policy
 from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status

@@ -11,10 +11,11 @@ from django.db.models import F, Q, QuerySet
 
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
-from portal.graphql.errors import InputProblem, NotAvailableProblem, problem
+from portal.graphql.errors import problem
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import CancellationOptions, Verdict
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 from subscriptions import models, wording
 from subscriptions.errors import NotPermitted, SubscriptionError
 from subscriptions.selectors.lists import license_rows

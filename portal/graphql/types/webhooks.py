@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from common.public_ids import Kind, read_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
-from portal.graphql.errors import InputProblem, input_problem
+from portal.graphql.errors import input_problem
 from portal.graphql.ids import make_id
+from portal.graphql.types.problems import InputProblem
 from subscriptions.errors import InputInvalid, NotFound, NotPermitted, SubscriptionError
 from subscriptions.services.inputs import clean_text
 from tenants.callers import Caller, CallerKind
