@@ -58,6 +58,13 @@ class Context:
             raise NotPermitted(scope=wanted[0])
         return caller
 
+    def partner(self, *wanted: Scope) -> Caller:
+        """The calling partner, with one of ``wanted``. Raises NotAuthenticated, NotPermitted: also for a person."""
+        caller = self.reader(*wanted)
+        if caller.kind is not CallerKind.PARTNER:
+            raise NotPermitted
+        return caller
+
 
 def build_context(request: HttpRequest) -> Context:
     """Identify the caller and settle the language; the caller's tenants decide it when the request does not."""

@@ -22,17 +22,19 @@ from common.public_ids import split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitedValidation, page_sizes
+from portal.graphql.mutations.accounts import AccountMutation
+from portal.graphql.mutations.callbacks import CallbackMutation
+from portal.graphql.mutations.cancellations import CancellationMutation
+from portal.graphql.mutations.licenses import LicenseMutation
+from portal.graphql.mutations.webhooks import WebhookMutation
 from portal.graphql.nodes import find_nodes
 from portal.graphql.scalars import SCALARS
-from portal.graphql.types.accounts import AccountMutation
-from portal.graphql.types.callbacks import CallbackMutation, CallbackQuery
-from portal.graphql.types.cancellations import CancellationMutation
-from portal.graphql.types.licenses import LicenseMutation
+from portal.graphql.types.callbacks import CallbackQuery
 from portal.graphql.types.node import Node
 from portal.graphql.types.problems import Problem
 from portal.graphql.types.subscriptions import SubscriptionQuery
 from portal.graphql.types.viewer import ViewerQuery
-from portal.graphql.types.webhooks import WebhookMutation, WebhookQuery
+from portal.graphql.types.webhooks import WebhookQuery
 
 
 @strawberry.type

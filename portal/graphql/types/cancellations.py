@@ -9,19 +9,15 @@ import strawberry
 from django.urls import reverse
 
 from billing import proration
-from common.public_ids import Kind, read_id
+from common.public_ids import Kind
 from portal.graphql.context import Info
-from portal.graphql.errors import input_problem, problem, quote_problem
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import Verdict
-from portal.graphql.types.problems import InputProblem, NotAvailableProblem, QuoteChangedProblem
 from subscriptions import models, policy
-from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
-from subscriptions.services import cancellations as services
 
 if TYPE_CHECKING:
     from portal.graphql.types.subscriptions import ProductSubscription
@@ -111,105 +107,3 @@ def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
     verdict = Verdict.now(info, row.subscription_id)
     verdict.batch.include_cancellations([row])
     return Cancellation(row=row, verdict=verdict)
-
-
-@strawberry.input
-class CancelSubscriptionInput:
-    subscription_id: strawberry.ID
-    quote_id: strawberry.ID
-    idempotency_key: str
-
-
-@strawberry.input
-class UndoCancellationInput:
-    cancellation_id: strawberry.ID
-
-
-@strawberry.input
-class CancellationFeedbackInput:
-    cancellation_id: strawberry.ID
-    feedback: Feedback
-    comment: str | None = strawberry.UNSET
-
-
-@strawberry.type
-class CancelSubscriptionSuccess:
-    cancellation: Cancellation
-    replayed: bool = strawberry.field(description="True when this key, or another request, had already done it.")
-
-
-@strawberry.type
-class UndoCancellationSuccess:
-    cancellation: Cancellation
-
-
-@strawberry.type
-class CancellationFeedbackSuccess:
-    cancellation: Cancellation
-
-
-CancelSubscriptionPayload = Annotated[
-    CancelSubscriptionSuccess | QuoteChangedProblem | NotAvailableProblem | InputProblem,
-    strawberry.union("CancelSubscriptionPayload"),
-]
-UndoCancellationPayload = Annotated[
-    UndoCancellationSuccess | NotAvailableProblem | InputProblem, strawberry.union("UndoCancellationPayload")
-]
-CancellationFeedbackPayload = Annotated[
-    CancellationFeedbackSuccess | InputProblem, strawberry.union("CancellationFeedbackPayload")
-]
-
-
-@strawberry.type
-class CancellationMutation:
-    @strawberry.mutation(
-        description="Cancels exactly what the quote said, or answers with the new quote and changes nothing."
-    )
-    def cancel_subscription(self, info: Info, input: CancelSubscriptionInput) -> CancelSubscriptionPayload:
-        subscription_id = read_id(Kind.SUBSCRIPTION, input.subscription_id)
-        try:
-            canceled = services.cancel_subscription(
-                caller=info.context.caller,
-                subscription_id=subscription_id,
-                quote_id=input.quote_id,
-                idempotency_key=input.idempotency_key,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except QuoteChanged as error:
-            return quote_problem(error, info, subscription_id)
-        except SubscriptionError as error:
-            return problem(error, info, subscription_id)
-        cancellation = wrap_cancellation(info, canceled.cancellation)
-        return CancelSubscriptionSuccess(cancellation=cancellation, replayed=canceled.replayed)
-
-    @strawberry.mutation(
-        description="Reverses a cancellation until its undoUntil. Repeating it is a no-op that answers the same."
-    )
-    def undo_cancellation(self, info: Info, input: UndoCancellationInput) -> UndoCancellationPayload:
-        cancellation_id = read_id(Kind.CANCELLATION, input.cancellation_id)
-        try:
-            undone = services.undo_cancellation(
-                caller=info.context.caller,
-                cancellation_id=cancellation_id,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return problem(error, info)
-        return UndoCancellationSuccess(cancellation=wrap_cancellation(info, undone))
-
-    @strawberry.mutation(description="Why they left: after canceling, optional, can be repeated.")
-    def submit_cancellation_feedback(self, info: Info, input: CancellationFeedbackInput) -> CancellationFeedbackPayload:
-        try:
-            row = services.submit_cancellation_feedback(
-                caller=info.context.caller,
-                cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
-                feedback=input.feedback,
-                comment=input.comment or "",
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return input_problem(error)
-        return CancellationFeedbackSuccess(cancellation=wrap_cancellation(info, row))
