@@ -4,60 +4,89 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Collection
+from typing import TypedDict
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from graphql import GraphQLError
 from structlog.contextvars import get_contextvars
 
+from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
 from portal.graphql.timeouts import RequestTimeout
 from portal.graphql.types.options import CancellationOptions, CancellationQuote, Verdict
-from portal.graphql.types.problems import InputProblem, NotAvailableProblem, ProblemCode, QuoteChangedProblem
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
 from subscriptions import wording
-from subscriptions.errors import QuoteChanged, RouteNotAvailable, SubscriptionError
+from subscriptions.errors import InputInvalid, QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route
+from webhooks.endpoints import MOST_ENDPOINTS
+from webhooks.errors import AddressRefused, TooManyEndpoints
+from webhooks.wording import refusal_sentence, too_many_sentence
 
 logger = logging.getLogger("wayout.graphql")
+# What a mutation answers as a problem. Everything else is a fault, of ours or of the document: see coded().
+EXPECTED = (SubscriptionError, AddressRefused, TooManyEndpoints)
 
 
-def input_problem(error: SubscriptionError) -> InputProblem:
-    """The plain form: a code, a sentence, the field."""
-    return InputProblem(code=ProblemCode(error.code), message=wording.error_message(error), path=input_path(error))
+class _Plain(TypedDict):
+    """What every problem says."""
+
+    code: ProblemCode
+    message: str
+    path: list[str]
 
 
-def quote_problem(error: QuoteChanged, info: Info, subscription_id: int) -> QuoteChangedProblem:
-    """What a changed or expired quote gets: the new one, or the reason why there is none."""
-    verdict = Verdict.now(info, subscription_id)
+def as_problem(error: Exception, info: Info, given: object, members: Collection[type]) -> Problem:
+    """One of EXPECTED in the form that helps most, of those in ``members``: a closed route brings the open ones.
+
+    ``given`` is the mutation's input; it names the subscription where the error does not.
+    """
+    found = _said(error)
+    subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", "")) or found.subscription_id
+    if isinstance(found, QuoteChanged) and QuoteChangedProblem in members:
+        return _quote_changed(found, Verdict.now(info, subscription_id))
+    if isinstance(found, RouteNotAvailable) and NotAvailableProblem in members:
+        return _not_available(found, Verdict.now(info, subscription_id))
+    return InputProblem(**_plain(found))
+
+
+def _said(error: Exception) -> SubscriptionError:
+    """The error as callers know it."""
+    match error:
+        case AddressRefused():
+            return InputInvalid("url", sentence=refusal_sentence(error.refusal))
+        case TooManyEndpoints():
+            return InputInvalid("url", sentence=too_many_sentence(MOST_ENDPOINTS))
+        case _:
+            assert isinstance(error, SubscriptionError)
+            return error
+
+
+def _plain(error: SubscriptionError) -> _Plain:
+    """A code, a sentence, and the field as the mutation's arguments name it."""
+    path = ["input", *error.path] if error.path else []
+    return _Plain(code=ProblemCode(error.code), message=wording.error_message(error), path=path)
+
+
+def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem:
+    """The new quote, or the reason why there is none."""
+    plain = _plain(error)
     quote = verdict.decision.quote(Mode(str(error.data["mode"])))
-    message = wording.error_message(error)
     if quote is None:
         online = verdict.decision.option(Route.CANCEL_ONLINE)
-        message = f"{message} {wording.option_message(online, verdict.snapshot, verdict.decision)}"
-    return QuoteChangedProblem(
-        code=ProblemCode(error.code),
-        message=message,
-        path=input_path(error),
-        quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None,
-    )
+        plain["message"] += f" {wording.option_message(online, verdict.snapshot, verdict.decision)}"
+    return QuoteChangedProblem(**plain, quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None)
 
 
-def problem(error: SubscriptionError, info: Info, subscription_id: int = 0) -> InputProblem | NotAvailableProblem:
-    """The form that helps most: a closed route brings the open ones."""
-    if not isinstance(error, RouteNotAvailable):
-        return input_problem(error)
-    verdict = Verdict.now(info, subscription_id or error.subscription_id)
+def _not_available(error: RouteNotAvailable, verdict: Verdict) -> NotAvailableProblem:
+    """What is open instead."""
+    plain = _plain(error)
     reason = error.data.get("reason")
-    message = wording.error_message(error)
     if isinstance(reason, Reason):
-        message = wording.reason_message(reason, verdict.snapshot, verdict.decision)
-    return NotAvailableProblem(
-        code=ProblemCode(error.code),
-        message=message,
-        path=input_path(error),
-        cancellation_options=CancellationOptions.of(verdict),
-    )
+        plain["message"] = wording.reason_message(reason, verdict.snapshot, verdict.decision)
+    return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(verdict))
 
 
 def coded(error: GraphQLError) -> GraphQLError:
@@ -79,8 +108,3 @@ def coded(error: GraphQLError) -> GraphQLError:
         message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
         extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}
     return GraphQLError(message, nodes=error.nodes, path=error.path, extensions=extensions)
-
-
-def input_path(error: SubscriptionError) -> list[str]:
-    """The field as the mutation's arguments name it."""
-    return ["input", *error.path] if error.path else []

@@ -8,10 +8,10 @@ import strawberry
 
 from portal.accounts import sign_in as accounts
 from portal.graphql.context import Info
-from portal.graphql.errors import input_problem
+from portal.graphql.fields import mutation
 from portal.graphql.types.accounts import PersonSession, SessionKind
 from portal.graphql.types.problems import InputProblem
-from subscriptions.errors import NotPermitted, SubscriptionError
+from subscriptions.errors import NotPermitted
 from tenants.callers import CallerKind
 
 
@@ -91,58 +91,40 @@ ChangePasswordPayload = Annotated[ChangePasswordSuccess | InputProblem, strawber
 
 @strawberry.type
 class AccountMutation:
-    @strawberry.mutation(
+    @mutation(
         description="Everything at once: SECOND_FACTOR_REQUIRED asks for the same again with a code."
         " What was wrong is not told, nor whether there is such an account."
     )
     def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         by_token = input.kind is SessionKind.TOKEN
-        try:
-            session = accounts.sign_in(
-                info.context.request, input.name, input.password, input.code or None, by_token=by_token
-            )
-        except SubscriptionError as error:
-            return input_problem(error)
+        session = accounts.sign_in(
+            info.context.request, input.name, input.password, input.code or None, by_token=by_token
+        )
         return SignInSuccess(session=PersonSession(session=session))
 
-    @strawberry.mutation(description="Ends the session of the cookie or the access token. Repeating it is harmless.")
+    @mutation(description="Ends the session of the cookie or the access token. Repeating it is harmless.")
     def sign_out(self, info: Info) -> SignOutPayload:
-        try:
-            accounts.sign_out(info.context.request)
-        except SubscriptionError as error:
-            return input_problem(error)
+        accounts.sign_out(info.context.request)
         return SignOutSuccess(signed_out=True)
 
-    @strawberry.mutation(description="New tokens for a refresh token, or a longer life for the cookie's session.")
+    @mutation(description="New tokens for a refresh token, or a longer life for the cookie's session.")
     def refresh_session(self, info: Info, input: RefreshSessionInput) -> RefreshSessionPayload:
-        try:
-            session = accounts.refresh_session(info.context.request, input.refresh_token or None)
-        except SubscriptionError as error:
-            return input_problem(error)
+        session = accounts.refresh_session(info.context.request, input.refresh_token or None)
         return RefreshSessionSuccess(session=PersonSession(session=session))
 
-    @strawberry.mutation(description="Mails a link. The answer is the same whether there is such an account or not.")
+    @mutation(description="Mails a link. The answer is the same whether there is such an account or not.")
     def request_password_reset(self, info: Info, input: RequestPasswordResetInput) -> RequestPasswordResetPayload:
-        try:
-            accounts.request_password_reset(info.context.request, input.email)
-        except SubscriptionError as error:
-            return input_problem(error)
+        accounts.request_password_reset(info.context.request, input.email)
         return RequestPasswordResetSuccess(email=input.email)
 
-    @strawberry.mutation(description="A link works once; every session of the person ends. Then sign in.")
+    @mutation(description="A link works once; every session of the person ends. Then sign in.")
     def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload:
-        try:
-            accounts.reset_password(info.context.request, input.key, input.password)
-        except SubscriptionError as error:
-            return input_problem(error)
+        accounts.reset_password(info.context.request, input.key, input.password)
         return ResetPasswordSuccess(reset=True)
 
-    @strawberry.mutation(description="Of a signed-in person. This session goes on, every other one ends.")
+    @mutation(description="Of a signed-in person. This session goes on, every other one ends.")
     def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
-        try:
-            if info.context.caller.kind is not CallerKind.PERSON:
-                raise NotPermitted
-            session = accounts.change_password(info.context.request, input.current_password, input.new_password)
-        except SubscriptionError as error:
-            return input_problem(error)
+        if info.context.caller.kind is not CallerKind.PERSON:
+            raise NotPermitted
+        session = accounts.change_password(info.context.request, input.current_password, input.new_password)
         return ChangePasswordSuccess(session=PersonSession(session=session))

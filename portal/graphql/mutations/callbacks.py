@@ -9,10 +9,10 @@ import strawberry
 
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
-from portal.graphql.errors import input_problem, problem
+from portal.graphql.fields import mutation
 from portal.graphql.types.callbacks import CallbackRequest, wrap_callback
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
-from subscriptions.errors import SubscriptionError, WindowNotAvailable
+from subscriptions.errors import WindowNotAvailable
 from subscriptions.models.callbacks import CallbackSource
 from subscriptions.services import callbacks as services
 
@@ -64,61 +64,56 @@ WithdrawCallbackPayload = Annotated[WithdrawCallbackSuccess | InputProblem, stra
 
 @strawberry.type
 class CallbackMutation:
-    @strawberry.mutation(
+    @mutation(
         description="Let us call you: puts one open request per subscription into the staff queue, or updates the open"
         " one."
     )
     def request_callback(self, info: Info, input: RequestCallbackInput) -> RequestCallbackPayload:
-        subscription_id = read_id(Kind.SUBSCRIPTION, input.subscription_id)
-        try:
-            requested = services.request_callback(
-                caller=info.context.caller,
-                subscription_id=subscription_id,
-                wish=services.Wish(
-                    phone=input.phone,
-                    contact_name=input.contact_name,
-                    language=input.language or info.context.language,
-                    time_zone=input.time_zone or None,
-                    window_start=_window_start(input.window_id),
-                    note=input.note or "",
-                ),
-                idempotency_key=input.idempotency_key or None,
-                source=CallbackSource.GRAPHQL,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return problem(error, info, subscription_id)
+        requested = services.request_callback(
+            caller=info.context.caller,
+            subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
+            wish=_wish(input, info.context.language),
+            idempotency_key=input.idempotency_key or None,
+            source=CallbackSource.GRAPHQL,
+            language=info.context.language,
+            now=info.context.now,
+        )
         request = wrap_callback(info, requested.request)
         return RequestCallbackSuccess(callback_request=request, existing=requested.existing)
 
-    @strawberry.mutation
+    @mutation()
     def reschedule_callback(self, info: Info, input: RescheduleCallbackInput) -> RequestCallbackPayload:
-        try:
-            request = services.reschedule_callback(
-                caller=info.context.caller,
-                callback_id=read_id(Kind.CALLBACK, input.callback_id),
-                phone=input.phone or None,
-                window_start=_window_start(input.window_id),
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return problem(error, info)
+        request = services.reschedule_callback(
+            caller=info.context.caller,
+            callback_id=read_id(Kind.CALLBACK, input.callback_id),
+            phone=input.phone or None,
+            window_start=_window_start(input.window_id),
+            language=info.context.language,
+            now=info.context.now,
+        )
         return RequestCallbackSuccess(callback_request=wrap_callback(info, request), existing=True)
 
-    @strawberry.mutation
+    @mutation()
     def withdraw_callback(self, info: Info, input: WithdrawCallbackInput) -> WithdrawCallbackPayload:
-        try:
-            request = services.withdraw_callback(
-                caller=info.context.caller,
-                callback_id=read_id(Kind.CALLBACK, input.callback_id),
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return input_problem(error)
+        request = services.withdraw_callback(
+            caller=info.context.caller,
+            callback_id=read_id(Kind.CALLBACK, input.callback_id),
+            language=info.context.language,
+            now=info.context.now,
+        )
         return WithdrawCallbackSuccess(callback_request=wrap_callback(info, request))
+
+
+def _wish(input: RequestCallbackInput, language: str) -> services.Wish:
+    """What is asked for; in the request's language when nothing is said of that. Raises WindowNotAvailable."""
+    return services.Wish(
+        phone=input.phone,
+        contact_name=input.contact_name,
+        language=input.language or language,
+        time_zone=input.time_zone or None,
+        window_start=_window_start(input.window_id),
+        note=input.note or "",
+    )
 
 
 def _window_start(window_id: str | None) -> datetime | None:

@@ -8,10 +8,9 @@ import strawberry
 
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
-from portal.graphql.errors import input_problem, problem, quote_problem
+from portal.graphql.fields import mutation
 from portal.graphql.types.cancellations import Cancellation, wrap_cancellation
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, QuoteChangedProblem
-from subscriptions.errors import QuoteChanged, SubscriptionError
 from subscriptions.models.cancellations import Feedback
 from subscriptions.services import cancellations as services
 
@@ -65,54 +64,37 @@ CancellationFeedbackPayload = Annotated[
 
 @strawberry.type
 class CancellationMutation:
-    @strawberry.mutation(
-        description="Cancels exactly what the quote said, or answers with the new quote and changes nothing."
-    )
+    @mutation(description="Cancels exactly what the quote said, or answers with the new quote and changes nothing.")
     def cancel_subscription(self, info: Info, input: CancelSubscriptionInput) -> CancelSubscriptionPayload:
-        subscription_id = read_id(Kind.SUBSCRIPTION, input.subscription_id)
-        try:
-            canceled = services.cancel_subscription(
-                caller=info.context.caller,
-                subscription_id=subscription_id,
-                quote_id=input.quote_id,
-                idempotency_key=input.idempotency_key,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except QuoteChanged as error:
-            return quote_problem(error, info, subscription_id)
-        except SubscriptionError as error:
-            return problem(error, info, subscription_id)
+        canceled = services.cancel_subscription(
+            caller=info.context.caller,
+            subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
+            quote_id=input.quote_id,
+            idempotency_key=input.idempotency_key,
+            language=info.context.language,
+            now=info.context.now,
+        )
         cancellation = wrap_cancellation(info, canceled.cancellation)
         return CancelSubscriptionSuccess(cancellation=cancellation, replayed=canceled.replayed)
 
-    @strawberry.mutation(
-        description="Reverses a cancellation until its undoUntil. Repeating it is a no-op that answers the same."
-    )
+    @mutation(description="Reverses a cancellation until its undoUntil. Repeating it is a no-op that answers the same.")
     def undo_cancellation(self, info: Info, input: UndoCancellationInput) -> UndoCancellationPayload:
-        cancellation_id = read_id(Kind.CANCELLATION, input.cancellation_id)
-        try:
-            undone = services.undo_cancellation(
-                caller=info.context.caller,
-                cancellation_id=cancellation_id,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return problem(error, info)
+        undone = services.undo_cancellation(
+            caller=info.context.caller,
+            cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
+            language=info.context.language,
+            now=info.context.now,
+        )
         return UndoCancellationSuccess(cancellation=wrap_cancellation(info, undone))
 
-    @strawberry.mutation(description="Why they left: after canceling, optional, can be repeated.")
+    @mutation(description="Why they left: after canceling, optional, can be repeated.")
     def submit_cancellation_feedback(self, info: Info, input: CancellationFeedbackInput) -> CancellationFeedbackPayload:
-        try:
-            row = services.submit_cancellation_feedback(
-                caller=info.context.caller,
-                cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
-                feedback=input.feedback,
-                comment=input.comment or "",
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return input_problem(error)
+        row = services.submit_cancellation_feedback(
+            caller=info.context.caller,
+            cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
+            feedback=input.feedback,
+            comment=input.comment or "",
+            language=info.context.language,
+            now=info.context.now,
+        )
         return CancellationFeedbackSuccess(cancellation=wrap_cancellation(info, row))

@@ -8,12 +8,11 @@ import strawberry
 
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
-from portal.graphql.errors import problem
+from portal.graphql.fields import mutation
 from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.options import CancellationOptions, Verdict
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 from subscriptions import wording
-from subscriptions.errors import SubscriptionError
 from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope
 
@@ -80,24 +79,20 @@ class RemoveUsersInput:
 
 @strawberry.type
 class LicenseMutation:
-    @strawberry.mutation(
+    @mutation(
         description="Unassigns the licenses of the named users from one subscription: one outcome per user, never all"
         " or nothing."
     )
     def remove_users(self, info: Info, input: RemoveUsersInput) -> RemoveUsersPayload:
-        subscription_id = read_id(Kind.SUBSCRIPTION, input.subscription_id)
-        try:
-            removed = services.remove_users(
-                caller=info.context.caller,
-                subscription_id=subscription_id,
-                users=[(str(user_id), read_id(Kind.USER, user_id)) for user_id in input.user_ids],
-                dry_run=input.dry_run,
-                idempotency_key=input.idempotency_key or None,
-                language=info.context.language,
-                now=info.context.now,
-            )
-        except SubscriptionError as error:
-            return problem(error, info, subscription_id)
+        removed = services.remove_users(
+            caller=info.context.caller,
+            subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
+            users=[(str(user_id), read_id(Kind.USER, user_id)) for user_id in input.user_ids],
+            dry_run=input.dry_run,
+            idempotency_key=input.idempotency_key or None,
+            language=info.context.language,
+            now=info.context.now,
+        )
         return _removed(removed, info.context.caller, dry_run=input.dry_run)
 
 

@@ -13,15 +13,13 @@ from django.utils.translation import gettext as _
 from common.public_ids import Kind, read_id
 from portal.graphql.access import MUTATIONS
 from portal.graphql.context import Info
-from portal.graphql.errors import input_problem
+from portal.graphql.fields import mutation
 from portal.graphql.types.problems import InputProblem
 from portal.graphql.types.webhooks import Webhook
-from subscriptions.errors import InputInvalid, NotFound, SubscriptionError
+from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.services.inputs import clean_text
 from webhooks import endpoints as services
-from webhooks.errors import AddressRefused, TooManyEndpoints
 from webhooks.models import Endpoint, EventType
-from webhooks.wording import refusal_sentence, too_many_sentence
 
 _LONGEST_URL = 500
 
@@ -93,64 +91,45 @@ RemoveWebhookPayload = Annotated[RemoveWebhookSuccess | InputProblem, strawberry
 
 @strawberry.type
 class WebhookMutation:
-    @strawberry.mutation(description="Have events sent to an address. Repeating it changes the one that is there.")
+    @mutation(description="Have events sent to an address. Repeating it changes the one that is there.")
     def register_webhook(self, info: Info, input: RegisterWebhookInput) -> RegisterWebhookPayload:
-        try:
-            caller = info.context.partner(*MUTATIONS["registerWebhook"])
-            endpoint, secret = services.register(
-                partner=caller.partner,
-                url=clean_text(input.url, "url", most=_LONGEST_URL, required=True),
-                events=input.events,
-                contact_email=_address(input.contact_email or ""),
-                language=info.context.language,
-                caller=caller,
-                now=info.context.now,
-            )
-        except AddressRefused as refused:
-            return input_problem(InputInvalid("url", sentence=refusal_sentence(refused.refusal)))
-        except TooManyEndpoints:
-            return input_problem(InputInvalid("url", sentence=too_many_sentence(services.MOST_ENDPOINTS)))
-        except SubscriptionError as error:
-            return input_problem(error)
+        caller = info.context.partner(*MUTATIONS["registerWebhook"])
+        endpoint, secret = services.register(
+            partner=caller.partner,
+            url=clean_text(input.url, "url", most=_LONGEST_URL, required=True),
+            events=input.events,
+            contact_email=_address(input.contact_email or ""),
+            language=info.context.language,
+            caller=caller,
+            now=info.context.now,
+        )
         return RegisterWebhookSuccess(webhook=_shown(endpoint), secret=secret)
 
-    @strawberry.mutation
+    @mutation()
     def rotate_webhook_secret(self, info: Info, input: WebhookInput) -> RotateWebhookSecretPayload:
-        try:
-            endpoint = _endpoint(info, input.webhook_id)
-            secret = services.rotate_secret(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
-        except SubscriptionError as error:
-            return input_problem(error)
+        endpoint = _endpoint(info, input.webhook_id)
+        secret = services.rotate_secret(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
         return RotateWebhookSecretSuccess(webhook=_shown(endpoint), secret=secret)
 
-    @strawberry.mutation(description="Sends webhook.test now, within five seconds, and answers what came back.")
+    @mutation(description="Sends webhook.test now, within five seconds, and answers what came back.")
     def test_webhook(self, info: Info, input: WebhookInput) -> TestWebhookPayload:
-        try:
-            endpoint = _endpoint(info, input.webhook_id)
-        except SubscriptionError as error:
-            return input_problem(error)
+        endpoint = _endpoint(info, input.webhook_id)
         answer = services.test(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
         return TestWebhookSuccess(
             webhook=_shown(endpoint), arrived=answer.arrived, status=answer.status, problem=answer.problem or None
         )
 
-    @strawberry.mutation(description="Goes on with one that failed or was disabled, and sends again.")
+    @mutation(description="Goes on with one that failed or was disabled, and sends again.")
     def replay_webhook(self, info: Info, input: ReplayWebhookInput) -> ReplayWebhookPayload:
-        try:
-            endpoint = _endpoint(info, input.webhook_id)
-            count = services.resume(
-                endpoint=endpoint, since=input.since or None, caller=info.context.caller, now=info.context.now
-            )
-        except SubscriptionError as error:
-            return input_problem(error)
+        endpoint = _endpoint(info, input.webhook_id)
+        count = services.resume(
+            endpoint=endpoint, since=input.since or None, caller=info.context.caller, now=info.context.now
+        )
         return ReplayWebhookSuccess(webhook=_shown(endpoint), events=count)
 
-    @strawberry.mutation(description="Nothing is sent there any more, and what waits is forgotten.")
+    @mutation(description="Nothing is sent there any more, and what waits is forgotten.")
     def remove_webhook(self, info: Info, input: WebhookInput) -> RemoveWebhookPayload:
-        try:
-            endpoint = _endpoint(info, input.webhook_id)
-        except SubscriptionError as error:
-            return input_problem(error)
+        endpoint = _endpoint(info, input.webhook_id)
         services.remove(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
         return RemoveWebhookSuccess(webhook_id=input.webhook_id)
 
