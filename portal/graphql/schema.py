@@ -18,32 +18,15 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types import ExecutionContext
 from strawberry.types.field import StrawberryField
 
-from common.public_ids import split_id
-from portal.graphql.access import QUERIES
-from portal.graphql.context import Info
 from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.mutations.accounts import AccountMutation
 from portal.graphql.mutations.callbacks import CallbackMutation
 from portal.graphql.mutations.cancellations import CancellationMutation
 from portal.graphql.mutations.licenses import LicenseMutation
 from portal.graphql.mutations.webhooks import WebhookMutation
-from portal.graphql.nodes import find_nodes
+from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
-from portal.graphql.types.callbacks import CallbackQuery
-from portal.graphql.types.node import Node
 from portal.graphql.types.problems import Problem
-from portal.graphql.types.subscriptions import SubscriptionQuery
-from portal.graphql.types.viewer import ViewerQuery
-from portal.graphql.types.webhooks import WebhookQuery
-
-
-@strawberry.type
-class Query(ViewerQuery, SubscriptionQuery, CallbackQuery, WebhookQuery):
-    @strawberry.field
-    def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        info.context.reader(*QUERIES["node"])
-        found = split_id(id)
-        return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
 
 
 @strawberry.type

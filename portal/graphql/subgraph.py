@@ -26,8 +26,9 @@ from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.nodes import MOST, find_nodes
+from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
-from portal.graphql.schema import Mutation, Query, Schema, extensions, schema
+from portal.graphql.schema import Mutation, Schema, extensions, schema
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation

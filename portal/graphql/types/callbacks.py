@@ -9,20 +9,16 @@ from zoneinfo import ZoneInfo
 import strawberry
 
 from common.formatting import format_span
-from common.public_ids import Kind, read_id
-from portal.graphql.access import QUERIES
+from common.public_ids import Kind
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import Verdict
 from subscriptions import models
-from subscriptions.errors import InputInvalid
 from subscriptions.models.callbacks import CallbackStatus as Status
 from subscriptions.models.callbacks import CloseReason
 from subscriptions.phones import international, masked
-from subscriptions.selectors.callbacks import open_windows
 from subscriptions.selectors.lists import visible
-from subscriptions.services import callbacks as services
 from tenants.callers import Scope
 
 if TYPE_CHECKING:
@@ -30,7 +26,6 @@ if TYPE_CHECKING:
 
 strawberry.enum(Status, name="CallbackStatus")
 strawberry.enum(CloseReason, name="CallbackCloseReason")
-_MOST_DAYS = 30
 
 
 @strawberry.type
@@ -142,28 +137,3 @@ def find_callback(info: Info, callback_id: int) -> CallbackRequest | None:
 def wrap_callback(info: Info, row: models.CallbackRequest) -> CallbackRequest:
     """The request with its subscription as it is now."""
     return CallbackRequest(row=row, verdict=Verdict.now(info, row.subscription_id))
-
-
-@strawberry.type
-class CallbackQuery:
-    @strawberry.field
-    def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
-        info.context.reader(*QUERIES["callbackRequest"])
-        return find_callback(info, read_id(Kind.CALLBACK, id))
-
-    @strawberry.field(
-        description="Windows in which support can call: inside the desk's business hours and 09:00-19:00 of timeZone,"
-        " with capacity left."
-    )
-    def callback_windows(
-        self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
-    ) -> list[CallbackWindow] | None:
-        caller = info.context.reader(*QUERIES["callbackWindows"])
-        if not 1 <= days <= _MOST_DAYS:
-            raise InputInvalid("days", rule="range", least=1, limit=_MOST_DAYS)
-        zone = services.read_time_zone(time_zone, "timeZone")
-        rows = visible(models.Subscription.objects.all(), caller)
-        if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():
-            return None
-        found = open_windows(zone, info.context.now, days)
-        return [CallbackWindow(begins=window.start, ends=window.end, zone=zone) for window in found]

@@ -10,7 +10,6 @@ import strawberry_django
 from strawberry import auto
 
 from common.public_ids import Kind
-from portal.graphql.context import Info
 from portal.graphql.ids import make_id
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.types.node import Node
@@ -109,13 +108,3 @@ class Viewer:
             edges=[ViewerTenantEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)],
             page_info=page.info(cursors),
         )
-
-
-@strawberry.type
-class ViewerQuery:
-    @strawberry.field(
-        description="Who is calling: a signed-in person or a partner token, with the tenants and the role or scopes"
-        " it has."
-    )
-    def viewer(self, info: Info) -> Viewer:
-        return Viewer(caller=info.context.caller)

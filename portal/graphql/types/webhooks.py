@@ -8,10 +8,7 @@ from enum import Enum
 import strawberry
 
 from common.public_ids import Kind
-from portal.graphql.access import QUERIES
-from portal.graphql.context import Info
 from portal.graphql.ids import make_id
-from webhooks import endpoints as services
 from webhooks.models import Endpoint, EventType
 
 strawberry.enum(EventType, name="WebhookEventType")
@@ -69,12 +66,3 @@ class Webhook:
     @strawberry.field
     def created_at(self) -> datetime:
         return self.row.created_at
-
-
-@strawberry.type
-class WebhookQuery:
-    @strawberry.field(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
-    def webhooks(self, info: Info) -> list[Webhook]:
-        own = Endpoint.objects.filter(partner=info.context.partner(*QUERIES["webhooks"]).partner)
-        rows = services.with_waiting(own).order_by("pk")
-        return [Webhook(row=row) for row in rows[: services.MOST_ENDPOINTS]]
