@@ -16,8 +16,9 @@ from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
 from portal.graphql.timeouts import RequestTimeout
-from portal.graphql.types.options import CancellationOptions, CancellationQuote, Verdict
+from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
+from portal.graphql.types.verdict import Verdict
 from subscriptions import wording
 from subscriptions.errors import InputInvalid, QuoteChanged, RouteNotAvailable, SubscriptionError
 from subscriptions.policy import Mode, Reason, Route

@@ -11,8 +11,8 @@ from portal.graphql.types.billing import Refund
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.licenses import DirectoryUser, License
-from portal.graphql.types.options import Verdict
 from portal.graphql.types.subscriptions import ProductSubscription
+from portal.graphql.types.verdict import Verdict
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible

@@ -10,8 +10,9 @@ from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.licenses import DirectoryUser
-from portal.graphql.types.options import CancellationOptions, Verdict
+from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
+from portal.graphql.types.verdict import Verdict
 from subscriptions import wording
 from subscriptions.services import licenses as services
 from tenants.callers import Caller, Scope

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import strawberry
@@ -13,16 +12,13 @@ from common.public_ids import Kind
 from portal.graphql.context import Info
 from portal.graphql.ids import make_id
 from portal.graphql.types.node import Node
-from portal.graphql.types.options import Verdict
+from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions import models
 from subscriptions.models.callbacks import CallbackStatus as Status
 from subscriptions.models.callbacks import CloseReason
 from subscriptions.phones import international, masked
 from subscriptions.selectors.lists import visible
 from tenants.callers import Scope
-
-if TYPE_CHECKING:
-    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(Status, name="CallbackStatus")
 strawberry.enum(CloseReason, name="CallbackCloseReason")
@@ -63,11 +59,7 @@ class CallbackRequest(Node):
     def reference(self) -> str:
         return self.row.reference
 
-    @strawberry.field
-    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
-        from portal.graphql.types.subscriptions import ProductSubscription
-
-        return ProductSubscription.of(self.verdict)
+    subscription = strawberry.field(resolver=subscription_of)
 
     @strawberry.field
     def status(self) -> Status:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from django.urls import reverse
@@ -13,14 +12,11 @@ from common.public_ids import Kind
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
-from portal.graphql.types.options import Verdict
+from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions import models, policy
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
-
-if TYPE_CHECKING:
-    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(Status, name="CancellationStatus")
 strawberry.enum(Feedback, name="CancellationFeedback")
@@ -38,11 +34,7 @@ class Cancellation(Node):
     def reference(self) -> str:
         return self.row.reference
 
-    @strawberry.field
-    def subscription(self) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
-        from portal.graphql.types.subscriptions import ProductSubscription
-
-        return ProductSubscription.of(self.verdict)
+    subscription = strawberry.field(resolver=subscription_of)
 
     @strawberry.field
     def mode(self) -> policy.Mode:

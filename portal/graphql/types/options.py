@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from billing import proration
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
+from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions import policy, wording
 from subscriptions.errors import NotPermitted
-from subscriptions.models import Subscription
 from subscriptions.quotes import quote_id
-from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
-
-if TYPE_CHECKING:
-    from portal.graphql.types.subscriptions import ProductSubscription
 
 strawberry.enum(policy.Route, name="CancellationRoute")
 strawberry.enum(policy.Reason, name="ReasonCode")
@@ -33,28 +28,6 @@ _ACTS = {
     policy.Route.REMOVE_USERS: Scope.REMOVE_USERS,
     policy.Route.REQUEST_CALLBACK: Scope.CALLBACK,
 }
-
-
-class Verdict:
-    """The decision on one subscription and what explains it: what every type here is made from."""
-
-    def __init__(self, row: Subscription, batch: SubscriptionBatch) -> None:
-        self.row = row
-        self.batch = batch
-
-    @classmethod
-    def now(cls, info: Info, subscription_id: int) -> Verdict:
-        """The verdict of now on a subscription that the caller was already found to see."""
-        batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
-        return cls(batch.rows[0], batch)
-
-    @property
-    def snapshot(self) -> policy.Snapshot:
-        return self.batch.snapshots[self.row.pk]
-
-    @property
-    def decision(self) -> policy.Decision:
-        return self.batch.decisions[self.row.pk]
 
 
 @strawberry.type
@@ -225,13 +198,7 @@ class CancellationFacts:
 class CancellationOptions:
     verdict: strawberry.Private[Verdict]
 
-    @strawberry.field
-    def subscription(
-        self,
-    ) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
-        from portal.graphql.types.subscriptions import ProductSubscription
-
-        return ProductSubscription.of(self.verdict)
+    subscription = strawberry.field(resolver=subscription_of)
 
     route: policy.Route = strawberry.field(description="The route to show first.")
 

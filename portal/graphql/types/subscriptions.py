@@ -16,7 +16,8 @@ from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.types.licenses import LicenseConnection, license_page
 from portal.graphql.types.node import Node
-from portal.graphql.types.options import CancellationOptions, Verdict
+from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.verdict import Verdict
 from portal.graphql.types.viewer import Tenant
 from subscriptions import policy
 from subscriptions.selectors.batches import SubscriptionBatch
