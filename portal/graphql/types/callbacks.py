@@ -10,8 +10,7 @@ import strawberry
 from common.formatting import format_span
 from common.public_ids import Kind
 from portal.graphql.context import Info
-from portal.graphql.ids import make_id
-from portal.graphql.types.node import Node
+from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions import models
 from subscriptions.models.callbacks import CallbackStatus as Status

@@ -9,13 +9,12 @@ import strawberry
 
 from common.public_ids import Kind
 from portal.graphql.context import Info
-from portal.graphql.ids import make_id
 from portal.graphql.types.billing import Money
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.types.licenses import LicenseConnection, license_page
-from portal.graphql.types.node import Node
+from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.verdict import Verdict
 from portal.graphql.types.viewer import Tenant

@@ -10,9 +10,8 @@ import strawberry_django
 from strawberry import auto
 
 from common.public_ids import Kind
-from portal.graphql.ids import make_id
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
-from portal.graphql.types.node import Node
+from portal.graphql.types.node import Node, make_id
 from subscriptions.selectors.lists import visible
 from tenants import callers, models
 

@@ -8,7 +8,7 @@ from enum import Enum
 import strawberry
 
 from common.public_ids import Kind
-from portal.graphql.ids import make_id
+from portal.graphql.types.node import make_id
 from webhooks.models import Endpoint, EventType
 
 strawberry.enum(EventType, name="WebhookEventType")
