@@ -206,13 +206,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
-    "portal.accounts.sign_in.SignInBackend",
+    "portal.accounts.adapter.SignInBackend",
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_ADAPTER = "portal.accounts.sign_in.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "portal.accounts.sign_in.ResetForm"}
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "portal.accounts.passwords.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -221,7 +221,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_TOTP_ISSUER = "Wayout"
 # A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
-HEADLESS_TOKEN_STRATEGY = "portal.accounts.sign_in.AppTokens"  # noqa: S105
+HEADLESS_TOKEN_STRATEGY = "portal.accounts.tokens.AppTokens"  # noqa: S105
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
@@ -230,7 +230,7 @@ HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RE
 WAYOUT_OIDC_URL = env.str("WAYOUT_OIDC_URL", "")
 WAYOUT_OIDC_AUDIENCE = env.str("WAYOUT_OIDC_AUDIENCE", "")
 WAYOUT_OIDC_TRUST_EMAIL = env.bool("WAYOUT_OIDC_TRUST_EMAIL", False)
-SOCIALACCOUNT_ADAPTER = "portal.accounts.sign_in.OrganizationAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.accounts.organization.OrganizationAdapter"
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if WAYOUT_OIDC_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append({

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest
 
 from portal.accounts.organization import person_of_organization
-from portal.accounts.sign_in import person_of_token
+from portal.accounts.tokens import person_of_token
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.callers import identify
-from portal.accounts.sign_in import bears_token
+from portal.accounts.tokens import bears_token
 from subscriptions.models import Cancellation
 from subscriptions.receipts import make_receipt
 from subscriptions.selectors.batches import refunds_of

@@ -14,7 +14,7 @@ import stripe
 
 from common.outbound import session
 from portal.accounts import organization
-from portal.accounts.sign_in import OrganizationAdapter
+from portal.accounts.organization import OrganizationAdapter
 from tests.outsiders import refused, silent
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"

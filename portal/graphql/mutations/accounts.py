@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from portal.accounts import sign_in as accounts
+from portal.accounts import passwords, sign_in
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.accounts import PersonSession, SessionKind
@@ -97,34 +97,34 @@ class AccountMutation:
     )
     def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         by_token = input.kind is SessionKind.TOKEN
-        session = accounts.sign_in(
+        session = sign_in.sign_in(
             info.context.request, input.name, input.password, input.code or None, by_token=by_token
         )
         return SignInSuccess(session=PersonSession(session=session))
 
     @mutation(description="Ends the session of the cookie or the access token. Repeating it is harmless.")
     def sign_out(self, info: Info) -> SignOutPayload:
-        accounts.sign_out(info.context.request)
+        sign_in.sign_out(info.context.request)
         return SignOutSuccess(signed_out=True)
 
     @mutation(description="New tokens for a refresh token, or a longer life for the cookie's session.")
     def refresh_session(self, info: Info, input: RefreshSessionInput) -> RefreshSessionPayload:
-        session = accounts.refresh_session(info.context.request, input.refresh_token or None)
+        session = sign_in.refresh_session(info.context.request, input.refresh_token or None)
         return RefreshSessionSuccess(session=PersonSession(session=session))
 
     @mutation(description="Mails a link. The answer is the same whether there is such an account or not.")
     def request_password_reset(self, info: Info, input: RequestPasswordResetInput) -> RequestPasswordResetPayload:
-        accounts.request_password_reset(info.context.request, input.email)
+        passwords.request_password_reset(info.context.request, input.email)
         return RequestPasswordResetSuccess(email=input.email)
 
     @mutation(description="A link works once; every session of the person ends. Then sign in.")
     def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload:
-        accounts.reset_password(info.context.request, input.key, input.password)
+        passwords.reset_password(info.context.request, input.key, input.password)
         return ResetPasswordSuccess(reset=True)
 
     @mutation(description="Of a signed-in person. This session goes on, every other one ends.")
     def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
         if info.context.caller.kind is not CallerKind.PERSON:
             raise NotPermitted
-        session = accounts.change_password(info.context.request, input.current_password, input.new_password)
+        session = passwords.change_password(info.context.request, input.current_password, input.new_password)
         return ChangePasswordSuccess(session=PersonSession(session=session))

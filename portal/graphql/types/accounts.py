@@ -8,7 +8,7 @@ from enum import Enum
 import strawberry
 from django.conf import settings
 
-from portal.accounts import sign_in as accounts
+from portal.accounts.flows import Session
 from portal.graphql.types.viewer import Viewer
 from tenants.people import caller_of_person
 
@@ -23,7 +23,7 @@ class SessionKind(Enum):
 
 @strawberry.type
 class PersonSession:
-    session: strawberry.Private[accounts.Session]
+    session: strawberry.Private[Session]
 
     @strawberry.field
     def viewer(self) -> Viewer:
