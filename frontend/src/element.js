@@ -5,7 +5,8 @@ import { h } from "./dom.js";
 import { reduce, start } from "./flow.js";
 import { css } from "./styles.js";
 import { textOf } from "./text.js";
-import { newsText, view } from "./views/index.js";
+import { view } from "./views/index.js";
+import { newsText } from "./views/notices.js";
 
 const PAGE = 20;
 const MOST = 100;

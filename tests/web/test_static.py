@@ -16,7 +16,8 @@ def test_modules_import_each_other_by_their_hashed_names(settings: LazySettings,
     call_command("collectstatic", verbosity=0, interactive=False)
     names = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
     modules = {name: hashed for name, hashed in names.items() if name.startswith("wayout/")}
-    assert len(modules) == 12
+    said = (Path(__file__).parents[2] / "docs" / "portal.md").read_text()
+    assert f"The element is {len(modules)} modules" in said
     for hashed in modules.values():
         text = (tmp_path / hashed).read_text()
         assert (tmp_path / f"{hashed}.gz").exists() or len(text) < 300

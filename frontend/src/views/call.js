@@ -1,0 +1,78 @@
+// Being called: the form, and the call that was asked for.
+
+import { facts, h } from "../dom.js";
+import { button, newKey } from "./parts.js";
+
+export function callView(context) {
+  const { state, t, say, send } = context;
+  const call = state.subscription.openCallback;
+  if (state.editing) return callForm(context);
+  return h(
+    "section",
+    { "aria-labelledby": "called" },
+    h("h2", { id: "called", tabindex: "-1" }, say("callDone")),
+    h("p", {}, call.window ? say("callWhen", { window: call.window.label }) : say("callSoon")),
+    h("p", {}, say("creditFrom", { date: t.day(call.creditFrom, call.timeZone) })),
+    facts([[say("reference"), call.reference], [say("name"), call.contactName], [say("phone"), call.phone]]),
+    state.subscription.cancellationOptions.canAct
+      ? h(
+          "div",
+          { class: "actions" },
+          button(say("change"), "change-call", () => send({ type: "changedCall", on: true })),
+          button(say("withdraw"), "withdraw-call", () => send({ type: "withdrewCall" }), { busy: state.busy === "withdraw" }),
+        )
+      : null,
+  );
+}
+
+export function callForm(context) {
+  const { state, t, say, send, draft } = context;
+  const call = state.editing ? state.subscription.openCallback : null;
+  const refused = (name) => (state.problem?.path?.includes(name) ? state.problem.message : null);
+  const field = (name, label, control, hint) => {
+    const error = refused(name);
+    const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(" ");
+    if (described) control.setAttribute("aria-describedby", described);
+    if (error) control.setAttribute("aria-invalid", "true");
+    return h(
+      "div", { class: "field" }, h("label", { for: name }, label), control,
+      hint ? h("p", { class: "hint", id: `${name}-hint` }, hint) : null,
+      error ? h("p", { class: "error", id: `${name}-error` }, error) : null,
+    );
+  };
+  const typed = (name) => (event) => {
+    draft[name] = event.target.value;
+    if (state.failure) send({ type: "typedCall" });
+  };
+  const keep = (name, fallback = "") => ({ id: name, name, value: draft[name] ?? fallback, oninput: typed(name) });
+  const select = (name, choices, chosen) =>
+    h("select", { id: name, name, onchange: typed(name) },
+      choices.map(([value, text]) => h("option", { value, selected: value === (draft[name] ?? chosen) }, text)));
+  const submit = (event) => {
+    event.preventDefault();
+    const value = (name) => event.target.elements[name]?.value ?? null;
+    const input = { phone: value("phone"), windowId: value("windowId") || null };
+    if (!call) Object.assign(input, { contactName: value("contactName"), language: value("language"), timeZone: draft.timeZone, note: value("note") || null });
+    send({ type: "askedForCall", input, key: newKey() });
+  };
+  return h(
+    "section",
+    { "aria-labelledby": "call" },
+    h("h2", { id: "call", tabindex: "-1" }, say("callTitle")),
+    h(
+      "form",
+      { novalidate: true, onsubmit: submit },
+      field("phone", say("phone"), h("input", { ...keep("phone", call?.phone ?? state.viewer?.phone ?? ""), type: "tel", autocomplete: "tel" }), say("phoneHint")),
+      call ? null : field("contactName", say("name"), h("input", { ...keep("contactName", state.viewer?.displayName ?? ""), autocomplete: "name" })),
+      call ? null : field("language", say("language"), select("language", Object.keys(t.languages).map((code) => [code, t.languages[code]]), t.locale)),
+      field("windowId", say("window"), select("windowId", [["", say("anytime")], ...(state.windows ?? []).map((w) => [w.id, w.label])], call?.window?.id ?? "")),
+      call ? null : field("note", say("note"), h("textarea", { ...keep("note"), rows: 2, maxlength: 500 })),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "submit", id: "ask-call", part: "button", "aria-disabled": ["call", "moveCall"].includes(state.busy) ? "true" : null }, say(call ? "moveCall" : "ask")),
+        call ? button(say("back"), "keep-call", () => send({ type: "changedCall", on: false })) : null,
+      ),
+    ),
+  );
+}
