@@ -5,7 +5,7 @@ import { optionOf, quotesOf } from "../flow.js";
 import { button, later, loading, newKey } from "./parts.js";
 
 export function removeView(context) {
-  const { state, t, say, send } = context;
+  const { state, say, send } = context;
   const { people, picked, preview } = state;
   const count = optionOf(state.subscription.cancellationOptions, "REMOVE_USERS").usersToRemove;
   return h(
@@ -25,23 +25,23 @@ export function removeView(context) {
     button(say("preview"), "preview", () => send({ type: "previewed" }), { busy: state.busy === "preview" || !picked.length }),
     preview ? previewView(context) : null,
   );
+}
 
-  function personView({ user, removable, groupNames }) {
-    const active = user.lastActiveAt ? say("active", { date: t.day(user.lastActiveAt, state.subscription.tenant.timeZone) }) : say("neverActive");
-    return h(
-      "li",
-      {},
-      h(
-        "label",
-        { class: "choice" },
-        h("input", {
-          type: "checkbox", id: `pick-${user.id}`, checked: picked.includes(user.id), disabled: !removable && !groupNames.length ? true : !removable,
-          onchange: (event) => send({ type: "picked", ids: [user.id], on: event.target.checked }),
-        }),
-        h("span", {}, user.displayName, " ", h("span", { class: "muted" }, `${user.userPrincipalName} · `, removable ? active : say("fromGroup", { groups: groupNames.join(", ") }))),
-      ),
-    );
-  }
+function personView({ user, removable, groupNames }, { state, t, say, send }) {
+  const active = user.lastActiveAt ? say("active", { date: t.day(user.lastActiveAt, state.subscription.tenant.timeZone) }) : say("neverActive");
+  return h(
+    "li",
+    {},
+    h(
+      "label",
+      { class: "choice" },
+      h("input", {
+        type: "checkbox", id: `pick-${user.id}`, checked: state.picked.includes(user.id), disabled: !removable,
+        onchange: (event) => send({ type: "picked", ids: [user.id], on: event.target.checked }),
+      }),
+      h("span", {}, user.displayName, " ", h("span", { class: "muted" }, `${user.userPrincipalName} · `, removable ? active : say("fromGroup", { groups: groupNames.join(", ") }))),
+    ),
+  );
 }
 
 function previewView({ state, say, send }) {
