@@ -25,35 +25,16 @@ export function callView(context) {
   );
 }
 
+/** Ask for a call, or change the number and the window of the one that is there. What was typed is kept in the draft. */
 export function callForm(context) {
   const { state, t, say, send, draft } = context;
   const call = state.editing ? state.subscription.openCallback : null;
-  const refused = (name) => (state.problem?.path?.includes(name) ? state.problem.message : null);
-  const field = (name, label, control, hint) => {
-    const error = refused(name);
-    const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(" ");
-    if (described) control.setAttribute("aria-describedby", described);
-    if (error) control.setAttribute("aria-invalid", "true");
-    return h(
-      "div", { class: "field" }, h("label", { for: name }, label), control,
-      hint ? h("p", { class: "hint", id: `${name}-hint` }, hint) : null,
-      error ? h("p", { class: "error", id: `${name}-error` }, error) : null,
-    );
-  };
-  const typed = (name) => (event) => {
-    draft[name] = event.target.value;
-    if (state.failure) send({ type: "typedCall" });
-  };
-  const keep = (name, fallback = "") => ({ id: name, name, value: draft[name] ?? fallback, oninput: typed(name) });
-  const select = (name, choices, chosen) =>
-    h("select", { id: name, name, onchange: typed(name) },
-      choices.map(([value, text]) => h("option", { value, selected: value === (draft[name] ?? chosen) }, text)));
+  const field = (name, label, control, hint) => fieldView(name, label, control, hint, state.problem);
+  const { text, select } = controls(context);
+  const windows = [["", say("anytime")], ...(state.windows ?? []).map((w) => [w.id, w.label])];
   const submit = (event) => {
     event.preventDefault();
-    const value = (name) => event.target.elements[name]?.value ?? null;
-    const input = { phone: value("phone"), windowId: value("windowId") || null };
-    if (!call) Object.assign(input, { contactName: value("contactName"), language: value("language"), timeZone: draft.timeZone, note: value("note") || null });
-    send({ type: "askedForCall", input, key: newKey() });
+    send({ type: "askedForCall", input: asked(event.target.elements, { isNew: !call, timeZone: draft.timeZone }), key: newKey() });
   };
   return h(
     "section",
@@ -62,11 +43,11 @@ export function callForm(context) {
     h(
       "form",
       { novalidate: true, onsubmit: submit },
-      field("phone", say("phone"), h("input", { ...keep("phone", call?.phone ?? state.viewer?.phone ?? ""), type: "tel", autocomplete: "tel" }), say("phoneHint")),
-      call ? null : field("contactName", say("name"), h("input", { ...keep("contactName", state.viewer?.displayName ?? ""), autocomplete: "name" })),
-      call ? null : field("language", say("language"), select("language", Object.keys(t.languages).map((code) => [code, t.languages[code]]), t.locale)),
-      field("windowId", say("window"), select("windowId", [["", say("anytime")], ...(state.windows ?? []).map((w) => [w.id, w.label])], call?.window?.id ?? "")),
-      call ? null : field("note", say("note"), h("textarea", { ...keep("note"), rows: 2, maxlength: 500 })),
+      field("phone", say("phone"), h("input", { ...text("phone", call?.phone ?? state.viewer?.phone), type: "tel", autocomplete: "tel" }), say("phoneHint")),
+      call ? null : field("contactName", say("name"), h("input", { ...text("contactName", state.viewer?.displayName), autocomplete: "name" })),
+      call ? null : field("language", say("language"), select("language", Object.entries(t.languages), t.locale)),
+      field("windowId", say("window"), select("windowId", windows, call?.window?.id ?? "")),
+      call ? null : field("note", say("note"), h("textarea", { ...text("note"), rows: 2, maxlength: 500 })),
       h(
         "div",
         { class: "actions" },
@@ -75,4 +56,37 @@ export function callForm(context) {
       ),
     ),
   );
+}
+
+/** The inputs of the form: they say what was typed before, or else what is known. */
+function controls({ state, send, draft }) {
+  const typed = (name) => (event) => {
+    draft[name] = event.target.value;
+    if (state.failure) send({ type: "typedCall" });
+  };
+  const text = (name, known) => ({ id: name, name, value: draft[name] ?? known ?? "", oninput: typed(name) });
+  const select = (name, choices, known) =>
+    h("select", { id: name, name, onchange: typed(name) },
+      choices.map(([value, label]) => h("option", { value, selected: value === (draft[name] ?? known) }, label)));
+  return { text, select };
+}
+
+/** A control with its label, its hint, and what the API refused of it. */
+function fieldView(name, label, control, hint, problem) {
+  const error = problem?.path?.includes(name) ? problem.message : null;
+  const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(" ");
+  if (described) control.setAttribute("aria-describedby", described);
+  if (error) control.setAttribute("aria-invalid", "true");
+  return h(
+    "div", { class: "field" }, h("label", { for: name }, label), control,
+    hint ? h("p", { class: "hint", id: `${name}-hint` }, hint) : null,
+    error ? h("p", { class: "error", id: `${name}-error` }, error) : null,
+  );
+}
+
+/** The input of the mutation: of a call that is there, only number and window can be changed. */
+function asked(elements, { isNew, timeZone }) {
+  const value = (name) => elements[name]?.value ?? null;
+  const input = { phone: value("phone"), windowId: value("windowId") || null };
+  return isNew ? { ...input, contactName: value("contactName"), language: value("language"), timeZone, note: value("note") || null } : input;
 }

@@ -13,9 +13,6 @@ export function doneScreen(context) {
   const { cancellation, name, tenant } = state.subscription;
   const undoable = cancellation.undoUntil && Date.parse(cancellation.undoUntil) > now;
   const zone = tenant.timeZone;
-  const promised = cancellation.refunds.filter((refund) => refund.status !== "VOIDED");
-  const credit = promised.map((refund) =>
-    h("div", {}, RETURNED.includes(refund.status) ? say("refundDone", { amount: refund.amount.formatted }) : say("refundBack", { amount: refund.amount.formatted, date: t.date(refund.dueBy) })));
   return [
     heading(say("doneTitle", { name })),
     h(
@@ -26,7 +23,7 @@ export function doneScreen(context) {
         [say("canceledOn"), t.time(cancellation.requestedAt, zone)],
         [say("canceledBy"), cancellation.requestedBy],
         [say("accessEnds"), t.time(cancellation.accessEndsAt, zone)],
-        [say("credit"), credit.length ? credit : cancellation.refunds.length ? say("nothingMore") : say("noRefund")],
+        [say("credit"), creditView(cancellation.refunds, context)],
         [say("dataUntil"), t.day(cancellation.dataAvailableUntil, zone)],
         [say("erasedBy"), t.day(cancellation.dataErasedBy, zone)],
         [say("undoUntil"), undoable && t.time(cancellation.undoUntil, zone)],
@@ -41,6 +38,14 @@ export function doneScreen(context) {
     ),
     survey(context),
   ];
+}
+
+function creditView(refunds, { t, say }) {
+  const promised = refunds.filter((refund) => refund.status !== "VOIDED");
+  if (!promised.length) return refunds.length ? say("nothingMore") : say("noRefund");
+  const said = ({ status, amount, dueBy }) =>
+    RETURNED.includes(status) ? say("refundDone", { amount: amount.formatted }) : say("refundBack", { amount: amount.formatted, date: t.date(dueBy) });
+  return promised.map((refund) => h("div", {}, said(refund)));
 }
 
 function survey({ state, say, send }) {

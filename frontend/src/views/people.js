@@ -48,12 +48,11 @@ function previewView({ state, say, send }) {
   const { results, removedCount, options } = state.preview;
   const opens = quotesOf(options).length > 0;
   const left = optionOf(options, "REMOVE_USERS").usersToRemove ?? 0;
-  const odd = results.filter((result) => result.outcome !== "REMOVED");
   return h(
     "div",
     { class: "notice" },
     h("h3", { id: "previewed", tabindex: "-1" }, say("previewTitle")),
-    odd.length ? h("ul", {}, odd.map((result) => h("li", {}, `${result.user?.displayName ?? result.userId}: ${result.message}`))) : null,
+    keptView(results),
     h("p", {}, opens ? say("wouldOpen") : say("wouldNotOpen", { count: left })),
     removedCount
       ? button(say("remove", { count: removedCount }), "do-remove", () => send({ type: "removedUsers", key: newKey() }), { class: "danger", busy: state.busy === "remove" })
@@ -62,11 +61,16 @@ function previewView({ state, say, send }) {
 }
 
 export function removedView({ state, say }) {
-  const odd = state.removed.results.filter((result) => result.outcome !== "REMOVED");
   return h(
     "section",
     { class: "notice" },
     h("h2", { id: "removed", tabindex: "-1", class: "good" }, say("removedTitle", { count: state.removed.removedCount })),
-    odd.length ? h("ul", {}, odd.map((result) => h("li", {}, `${result.user?.displayName ?? result.userId}: ${result.message}`))) : null,
+    keptView(state.removed.results),
   );
+}
+
+/** Who keeps a license, and why. */
+function keptView(results) {
+  const kept = results.filter((result) => result.outcome !== "REMOVED");
+  return kept.length ? h("ul", {}, kept.map((result) => h("li", {}, `${result.user?.displayName ?? result.userId}: ${result.message}`))) : null;
 }
