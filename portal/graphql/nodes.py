@@ -7,13 +7,13 @@ from typing import Any
 
 from common.public_ids import Kind
 from desk import models as desk_models
-from portal.graphql.billing import Refund
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
 from portal.graphql.context import Info
-from portal.graphql.licenses import DirectoryUser, License
-from portal.graphql.options import Verdict
-from portal.graphql.subscriptions import ProductSubscription
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.licenses import DirectoryUser, License
+from portal.graphql.types.subscriptions import ProductSubscription
+from portal.graphql.types.verdict import Verdict
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible

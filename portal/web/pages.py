@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from common.formatting import active_language, format_date
 from desk.selectors import Calls
-from portal.web.callers import identify
+from portal.accounts.callers import identify
 from subscriptions import wording
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id

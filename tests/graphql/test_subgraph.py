@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from graphql import parse
 
 from common.public_ids import Kind
-from portal.graphql.ids import make_id
 from portal.graphql.subgraph import ENTITIES, sdl
+from portal.graphql.types.node import make_id
 from subscriptions.models import Cancellation, DirectoryUser
 from tenants.callers import Scope
 from tests.builders import NOW

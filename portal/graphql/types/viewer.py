@@ -10,10 +10,8 @@ import strawberry_django
 from strawberry import auto
 
 from common.public_ids import Kind
-from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor
-from portal.graphql.context import Info
-from portal.graphql.ids import make_id
-from portal.graphql.node import Node
+from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
+from portal.graphql.types.node import Node, make_id
 from subscriptions.selectors.lists import visible
 from tenants import callers, models
 
@@ -109,13 +107,3 @@ class Viewer:
             edges=[ViewerTenantEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)],
             page_info=page.info(cursors),
         )
-
-
-@strawberry.type
-class ViewerQuery:
-    @strawberry.field(
-        description="Who is calling: a signed-in person or a partner token, with the tenants and the role or scopes"
-        " it has."
-    )
-    def viewer(self, info: Info) -> Viewer:
-        return Viewer(caller=info.context.caller)

@@ -23,8 +23,8 @@ from outbox.models import Effect
 from outbox.worker import work_off
 from tenants.callers import Role
 from tenants.models import User
+from tests.accounts.test_people import sign_in
 from tests.outsiders import silent
-from tests.web.test_people import sign_in
 from tests.world import PASSWORD, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]

@@ -20,7 +20,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from tenants.callers import Role
 from tenants.models import User
-from tests.web.test_people import code, with_totp
+from tests.accounts.test_people import code, with_totp
 from tests.world import World
 
 pytestmark = pytest.mark.django_db

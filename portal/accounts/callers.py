@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
-from portal.web.accounts import person_of_token
-from portal.web.organization import person_of_organization
+from portal.accounts.organization import person_of_organization
+from portal.accounts.tokens import person_of_token
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from billing import proration
-from desk.selectors import Calls
-from portal.graphql.billing import Money
 from portal.graphql.context import Info
+from portal.graphql.types.billing import Money
+from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions import wording
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotPermitted
-from subscriptions.models import Subscription
-from subscriptions.policy.decision import Decision, Option, Reason, Route
-from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.decision import Option, Reason, Route
+from subscriptions.policy.facts import Mode
 from subscriptions.policy.quotes import Quote
-from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
-
-if TYPE_CHECKING:
-    from portal.graphql.subscriptions import ProductSubscription
 
 strawberry.enum(Route, name="CancellationRoute")
 strawberry.enum(Reason, name="ReasonCode")
@@ -37,35 +31,6 @@ _ACTS = {
     Route.REMOVE_USERS: Scope.REMOVE_USERS,
     Route.REQUEST_CALLBACK: Scope.CALLBACK,
 }
-
-
-class Verdict:
-    """The decision on one subscription and what explains it: what every type here is made from."""
-
-    def __init__(self, row: Subscription, batch: SubscriptionBatch, calls: Calls | None = None) -> None:
-        self.row = row
-        self.batch = batch
-        self.calls = calls or Calls([row.pk])
-
-    @classmethod
-    def page(cls, batch: SubscriptionBatch) -> list[Verdict]:
-        """One for each of a page; they ask for what explains them together."""
-        calls = Calls(row.pk for row in batch.rows)
-        return [cls(row, batch, calls) for row in batch.rows]
-
-    @classmethod
-    def now(cls, info: Info, subscription_id: int) -> Verdict:
-        """The verdict of now on a subscription that the caller was already found to see."""
-        batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
-        return cls(batch.rows[0], batch)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        return self.batch.snapshots[self.row.pk]
-
-    @property
-    def decision(self) -> Decision:
-        return self.batch.decisions[self.row.pk]
 
 
 @strawberry.type
@@ -236,13 +201,7 @@ class CancellationFacts:
 class CancellationOptions:
     verdict: strawberry.Private[Verdict]
 
-    @strawberry.field
-    def subscription(
-        self,
-    ) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.subscriptions")]:
-        from portal.graphql.subscriptions import ProductSubscription
-
-        return ProductSubscription.of(self.verdict)
+    subscription = strawberry.field(resolver=subscription_of)
 
     route: Route = strawberry.field(description="The route to show first.")
 

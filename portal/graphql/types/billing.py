@@ -12,7 +12,7 @@ from billing import models
 from billing import money as amounts
 from billing.formatting import format_money
 from common.public_ids import Kind
-from portal.graphql.node import Node
+from portal.graphql.types.node import Node
 
 strawberry.enum(models.RefundStatus, name="RefundStatus")
 

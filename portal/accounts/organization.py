@@ -1,4 +1,4 @@
-"""Who is behind an access token of the organization's OpenID Connect server, where one is set up for this API."""
+"""The organization's own sign-in, where an OpenID Connect server is set up: its page, and its access tokens for this API."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Any
 
 import jwt
 import requests
-from allauth.socialaccount.models import SocialAccount
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from common.outbound import session
 from tenants.models import User
@@ -100,3 +106,26 @@ def _get(url: str) -> dict[str, Any]:
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found
+
+
+class OrganizationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Signs in the account that staff made for the address which the organization vouches for; makes none."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """Closed here too."""
+        return False
+
+    def get_requests_session(self) -> requests.Session:
+        """The sign-in waits for the organization's server: five seconds a call, however it answers."""
+        return session(super().get_requests_session())
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Connect the one active account with a verified address of the provider; say so when there is none."""
+        if sociallogin.is_existing:
+            return
+        verified = [address.email for address in sociallogin.email_addresses if address.verified]
+        if account := account_of(verified[0]) if verified else None:
+            sociallogin.connect(request, account)
+            return
+        messages.error(request, _("There is no account here for this sign-in. Ask whoever runs this portal for one."))
+        raise ImmediateHttpResponse(redirect("account_login"))

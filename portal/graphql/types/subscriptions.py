@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
 import strawberry
 
-from common.public_ids import Kind, read_id
-from portal.graphql.access import QUERIES
-from portal.graphql.billing import Money
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
-from portal.graphql.connections import Page, PageInfo, make_cursor, read_cursor, read_search
+from common.public_ids import Kind
 from portal.graphql.context import Info
-from portal.graphql.ids import make_id
-from portal.graphql.licenses import LicenseConnection, license_page
-from portal.graphql.node import Node
-from portal.graphql.options import CancellationOptions, Verdict
-from portal.graphql.viewer import Tenant
-from subscriptions.errors import InputInvalid, NotFound
+from portal.graphql.types.billing import Money
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
+from portal.graphql.types.licenses import LicenseConnection, license_page
+from portal.graphql.types.node import Node, make_id
+from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.viewer import Tenant
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -164,47 +161,17 @@ def find_subscription(info: Info, subscription_id: int) -> ProductSubscription |
     return ProductSubscription.of(Verdict(batch.rows[0], batch)) if batch else None
 
 
-@strawberry.type
-class SubscriptionQuery:
-    @strawberry.field(description="Subscriptions the caller may see, newest first. first is 1..100.")
-    def subscriptions(
-        self,
-        info: Info,
-        first: int = 20,
-        after: str | None = strawberry.UNSET,
-        tenant_id: strawberry.ID | None = strawberry.UNSET,
-        status: list[Status] | None = strawberry.UNSET,
-        search: str | None = strawberry.UNSET,
-    ) -> SubscriptionConnection:
-        caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
-        tenants: Collection[int] = caller.visible_tenant_ids
-        if tenant_id:
-            tenants = [read_id(Kind.TENANT, tenant_id)]
-            if not caller.sees(tenants[0]):
-                raise NotFound("tenantId")
-        if status and len(status) > len(Status):
-            raise InputInvalid("status", rule="length", limit=len(Status))
-        listing = Listing(tenants, status or (), read_search(search or None), now)
-        before = read_cursor(after, 1)[0] if after else None
-        page = Page(lambda most: listing.newest(before, most), first, after=bool(after))
-        batch = SubscriptionBatch(page.rows, now)
-        cursors = [make_cursor(row.pk) for row in page.rows]
-        return SubscriptionConnection(
-            listing=listing,
-            edges=[
-                SubscriptionEdge(node=ProductSubscription.of(verdict), cursor=cursor)
-                for verdict, cursor in zip(Verdict.page(batch), cursors, strict=True)
-            ],
-            page_info=page.info(cursors),
-        )
-
-    @strawberry.field
-    def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
-        info.context.reader(*QUERIES["subscription"])
-        return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
-
-    @strawberry.field(description="How this subscription can be canceled now, by whom, and what it would give back.")
-    def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
-        info.context.reader(*QUERIES["cancellationOptions"])
-        found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
-        return CancellationOptions.of(found.verdict) if found else None
+def subscription_page(listing: Listing, first: int, after: str | None, now: datetime) -> SubscriptionConnection:
+    """A page of the listing, newest first. Raises InputInvalid."""
+    before = read_cursor(after, 1)[0] if after else None
+    page = Page(lambda most: listing.newest(before, most), first, after=bool(after))
+    batch = SubscriptionBatch(page.rows, now)
+    cursors = [make_cursor(row.pk) for row in page.rows]
+    return SubscriptionConnection(
+        listing=listing,
+        edges=[
+            SubscriptionEdge(node=ProductSubscription.of(verdict), cursor=cursor)
+            for verdict, cursor in zip(Verdict.page(batch), cursors, strict=True)
+        ],
+        page_info=page.info(cursors),
+    )
