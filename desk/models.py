@@ -162,6 +162,19 @@ class CallbackQuerySet(models.QuerySet["CallbackRequest"]):
         return self.filter(closed_at=None, status__in=OPEN_STATUSES)
 
 
+OUTCOME_CHOICES = [
+    (Outcome.NO_ANSWER.value, _("no answer")),
+    (Outcome.BUSY.value, _("busy")),
+    (Outcome.VOICEMAIL.value, _("voicemail left")),
+    (Outcome.WRONG_NUMBER.value, _("wrong number")),
+    (Outcome.CALL_LATER.value, _("reached, call later")),
+    (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
+    (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
+    (Outcome.REACHED.value, _("reached")),
+    (Outcome.RELEASED.value, _("released")),
+]
+
+
 class CallbackRequest(models.Model):
     """A customer waiting for a call about one subscription. At most one per subscription is open."""
 
@@ -223,7 +236,7 @@ class CallbackRequest(models.Model):
     status = models.CharField(_("status"), max_length=11, choices=STATUS_CHOICES)
     # What it was before it was claimed, and is again once released.
     waited_as = models.CharField(max_length=11, choices=STATUS_CHOICES, blank=True, editable=False)
-    last_outcome = models.CharField(_("last outcome"), max_length=17, blank=True)
+    last_outcome = models.CharField(_("last outcome"), max_length=17, choices=OUTCOME_CHOICES, blank=True)
     preferred_agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -284,18 +297,6 @@ class CallbackRequest(models.Model):
 
 class CallbackAttempt(models.Model):
     """One time that an agent dialed, or gave the request back. Written once; only its note is erased in time."""
-
-    OUTCOME_CHOICES: ClassVar = [
-        (Outcome.NO_ANSWER.value, _("no answer")),
-        (Outcome.BUSY.value, _("busy")),
-        (Outcome.VOICEMAIL.value, _("voicemail left")),
-        (Outcome.WRONG_NUMBER.value, _("wrong number")),
-        (Outcome.CALL_LATER.value, _("reached, call later")),
-        (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
-        (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
-        (Outcome.REACHED.value, _("reached")),
-        (Outcome.RELEASED.value, _("released")),
-    ]
 
     request = models.ForeignKey(CallbackRequest, models.PROTECT, related_name="log", verbose_name=_("callback request"))
     number = models.PositiveSmallIntegerField(_("number"))

@@ -3,8 +3,8 @@
 Every change of state is a POST through a service: ModelAdmin.save_model runs inside a transaction already.
 """
 
-from desk.admin.callbacks import CallbackRequestAdmin
 from desk.admin.cancel import SubscriptionAtTheDeskAdmin
+from desk.admin.cases import CallbackRequestAdmin
 from desk.admin.settings import CallbackDeskAdmin
 
 __all__ = ["CallbackDeskAdmin", "CallbackRequestAdmin", "SubscriptionAtTheDeskAdmin"]

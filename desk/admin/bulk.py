@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -11,18 +12,35 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.formatting import active_language
 from desk.admin.forms import BulkCloseForm, HandOverForm
+from desk.admin.steps import ERASE, HAND_OVER, Act, close_uncalled, erase, hand_over, step_of
 from desk.models import CallbackRequest
-from desk.services.desk import close_without_call, erase_contact, reassign_callback
-from tenants.staff import staff
 
-HAND_OVER = "desk.reassign_callbacks"
-ERASE = "desk.erase_contact"
 _NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """One action on many: what is done with each, who may, what the page in between asks, why some are skipped."""
+
+    action: str
+    act: Act
+    permission: str
+    form: Callable[..., forms.Form]
+    title: Any
+    skipped: Any
+
+
+_HAND_OVER = Bulk(
+    "hand_over_selected", hand_over, HAND_OVER, HandOverForm, _("Hand over to an agent"), _("closed, or theirs already")
+)
+_CLOSE = Bulk(
+    "close_selected", close_uncalled, HAND_OVER, BulkCloseForm, _("Close without a call"),
+    _("already closed, or an agent is calling"),
+)  # fmt: skip
+_ERASE = Bulk("erase_selected", erase, ERASE, forms.Form, _("Erase contact data"), _("still open, or erased already"))
 
 
 class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -39,63 +57,27 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Hand over to an agent"), permissions=["hand_over"])
     def hand_over_selected(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> HttpResponse | None:
         """Whoever has them."""
-        _supervisor, caller = staff(request, HAND_OVER)
-
-        def act(pk: int, form: Any) -> bool:
-            to, now = form.cleaned_data["agent"], timezone.now()
-            return reassign_callback(to=to, caller=caller, callback_id=pk, language=active_language(), now=now)
-
-        title, skipped = _("Hand over to an agent"), _("closed, or theirs already")
-        return self._ask(request, queryset, HandOverForm, act, "hand_over_selected", title, skipped)
+        return self._ask(request, queryset, _HAND_OVER)
 
     @admin.action(description=_("Close without a call"), permissions=["hand_over"])
     def close_selected(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> HttpResponse | None:
         """Those that are open and that no other agent holds."""
-        supervisor, caller = staff(request, HAND_OVER)
-
-        def act(pk: int, form: Any) -> bool:
-            return close_without_call(
-                agent=supervisor,
-                caller=caller,
-                callback_id=pk,
-                disposition=form.reason(),
-                tell=form.cleaned_data["tell"],
-                supervising=True,
-                language=active_language(),
-                now=timezone.now(),
-            )
-
-        title, skipped = _("Close without a call"), _("already closed, or an agent is calling")
-        return self._ask(request, queryset, BulkCloseForm, act, "close_selected", title, skipped)
+        return self._ask(request, queryset, _CLOSE)
 
     @admin.action(description=_("Erase contact data"), permissions=["erase"])
     def erase_selected(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> HttpResponse | None:
         """Of closed requests."""
-        _supervisor, caller = staff(request, ERASE)
+        return self._ask(request, queryset, _ERASE)
 
-        def act(pk: int, _form: Any) -> bool:
-            return erase_contact(caller=caller, callback_id=pk, language=active_language(), now=timezone.now())
-
-        title, skipped = _("Erase contact data"), _("still open, or erased already")
-        return self._ask(request, queryset, forms.Form, act, "erase_selected", title, skipped)
-
-    def _ask(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[CallbackRequest],
-        kind: type[forms.Form],
-        act: Callable[[int, Any], bool],
-        action: str,
-        title: Any,
-        skipped: Any,
-    ) -> HttpResponse | None:
+    def _ask(self, request: HttpRequest, queryset: QuerySet[CallbackRequest], bulk: Bulk) -> HttpResponse | None:
         """The page in between; once it is confirmed, each request in a transaction of its own."""
+        first = step_of(request, bulk.permission, 0)
         confirmed = "confirmed" in request.POST
-        form = kind(request.POST if confirmed else None)
+        form = bulk.form(request.POST if confirmed else None)
         if confirmed and form.is_valid():
             keys = _chosen(request, queryset)
-            changed = sum(act(pk, form) for pk in keys)
-            values = {"changed": changed, "skipped": len(keys) - changed, "why": skipped}
+            changed = sum(bulk.act(replace(first, pk=pk, given=form.cleaned_data)) is not None for pk in keys)
+            values = {"changed": changed, "skipped": len(keys) - changed, "why": bulk.skipped}
             said = (
                 _("%(changed)d changed, %(skipped)d skipped (%(why)s).")
                 if len(keys) > changed
@@ -109,10 +91,10 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
             "admin/desk/callbackrequest/bulk.html",
             {
                 **self.admin_site.each_context(request),
-                "title": title,
+                "title": bulk.title,
                 "opts": self.opts,
                 "form": form,
-                "action": action,
+                "action": bulk.action,
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
                 "across": request.POST.get("select_across", "0"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.formatting import format_span
 from desk.attempts import LOGGED, Outcome
-from desk.models import DISPOSITIONS, CallbackAttempt, CallbackRequest, CloseReason
+from desk.models import DISPOSITIONS, OUTCOME_CHOICES, CallbackRequest, CloseReason
 from desk.selectors import open_windows
 from desk.services.callbacks import LONGEST_NAME, LONGEST_NOTE, read_time_zone
 from desk.windows import HORIZON
@@ -37,16 +37,12 @@ class SeenForm(forms.Form):
 class DispositionForm(forms.Form):
     """How a request ends."""
 
-    disposition = forms.ChoiceField(label=_("What came of the call"))
+    disposition = forms.TypedChoiceField(label=_("What came of the call"), coerce=CloseReason)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = dict(CallbackRequest.CLOSE_CHOICES)
         self.fields["disposition"].choices = [*_NONE, *((r.value, names[r.value]) for r in DISPOSITIONS)]  # type: ignore[attr-defined]
-
-    def reason(self) -> CloseReason:
-        """The chosen one."""
-        return CloseReason(self.cleaned_data["disposition"])
 
 
 class CloseForm(DispositionForm, SeenForm):
@@ -104,7 +100,7 @@ class AttemptForm(SeenForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict(CallbackAttempt.OUTCOME_CHOICES)
+        names = dict(OUTCOME_CHOICES)
         self.fields["outcome"].choices = [*_NONE, *((o.value, names[o.value]) for o in LOGGED)]  # type: ignore[attr-defined]
 
 

@@ -56,7 +56,7 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
     zone = "now = timezone.now(); zone = next(z for z in ZONES if z not in zones_at_night(now))"
     zones = "ZONES = ['Europe/Sofia', 'America/New_York', 'Asia/Tokyo']"
     imports = (
-        "from django.utils import timezone; from subscriptions.models import CallbackRequest;"
+        "from django.utils import timezone; from desk.models import CallbackRequest;"
         "from desk.windows import zones_at_night"
     )
     in_the_house(site, f"{imports}; {zones}; {zone}; {due}")
@@ -70,7 +70,7 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
     expect(page.locator("a", has_text="Cancel for the customer")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    expect(page.locator("#id_closeform_disposition")).to_be_focused()
+    expect(page.locator("#id_close_disposition")).to_be_focused()
     page.locator("select[name=outcome]").select_option("BUSY")
     page.locator("input[value='Log the attempt']").focus()
     page.keyboard.press("Enter")
