@@ -14,7 +14,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the providers, and what the worker does in this room."""
-        import billing.sweeps  # noqa: F401, PLC0415 (apps load before models)
+        import billing.periodic  # noqa: F401, PLC0415 (apps load before models)
         from billing.providers import register  # noqa: PLC0415
         from billing.providers.ledger import Ledger  # noqa: PLC0415
         from billing.providers.stripe import Stripe  # noqa: PLC0415

@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
 from common.formatting import active_language
-from outbox.effects import do_again
 from outbox.models import Effect
+from outbox.queue import do_again
 from tenants.staff import staff_caller
 
 

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from common.circuit import Circuit
-from outbox.effects import Again, Hopeless, handles, put
+from outbox.queue import Again, Hopeless, handles, put
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
 from common.formatting import format_span
-from outbox.effects import handles
 from outbox.mail import deliver
+from outbox.queue import handles
 from subscriptions.models import CallbackRequest
 from subscriptions.services.announcements import CALL_MAIL, CallOccasion
 

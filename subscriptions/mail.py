@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
 from billing.services.refunds import FAILED, SETTLED
-from outbox.effects import handles
 from outbox.mail import deliver
+from outbox.queue import handles
 from subscriptions.models import Cancellation
 from subscriptions.receipts import Receipt, arrived_and_rest, make_receipt
 from subscriptions.selectors.batches import refunds_of

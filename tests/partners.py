@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from outbox import effects
+from outbox import queue as effects
 from outbox.worker import work_off
 from tenants.callers import Scope
 from tenants.models import PartnerToken

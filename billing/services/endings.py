@@ -13,7 +13,7 @@ from billing.models import Agreement, EndingTerms
 from billing.providers import billing_providers, is_subscription_id, provider
 from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
 from billing.services.outages import again
-from outbox.effects import Hopeless, handles, put_again
+from outbox.queue import Hopeless, handles, put_again
 from tenants.audit import record
 from tenants.callers import Caller
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from billing.providers.base import KeyRefused, ProviderUnavailable
-from outbox.effects import Again
 from outbox.mail import tell_staff
+from outbox.queue import Again
 
 
 def again(error: ProviderUnavailable, provider: str, now: datetime) -> Again:

@@ -36,8 +36,8 @@ from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
 from billing.services.outages import again
 from outbox.each import each_by_itself
-from outbox.effects import handles, put, put_again, wake
 from outbox.mail import tell_staff
+from outbox.queue import handles, put, put_again, wake
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.people import SYSTEM

@@ -31,8 +31,8 @@ from billing.proration import ChargeFacts, Line, prorate, unbegun
 from billing.selectors import charges_not_over
 from billing.services.refunds import audit_refund, request_refund, resize_refund, send_soon
 from billing.signals import ending_repriced
-from outbox.effects import handles, put_again
 from outbox.mail import tell_staff
+from outbox.queue import handles, put_again
 from tenants.callers import Caller
 from tenants.people import SYSTEM
 

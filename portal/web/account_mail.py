@@ -22,8 +22,8 @@ from django.http import HttpRequest
 from django.utils import timezone, translation
 
 from common.formatting import active_language
-from outbox.effects import handles, put
 from outbox.mail import deliver
+from outbox.queue import handles, put
 from tenants.models import User
 
 MAIL = "mail.account"

@@ -12,7 +12,7 @@ from typing import Any
 from billing.models import Refund
 from billing.money import Money
 from common.public_ids import Kind, public_id
-from outbox.effects import handles, put
+from outbox.queue import handles, put
 from subscriptions.models import CallbackRequest, Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
 from subscriptions.services.idempotency import one_transaction

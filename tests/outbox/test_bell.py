@@ -32,7 +32,7 @@ RABBIT = os.environ.get("WAYOUT_TEST_RABBIT", "amqp://guest:guest@127.0.0.1:5672
 @pytest.fixture
 def broker(settings: Any) -> Iterator[Any]:
     """Where the broker is, said to this process; the queue is the test's own."""
-    from outbox.celery import app
+    from outbox.broker import app
 
     before = (app.conf.broker_url, app.conf.task_default_queue)
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 
-from outbox import effects, smtp
-from outbox.effects import put
+from outbox import queue as effects
+from outbox import smtp
 from outbox.mail import circuit, deliver
 from outbox.models import Effect
+from outbox.queue import put
 from outbox.worker import work_off
 from tests.builders import NOW
 from tests.outsiders import refused, silent

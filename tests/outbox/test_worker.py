@@ -13,9 +13,10 @@ from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import effects, mail, worker
-from outbox.effects import Again, Hopeless, put, wake
+from outbox import mail, worker
+from outbox import queue as effects
 from outbox.models import Beat, Effect
+from outbox.queue import Again, Hopeless, put, wake
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
 

@@ -14,7 +14,7 @@ from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
 from billing.services.charges import payment_settled, record_correction
 from billing.services.refunds import refund_by_hand
-from outbox import effects
+from outbox import queue as effects
 from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License

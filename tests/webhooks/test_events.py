@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from outbox import effects
+from outbox import queue as effects
 from outbox.worker import work_off
 from subscriptions.models import CallbackRequest, Cancellation, License
 from subscriptions.models.callbacks import CloseReason

@@ -1,6 +1,6 @@
 """Celery as the wake-up and the beat, where WAYOUT_BROKER_URL is set. The rows stay the truth.
 
-``celery -A outbox.celery worker`` as many as wanted, and one ``celery -A outbox.celery beat``. A message that the
+``celery -A outbox.broker worker`` as many as wanted, and one ``celery -A outbox.broker beat``. A message that the
 broker loses costs at most the minute until the beat looks by itself.
 """
 
