@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from billing.services.refunds import wake_stranded
-from outbox.queue import every
+from outbox.registry import every
 
 
 @every(timedelta(minutes=5))

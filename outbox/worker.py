@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from outbox.mail import tell_staff
 from outbox.models import Beat, Effect, EffectStatus
-from outbox.queue import Again, Hopeless, handler_of, sweeps
+from outbox.registry import Again, Hopeless, handler_of, sweeps
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]

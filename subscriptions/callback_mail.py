@@ -14,7 +14,7 @@ from icalendar import Calendar, Event
 
 from common.formatting import format_span
 from outbox.mail import deliver
-from outbox.queue import handles
+from outbox.registry import handles
 from subscriptions.models import CallbackRequest
 from subscriptions.services.announcements import CALL_MAIL, CallOccasion
 

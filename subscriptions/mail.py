@@ -17,7 +17,7 @@ from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
 from billing.services.refunds import FAILED, SETTLED
 from outbox.mail import deliver
-from outbox.queue import handles
+from outbox.registry import handles
 from subscriptions.models import Cancellation
 from subscriptions.receipts import Receipt, arrived_and_rest, make_receipt
 from subscriptions.selectors.batches import refunds_of

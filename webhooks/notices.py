@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from common.formatting import format_datetime
 from outbox.mail import deliver
-from outbox.queue import handles
+from outbox.registry import handles
 from webhooks.deliveries import DISABLED
 from webhooks.models import DeliveryStatus, Endpoint
 

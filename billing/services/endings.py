@@ -13,7 +13,8 @@ from billing.models import Agreement, EndingTerms
 from billing.providers import billing_providers, is_subscription_id, provider
 from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
 from billing.services.outages import again
-from outbox.queue import Hopeless, handles, put_again
+from outbox.queue import put_again
+from outbox.registry import Hopeless, handles
 from tenants.audit import record
 from tenants.callers import Caller
 

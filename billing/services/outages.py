@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.providers.base import KeyRefused, ProviderUnavailable
 from outbox.mail import tell_staff
-from outbox.queue import Again
+from outbox.registry import Again
 
 
 def again(error: ProviderUnavailable, provider: str, now: datetime) -> Again:

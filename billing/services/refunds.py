@@ -37,7 +37,8 @@ from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
 from billing.services.outages import again
 from outbox.each import each_by_itself
 from outbox.mail import tell_staff
-from outbox.queue import handles, put, put_again, wake
+from outbox.queue import put, put_again, wake
+from outbox.registry import handles
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.people import SYSTEM

@@ -32,7 +32,8 @@ from billing.selectors import charges_not_over
 from billing.services.refunds import audit_refund, request_refund, resize_refund, send_soon
 from billing.signals import ending_repriced
 from outbox.mail import tell_staff
-from outbox.queue import handles, put_again
+from outbox.queue import put_again
+from outbox.registry import handles
 from tenants.callers import Caller
 from tenants.people import SYSTEM
 

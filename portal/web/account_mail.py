@@ -23,7 +23,8 @@ from django.utils import timezone, translation
 
 from common.formatting import active_language
 from outbox.mail import deliver
-from outbox.queue import handles, put
+from outbox.queue import put
+from outbox.registry import handles
 from tenants.models import User
 
 MAIL = "mail.account"

@@ -40,7 +40,7 @@ def worker(tmp_path: Path, settings: Any) -> Iterator[None]:
     environment = {
         **environment_of(tmp_path), "WAYOUT_BROKER_URL": REDIS, "WAYOUT_QUEUE": settings.WAYOUT_QUEUE,
     }  # fmt: skip
-    command = [sys.executable, "-m", "celery", "-A", "outbox.broker", "worker", "--pool", "solo", "-l", "error"]
+    command = [sys.executable, "-m", "celery", "-A", "outbox.tasks", "worker", "--pool", "solo", "-l", "error"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         yield
         process.terminate()

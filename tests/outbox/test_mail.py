@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 
-from outbox import queue as effects
-from outbox import smtp
+from outbox import registry, smtp
 from outbox.mail import circuit, deliver
 from outbox.models import Effect
 from outbox.queue import put
@@ -73,8 +72,8 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def send(payload: dict[str, Any], now: datetime) -> None:
         deliver(EmailMessage("A line", "Text.", "from@wayout.example", ["to@contoso.example"]))
 
-    monkeypatch.setattr(effects, "_handlers", {"mail": send})
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_handlers", {"mail": send})
+    monkeypatch.setattr(registry, "_sweeps", {})
 
     def work(port: int) -> Effect:
         settings.EMAIL_PORT = port

@@ -14,7 +14,7 @@ from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
 from billing.services.charges import payment_settled, record_correction
 from billing.services.refunds import refund_by_hand
-from outbox import queue as effects
+from outbox import registry
 from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
 from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
@@ -429,7 +429,7 @@ def test_events_about_one_subject_get_versions_in_a_row(receiver: Receiver) -> N
 def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_sweeps", {})
     endpoint = listener(receiver)
     for n in range(30):
         happens(endpoint, f"k{n}")
