@@ -14,11 +14,12 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the providers, and what the worker does in this room."""
-        import billing.periodic  # noqa: F401, PLC0415 (apps load before models)
+        import billing.periodic  # noqa: PLC0415 (apps load before models)
+        import billing.refunds.requests  # noqa: PLC0415
+        import billing.renewal  # noqa: F401, PLC0415
         from billing.providers import register  # noqa: PLC0415
         from billing.providers.ledger import Ledger  # noqa: PLC0415
         from billing.providers.stripe import Stripe  # noqa: PLC0415
-        from billing.services import endings, refunds  # noqa: F401, PLC0415
 
         register("ledger", Ledger)
         register("stripe", Stripe, subscription_id="sub_[A-Za-z0-9]{8,90}")

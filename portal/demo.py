@@ -9,9 +9,9 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
+from billing.charges import ChargeInput, record_charge
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
-from billing.services.charges import ChargeInput, record_charge
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
 from subscriptions.models.callbacks import CallbackSource
 from subscriptions.policy import Channel, Mode, Status

@@ -17,8 +17,8 @@ from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
 from billing.providers import billing_providers
 from billing.providers.base import Ending
+from billing.renewal import set_provider_id
 from billing.selectors import untold
-from billing.services.endings import set_provider_id
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
 from tenants.audit import actor_names, events_about

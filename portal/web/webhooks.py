@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from billing.charges import payment_settled
 from billing.money import MAX_MINOR_UNITS
 from billing.providers.stripe import key_of, result_of, text_of
-from billing.services.charges import payment_settled
-from billing.services.refunds import record_provider_event
+from billing.refunds.requests import record_provider_event
 
 logger = logging.getLogger("wayout.webhooks")
 # Seconds that a signature is good for.

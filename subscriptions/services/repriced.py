@@ -7,7 +7,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from billing.services.repricing import Repricing
+from billing.refunds.repricing import Repricing
 from billing.signals import ending_repriced
 from subscriptions.models import Cancellation
 from subscriptions.services.announcements import Occasion, announce

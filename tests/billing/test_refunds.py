@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from billing.charges import record_correction
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
 from billing.money import Money
 from billing.providers.base import Order, Outcome, Result
-from billing.services import refunds as services
-from billing.services import repricing
-from billing.services.charges import record_correction
+from billing.refunds import repricing
+from billing.refunds import requests as services
 from outbox.models import Effect
 from outbox.worker import work_off
 from subscriptions.reconciliation import findings
@@ -34,8 +34,8 @@ AFTER = NOW + timedelta(hours=73)
 @pytest.fixture
 def promised(world: World) -> Refund:
     """A refund of two charges, held for 72 hours."""
+    from billing.charges import record_charge
     from billing.models import Agreement
-    from billing.services.charges import record_charge
 
     agreement = Agreement.objects.create(account=world.tenant.billing_account, currency="EUR")
     record_charge(agreement=agreement, charge=INPUT, now=NOW)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.charges import payment_settled, record_correction
 from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
-from billing.services.charges import payment_settled, record_correction
-from billing.services.refunds import refund_by_hand
+from billing.refunds.requests import refund_by_hand
 from outbox import registry
 from outbox.worker import work_off
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable

@@ -21,7 +21,7 @@ from django.db import transaction
 from billing.money import Money
 from billing.providers.base import Ending, Order, Outcome, ProviderRefused
 from billing.providers.stripe import Stripe
-from billing.services.endings import set_provider_id
+from billing.renewal import set_provider_id
 from subscriptions.policy import Mode
 from subscriptions.reconciliation import findings
 from subscriptions.services.cancellations import undo_cancellation

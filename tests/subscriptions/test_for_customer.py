@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from billing.charges import payment_settled
 from billing.models import Charge, Refund
-from billing.services.charges import payment_settled
 from outbox.worker import work_off
 from subscriptions.errors import ClaimedElsewhere, InputInvalid, QuoteChanged, QuoteExpired, RouteNotAvailable
 from subscriptions.models import CallbackRequest, Cancellation, Subscription

@@ -11,13 +11,13 @@ import time_machine
 from django.core import mail
 from django.db import transaction
 
+from billing.charges import ChargeInput, payment_settled, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
 from billing.providers.base import Outcome
-from billing.services.charges import ChargeInput, payment_settled, record_charge, record_correction
-from billing.services.refunds import record_provider_event
-from billing.services.repricing import retry_refund
+from billing.refunds.repricing import retry_refund
+from billing.refunds.requests import record_provider_event
 from outbox.models import Effect
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode

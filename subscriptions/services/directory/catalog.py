@@ -9,14 +9,14 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Q
 
+from billing.charges import ChargeInput, record_charge, record_correction
 from billing.errors import ChargeInvalid, ProviderIdInvalid
 from billing.models import Agreement, BillingAccount, Charge, RefundStatus
 from billing.money import Money
 from billing.providers import billing_providers, is_subscription_id
+from billing.refunds.repricing import Repricing, reprice
+from billing.renewal import set_provider_id
 from billing.selectors import late_charges
-from billing.services.charges import ChargeInput, record_charge, record_correction
-from billing.services.endings import set_provider_id
-from billing.services.repricing import Repricing, reprice
 from subscriptions.directory_files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
 from subscriptions.models import Plan, Subscription
 from subscriptions.services.directory.report import Report

@@ -17,9 +17,9 @@ from billing.models import Agreement, Charge, Correction, RefundPart, RefundStat
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.providers.base import Ending
+from billing.refunds.repricing import reprice_soon
+from billing.renewal import tell_again
 from billing.selectors import charges_at, late_charges
-from billing.services.endings import tell_again
-from billing.services.repricing import reprice_soon
 from outbox.mail import tell_staff
 
 logger = logging.getLogger("wayout.billing")

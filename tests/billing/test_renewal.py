@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, Refund
 from billing.providers.base import Ending
-from billing.services.endings import set_provider_id
+from billing.renewal import set_provider_id
 from outbox.models import Effect
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode

@@ -31,10 +31,10 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
+from billing.outages import again
 from billing.proration import Line
 from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
-from billing.services.outages import again
 from outbox.each import each_by_itself
 from outbox.mail import tell_staff
 from outbox.queue import put, put_again, wake

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, EndingTerms
+from billing.outages import again
 from billing.providers import billing_providers, is_subscription_id, provider
 from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
-from billing.services.outages import again
 from outbox.queue import put_again
 from outbox.registry import Hopeless, handles
 from tenants.audit import record
