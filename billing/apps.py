@@ -15,7 +15,8 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Register the providers, and what the worker does in this room."""
         import billing.periodic  # noqa: PLC0415 (apps load before models)
-        import billing.refunds.requests  # noqa: PLC0415
+        import billing.refunds.repricing  # noqa: PLC0415
+        import billing.refunds.sending  # noqa: PLC0415
         import billing.renewal  # noqa: F401, PLC0415
         from billing.providers import register  # noqa: PLC0415
         from billing.providers.ledger import Ledger  # noqa: PLC0415

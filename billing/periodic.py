@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing.refunds.requests import wake_stranded
+from billing.refunds.sending import wake_stranded
 from outbox.registry import every
 
 

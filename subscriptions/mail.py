@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
-from billing.refunds.requests import FAILED, SETTLED
+from billing.refunds.moves import FAILED, SETTLED
 from outbox.mail import deliver
 from outbox.registry import handles
 from subscriptions.models import Cancellation

@@ -22,7 +22,8 @@ from billing.models import (
 from billing.money import Money
 from billing.providers import billing_providers, provider
 from billing.providers.base import Ending, Outcome, ProviderRefused, ProviderUnavailable
-from billing.refunds.requests import SUBMIT, order_of
+from billing.refunds.results import order_of
+from billing.refunds.sending import SUBMIT
 from billing.renewal import TELL, wanted_of
 from billing.selectors import charges_at, late_charges, untold
 from outbox.models import Effect, EffectStatus

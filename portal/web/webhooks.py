@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from billing.charges import payment_settled
 from billing.money import MAX_MINOR_UNITS
 from billing.providers.stripe import key_of, result_of, text_of
-from billing.refunds.requests import record_provider_event
+from billing.refunds.results import record_provider_event
 
 logger = logging.getLogger("wayout.webhooks")
 # Seconds that a signature is good for.

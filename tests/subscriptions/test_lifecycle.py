@@ -14,7 +14,7 @@ from django.core.management import call_command
 from billing.charges import payment_settled
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.providers.base import Outcome
-from billing.refunds.requests import record_provider_event
+from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription

@@ -17,7 +17,7 @@ from billing.money import Money
 from billing.periods import Period
 from billing.providers.base import Outcome
 from billing.refunds.repricing import retry_refund
-from billing.refunds.requests import record_provider_event
+from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy import Mode
