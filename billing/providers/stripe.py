@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import stripe
@@ -18,7 +17,7 @@ from billing.providers.base import (
     ProviderUnavailable,
     Result,
 )
-from common.outbound import session
+from common.outbound import retry_after, session
 
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"
@@ -148,9 +147,7 @@ def _unavailable(error: stripe.StripeError) -> ProviderUnavailable:
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return KeyRefused(reason)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    seconds = str(headers.get("retry-after", "0"))
-    after = timedelta(seconds=int(seconds) if seconds.isdigit() else 0)
-    return ProviderUnavailable(reason, after)
+    return ProviderUnavailable(reason, retry_after(str(headers.get("retry-after", ""))))
 
 
 def _refused(error: stripe.StripeError) -> ProviderRefused:
