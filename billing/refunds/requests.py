@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -22,6 +21,7 @@ from billing.models import (
 from billing.proration import Line
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
+from billing.selectors import provider_of
 from tenants.callers import Caller
 
 
@@ -49,7 +49,7 @@ def request_refund(
         requested_at=requested_at,
         held_until=held_until,
         due_by=due_by,
-        provider=agreement.provider or settings.WAYOUT_PROVIDER,
+        provider=provider_of(agreement),
     )
     for charge_id, amount, tax in returning:
         if amount:
@@ -103,7 +103,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
             requested_at=now,
             held_until=now,
             due_by=due_by,
-            provider=charge.agreement.provider or settings.WAYOUT_PROVIDER,
+            provider=provider_of(charge.agreement),
             by_hand=True,
             reason=reason.strip()[:300],
         )

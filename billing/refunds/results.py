@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from billing import providers
 from billing.models import (
     SENDABLE_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
@@ -19,7 +20,6 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.outages import again
-from billing.providers import provider
 from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
 from billing.refunds.moves import move
 from outbox.mail import tell_staff
@@ -44,14 +44,14 @@ def order_of(part: RefundPart, at: datetime) -> Order:
     )
 
 
-def record_provider_event(*, key: str, result: Result, now: datetime) -> bool:
-    """Take what a provider says by itself about the part with this key; False when there is none.
+def record_provider_event(*, provider: str, key: str, result: Result, now: datetime) -> bool:
+    """Take what ``provider`` says by itself about the part with this key; False when it was sent none.
 
     Nothing that a provider says is final, and what it says may come late: a word against what is on record is not
     taken as it stands, the provider is asked what is true now.
     """
     try:
-        parts = RefundPart.objects.filter(pk=uuid.UUID(key.partition(".")[0]))
+        parts = RefundPart.objects.filter(pk=uuid.UUID(key.partition(".")[0]), refund__provider=provider)
     except ValueError:
         return False
     part = parts.select_related("refund__agreement__account").first()
@@ -80,7 +80,7 @@ def check(payload: dict[str, str], now: datetime) -> None:
     if part is None:
         return
     try:
-        result = provider(part.refund.provider).find(replace(order_of(part, now), key=payload["key"]))
+        result = providers.provider(part.refund.provider).find(replace(order_of(part, now), key=payload["key"]))
     except ProviderUnavailable as error:
         raise again(error, part.refund.provider, now) from error
     if result is None or result.outcome is Outcome.PENDING:

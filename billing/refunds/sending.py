@@ -54,8 +54,9 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
             return
         first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
-    via, order = provider(refund.provider), order_of(part, now)
+    order = order_of(part, now)
     try:
+        via = provider(refund.provider)
         result = via.refund(order) if first else via.find(order) or via.refund(order)
     except ProviderUnavailable as error:
         raise again(error, refund.provider, now) from error

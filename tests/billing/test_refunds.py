@@ -160,17 +160,17 @@ def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: Test
     work()
     keys = list(provider.results)
     for key in [*keys, *keys]:
-        assert results.record_provider_event(key=key, result=Result(outcome, "T", ""), now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=Result(outcome, "T", ""), now=AFTER)
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
     # A word that contradicts the first may be an old one: what the provider says when asked is what counts.
     other = Outcome.FAILED if outcome is Outcome.SUCCEEDED else Outcome.SUCCEEDED
     for key in keys:
         provider.settle(key, outcome)
-    assert results.record_provider_event(key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    assert results.record_provider_event(provider="ledger", key=keys[0], result=Result(other, "T", ""), now=AFTER)
     work()
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
     assert not results.record_provider_event(
-        key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
+        provider="ledger", key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
     )
 
 
@@ -178,7 +178,7 @@ def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
     class Eager(TestProvider):
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            assert results.record_provider_event(key=order.key, result=result, now=AFTER)
+            assert results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
             return result
 
     with used(Eager()) as provider:
@@ -250,7 +250,7 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
 
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            results.record_provider_event(key=order.key, result=result, now=AFTER)
+            results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
             requests.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
             return result
 
@@ -263,7 +263,7 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
 def bounce(provider: TestProvider, key: str, outcome: Outcome = Outcome.FAILED, at: datetime = AFTER) -> None:
     """The provider changes its mind days later, and says so."""
     provider.settle(key, outcome)
-    assert results.record_provider_event(key=key, result=provider.results[key], now=at)
+    assert results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=at)
     work(at)
 
 
@@ -304,11 +304,11 @@ def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider:
     work()
     for key in list(provider.results):
         provider.settle(key)
-        results.record_provider_event(key=key, result=provider.results[key], now=AFTER)
+        results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=AFTER)
     late = Result(Outcome.FAILED, "T", "an event of yesterday")
     for key in provider.results:
-        assert results.record_provider_event(key=key, result=late, now=AFTER)
-        assert results.record_provider_event(key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=late, now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
     work()
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
     assert AuditEvent.objects.filter(action__startswith="refund.").last().action == "refund.succeeded"  # type: ignore[union-attr]
@@ -361,7 +361,9 @@ def test_what_arrives_under_a_key_that_was_replaced_is_known(
     assert status(promised) == ("SUCCEEDED" if now_paid else "PARTIALLY_SUCCEEDED")
     said = " ".join(findings(AFTER, ask_provider=False))
     assert ("by the facts since 0.00 EUR is due" in said) is twice
-    assert not results.record_provider_event(key=f"{old[0]}.7", result=provider.results[old[0]], now=AFTER)
+    assert not results.record_provider_event(
+        provider="ledger", key=f"{old[0]}.7", result=provider.results[old[0]], now=AFTER
+    )
 
 
 def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, settings: Any) -> None:

@@ -141,7 +141,9 @@ def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
         first = Refund.objects.earliest("pk")
         key = str(first.parts.get().pk)
         provider.settle(key, Outcome.FAILED)
-        record_provider_event(key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90))
+        record_provider_event(
+            provider="ledger", key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90)
+        )
         work(PERIOD.start + timedelta(hours=90))
         first.refresh_from_db()
         assert first.status == "FAILED"
