@@ -32,18 +32,7 @@ class EffectAdmin(ReadOnlyAdmin):
     list_filter = ("status", "kind")
     search_fields = ("key",)
     ordering = ("-pk",)
-    fields = (
-        "key",
-        "kind",
-        "status",
-        "run_at",
-        "failures",
-        "outages",
-        "crashes",
-        "last_failure",
-        "created_at",
-        "finished_at",
-    )
+    fields = ("key", "kind", *list_display[1:])
     actions = ("do_again",)
     show_full_result_count = False
 
