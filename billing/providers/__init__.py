@@ -75,11 +75,8 @@ def require_default() -> None:
     if name not in known():
         there = ", ".join(known())
         raise ImproperlyConfigured(f"WAYOUT_PROVIDER is one of {there}, or the dotted path of a class: not {name}.")
-    declaration = known()[name].declares
-    given = settings_of(declaration)
-    if missing := [one for one in declaration.settings if one.is_required and not given[one.name]]:
-        said = "; ".join(f"{one.name} ({one.help})" for one in missing)
-        raise ImproperlyConfigured(f"WAYOUT_PROVIDER={settings.WAYOUT_PROVIDER} needs {said}.")
+    if missing := "; ".join(_missing(known()[name].declares)):
+        raise ImproperlyConfigured(f"WAYOUT_PROVIDER={settings.WAYOUT_PROVIDER} needs {missing}.")
 
 
 def problems() -> Iterator[str]:
@@ -87,7 +84,13 @@ def problems() -> Iterator[str]:
     for name, found in known().items():
         is_added = name == default_provider() or name not in _load(_built_in())
         if is_added or any(settings_of(found.declares).values()):
+            yield from (f"{name} needs {missing}." for missing in _missing(found.declares))
             yield from provider(name).problems()
+
+
+def _missing(declaration: Declaration) -> list[str]:
+    given = settings_of(declaration)
+    return [f"{one.name} ({one.help})" for one in declaration.settings if one.is_required and not given[one.name]]
 
 
 @cache
@@ -117,7 +120,9 @@ def _load(paths: tuple[str, ...]) -> Mapping[str, type[Provider]]:
 
 def _at(path: str) -> type[Provider]:
     try:
-        found: type[Provider] = import_string(path)
+        found: object = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(f"There is no provider at {path}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Provider)):
+        raise ImproperlyConfigured(f"What is at {path} is no class of billing.providers.base.Provider.")
     return found

@@ -51,6 +51,7 @@ def test_a_class_elsewhere_is_chosen_by_its_path_and_stored_by_its_name(settings
     [
         ("barter", "one of ledger, .*, or the dotted path of a class: not barter"),
         ("nowhere.Nobody", "no provider at nowhere.Nobody"),
+        ("json.dumps", "no class of billing.providers.base.Provider"),
         (f"{__name__}.Twin", "another provider is called 'ledger'"),
         (f"{__name__}.Loud", "is no name of 2 to 20"),
         ("stripe", "WAYOUT_STRIPE_KEY .the secret key of the account"),
@@ -78,6 +79,9 @@ def test_a_check_says_what_a_provider_misses(settings: Any, capsys: pytest.Captu
     said = capsys.readouterr().err
     assert "WAYOUT_STRIPE_WEBHOOK_SECRET is not set" in said
     assert "sk_test_1" not in said
+    settings.WAYOUT_STRIPE_KEY, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "", "whsec_1"
+    call_command("check")
+    assert "stripe needs WAYOUT_STRIPE_KEY" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["ledger", "barter"])
