@@ -22,7 +22,7 @@ from subscriptions.reconciliation import findings
 from tenants.audit import verify
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
-from tests.billing.test_services import INPUT, refund
+from tests.billing.test_charges import INPUT, refund
 from tests.builders import NOW
 from tests.providers import TestProvider, used
 from tests.world import World
