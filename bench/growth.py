@@ -26,8 +26,8 @@ from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
 from bench.databases import databases
+from desk.services.desk import claim_next, release_callback
 from subscriptions.models import CancellationPolicy, License, Subscription
-from subscriptions.services.desk import claim_next, release_callback
 from tenants.audit import record
 from tenants.callers import Scope
 from tenants.models import Tenant, User
@@ -59,7 +59,7 @@ SELECT n, CASE WHEN n <= {size} * 3 / 10 THEN 1 ELSE (n - 1) / {each} + 1 END, '
   'user ' || n || ' u' || n, false, now() - n * interval '1 second' FROM generate_series(1, {size}) n;
 INSERT INTO subscriptions_license (subscription_id, user_id, is_direct, is_inherited)
 SELECT CASE WHEN n <= {size} * 3 / 10 THEN 1 ELSE n END, n, true, false FROM generate_series(1, {size}) n;
-INSERT INTO subscriptions_callbackrequest (reference, tenant_id, subscription_id, source, contact_name, phone,
+INSERT INTO desk_callbackrequest (reference, tenant_id, subscription_id, source, contact_name, phone,
   phone_extension, phone_is_valid, phone_as_typed, language, time_zone, note, requested_at, phone_given_at, credit_from,
   due_at, next_attempt_at, status, closed_at, close_reason, attempts, waited_as, last_outcome)
 SELECT 'R-' || n, (n - 1) / {each} + 1, n, 'GRAPHQL', 'Ada', '+35988' || n, '', true, '', 'en', 'Europe/Sofia', '', at, at,
@@ -137,7 +137,7 @@ class Works:
 
     def queue(self) -> None:
         """The desk's list."""
-        assert self.staff.get("/admin/subscriptions/callbackrequest/").status_code == 200
+        assert self.staff.get("/admin/desk/callbackrequest/").status_code == 200
 
     def audit(self) -> None:
         """One line on a tenant's trail."""

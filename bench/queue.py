@@ -26,10 +26,10 @@ from tqdm import tqdm
 
 from bench.databases import databases
 from billing.models import Agreement, BillingAccount
-from subscriptions.models import CallbackRequest, Plan, Subscription
-from subscriptions.models.callbacks import CallbackSource, CallbackStatus, CloseReason
-from subscriptions.references import new_reference
-from subscriptions.services.desk import claim_next, release_callback
+from common.references import new_reference
+from desk.models import CallbackRequest, CallbackSource, CallbackStatus, CloseReason
+from desk.services.desk import claim_next, release_callback
+from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant, User
 from tenants.people import caller_of_staff
 
@@ -38,7 +38,7 @@ ROUNDS = 21
 # A house with a longer queue has more customers, not busier ones.
 _EACH = 20
 _AT_ONCE = 5_000
-_LIST = "/admin/subscriptions/callbackrequest/"
+_LIST = "/admin/desk/callbackrequest/"
 
 
 def fill(size: int) -> None:

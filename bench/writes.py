@@ -182,7 +182,7 @@ def _same(bare: psycopg.Connection[Any]) -> None:
     """Both databases have the same rows now."""
     for table in (
         "subscriptions_cancellation",
-        "subscriptions_callbackrequest",
+        "desk_callbackrequest",
         "tenants_auditevent",
         "outbox_effect",
         "billing_refund",

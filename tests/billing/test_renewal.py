@@ -17,10 +17,10 @@ from billing.models import Agreement, Refund
 from billing.providers.base import Ending
 from billing.renewal import set_provider_id
 from outbox.models import Effect
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM

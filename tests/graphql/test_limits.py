@@ -17,8 +17,8 @@ from outbox.models import Effect
 from portal.graphql import context
 from portal.graphql.limits import LimitExceeded, Measure
 from portal.graphql.timeouts import RequestTimeout, deadline
+from subscriptions.cancellations import service as cancellations
 from subscriptions.models import Cancellation
-from subscriptions.services import cancellations
 from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tests.graphql.documents import CANCEL, LIST

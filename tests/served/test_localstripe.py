@@ -22,9 +22,9 @@ from billing.money import Money
 from billing.providers import provider
 from billing.providers.base import Ending, Order, Outcome, ProviderRefused
 from billing.renewal import set_provider_id
-from subscriptions.policy import Mode
+from subscriptions.cancellations.service import undo_cancellation
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.people import SYSTEM
 from tests.builders import NOW
 from tests.subscriptions.test_lifecycle import after, cancel, work

@@ -17,13 +17,13 @@ from billing.providers.base import Outcome
 from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
+from subscriptions import lifecycle
+from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
-from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import lifecycle
-from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tests.builders import NOW
 from tests.providers import TestProvider, used
 from tests.world import World

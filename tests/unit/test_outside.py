@@ -13,8 +13,8 @@ import requests
 import stripe
 
 from common.outbound import retry_after, session
-from portal.web import organization
-from portal.web.accounts import OrganizationAdapter
+from portal.accounts import organization
+from portal.accounts.organization import OrganizationAdapter
 from tests.outsiders import refused, silent
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"

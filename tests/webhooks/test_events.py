@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 
+from desk.models import CallbackRequest, CloseReason
+from desk.services.desk import claim_callback, close_callback
 from outbox import registry
 from outbox.models import Effect
 from outbox.queue import wake
 from outbox.worker import work_off
-from subscriptions.models import CallbackRequest, Cancellation, License
-from subscriptions.models.callbacks import CloseReason
-from subscriptions.services.desk import claim_callback, close_callback
+from subscriptions.models import Cancellation, License
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
@@ -114,7 +114,7 @@ def test_a_scheduled_one_that_is_hastened_takes_effect_once(world: World, told: 
 
 
 def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
-    from subscriptions.services.events import EFFECTIVE
+    from subscriptions.events import EFFECTIVE
 
     subscription = world.subscription(1)
     cancel(Api(world.admin), subscription, "IMMEDIATE")
