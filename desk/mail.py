@@ -15,8 +15,9 @@ from icalendar import Calendar, Event
 
 from common.formatting import format_span
 from desk.models import CallbackRequest
-from outbox.effects import handles, put
 from outbox.mail import deliver
+from outbox.queue import put
+from outbox.registry import handles
 
 CALL_MAIL = "mail.callback"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
+from billing.charges import ChargeInput, record_charge
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
-from billing.services.charges import ChargeInput, record_charge
 from desk.models import CallbackSource
 from desk.services.callbacks import Wish, request_callback
 from subscriptions.cancellations.service import cancel_subscription

@@ -41,7 +41,5 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
         "loggers": {
             # The demo's terminal shows how to get in, not every request.
             "wayout.request": {"level": "WARNING" if for_people else "INFO"},
-            # Two lines for every call, with the ids of charges in them.
-            "stripe": {"level": "WARNING"},
         },
     }

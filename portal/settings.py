@@ -21,7 +21,8 @@ WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma sepa
 WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
 WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (off outside debug)
 WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
-WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
+WAYOUT_PROVIDER      who pays refunds: ledger (our own books), another that is built in, or the dotted path of a class
+WAYOUT_PROVIDERS     dotted paths of others that agreements and refunds still name, comma separated (none)
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
 WAYOUT_OIDC_AUDIENCE  its access tokens for this audience are callers of the API, too (none are)
@@ -74,19 +75,15 @@ if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT
 
 WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
-# Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
+# Who moves the money of new refunds. Older refunds stay with the provider they were promised by. What each of them
+# needs it declares itself (billing.providers), and is read from the environment under that name.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_PROVIDERS: list[str] = env.list("WAYOUT_PROVIDERS", [])
 WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
 WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
 WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")
 if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
     raise ImproperlyConfigured("WAYOUT_GATEWAY_SECRET is at least 32 characters that nobody can guess.")
-WAYOUT_STRIPE_KEY = env.str("WAYOUT_STRIPE_KEY", "")
-WAYOUT_STRIPE_WEBHOOK_SECRET = env.str("WAYOUT_STRIPE_WEBHOOK_SECRET", "")
-# Somewhere else than Stripe, for tests.
-WAYOUT_STRIPE_URL = env.str("WAYOUT_STRIPE_URL", "")
-if WAYOUT_PROVIDER not in ("ledger", "stripe") or (WAYOUT_PROVIDER == "stripe" and not WAYOUT_STRIPE_KEY):
-    raise ImproperlyConfigured("WAYOUT_PROVIDER is ledger, or stripe with WAYOUT_STRIPE_KEY.")
 WAYOUT_BROKER_URL = env.str("WAYOUT_BROKER_URL", "")
 WAYOUT_QUEUE = env.str("WAYOUT_QUEUE", "wayout")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")

@@ -12,7 +12,8 @@ from typing import Any
 from billing.models import Refund
 from billing.money import Money
 from common.public_ids import Kind, public_id
-from outbox.effects import handles, put
+from outbox.queue import put
+from outbox.registry import handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of

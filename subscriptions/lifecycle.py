@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.periods import rolled
-from billing.services.refunds import late_refunds, note_late
+from billing.refunds.late import late_refunds, note_late
 from outbox.each import each_by_itself
 from outbox.mail import tell_staff
 from subscriptions.cancellations.announcements import Occasion, announce_refund

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from outbox.effects import every
+from outbox.registry import every
 from subscriptions import lifecycle
 
 every(timedelta(minutes=1))(lifecycle.roll_periods)

@@ -22,8 +22,9 @@ from django.http import HttpRequest
 from django.utils import timezone, translation
 
 from common.formatting import active_language
-from outbox.effects import handles, put
 from outbox.mail import deliver
+from outbox.queue import put
+from outbox.registry import handles
 from tenants.models import User
 
 MAIL = "mail.account"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.conf import settings
 
 from billing.models import Refund
-from outbox.effects import put
+from outbox.queue import put
 from subscriptions.models import Cancellation
 from tenants.models import User
 

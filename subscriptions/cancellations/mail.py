@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
-from billing.services.refunds import FAILED, SETTLED
-from outbox.effects import handles
+from billing.refunds.moves import FAILED, SETTLED
 from outbox.mail import deliver
+from outbox.registry import handles
 from subscriptions.cancellations.announcements import MAIL, Occasion, announce_refund
 from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
 from subscriptions.events import tell_refund

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from billing.services.repricing import Repricing
+from billing.refunds.repricing import Repricing
 from billing.signals import ending_repriced
 from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.models import Cancellation

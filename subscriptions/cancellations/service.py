@@ -9,8 +9,8 @@ from typing import Any
 
 from billing.models import EndingTerms, RefundStatus
 from billing.providers.base import Ending
-from billing.services.endings import set_ending
-from billing.services.refunds import request_refund, void_refund
+from billing.refunds.requests import request_refund, void_refund
+from billing.renewal import set_ending
 from common.references import new_reference
 from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id

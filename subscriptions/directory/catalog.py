@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Q
 
+from billing.charges import ChargeInput, record_charge, record_correction
 from billing.errors import ChargeInvalid, ProviderIdInvalid
 from billing.models import Agreement, BillingAccount, Charge, RefundStatus
 from billing.money import Money
 from billing.providers import billing_providers, is_subscription_id
-from billing.selectors import late_charges
-from billing.services.charges import ChargeInput, record_charge, record_correction
-from billing.services.endings import set_provider_id
-from billing.services.repricing import Repricing, reprice
+from billing.refunds.repricing import Repricing, reprice
+from billing.renewal import set_provider_id
+from billing.selectors import late_charges, provider_of
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
 from subscriptions.directory.report import Report
 from subscriptions.models import Plan, Subscription
@@ -144,7 +143,7 @@ class Catalog:
         for row in others:
             if (row.provider, row.provider_id) != (first.provider, first.provider_id):
                 self._problem(row, f"provider_id: line {first.line} says {first.provider_id}, this {row.provider_id}")
-        provider = first.provider or settings.WAYOUT_PROVIDER
+        provider = first.provider or provider_of(subscription.agreement)
         known = subscription.agreement.external_id
         if known and (subscription.agreement.provider, known) != (provider, first.provider_id):
             # Staff may have corrected it: a file that is imported again does not take that back.

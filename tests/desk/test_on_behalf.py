@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from billing.charges import payment_settled
 from billing.models import Charge, Refund
-from billing.services.charges import payment_settled
 from desk.models import CallbackRequest
 from desk.services.callbacks import reschedule_callback
 from desk.services.cancellations import batch_on_behalf, cancel_on_behalf

@@ -69,7 +69,7 @@ def work_on_poison() -> None:
     from django.core.management import call_command
 
     from outbox import worker
-    from outbox.effects import handles
+    from outbox.registry import handles
 
     worker.LEASE, worker.LONGEST = timedelta(seconds=1), timedelta(seconds=0.5)
     handles("poison")(lambda *_: time.sleep(60) if sys.argv[2] == "hang" else os.kill(os.getpid(), signal.SIGKILL))

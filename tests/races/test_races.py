@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.charges import payment_settled, record_correction
 from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
-from billing.services.charges import payment_settled, record_correction
-from billing.services.refunds import refund_by_hand
+from billing.refunds.requests import refund_by_hand
 from desk.models import CallbackDesk, CallbackRequest, CallbackSource, CloseReason
 from desk.selectors import open_windows
 from desk.services.callbacks import Requested, Wish, request_callback
 from desk.services.desk import claim_callback, claim_next, close_callback, release_callback
-from outbox import effects
+from outbox import registry
 from outbox.worker import work_off
 from subscriptions.cancellations.service import Canceled, cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
@@ -429,7 +429,7 @@ def test_events_about_one_subject_get_versions_in_a_row(receiver: Receiver) -> N
 def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_sweeps", {})
     endpoint = listener(receiver)
     for n in range(30):
         happens(endpoint, f"k{n}")

@@ -11,13 +11,13 @@ import time_machine
 from django.core import mail
 from django.db import transaction
 
+from billing.charges import ChargeInput, payment_settled, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
 from billing.providers.base import Outcome
-from billing.services.charges import ChargeInput, payment_settled, record_charge, record_correction
-from billing.services.refunds import record_provider_event
-from billing.services.repricing import retry_refund
+from billing.refunds.repricing import retry_refund
+from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
@@ -141,7 +141,9 @@ def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
         first = Refund.objects.earliest("pk")
         key = str(first.parts.get().pk)
         provider.settle(key, Outcome.FAILED)
-        record_provider_event(key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90))
+        record_provider_event(
+            provider="ledger", key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90)
+        )
         work(PERIOD.start + timedelta(hours=90))
         first.refresh_from_db()
         assert first.status == "FAILED"

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.charges import ChargeInput, record_charge, record_correction
 from billing.errors import ChargeInvalid, RefundExceedsSettled
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.money import Money
 from billing.proration import Convention, RefundTerms, prorate
+from billing.refunds.requests import request_refund, void_refund
 from billing.selectors import charges_not_over
-from billing.services.charges import ChargeInput, record_charge, record_correction
-from billing.services.refunds import request_refund, void_refund
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD, SOFIA
 from tests.world import World, later

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, Refund
 from billing.providers.base import Ending
-from billing.services.endings import set_provider_id
+from billing.renewal import set_provider_id
 from outbox.models import Effect
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
@@ -24,7 +24,7 @@ from subscriptions.reconciliation import findings
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
-from tests.billing.fake_stripe import FakeStripe, fake_stripe
+from tests.billing.fake_stripe import FakeStripe
 from tests.builders import NOW
 from tests.imports import import_files
 from tests.providers import TestProvider, used
@@ -38,13 +38,9 @@ HEADER = (
 
 
 @pytest.fixture
-def stripe(settings: Any) -> Iterator[FakeStripe]:
-    with fake_stripe() as found:
-        settings.WAYOUT_STRIPE_URL, settings.WAYOUT_STRIPE_KEY = found.url, "sk_test_1"
-        settings.WAYOUT_PROVIDER = "stripe"
-        for number in "12":
-            found.subscribe(f"sub_1111111{number}")
-        yield found
+def stripe(server: FakeStripe) -> FakeStripe:
+    server.subscribe("sub_11111112")
+    return server
 
 
 @pytest.fixture
@@ -173,6 +169,19 @@ def test_an_id_that_nothing_can_be_told_by_is_reported_and_the_charge_comes_in(
 def test_an_id_given_without_its_provider_is_the_installations(stripe: FakeStripe, imported: Any) -> None:
     imported(charge(1, ""))
     assert world_of()[1].agreement.provider == "stripe"
+
+
+def test_an_id_given_without_its_provider_is_of_the_one_that_the_agreement_names(
+    stripe: FakeStripe, imported: Any, settings: Any
+) -> None:
+    settings.WAYOUT_PROVIDER = "ledger"
+    imported(charge(1, "", ""))
+    world, subscription = world_of()
+    cancel(world, subscription, at=NOW)
+    settings.WAYOUT_PROVIDER = "stripe"
+    text = imported(charge(1, ""), at=after(hours=1))
+    assert "“ledger” bills nothing here" in text
+    assert Agreement.objects.get().external_id == ""
 
 
 def test_the_database_keeps_ids_apart(world: World) -> None:

@@ -28,11 +28,14 @@ from billing.models import (
 from billing.money import Money
 from billing.periods import refund_due_by
 from billing.proration import ChargeFacts, Line, prorate, unbegun
+from billing.refunds.moves import audit_refund
+from billing.refunds.requests import request_refund, resize_refund
+from billing.refunds.sending import send_soon
 from billing.selectors import charges_not_over
-from billing.services.refunds import audit_refund, request_refund, resize_refund, send_soon
 from billing.signals import ending_repriced
-from outbox.effects import handles, put_again
 from outbox.mail import tell_staff
+from outbox.queue import put_again
+from outbox.registry import handles
 from tenants.callers import Caller
 from tenants.people import SYSTEM
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from outbox.effects import every
+from outbox.registry import every
 from outbox.worker import forget_done
 
 

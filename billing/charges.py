@@ -17,9 +17,9 @@ from billing.models import Agreement, Charge, Correction, RefundPart, RefundStat
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.providers.base import Ending
+from billing.refunds.repricing import reprice_soon
+from billing.renewal import tell_again
 from billing.selectors import charges_at, late_charges
-from billing.services.endings import tell_again
-from billing.services.repricing import reprice_soon
 from outbox.mail import tell_staff
 
 logger = logging.getLogger("wayout.billing")
@@ -59,9 +59,10 @@ class ChargeInput:
 def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -> bool:
     """Add a charge, or move the payment of a known one forward; True when something changed.
 
-    Within a transaction that has locked the agreement before it read it. A charge that is already on record keeps its amounts and period; only what was settled may grow. Where the
-    agreement ends, what it gives back is priced again, and a provider that billed beyond the end is told once more.
-    Raises ChargeInvalid when the two contradict each other, or for another currency than the agreement's.
+    Within a transaction that has locked the agreement before it read it. A charge that is already on record keeps its
+    amounts and period; only what was settled may grow. Where the agreement ends, what it gives back is priced again, and
+    a provider that billed beyond the end is told once more. Raises ChargeInvalid when the two contradict each other, or
+    for another currency than the agreement's.
     """
     charge.check()
     if charge.currency != agreement.currency:

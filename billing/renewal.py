@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, EndingTerms
-from billing.providers import billing_providers, is_subscription_id, provider
+from billing.outages import again
+from billing.providers import billing_providers, default_provider, is_subscription_id, provider
 from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
-from billing.services.outages import again
-from outbox.effects import Hopeless, handles, put_again
+from outbox.queue import put_again
+from outbox.registry import Hopeless, handles
 from tenants.audit import record
 from tenants.callers import Caller
 
@@ -32,7 +32,7 @@ def set_ending(
     the one of today, whatever the setting says later.
     """
     agreements = Agreement.objects.filter(pk=agreement.pk)
-    agreements.filter(provider="").update(provider=settings.WAYOUT_PROVIDER)
+    agreements.filter(provider="").update(provider=default_provider())
     agreements.update(ending=ending, ends_for_good_at=final_at)
     EndingTerms.objects.filter(agreement=agreement).delete()
     if terms:
@@ -104,9 +104,9 @@ def _say(agreement: Agreement, ending: Ending, now: datetime) -> None:
     """
     same = Agreement.objects.filter(pk=agreement.pk, external_id=agreement.external_id)
     same.update(told=UNKNOWN)
-    via = provider(agreement.provider)
-    say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[ending]
     try:
+        via = provider(agreement.provider)
+        say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[ending]
         say(agreement.external_id)
     except ProviderUnavailable as error:
         raise again(error, agreement.provider, now) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing.services.refunds import wake_stranded
-from outbox.effects import every
+from billing.refunds.sending import wake_stranded
+from outbox.registry import every
 
 
 @every(timedelta(minutes=5))

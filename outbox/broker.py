@@ -1,7 +1,7 @@
-"""Celery as the wake-up and the beat, where WAYOUT_BROKER_URL is set. The rows stay the truth.
+"""The broker that wakes workers, where WAYOUT_BROKER_URL is set: how Celery is set up, and one word to it.
 
-``celery -A outbox.celery worker`` as many as wanted, and one ``celery -A outbox.celery beat``. A message that the
-broker loses costs at most the minute until the beat looks by itself.
+Here tasks have names alone, so that whoever asks for work needs nobody who does it. The rows stay the truth: a message
+that the broker loses costs at most the minute until the beat looks by itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 logger = logging.getLogger("wayout.outbox")
 
+WORK = "outbox.work"
 # Seconds that connecting, and each answer, of a broker may take where one is told that there is something to do.
 _PATIENCE = 0.5
 
@@ -25,16 +26,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 2, "socket_connect_timeout": 2},
     worker_hijack_root_logger=False,
-    beat_schedule={"look": {"task": "outbox.work", "schedule": 60.0}},
+    beat_schedule={"look": {"task": WORK, "schedule": 60.0}},
 )
-
-
-@app.task(name="outbox.work", ignore_result=True)
-def work() -> int:
-    """Do what is due."""
-    from outbox.worker import work_off  # noqa: PLC0415 (needs the apps)
-
-    return work_off()
 
 
 def call() -> None:
@@ -52,7 +45,8 @@ def call() -> None:
     try:
         connection = app.connection_for_write(connect_timeout=_PATIENCE, transport_options=hasty)
         try:
-            work.apply_async(producer=connection.Producer(auto_declare=False), retry=False)
+            producer = connection.Producer(auto_declare=False)
+            app.send_task(WORK, producer=producer, retry=False, ignore_result=True)
         finally:
             connection.collect(_PATIENCE)
     except Exception as error:
