@@ -80,7 +80,8 @@ class Command(BaseCommand):
             # Not among what --json prints.
             self.stderr.write(
                 _("The demo that was here is of an earlier version. It was moved to %(folder)s; this is a new one.")
-                % {"folder": folder}
+                % {"folder": folder},
+                self.style.WARNING,
             )
 
     def _reset(self) -> None:
