@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('subscriptions', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ('tenants', '0001_anew'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('billing', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ('tenants', '0001_anew'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

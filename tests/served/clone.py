@@ -12,11 +12,8 @@ from tests.served.conftest import ROOT
 
 SECRET = "".join(map(chr, range(48, 108)))
 PRODUCTION = {"WAYOUT_SECRET_KEY": SECRET, "WAYOUT_HOSTS": "wayout.example"}
-# Every package that is installed, whichever there are.
-_PACKAGES = sorted(
-    init.parent.name for init in ROOT.glob("*/__init__.py") if init.parent.name not in ("tests", "bench")
-)
-_CODE = (*_PACKAGES, "frontend", "manage.py", "Makefile")
+_APPS = sorted(path.parent.name for path in ROOT.glob("*/apps.py"))
+_CODE = (*_APPS, "frontend", "manage.py", "Makefile")
 _NOT = shutil.ignore_patterns("node_modules", "__pycache__", "*.mo")
 
 
