@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                 ('held_until', models.DateTimeField(verbose_name='held until')),
                 ('due_by', models.DateField(verbose_name='due by')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled')),
-                ('provider', models.CharField(default='ledger', max_length=20, verbose_name='provider')),
+                ('provider', models.CharField(max_length=20, verbose_name='provider')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('by_hand', models.BooleanField(default=False, editable=False, verbose_name='by hand')),
                 ('repriced_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='priced again')),

@@ -64,7 +64,7 @@ class Refund(models.Model):
     held_until = models.DateTimeField(_("held until"))
     due_by = models.DateField(_("due by"))
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
-    provider = models.CharField(_("provider"), max_length=20, default="ledger")
+    provider = models.CharField(_("provider"), max_length=20)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     by_hand = models.BooleanField(_("by hand"), default=False, editable=False)
     repriced_at = models.DateTimeField(_("priced again"), null=True, blank=True, editable=False)
