@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
 from bench.databases import databases
-from desk.services.desk import claim_next, release_callback
+from desk.services.claims import claim_next, release_callback
 from subscriptions.models import CancellationPolicy, License, Subscription
 from tenants.audit import record
 from tenants.callers import Scope

@@ -28,7 +28,7 @@ from bench.databases import databases
 from billing.models import Agreement, BillingAccount
 from common.references import new_reference
 from desk.models import CallbackRequest, CallbackSource, CallbackStatus, CloseReason
-from desk.services.desk import claim_next, release_callback
+from desk.services.claims import claim_next, release_callback
 from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant, User
 from tenants.people import caller_of_staff

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q, QuerySet
 
 from desk.models import OPEN_STATUSES, CallbackDesk, CallbackRequest, read_days
-from desk.windows import LONGEST_WINDOW, Hours, windows
+from desk.windows import LONGEST_WINDOW, Hours, windows, zones_at_night
 
 
 def desk() -> CallbackDesk:
@@ -56,6 +56,19 @@ class Calls:
         """The one that somebody still waits for. It is always the latest."""
         latest = self.latest(subscription_id)
         return latest if latest and latest.status in OPEN_STATUSES else None
+
+
+def to_be_called(now: datetime) -> Q:
+    """Those whose time has come and for whom it is day."""
+    return Q(next_attempt_at__lte=now) & ~Q(time_zone__in=zones_at_night(now))
+
+
+def due_now(now: datetime) -> QuerySet[CallbackRequest]:
+    """Open requests that somebody should call now and that no agent holds, in the order of the queue."""
+    free = Q(claimed_by=None) | Q(claim_expires_at__lte=now)
+    due = CallbackRequest.objects.open().filter(free, to_be_called(now))
+    # PostgreSQL reads the index in order only if the column that is NULL everywhere is named too.
+    return due.order_by("closed_at", "due_at", "requested_at", "pk")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from billing.charges import ChargeInput, record_charge
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
 from desk.models import CallbackSource
-from desk.services.callbacks import Wish, request_callback
+from desk.services.requests import Wish, request_callback
 from subscriptions.cancellations.service import cancel_subscription
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription

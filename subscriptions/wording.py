@@ -386,28 +386,3 @@ def status_name(status: Status) -> str:
         Status.DISABLED: _("Disabled"),
         Status.DELETED: _("Deleted"),
     }[status]
-
-
-def event_name(action: str) -> str:
-    """What happened to a callback request, for its history; the action itself where there are no words for it."""
-    return {
-        "callback.requested": _("asked for a call"),
-        "callback.updated": _("asked again, with other details"),
-        "callback.rescheduled": _("moved the call"),
-        "callback.withdrawn": _("withdrew the request"),
-        "callback.claimed": _("claimed it"),
-        "callback.released": _("released it"),
-        "callback.reassigned": _("handed it over"),
-        "callback.closed": _("closed it"),
-        "callback.closed_without_call": _("closed it without a call"),
-        "callback.reopened": _("reopened it"),
-        "callback.canceled": _("canceled the subscription"),
-        "callback.erased": _("erased the contact data"),
-        "callback.no_answer": _("called: no answer"),
-        "callback.busy": _("called: busy"),
-        "callback.voicemail": _("called: left a voicemail"),
-        "callback.wrong_number": _("called: wrong number"),
-        "callback.call_later": _("called: to call later"),
-        "callback.language_needed": _("called: another language is needed"),
-        "callback.asked_not_to_call": _("called: asked not to be called"),
-    }.get(action, action)

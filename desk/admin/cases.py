@@ -31,8 +31,8 @@ from desk.admin.reports import REPORTS, reports
 from desk.admin.steps import ERASE, HAND_OVER, WORK, is_claimed_by, may_close, reopening, step_of, why_not
 from desk.models import OPEN_STATUSES, REOPENABLE, CallbackAttempt, CallbackRequest, CallbackStatus
 from desk.phones import international, masked
-from desk.services.callbacks import subject_of
-from desk.services.desk import open_instead
+from desk.services.cases import subject_of
+from desk.services.reopening import open_instead
 from desk.windows import CUSTOMER_FROM, is_day
 from subscriptions import wording
 from subscriptions.errors import CallbackOpen, ChangedMeanwhile, SubscriptionError

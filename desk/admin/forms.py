@@ -14,7 +14,8 @@ from common.formatting import format_span
 from desk.attempts import LOGGED, Outcome
 from desk.models import DISPOSITIONS, OUTCOME_CHOICES, CallbackRequest, CloseReason
 from desk.selectors import open_windows
-from desk.services.callbacks import LONGEST_NAME, LONGEST_NOTE, read_time_zone
+from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE
+from desk.services.times import read_time_zone
 from desk.windows import HORIZON
 from tenants.models import LANGUAGES, User
 

@@ -16,8 +16,7 @@ from django.utils.translation import ngettext
 from common.search import fold
 from desk.models import OPEN_STATUSES, CallbackQuerySet, CallbackRequest, CallbackStatus
 from desk.phones import read_phone
-from desk.selectors import desk
-from desk.services.desk import due_now, to_be_called
+from desk.selectors import desk, due_now, to_be_called
 from subscriptions.errors import SubscriptionError
 from tenants.models import Tenant
 

@@ -12,18 +12,11 @@ from django.utils.translation import gettext as _
 
 from common.formatting import active_language
 from desk.models import OPEN_STATUSES, OUTCOME_CHOICES, CallbackRequest, CallbackStatus
-from desk.services.callbacks import reschedule_callback
-from desk.services.desk import (
-    claim_callback,
-    claim_next,
-    close_callback,
-    close_without_call,
-    erase_contact,
-    log_attempt,
-    reassign_callback,
-    release_callback,
-    reopen_callback,
-)
+from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
+from desk.services.contacts import erase_contact
+from desk.services.outcomes import close_callback, close_without_call, log_attempt
+from desk.services.reopening import reopen_callback
+from desk.services.requests import reschedule_callback
 from tenants.callers import Caller
 from tenants.models import User
 from tenants.staff import staff

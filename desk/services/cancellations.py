@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from desk.mail import CallOccasion, announce_call
 from desk.models import CallbackRequest, CallbackStatus, CloseReason
 from desk.selectors import open_call
-from desk.services.callbacks import audit_call, close_request, note_reached
+from desk.services.cases import audit_call, close_request, note_reached
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription
 from subscriptions.errors import ChangedMeanwhile, ClaimedElsewhere
 from subscriptions.models import Cancellation, Subscription

@@ -8,7 +8,7 @@ import strawberry
 
 from common.public_ids import Kind, read_id, split_id
 from desk.selectors import open_windows
-from desk.services.callbacks import read_time_zone
+from desk.services.times import read_time_zone
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
 from portal.graphql.nodes import find_nodes

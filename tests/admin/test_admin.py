@@ -17,7 +17,7 @@ from django.utils.html import escape
 
 from billing.models import Charge, Refund
 from desk.models import CallbackRequest, CallbackSource
-from desk.services.callbacks import Wish, request_callback
+from desk.services.requests import Wish, request_callback
 from subscriptions.models import Cancellation, CancellationPolicy
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, Tenant, User

@@ -18,7 +18,7 @@ from billing.models import Refund
 from common.exports import csv_response
 from desk.models import CallbackDesk, CallbackRequest, CallbackSource, OptOut
 from desk.selectors import open_windows
-from desk.services.callbacks import Wish, request_callback, reschedule_callback, withdraw_callback
+from desk.services.requests import Wish, request_callback, reschedule_callback, withdraw_callback
 from outbox.models import Effect
 from subscriptions.models import Cancellation
 from tenants.models import User

@@ -11,8 +11,9 @@ from icalendar import Calendar
 from desk.attempts import Outcome
 from desk.models import DISPOSITIONS, CallbackRequest, CloseReason
 from desk.selectors import open_windows
-from desk.services.callbacks import reschedule_callback, withdraw_callback
-from desk.services.desk import close_callback, close_without_call, reopen_callback
+from desk.services.outcomes import close_callback, close_without_call
+from desk.services.reopening import reopen_callback
+from desk.services.requests import reschedule_callback, withdraw_callback
 from outbox.worker import work_off
 from tenants.models import User
 from tenants.people import caller_of_staff

@@ -22,14 +22,10 @@ from desk.models import (
     CloseReason,
 )
 from desk.selectors import open_windows
-from desk.services.callbacks import (
-    CLAIM_LEASE,
-    Wish,
-    request_callback,
-    reschedule_callback,
-    withdraw_callback,
-)
-from desk.services.desk import claim_callback, claim_next, close_callback, log_attempt, release_callback
+from desk.services.cases import CLAIM_LEASE
+from desk.services.claims import claim_callback, claim_next, release_callback
+from desk.services.outcomes import close_callback, log_attempt
+from desk.services.requests import Wish, request_callback, reschedule_callback, withdraw_callback
 from desk.windows import is_day
 from subscriptions.errors import RouteNotAvailable
 from subscriptions.models import CancellationPolicy, Subscription

@@ -20,20 +20,12 @@ from desk.models import (
     CloseReason,
     OptOut,
 )
-from desk.selectors import open_windows
-from desk.services.callbacks import Wish, opt_out_digest, request_callback, reschedule_callback, subject_of
-from desk.services.desk import (
-    claim_callback,
-    claim_next,
-    close_callback,
-    close_without_call,
-    due_now,
-    erase_contact,
-    erase_old_contacts,
-    log_attempt,
-    reassign_callback,
-    release_callback,
-)
+from desk.selectors import due_now, open_windows
+from desk.services.cases import subject_of
+from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
+from desk.services.contacts import erase_contact, erase_old_contacts, opt_out_digest
+from desk.services.outcomes import close_callback, close_without_call, log_attempt
+from desk.services.requests import Wish, request_callback, reschedule_callback
 from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
 from tenants.audit import events_about, verify
 from tenants.models import AuditEvent, AuditPersonalData, User

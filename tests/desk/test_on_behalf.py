@@ -11,9 +11,9 @@ from django.core import mail
 from billing.charges import payment_settled
 from billing.models import Charge, Refund
 from desk.models import CallbackRequest
-from desk.services.callbacks import reschedule_callback
 from desk.services.cancellations import batch_on_behalf, cancel_on_behalf
-from desk.services.desk import claim_callback
+from desk.services.claims import claim_callback
+from desk.services.requests import reschedule_callback
 from outbox.worker import work_off
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription, undo_cancellation

@@ -10,15 +10,11 @@ import pytest
 from desk.attempts import Outcome
 from desk.models import OPEN_STATUSES, CallbackRequest, CallbackStatus, CloseReason, OptOut
 from desk.selectors import open_windows
-from desk.services.callbacks import withdraw_callback
-from desk.services.desk import (
-    claim_next,
-    close_callback,
-    erase_contact,
-    erase_old_contacts,
-    log_attempt,
-    reopen_callback,
-)
+from desk.services.claims import claim_next
+from desk.services.contacts import erase_contact, erase_old_contacts
+from desk.services.outcomes import close_callback, log_attempt
+from desk.services.reopening import reopen_callback
+from desk.services.requests import withdraw_callback
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.errors import CallbackOpen, DoNotCall, InputInvalid, NotFound, NotPermitted, RouteNotAvailable
 from tenants.audit import verify

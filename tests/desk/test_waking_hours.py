@@ -13,8 +13,9 @@ from time_machine import travel
 
 from desk.attempts import LOGGED, Outcome
 from desk.models import CallbackRequest, CallbackSource
-from desk.services.callbacks import Wish, request_callback, reschedule_callback
-from desk.services.desk import claim_next, due_now, release_callback
+from desk.selectors import due_now
+from desk.services.claims import claim_next, release_callback
+from desk.services.requests import Wish, request_callback, reschedule_callback
 from subscriptions.errors import InputInvalid
 from tenants.models import User
 from tenants.people import caller_of_staff

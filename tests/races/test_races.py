@@ -16,8 +16,9 @@ from billing.money import Money
 from billing.refunds.requests import refund_by_hand
 from desk.models import CallbackDesk, CallbackRequest, CallbackSource, CloseReason
 from desk.selectors import open_windows
-from desk.services.callbacks import Requested, Wish, request_callback
-from desk.services.desk import claim_callback, claim_next, close_callback, release_callback
+from desk.services.claims import claim_callback, claim_next, release_callback
+from desk.services.outcomes import close_callback
+from desk.services.requests import Requested, Wish, request_callback
 from outbox import registry
 from outbox.worker import work_off
 from subscriptions.cancellations.service import Canceled, cancel_subscription, undo_cancellation

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund
 from desk.models import CallbackRequest
-from desk.services import desk
+from desk.services import contacts
 from outbox.worker import work_off
 from subscriptions import lifecycle
 from subscriptions.models import License, Subscription
@@ -286,15 +286,15 @@ def test_one_refund_that_cannot_be_told_stops_no_other(world: World, monkeypatch
 def test_one_contact_that_cannot_be_forgotten_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = [ask(world), ask(world, "0888 123 999")]
     CallbackRequest.objects.update(closed_at=NOW, status="DONE", close_reason="OTHER")
-    true = desk.erase_contact
+    true = contacts.erase_contact
 
     def erase(*, callback_id: int, **given: Any) -> bool:
         if callback_id == requests[0].pk:
             raise ValueError("a note that no trail can hold")
         return true(callback_id=callback_id, **given)
 
-    monkeypatch.setattr(desk, "erase_contact", erase)
-    assert desk.erase_old_contacts(after(days=40)) == 1
+    monkeypatch.setattr(contacts, "erase_contact", erase)
+    assert contacts.erase_old_contacts(after(days=40)) == 1
 
 
 def test_a_list_shows_the_others_and_a_way_out_of_the_one_that_fails(

@@ -10,7 +10,8 @@ import pytest
 import time_machine
 
 from desk.models import CallbackRequest, CloseReason
-from desk.services.desk import claim_callback, close_callback
+from desk.services.claims import claim_callback
+from desk.services.outcomes import close_callback
 from outbox import registry
 from outbox.models import Effect
 from outbox.queue import wake

@@ -9,7 +9,7 @@ import strawberry
 
 from common.public_ids import Kind, read_id
 from desk.models import CallbackSource
-from desk.services import callbacks as services
+from desk.services import requests as services
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.callbacks import CallbackRequest, wrap_callback

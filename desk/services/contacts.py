@@ -1,0 +1,121 @@
+"""Whom to call: numbers, the list of those that asked not to be called, and forgetting."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils.crypto import salted_hmac
+from django.utils.translation import get_supported_language_variant
+
+from desk.models import (
+    OPEN_STATUSES,
+    CallbackAttempt,
+    CallbackDesk,
+    CallbackRequest,
+    CallbackStatus,
+    CloseReason,
+    OptOut,
+)
+from desk.phones import Phone, read_phone
+from desk.selectors import desk
+from desk.services.cases import audit_call, subject_of
+from outbox.each import each_by_itself
+from subscriptions.errors import DoNotCall, InputInvalid, RateLimited
+from subscriptions.idempotency import one_transaction
+from subscriptions.inputs import clean_text
+from subscriptions.models import Subscription
+from tenants.callers import Caller
+from tenants.models import AuditPersonalData
+from tenants.people import SYSTEM
+
+LONGEST_NOTE = 500
+LONGEST_NAME = 200
+_MOST_A_DAY = 3
+_DAY = timedelta(days=1)
+_LONGEST_PHONE = 50
+
+
+def read_language(code: str) -> str:
+    """A language that is spoken here. Raises InputInvalid."""
+    try:
+        return get_supported_language_variant(code)
+    except LookupError:
+        raise InputInvalid("language", rule="choice") from None
+
+
+def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
+    """The number that was typed. Raises InputInvalid for none, and what read_phone raises."""
+    typed = clean_text(text, "phone", most=_LONGEST_PHONE, required=True)
+    return read_phone(typed, subscription.tenant.phone_region, settings.regions)
+
+
+def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: datetime) -> None:
+    """Take the number, unless this tenant gave it for three other requests within a day, or it is the one that was wrong."""
+    if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
+        if request.number_is_wrong:
+            raise InputInvalid("phone", rule="another_number")
+        return
+    if is_opted_out(request.tenant_id, phone.e164):
+        raise DoNotCall("phone")
+    theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
+    same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
+    if same.count() >= _MOST_A_DAY:
+        raise RateLimited("phone", limit=_MOST_A_DAY)
+    request.phone, request.phone_extension = phone.e164, phone.extension
+    if request.number_is_wrong:
+        request.last_outcome = ""
+    request.phone_is_valid, request.phone_as_typed, request.phone_given_at = phone.is_valid, as_typed.strip(), now
+
+
+def opt_out_digest(tenant_id: int, phone: str) -> str:
+    """How the opt-out list knows a number: keyed, and another one for every tenant."""
+    return salted_hmac("wayout.opt_out", f"{tenant_id} {phone}", algorithm="sha256").hexdigest()
+
+
+def is_opted_out(tenant_id: int, phone: str) -> bool:
+    """Whether the number asked this tenant's desk not to call."""
+    return OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).exists()
+
+
+def never_call(request: CallbackRequest, now: datetime) -> None:
+    """Put the number on the list, and the request aside."""
+    digest = opt_out_digest(request.tenant_id, request.phone)
+    OptOut.objects.get_or_create(digest=digest, defaults={"asked_at": now})
+    request.status, request.close_reason = CallbackStatus.DO_NOT_CALL.value, CloseReason.ASKED_NOT_TO_CALL.value
+    request.closed_at, request.next_attempt_at = now, None
+
+
+def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:
+    """Take a number off the list. Raises DoNotCall where it is on it and may not come off."""
+    if may_lift:
+        OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).delete()
+    elif is_opted_out(tenant_id, phone):
+        raise DoNotCall("phone")
+
+
+def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+    """Forget name, number and notes of a closed request; False for an open one or one that was erased."""
+    with one_transaction():
+        closed = CallbackRequest.objects.filter(pk=callback_id, erased_at=None).exclude(status__in=OPEN_STATUSES)
+        erased = closed.update(contact_name="", phone="", phone_extension="", phone_as_typed="", note="", erased_at=now)
+        if erased:
+            CallbackAttempt.objects.filter(request=callback_id).update(note="")
+            _erase_trail(callback_id)
+            audit_call("callback.erased", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+        return bool(erased)
+
+
+def erase_old_contacts(now: datetime) -> int:
+    """Forget the contacts of requests that closed long enough ago."""
+    limit = now - timedelta(days=desk().keep_contact_days)
+    old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).order_by("closed_at", "pk")[:500]
+
+    def erase(request: CallbackRequest) -> bool:
+        return erase_contact(caller=SYSTEM, callback_id=request.pk, language="en", now=now)
+
+    return each_by_itself(old, erase, work="erase_old_contacts", now=now)
+
+
+def _erase_trail(callback_id: int) -> None:
+    """The chain covers a keyed hash of what is erased, so it still holds."""
+    AuditPersonalData.objects.filter(event__subject=subject_of(callback_id)).delete()
