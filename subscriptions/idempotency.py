@@ -77,3 +77,8 @@ def one_transaction() -> Iterator[None]:
         if "idempoten" in str(error).lower():
             raise IdempotencyKeyReused("idempotencyKey") from error
         raise
+
+
+def forget_keys(now: datetime) -> int:
+    """Drop idempotency keys that are older than they are kept."""
+    return IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()[0]

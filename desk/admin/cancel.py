@@ -17,10 +17,11 @@ from common.formatting import active_language, format_datetime
 from desk.admin.on_behalf import OnBehalfForm
 from desk.selectors import open_call
 from desk.services.cancellations import batch_on_behalf, cancel_on_behalf
-from subscriptions import wording
 from subscriptions.admin.cancellations import CANCEL
 from subscriptions.admin.subscriptions import SubscriptionAdmin
 from subscriptions.errors import SubscriptionError
+from subscriptions.messages.errors import error_message
+from subscriptions.messages.routes import headline
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.staff import staff
@@ -65,7 +66,7 @@ class SubscriptionAtTheDeskAdmin(SubscriptionAdmin):
                         amount=form.cleaned_data.get("amount"),
                     )
                 except SubscriptionError as error:
-                    messages.error(request, wording.error_message(error))
+                    messages.error(request, error_message(error))
                     return redirect(request.path)
                 done = _("Canceled: %(reference)s.") % {"reference": canceled.cancellation.reference}
                 messages.success(request, done)
@@ -100,7 +101,7 @@ class SubscriptionAtTheDeskAdmin(SubscriptionAdmin):
             "opts": self.opts,
             "original": row,
             "forms": forms,
-            "headline": wording.headline(snapshot, decision),
+            "headline": headline(snapshot, decision),
             "call": call,
             "credit_from": format_datetime(call.credit_from, snapshot.zone) if call else "",
         }

@@ -34,8 +34,8 @@ from desk.phones import international, masked
 from desk.services.cases import subject_of
 from desk.services.reopening import open_instead
 from desk.windows import CUSTOMER_FROM, is_day
-from subscriptions import wording
 from subscriptions.errors import CallbackOpen, ChangedMeanwhile, SubscriptionError
+from subscriptions.messages.errors import error_message
 from tenants.audit import events_about
 from tenants.staff import staff
 
@@ -293,7 +293,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 
 def _with_link(error: SubscriptionError) -> str:
     """The sentence, with the way to the request that it names."""
-    sentence = wording.error_message(error)
+    sentence = error_message(error)
     if not isinstance(error, CallbackOpen):
         return sentence
     return format_html('<a href="{}">{}</a>', reverse(CASE, args=[error.data["callback"]]), sentence)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from billing.errors import MoneyInvalid
 from billing.formatting import format_money
 from billing.money import Money
-from subscriptions import wording
 from subscriptions.cancellations.signing import quote_id
+from subscriptions.messages.quotes import quote_in_words
 from subscriptions.policy.quotes import Quote, refundable
 from subscriptions.selectors.batches import SubscriptionBatch
 
@@ -32,7 +32,7 @@ class OnBehalfForm(forms.Form):
         self.quote_id = quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk)
         self.key = f"staff-{uuid.uuid4().hex}"
         self.users = quote.affected_users
-        self.words = wording.quote_in_words(quote, snapshot)
+        self.words = quote_in_words(quote, snapshot)
         self.most = Money(refundable(quote, snapshot), row.agreement.currency)
         if may_override and self.most.minor_units:
             self.fields["amount"].help_text = _("Instead of the credit above; at most %(most)s, all in all.") % {

@@ -19,8 +19,9 @@ from portal.graphql.timeouts import RequestTimeout
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
 from portal.graphql.types.verdict import Verdict
-from subscriptions import wording
 from subscriptions.errors import InputInvalid, QuoteChanged, RouteNotAvailable, SubscriptionError
+from subscriptions.messages.errors import error_message
+from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
 from webhooks.endpoints import MOST_ENDPOINTS
@@ -69,7 +70,7 @@ def _said(error: Exception) -> SubscriptionError:
 def _plain(error: SubscriptionError) -> _Plain:
     """A code, a sentence, and the field as the mutation's arguments name it."""
     path = ["input", *error.path] if error.path else []
-    return _Plain(code=ProblemCode(error.code), message=wording.error_message(error), path=path)
+    return _Plain(code=ProblemCode(error.code), message=error_message(error), path=path)
 
 
 def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem:
@@ -78,7 +79,7 @@ def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem
     quote = verdict.decision.quote(Mode(str(error.data["mode"])))
     if quote is None:
         online = verdict.decision.option(Route.CANCEL_ONLINE)
-        plain["message"] += f" {wording.option_message(online, verdict.snapshot, verdict.decision)}"
+        plain["message"] += f" {option_message(online, verdict.snapshot, verdict.decision)}"
     return QuoteChangedProblem(**plain, quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None)
 
 
@@ -87,7 +88,7 @@ def _not_available(error: RouteNotAvailable, verdict: Verdict) -> NotAvailablePr
     plain = _plain(error)
     reason = error.data.get("reason")
     if isinstance(reason, Reason):
-        plain["message"] = wording.reason_message(reason, verdict.snapshot, verdict.decision)
+        plain["message"] = reason_message(reason, verdict.snapshot, verdict.decision)
     return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(verdict))
 
 
@@ -96,7 +97,7 @@ def coded(error: GraphQLError) -> GraphQLError:
     cause = error.original_error
     extensions: dict[str, object]
     if isinstance(cause, SubscriptionError):
-        message, extensions = wording.error_message(cause), {"code": cause.code, "path": cause.path}
+        message, extensions = error_message(cause), {"code": cause.code, "path": cause.path}
     elif isinstance(cause, RecursionError):
         return coded(LimitExceeded("depth", settings.GRAPHQL_LIMITS["depth"]))
     elif isinstance(cause, RequestTimeout):

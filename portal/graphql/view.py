@@ -27,8 +27,8 @@ from portal.graphql.errors import coded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
-from subscriptions import wording
 from subscriptions.errors import RateLimited
+from subscriptions.messages.errors import error_message
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -44,7 +44,7 @@ class ApiView(GraphQLView[Context, None]):
             with deadline(settings.REQUEST_TIMEOUT) as self._deadline:
                 return self.run(request=request)
         except TooManyRequests as refused:
-            message = wording.error_message(RateLimited())
+            message = error_message(RateLimited())
             response = _errors(message, RateLimited.code, 429)
             response["Retry-After"] = str(max(1, round(refused.standing.reset_at - time.time())))
             return _with_standing(response, request)

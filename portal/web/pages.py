@@ -21,10 +21,12 @@ from django.views.decorators.http import require_POST, require_safe
 from common.formatting import active_language, format_date
 from desk.selectors import Calls
 from portal.accounts.callers import identify
-from subscriptions import wording
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotFound, SubscriptionError
+from subscriptions.messages.errors import error_message
+from subscriptions.messages.quotes import quote_in_words
+from subscriptions.messages.routes import headline, option_message, route_name, status_name
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Decision, Route
 from subscriptions.policy.facts import Mode, Snapshot
@@ -63,7 +65,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
     snapshot, decision = batch.snapshots[pk], batch.decisions[pk]
     context = {
         **_row(row, batch, Calls([pk])),
-        "headline": wording.headline(snapshot, decision),
+        "headline": headline(snapshot, decision),
         "ways": _ways(snapshot, decision),
         "quotes": [_quote(quote, snapshot, row) for quote in decision.quotes],
         "cancellation": batch.cancellations.get(pk),
@@ -118,7 +120,7 @@ def _caller(request: HttpRequest, now: datetime) -> Caller:
 def _refused(request: HttpRequest, error: SubscriptionError, subscription_id: int) -> HttpResponse:
     if isinstance(error, NotFound) or not subscription_id:
         raise Http404
-    messages.error(request, wording.error_message(error))
+    messages.error(request, error_message(error))
     return redirect("details", pk=subscription_id)
 
 
@@ -127,7 +129,7 @@ def _row(row: Subscription, batch: SubscriptionBatch, calls: Calls) -> dict[str,
     return {
         "subscription": row,
         "name": row.plan.display_name,
-        "status": wording.status_name(decision.status),
+        "status": status_name(decision.status),
         "assigned": counts.assigned,
         "callback": calls.open(row.pk),
         "ends": format_date(row.ends_at, row.tenant.zone) if row.ends_at else "",
@@ -138,8 +140,8 @@ def _ways(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
     """Every route with its reason; those that are closed for one reason stand together."""
     ways: dict[tuple[bool, str], list[str]] = {}
     for option in decision.options:
-        said = option.available, wording.option_message(option, snapshot, decision)
-        ways.setdefault(said, []).append(wording.route_name(option.route))
+        said = option.available, option_message(option, snapshot, decision)
+        ways.setdefault(said, []).append(route_name(option.route))
     return [
         {"available": available, "message": message, "names": names} for (available, message), names in ways.items()
     ]
@@ -147,7 +149,7 @@ def _ways(snapshot: Snapshot, decision: Decision) -> list[dict[str, Any]]:
 
 def _quote(quote: Quote, snapshot: Snapshot, row: Subscription) -> dict[str, Any]:
     return {
-        **wording.quote_in_words(quote, snapshot),
+        **quote_in_words(quote, snapshot),
         "id": quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk),
         "now": quote.mode is Mode.IMMEDIATE,
         "users": quote.affected_users,

@@ -15,16 +15,12 @@ from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
-from billing.refunds.moves import FAILED, SETTLED
 from outbox.mail import deliver
 from outbox.registry import handles
-from subscriptions.cancellations.announcements import MAIL, Occasion, announce_refund
+from subscriptions.cancellations.announcements import MAIL, Occasion
 from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
-from subscriptions.events import tell_refund
-from subscriptions.lifecycle import tell_late_refunds
 from subscriptions.models import Cancellation
 from subscriptions.selectors.batches import refunds_of
-from webhooks.models import EventType
 
 
 @handles(MAIL)
@@ -33,22 +29,6 @@ def send(payload: dict[str, Any], now: datetime) -> None:
     with translation.override(payload["language"]):
         message = _compose(payload, now)
     deliver(message)
-
-
-@handles(SETTLED)
-def tell_settled(payload: dict[str, Any], now: datetime) -> None:
-    """The provider said that the money is back: tell those who wait for it."""
-    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(EventType.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
-    announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
-
-
-@handles(FAILED)
-def tell_failed(payload: dict[str, Any], now: datetime) -> None:
-    """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
-    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
-    tell_late_refunds(now)
 
 
 def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:

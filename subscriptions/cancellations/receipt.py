@@ -14,7 +14,7 @@ from billing.models import PartStatus, Refund, RefundStatus
 from billing.money import Money
 from billing.proration import Convention, NoRefundReason
 from common.formatting import format_date, format_datetime, format_day
-from subscriptions import wording
+from subscriptions.messages.quotes import agreed_sentence, mode_name, no_refund_sentence, units_explanation
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.policy.facts import Mode
@@ -51,7 +51,7 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
         (_("Account"), f"{cancellation.tenant.name} ({cancellation.tenant.domain})"),
         (_("Canceled on"), format_datetime(cancellation.requested_at, zone)),
         (_("Canceled by"), _("support, for you: %(name)s") % {"name": by} if cancellation.by_staff else by),
-        (_("Takes effect"), wording.mode_name(Mode(cancellation.mode))),
+        (_("Takes effect"), mode_name(Mode(cancellation.mode))),
     ]
     if status is CancellationStatus.UNDONE:
         assert cancellation.undone_at is not None
@@ -83,7 +83,7 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
     if not refunds:
         # A refund that a correction took the place of was promised, so that no reason was given then.
         reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
-        sentence = wording.no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
+        sentence = no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
         return [(_("Credit"), sentence)]
     rows = []
     for refund in refunds:
@@ -100,7 +100,7 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
 
 def _computed(cancellation: Cancellation) -> str:
     if cancellation.quote.get("agreed"):
-        return wording.agreed_sentence()
+        return agreed_sentence()
     lines = [line for line in cancellation.quote["lines"] if line["refund"]["minor_units"]]
     units = [(line["used_units"], line["period_units"]) for line in lines]
-    return wording.units_explanation(Convention(cancellation.quote["convention"]), units)
+    return units_explanation(Convention(cancellation.quote["convention"]), units)

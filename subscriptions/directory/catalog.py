@@ -16,8 +16,9 @@ from billing.providers import billing_providers, is_subscription_id
 from billing.refunds.repricing import Repricing, reprice
 from billing.renewal import set_provider_id
 from billing.selectors import late_charges, provider_of
-from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
+from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
 from subscriptions.directory.report import Report
+from subscriptions.directory.tables import RowProblem
 from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant
 from tenants.people import SYSTEM

@@ -11,8 +11,9 @@ from common.bulk import insert
 from common.chunks import chunks
 from common.search import search_key
 from subscriptions.directory.catalog import Catalog
-from subscriptions.directory.files import Table, UserRow
+from subscriptions.directory.files import UserRow
 from subscriptions.directory.report import Report
+from subscriptions.directory.tables import Table
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.facts import Status
 from subscriptions.selectors.batches import SubscriptionBatch

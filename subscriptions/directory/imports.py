@@ -9,9 +9,10 @@ from datetime import datetime
 from django.db import transaction
 
 from subscriptions.directory.catalog import Catalog
-from subscriptions.directory.files import ChargeRow, Parsed, ProductRow, Table, UserRow
+from subscriptions.directory.files import ChargeRow, ProductRow, UserRow
 from subscriptions.directory.holders import Holders, named_twice
 from subscriptions.directory.report import Report
+from subscriptions.directory.tables import Parsed, Table
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.audit import record

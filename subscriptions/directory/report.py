@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from subscriptions.directory.files import RowProblem
+from subscriptions.directory.tables import RowProblem
 
 
 @dataclass(slots=True)

@@ -175,7 +175,7 @@ def test_every_code_has_a_sentence_in_both_languages() -> None:
 
     from portal.graphql.types.problems import ProblemCode
     from subscriptions.errors import SubscriptionError
-    from subscriptions.wording import error_message
+    from subscriptions.messages.errors import error_message
 
     for code in ProblemCode:
         for rule in ("length", "required", "characters", "choice", "range", "zone", "cursor", ""):

@@ -16,7 +16,8 @@ from billing.models import Charge, Refund
 from desk.models import CallbackRequest
 from desk.services import contacts
 from outbox.worker import work_off
-from subscriptions import lifecycle
+from subscriptions import renewal
+from subscriptions.cancellations import refunds
 from subscriptions.models import License, Subscription
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
@@ -241,21 +242,21 @@ def test_one_row_that_cannot_be_rolled_stops_no_other(
 ) -> None:
     settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
     wild, tame = world.subscription(term_months=119), World.build().subscription()
-    true = lifecycle.rolled
+    true = renewal.rolled
 
     def rolled(anchor: Any, months: int, *rest: Any) -> Any:
         if months == 119:
             raise OverflowError("date value out of range")
         return true(anchor, months, *rest)
 
-    monkeypatch.setattr(lifecycle, "rolled", rolled)
+    monkeypatch.setattr(renewal, "rolled", rolled)
     at = PERIOD.end + timedelta(hours=1)
-    assert lifecycle.roll_periods(at) == 1
+    assert renewal.roll_periods(at) == 1
     tame.refresh_from_db()
     wild.refresh_from_db()
     assert (tame.period_end > at, wild.period_end) == (True, PERIOD.end)
     for minute in range(3):
-        lifecycle.roll_periods(at + timedelta(minutes=minute))
+        renewal.roll_periods(at + timedelta(minutes=minute))
     work_off(lambda: at + timedelta(minutes=5))
     assert [message.subject for message in mail.outbox if "roll_periods" in message.subject] == [
         f"roll_periods: subscription {wild.pk} failed with OverflowError, everything else went on."
@@ -271,15 +272,15 @@ def test_one_refund_that_cannot_be_told_stops_no_other(world: World, monkeypatch
         work_off(lambda: after(hours=73))
     Refund.objects.update(found_late_at=None)
     first = Refund.objects.earliest("pk")
-    true = lifecycle.announce_refund
+    true = refunds.announce_refund
 
     def announce(occasion: Any, refund: Refund, now: datetime) -> None:
         if refund.pk == first.pk:
             raise ValueError("a name that no mail can hold")
         true(occasion, refund, now)
 
-    monkeypatch.setattr(lifecycle, "announce_refund", announce)
-    assert lifecycle.tell_late_refunds(after(hours=80)) == 1
+    monkeypatch.setattr(refunds, "announce_refund", announce)
+    assert refunds.tell_late_refunds(after(hours=80)) == 1
     assert list(Refund.objects.filter(found_late_at=None)) == [first]
 
 

@@ -17,12 +17,13 @@ from billing.providers.base import Outcome
 from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
-from subscriptions import lifecycle
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
+from subscriptions.idempotency import forget_keys
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
 from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
+from subscriptions.renewal import roll_periods
 from subscriptions.selectors.batches import SubscriptionBatch
 from tests.builders import NOW
 from tests.providers import TestProvider, used
@@ -215,7 +216,7 @@ def test_periods_roll_by_their_term_without_drifting(world: World) -> None:
     subscription = world.subscription(period_start=start, period_end=end, anchored_at=start)
     still = world.subscription(renews=False, period_start=start, period_end=end)
     for at in (end - timedelta(seconds=1), end, NOW):
-        lifecycle.roll_periods(at)
+        roll_periods(at)
         subscription.refresh_from_db()
         assert subscription.period_start
         assert subscription.period_end
@@ -228,9 +229,9 @@ def test_periods_roll_by_their_term_without_drifting(world: World) -> None:
 
 def test_old_keys_are_forgotten(world: World) -> None:
     cancel(world, world.subscription())
-    lifecycle.forget_keys(after(days=29))
+    forget_keys(after(days=29))
     assert IdempotencyRecord.objects.count() == 1
-    lifecycle.forget_keys(after(days=31))
+    forget_keys(after(days=31))
     assert IdempotencyRecord.objects.count() == 0
 
 

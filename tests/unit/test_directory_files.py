@@ -7,16 +7,8 @@ from io import BytesIO
 
 import pytest
 
-from subscriptions.directory.files import (
-    FileUnreadable,
-    Parsed,
-    RowUnreadable,
-    UserRow,
-    read_charges,
-    read_instant,
-    read_products,
-    read_users,
-)
+from subscriptions.directory.files import UserRow, read_charges, read_instant, read_products, read_users
+from subscriptions.directory.tables import FileUnreadable, Parsed, RowUnreadable
 from tests.builders import SOFIA, at
 
 EN = "User principal name,Display name,Licenses,Block credential,Soft deletion time stamp"

@@ -13,8 +13,8 @@ from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 from portal.graphql.types.verdict import Verdict
-from subscriptions import wording
 from subscriptions.directory import licenses as services
+from subscriptions.messages.removals import removal_message, would_be_message
 from tenants.callers import Caller, Scope
 
 strawberry.enum(services.Outcome, name="RemovalOutcome")
@@ -36,7 +36,7 @@ class UserRemoval:
 
     @strawberry.field
     def message(self) -> str:
-        say = wording.would_be_message if self.of.dry_run else wording.removal_message
+        say = would_be_message if self.of.dry_run else removal_message
         return say(self.removal)
 
 

@@ -10,9 +10,10 @@ from billing import proration
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
 from portal.graphql.types.verdict import Verdict, subscription_of
-from subscriptions import wording
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotPermitted
+from subscriptions.messages.quotes import quote_explanation
+from subscriptions.messages.routes import headline, option_message
 from subscriptions.policy.decision import Option, Reason, Route
 from subscriptions.policy.facts import Mode
 from subscriptions.policy.quotes import Quote
@@ -104,7 +105,7 @@ class CancellationQuote:
 
     @strawberry.field(description="In words, for example: 26 of 28 days unused, whole 24-hour days.")
     def explanation(self) -> str:
-        return wording.quote_explanation(self.quote, self.verdict.snapshot)
+        return quote_explanation(self.quote, self.verdict.snapshot)
 
     @strawberry.field
     def proration_convention(self) -> proration.Convention:
@@ -154,7 +155,7 @@ class CancellationOption:
 
     @strawberry.field
     def message(self) -> str:
-        return wording.option_message(self.option, self.verdict.snapshot, self.verdict.decision)
+        return option_message(self.option, self.verdict.snapshot, self.verdict.decision)
 
     users_to_remove: int | None = strawberry.field(
         description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens."
@@ -207,7 +208,7 @@ class CancellationOptions:
 
     @strawberry.field(description="One sentence for people, in the request's language.")
     def headline(self) -> str:
-        return wording.headline(self.verdict.snapshot, self.verdict.decision)
+        return headline(self.verdict.snapshot, self.verdict.decision)
 
     options: list[CancellationOption] = strawberry.field(
         description="Every route, in the order to show them, the unavailable ones with their reason."

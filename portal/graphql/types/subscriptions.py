@@ -18,11 +18,11 @@ from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.verdict import Verdict
 from portal.graphql.types.viewer import Tenant
+from subscriptions.messages.routes import conversion_amount
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
-from subscriptions.wording import conversion_amount
 
 strawberry.enum(Status, name="SubscriptionStatus")
 strawberry.enum(Channel, name="SalesChannel")

@@ -12,18 +12,10 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.money import Money
-from subscriptions.directory.files import (
-    FileUnreadable,
-    Parsed,
-    RowUnreadable,
-    Source,
-    read_charges,
-    read_instant,
-    read_products,
-    read_users,
-)
+from subscriptions.directory.files import read_charges, read_instant, read_products, read_users
 from subscriptions.directory.imports import Files, import_directory
 from subscriptions.directory.report import Report
+from subscriptions.directory.tables import FileUnreadable, Parsed, RowUnreadable, Source
 from tenants.models import Tenant
 
 _MOST_PROBLEMS_SHOWN = 50

@@ -1,0 +1,70 @@
+"""What follows for a cancellation when its money moves: settled, failed, late, or priced anew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Refund
+from billing.refunds.late import late_refunds, note_late
+from billing.refunds.moves import FAILED, SETTLED
+from billing.refunds.repricing import Repricing
+from billing.signals import ending_repriced
+from outbox.each import each_by_itself
+from outbox.mail import tell_staff
+from outbox.registry import handles
+from subscriptions.cancellations.announcements import Occasion, announce, announce_refund
+from subscriptions.events import tell_refund
+from subscriptions.models import Cancellation
+from webhooks.models import EventType
+
+
+@handles(SETTLED)
+def tell_settled(payload: dict[str, Any], now: datetime) -> None:
+    """The provider said that the money is back: tell those who wait for it."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
+    announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
+
+
+@handles(FAILED)
+def tell_failed(payload: dict[str, Any], now: datetime) -> None:
+    """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
+    tell_late_refunds(now)
+
+
+def tell_late_refunds(now: datetime) -> int:
+    """Tell staff, and once the tenant, of refunds that are overdue or failed."""
+    return each_by_itself(late_refunds(now), lambda refund: _tell_late(refund, now), work="tell_late_refunds", now=now)
+
+
+def _tell_late(refund: Refund, now: datetime) -> bool:
+    with transaction.atomic(durable=True):
+        if not note_late(refund=refund, now=now):
+            return False
+        if refund.cancellations.exists():
+            announce_refund(Occasion.REFUND_LATE, refund, now)
+        else:
+            # Made by hand: no cancellation has anybody who waits for it.
+            values = {"refund": refund.pk, "amount": refund.money}
+            tell_staff(key=f"late:{refund.pk}:{now.isoformat()}", sentence=_LATE, values=values, now=now)
+        return True
+
+
+_LATE = _("Refund %(refund)s of %(amount)s, made by hand, failed or is overdue.")
+
+
+@receiver(ending_repriced)
+def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> None:
+    """Link what was added to the cancellation in force, and send its receipt anew."""
+    in_force = Cancellation.objects.filter(subscription__agreement=repricing.agreement, undone_at=None)
+    for cancellation in in_force.select_related("tenant", "requested_by_user"):
+        if repricing.added:
+            cancellation.refunds.add(repricing.added)
+        announce(Occasion.REPRICED, cancellation, now)

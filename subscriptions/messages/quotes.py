@@ -1,0 +1,95 @@
+"""What a quote gives back, and how that was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.formatting import format_money
+from billing.proration import Convention, NoRefundReason
+from common.formatting import format_date, format_datetime, format_day
+from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.quotes import Quote
+
+
+def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
+    """How the credit was computed, or why there is none: 26 of 28 days unused, whole 24-hour days."""
+    if quote.no_refund_reason:
+        return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot.zone)
+    if quote.agreed:
+        return agreed_sentence()
+    lines = [line for line in quote.lines if line.refund.minor_units]
+    return units_explanation(quote.convention, [(line.used_units, line.period_units) for line in lines])
+
+
+def quote_in_words(quote: Quote, snapshot: Snapshot) -> dict[str, str]:
+    """Everything a quote says, formatted for people: for the page and for the admin. Empty where there is nothing."""
+    zone = snapshot.zone
+    return {
+        "mode": mode_name(quote.mode),
+        "access_ends": format_datetime(quote.access_ends_at, zone),
+        "refund": format_money(quote.refund) if quote.refund else "",
+        "explanation": quote_explanation(quote, snapshot),
+        "due_by": format_day(quote.refund_due_by) if quote.refund_due_by else "",
+        "data_until": format_date(quote.data_available_until, zone),
+        "erased_by": format_date(quote.data_erased_by, zone),
+        "undo_until": format_datetime(quote.undo_until, zone),
+    }
+
+
+def agreed_sentence() -> str:
+    """How a credit was computed that a supervisor settled on."""
+    return _("The amount was agreed with support.")
+
+
+def units_explanation(convention: Convention, lines: Iterable[tuple[int, int]]) -> str:
+    """One sentence for every different pair of used units and units of the period."""
+    sentences = [_CONVENTIONS[convention](units) % {"unused": units - used, "units": units} for used, units in lines]
+    return " ".join(dict.fromkeys(sentences))
+
+
+_CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
+    Convention.ELAPSED_24H: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, whole 24-hour days.",
+        "%(unused)d of %(units)d days unused, whole 24-hour days.",
+        units,
+    ),
+    Convention.CALENDAR_DAY: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, calendar days without the day of canceling.",
+        "%(unused)d of %(units)d days unused, calendar days without the day of canceling.",
+        units,
+    ),
+    Convention.CALENDAR_DAY_INCLUSIVE: lambda units: ngettext(
+        "%(unused)d of %(units)d day unused, calendar days with the day of canceling.",
+        "%(unused)d of %(units)d days unused, calendar days with the day of canceling.",
+        units,
+    ),
+    Convention.SECOND: lambda units: ngettext(
+        "%(unused)d of %(units)d second unused.", "%(unused)d of %(units)d seconds unused.", units
+    ),
+}
+
+
+def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, zone: ZoneInfo) -> str:
+    """Why no credit is due. Never "a refund of 0.00"."""
+    sentences = {
+        NoRefundReason.PERIOD_END: _("No credit is due because you can use all that was paid, until %(date)s."),
+        NoRefundReason.TRIAL: _("No credit is due because a trial costs nothing."),
+        NoRefundReason.PREPAID: _("No credit is due because it was paid with a product key."),
+        NoRefundReason.WINDOW_CLOSED: _("No credit is due because the time for refunds is over."),
+        NoRefundReason.FULLY_USED: _("No credit is due because all that was paid is used up."),
+        NoRefundReason.ALREADY_REFUNDED: _("No credit is due because it was already refunded."),
+        NoRefundReason.NOTHING_SETTLED: _("No credit is due because no payment has arrived yet."),
+        NoRefundReason.NO_CHARGE_ON_RECORD: _("No credit is due because no charge is on record."),
+        NoRefundReason.AGREED: _("No credit is due, as agreed with support."),
+    }
+    return sentences[reason] % {"date": format_date(effective_at, zone)}
+
+
+def mode_name(mode: Mode) -> str:
+    """Now, or at the end of the period."""
+    return {Mode.IMMEDIATE: _("immediately"), Mode.AT_PERIOD_END: _("at the end of the period")}[mode]

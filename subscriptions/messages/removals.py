@@ -1,0 +1,34 @@
+"""What became of a user whose license was to be removed."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from subscriptions.directory.licenses import Outcome, Removal
+from subscriptions.messages.routes import listed
+
+
+def removal_message(removal: Removal) -> str:
+    """What became of one user."""
+    sentences = {
+        Outcome.REMOVED: _("The license was removed."),
+        Outcome.NOT_ASSIGNED: _("This user holds no license of this subscription."),
+        Outcome.NOT_FOUND: _("There is no such user."),
+        Outcome.DUPLICATE: _("This user is in the list more than once."),
+        Outcome.GROUP_INHERITED: _("The license comes from a group (%(groups)s): remove the user from it."),
+        Outcome.STILL_ASSIGNED_BY_GROUP: _(
+            "The direct license was removed, but a group (%(groups)s) still hands one out: remove the user from it."
+        ),
+    }
+    return sentences[removal.outcome] % {"groups": listed(removal.group_names)}
+
+
+def would_be_message(removal: Removal) -> str:
+    """What would become of one user, in a dry run."""
+    if removal.outcome is Outcome.REMOVED:
+        return _("The license would be removed.")
+    if removal.outcome is Outcome.STILL_ASSIGNED_BY_GROUP:
+        return _("The direct license would be removed, but a group (%(groups)s) would still hand one out.") % {
+            "groups": listed(removal.group_names)
+        }
+    return removal_message(removal)
