@@ -18,11 +18,11 @@ from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers
 from billing.providers.base import Ending
-from common.prepared import Compiled
+from common.prepared import PreparedQuery
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
 
-_NOT_OVER = Compiled(
+_NOT_OVER = PreparedQuery(
     lambda ids, at: (
         Charge.objects.filter(agreement__in=ids, period_end__gt=at)
         .order_by("period_start", "pk")

@@ -14,7 +14,7 @@ from django.db.models.base import ModelState
 _LENGTHS = (0, 1, 2, 5, 10, 20, 50, 100)
 _PREPARED_AFTER = 5
 _FIRST_ID = -(10**15)
-_STAND_INS: dict[type, Any] = {
+_PLACEHOLDERS: dict[type, Any] = {
     datetime: datetime(1970, 1, 1, 0, 0, 7, 777_777, tzinfo=UTC),
     str: "\ufdd0",
     int: _FIRST_ID - 1_000,
@@ -24,7 +24,7 @@ Row = tuple[Any, ...]
 Value = datetime | str | int | None
 
 
-class Compiled:
+class PreparedQuery:
     """A read by ids, and by one value besides: ``build(ids, value)`` says it as a ``values_list``.
 
     With a limit, ``build(ids, value, most)``, which is made for every limit that is asked for.
@@ -71,14 +71,14 @@ class Compiled:
         return converters(rows) if converters else rows
 
     def _make(self, length: int, value: Value, most: int | None) -> tuple[str, Row, Any]:
-        stand_in = _STAND_INS.get(type(value))
+        placeholder = _PLACEHOLDERS.get(type(value))
         limit = () if most is None else (most,)
-        compiler = self._build([_FIRST_ID - n for n in range(length)], stand_in, *limit).query.get_compiler(
+        compiler = self._build([_FIRST_ID - n for n in range(length)], placeholder, *limit).query.get_compiler(
             connection=connection
         )
         sql, params = compiler.as_sql()
         found = compiler.get_converters([column for column, *_ in compiler.select])
-        adapted = _adapted(stand_in)
+        adapted = _adapted(placeholder)
         places = tuple(_place(param, adapted, length) for param in params)
         convert = (lambda rows: [tuple(row) for row in compiler.apply_converters(rows, found)]) if found else None
         return sql, places, convert
@@ -104,7 +104,7 @@ def _adapted(value: Value) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
-class Columns:
+class ModelColumns:
     """The columns of one model in a wider row, and how to make an object of them."""
 
     def __init__(self, model: type[Model], path: str = "") -> None:

@@ -17,7 +17,7 @@ from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
-from common.prepared import Columns, Compiled
+from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import (
     CallbackRequest,
     Cancellation,
@@ -42,7 +42,7 @@ _ELSEWHERE = (
     )
     .exclude(subscription=OuterRef("subscription"))
 )
-_STILL_COVERED = Compiled(
+_STILL_COVERED = PreparedQuery(
     lambda ids, _: (
         License.objects.held()
         .filter(Exists(_ELSEWHERE), subscription__in=ids)
@@ -50,9 +50,9 @@ _STILL_COVERED = Compiled(
         .annotate(Count("pk"))
     )
 )
-_CANCELLATION = Columns(Cancellation)
-_USER, _TOKEN = Columns(User, "requested_by_user"), Columns(PartnerToken, "requested_by_token")
-_LATEST_CANCELLATIONS = Compiled(
+_CANCELLATION = ModelColumns(Cancellation)
+_USER, _TOKEN = ModelColumns(User, "requested_by_user"), ModelColumns(PartnerToken, "requested_by_token")
+_LATEST_CANCELLATIONS = PreparedQuery(
     lambda ids, _: Cancellation.objects.filter(
         pk__in=Cancellation.objects.filter(subscription__in=ids)
         .values("subscription")
@@ -60,8 +60,8 @@ _LATEST_CANCELLATIONS = Compiled(
         .values("pk__max")
     ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths)
 )
-_POLICY = Columns(CancellationPolicy)
-_POLICIES = Compiled(
+_POLICY = ModelColumns(CancellationPolicy)
+_POLICIES = PreparedQuery(
     lambda ids, _: CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=ids), in_force=True).values_list(
         *_POLICY.paths
     )
