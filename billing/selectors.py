@@ -23,6 +23,7 @@ from common.prepared import PreparedQuery
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
 
 _NOT_OVER = PreparedQuery(
+    "charges not over",
     lambda ids, at: (
         Charge.objects.filter(agreement__in=ids, period_end__gt=at)
         .order_by("period_start", "pk")
@@ -41,7 +42,7 @@ _NOT_OVER = PreparedQuery(
             "corrected",
             "corrected_tax",
         )
-    )
+    ),
 )
 
 

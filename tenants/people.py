@@ -7,9 +7,10 @@ from tenants.callers import Caller, CallerKind, Role, common_language
 from tenants.models import Membership, User
 
 _MEMBERSHIPS = PreparedQuery(
+    "memberships",
     lambda ids, _: Membership.objects.filter(user__in=ids, is_active=True).values_list(
         "tenant_id", "role", "tenant__language"
-    )
+    ),
 )
 SYSTEM = Caller(kind=CallerKind.SYSTEM, id=0, name="Wayout")
 

@@ -28,6 +28,7 @@ _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
 PREFIX = "wyo_"
 _TOKEN = re.compile(rf"{PREFIX}[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
 _BY_KEY_ID = PreparedQuery(
+    "token by key id",
     lambda _, key_id: PartnerToken.objects.filter(key_id=key_id).values_list(
         "pk", "name", "digest", "partner", "scopes", "expires_at", "revoked_at", "last_used_at",
         "tenants__pk", "tenants__language",

@@ -43,28 +43,31 @@ _ELSEWHERE = (
     .exclude(subscription=OuterRef("subscription"))
 )
 _STILL_COVERED = PreparedQuery(
+    "holders still covered",
     lambda ids, _: (
         License.objects.held()
         .filter(Exists(_ELSEWHERE), subscription__in=ids)
         .values_list("subscription")
         .annotate(Count("pk"))
-    )
+    ),
 )
 _CANCELLATION = ModelColumns(Cancellation)
 _USER, _TOKEN = ModelColumns(User, "requested_by_user"), ModelColumns(PartnerToken, "requested_by_token")
 _LATEST_CANCELLATIONS = PreparedQuery(
+    "latest cancellations",
     lambda ids, _: Cancellation.objects.filter(
         pk__in=Cancellation.objects.filter(subscription__in=ids)
         .values("subscription")
         .annotate(Max("pk"))
         .values("pk__max")
-    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths)
+    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths),
 )
 _POLICY = ModelColumns(CancellationPolicy)
 _POLICIES = PreparedQuery(
+    "policies in force",
     lambda ids, _: CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=ids), in_force=True).values_list(
         *_POLICY.paths
-    )
+    ),
 )
 
 

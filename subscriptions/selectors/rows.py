@@ -54,14 +54,15 @@ def _wide(rows: QuerySet[Subscription]) -> QuerySet[Any, Any]:
     )
 
 
-_OF_IDS = PreparedQuery(lambda ids, _: _wide(Subscription.objects.filter(pk__in=ids)))
+_OF_IDS = PreparedQuery("subscriptions by id", lambda ids, _: _wide(Subscription.objects.filter(pk__in=ids)))
 # The ids inside, so that PostgreSQL plans the rest for as few rows as there will be, whoever asks.
 _NEWEST = PreparedQuery(
+    "newest subscriptions",
     lambda tenants, before, most: _wide(
         Subscription.objects.filter(
             pk__in=Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values("pk")[:most]
         )
-    )
+    ),
 )
 
 
