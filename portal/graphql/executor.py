@@ -1,6 +1,6 @@
 """strawberry and graphql-core, made to do less for the same answer: all that is replaced of them, and nothing else.
 
-A list of twenty subscriptions is a thousand fields; together these take a third off its time (docs/performance.md).
+A list of twenty subscriptions is a thousand fields; together these take a third off its time (docs/decisions/0023).
 tests/graphql/test_executor.py answers every document of the suite with and without them, and compares the bytes. What
 would make each superfluous upstream is said beside it; then it goes.
 """
