@@ -18,8 +18,8 @@ import django
 
 django.setup()
 
+from bench.config import ROOT
 from bench.databases import database_url, databases
-from bench.places import ROOT
 
 SIZES = (20_000, 200_000)
 GOAL = 10_000

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from bench import servers
 from bench.databases import database_url, databases
-from bench.house import House, build
+from bench.dataset import House, build
 from bench.reads import queries
 from bench.servers import serving
 

@@ -24,10 +24,10 @@ django.setup()
 from tqdm import tqdm
 
 from bench import servers
+from bench.config import ROOT
 from bench.databases import database_url, databases
-from bench.house import House, build
+from bench.dataset import House, build
 from bench.picture import bars
-from bench.places import ROOT
 from bench.servers import Asker, serving
 
 _FACTS = (
@@ -54,7 +54,7 @@ def contestants(url: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     """Their commands by name."""
     return {
         "Wayout": servers.wayout(url),
-        "strawberry-django": servers.stock(url, sys.executable, "bench.contestants.strawberry_urls"),
+        "strawberry-django": servers.stock(url, sys.executable, "bench.baselines.strawberry_urls"),
         "graphene-django": servers.graphene(url),
         "Apollo Server": servers.apollo(url),
         "bare SQL and orjson": servers.bare(url),

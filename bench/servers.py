@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.places import ROOT
+from bench.config import ROOT
 
-CONTESTANTS = ROOT / "bench" / "contestants"
+CONTESTANTS = ROOT / "bench" / "baselines"
 GRAPHENE = ROOT / "var" / "graphene"
 _GRANIAN = ["--host", "127.0.0.1", "--no-ws", "--log-level", "warning"]
 
@@ -58,7 +58,7 @@ def bare(url: str) -> tuple[list[str], dict[str, str]]:
     """The limit."""
     command = [
         sys.executable, "-m", "granian", "--interface", "asgi", *_GRANIAN, "--port", "{port}",
-        "--workers", "1", "bench.contestants.bare:app",
+        "--workers", "1", "bench.baselines.bare:app",
     ]  # fmt: skip
     return command, {"DATABASE_URL": url}
 
@@ -67,7 +67,7 @@ def stock(url: str, python: str, urls: str) -> tuple[list[str], dict[str, str]]:
     """A Django contestant, run by the Python of its environment."""
     command = [
         python, "-m", "granian", "--interface", "wsgi", *_GRANIAN, "--port", "{port}",
-        "--workers", "1", "--blocking-threads", "8", "bench.contestants.stock_wsgi:application",
+        "--workers", "1", "--blocking-threads", "8", "bench.baselines.stock_wsgi:application",
     ]  # fmt: skip
     return command, {"DATABASE_URL": url, "BENCH_URLS": urls}
 
@@ -80,7 +80,7 @@ def graphene(url: str) -> tuple[list[str], dict[str, str]]:
         subprocess.run([sys.executable, "-m", "venv", str(GRAPHENE)], check=True)
         wanted = str(CONTESTANTS / "graphene-requirements.txt")
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted], check=True)
-    return stock(url, str(python), "bench.contestants.graphene_urls")
+    return stock(url, str(python), "bench.baselines.graphene_urls")
 
 
 def apollo(url: str) -> tuple[list[str], dict[str, str]]:

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from bench import servers
 from bench.databases import database_url, databases
-from bench.house import House, build
+from bench.dataset import House, build
 from bench.reads import ONE, PAGES
 from bench.servers import Asker, serving
 from bench.writes import CANCEL, OPTIONS, REMOVE, REQUEST

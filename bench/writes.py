@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
 from bench.databases import database_url, databases
-from bench.house import House, build
+from bench.dataset import House, build
 from subscriptions.models import DirectoryUser, License, Subscription
 
 MANY = 10_000
