@@ -1,4 +1,4 @@
-"""A house to measure in: tenants with subscriptions, licenses and charges, the same every time."""
+"""The data to measure with: tenants with subscriptions, licenses and charges, the same every time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ USERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What the contestants are asked about: a token of one tenant, and one of its subscriptions."""
+class Dataset:
+    """What the baselines are asked about: a token of one tenant, and one of its subscriptions."""
 
     token: str
     subscription: int
 
 
-def build(tenants: int, subscriptions: int) -> House:
+def build(tenants: int, subscriptions: int) -> Dataset:
     """``tenants`` with that many ``subscriptions`` each, 1 to 40 licenses and one paid charge on every one."""
     now = datetime.now(UTC)
     start = now - timedelta(days=10)
@@ -69,4 +69,4 @@ def build(tenants: int, subscriptions: int) -> House:
         )
     first = Tenant.objects.get(domain="t0.example")
     _, text = create_token(name="Bench", scopes=tuple(Scope), tenants=[first], caller=SYSTEM, now=now)
-    return House(text, ids[0])
+    return Dataset(text, ids[0])

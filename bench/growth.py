@@ -1,6 +1,6 @@
 """1 thousand, 100 thousand and 1 million licenses, callbacks and cancellations: what people do stays as fast.
 
-On PostgreSQL. Each size is a house with 10 subscriptions a tenant, and one tenant that has 30 % of all licenses in one
+On PostgreSQL. Each size is a dataset with 10 subscriptions a tenant, and one tenant that has 30 % of all licenses in one
 subscription (300,000 in the largest).
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
-# What fills a house may take its time.
+# What fills a dataset may take its time.
 os.environ.setdefault("WAYOUT_STATEMENT_TIMEOUT", "0")
 
 # Sets Django up as what serves does.
@@ -75,7 +75,7 @@ SELECT 'C-' || n, (n - 1) / {each} + 1, n, 'IMMEDIATE', now(), false, '', now(),
 
 
 def fill(size: int) -> None:
-    """A house of that size, by the database itself; what the ids count from follows."""
+    """A dataset of that size, by the database itself; what the ids count from follows."""
     policy = CancellationPolicy.objects.get().pk
     with connection.cursor() as cursor:
         for statement in _FILL.format(size=size, tenants=size // _EACH, each=_EACH, policy=policy).split(";\n"):
@@ -86,7 +86,7 @@ def fill(size: int) -> None:
     User.objects.create_superuser("boss", "boss@example.com", "x")
 
 
-class Works:
+class Scenario:
     """What is measured, on the database that is in use."""
 
     def __init__(self, size: int) -> None:
@@ -172,7 +172,7 @@ def main() -> int:
         for number in tqdm(range(rounds + 1), desc="rounds", leave=False):
             for size in sizes if number % 2 else sizes[::-1]:
                 use(size)
-                for name, act in Works(size).plan().items():
+                for name, act in Scenario(size).plan().items():
                     act()  # warms what a new connection lacks
                     began = time.perf_counter()
                     act()

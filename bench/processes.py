@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from bench import servers
 from bench.databases import database_url, databases
-from bench.dataset import House, build
+from bench.dataset import Dataset, build
 from bench.reads import queries
 from bench.servers import serving
 
@@ -39,13 +39,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Sender:
     """One connection that asks without end. Bytes in, bytes out: who measures should not need a core itself."""
 
-    def __init__(self, port: int, house: House, number: int) -> None:
+    def __init__(self, port: int, dataset: Dataset, number: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._chance = random.Random(number)
         self._asked = [
             b"POST /graphql/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (house.token.encode(), len(body), body)
-            for body in queries("Wayout", house).values()
+            b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (dataset.token.encode(), len(body), body)
+            for body in queries("Wayout", dataset).values()
         ]
         self.answered = 0
 
@@ -80,10 +80,10 @@ def seconds_of(words: Iterable[bytes]) -> float:
 def main() -> int:
     """Print the table, and whether the goal was missed."""
     rounds, seconds = (3, 2.0) if "--quick" in sys.argv else (7, 5.0)
-    houses: list[House] = []
+    datasets: list[Dataset] = []
     rates: dict[int, list[float]] = {1: [], 2: []}
     shares: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
-    with databases({1: lambda: houses.append(build(5, 100))}), ExitStack() as stack:
+    with databases({1: lambda: datasets.append(build(5, 100))}), ExitStack() as stack:
         ports = {}
         for workers in rates:
             command, environment = servers.wayout(database_url(1), workers)
@@ -91,7 +91,7 @@ def main() -> int:
         for number in tqdm(range(rounds + 1), desc="rounds", leave=False):
             for workers in (1, 2) if number % 2 else (2, 1):
                 words = [b"--port\0%d\0" % ports[workers]], [b"postgres"]
-                senders = [Sender(ports[workers], houses[0], n) for n in range(_CONNECTIONS)]
+                senders = [Sender(ports[workers], datasets[0], n) for n in range(_CONNECTIONS)]
                 before = [seconds_of(of) for of in words] + [time.process_time()]
                 rate = _round(senders, seconds)
                 after = [seconds_of(of) for of in words] + [time.process_time()]

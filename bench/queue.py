@@ -35,7 +35,7 @@ from tenants.people import caller_of_staff
 
 SMALL, LARGE = 200, 200_000
 ROUNDS = 21
-# A house with a longer queue has more customers, not busier ones.
+# A dataset with a longer queue has more customers, not busier ones.
 _EACH = 20
 _AT_ONCE = 5_000
 _LIST = "/admin/subscriptions/callbackrequest/"

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from bench import servers
 from bench.config import ROOT
 from bench.databases import database_url, databases
-from bench.dataset import House, build
+from bench.dataset import Dataset, build
 from bench.picture import bars
 from bench.servers import Asker, serving
 
@@ -50,7 +50,7 @@ GOALS = {
 }
 
 
-def contestants(url: str) -> dict[str, tuple[list[str], dict[str, str]]]:
+def baselines(url: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     """Their commands by name."""
     return {
         "Wayout": servers.wayout(url),
@@ -61,11 +61,11 @@ def contestants(url: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     }
 
 
-def queries(name: str, house: House) -> dict[str, bytes]:
-    """What is asked of a contestant."""
+def queries(name: str, dataset: Dataset) -> dict[str, bytes]:
+    """What is asked of a baseline."""
     pages = PAGES if name == "Wayout" else LIST
     asked = {
-        "one": {"query": ONE, "variables": {"id": f"sub_{house.subscription}"}},
+        "one": {"query": ONE, "variables": {"id": f"sub_{dataset.subscription}"}},
         "list": {"query": pages, "variables": {"first": 20}},
     }
     return {work: json.dumps(body).encode() for work, body in asked.items()}
@@ -84,9 +84,9 @@ def main() -> int:
     """Print the tables, and which goals were missed."""
     quick = "--quick" in sys.argv
     rounds, each = (15, 5) if quick else (60, 10)
-    houses: list[House] = []
-    with databases({1: lambda: houses.append(build(10 if quick else 50, 100))}):
-        times = _measure(houses[0], rounds, each)
+    datasets: list[Dataset] = []
+    with databases({1: lambda: datasets.append(build(10 if quick else 50, 100))}):
+        times = _measure(datasets[0], rounds, each)
     medians = {work: {name: statistics.median(of) * 1000 for name, of in by.items()} for work, by in times.items()}
     print(f"postgresql: medians of {rounds * each} requests in turns, one process each, same answers\n")
     print(f"{'':22} {'one':>9} {'ratio':>7} {'list':>9} {'ratio':>7}   (ratio: how many times as fast Wayout is)")
@@ -106,14 +106,14 @@ def main() -> int:
     return 0
 
 
-def _measure(house: House, rounds: int, each: int) -> dict[str, dict[str, list[float]]]:
+def _measure(dataset: Dataset, rounds: int, each: int) -> dict[str, dict[str, list[float]]]:
     url = database_url(1)
     with ExitStack() as stack:
         asked, askers = {}, {}
-        for name, (command, environment) in contestants(url).items():
+        for name, (command, environment) in baselines(url).items():
             port = stack.enter_context(serving(command, environment))
-            askers[name] = Asker(port, house.token, "/" if name == "Apollo Server" else "/graphql/")
-            asked[name] = queries(name, house)
+            askers[name] = Asker(port, dataset.token, "/" if name == "Apollo Server" else "/graphql/")
+            asked[name] = queries(name, dataset)
         for work in ("one", "list"):
             expected = plain(askers["Wayout"](asked["Wayout"][work]))
             for name, asker in askers.items():

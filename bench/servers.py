@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.config import ROOT
 
-CONTESTANTS = ROOT / "bench" / "baselines"
+BASELINES = ROOT / "bench" / "baselines"
 GRAPHENE = ROOT / "var" / "graphene"
 _GRANIAN = ["--host", "127.0.0.1", "--no-ws", "--log-level", "warning"]
 
@@ -64,7 +64,7 @@ def bare(url: str) -> tuple[list[str], dict[str, str]]:
 
 
 def stock(url: str, python: str, urls: str) -> tuple[list[str], dict[str, str]]:
-    """A Django contestant, run by the Python of its environment."""
+    """A Django baseline, run by the Python of its environment."""
     command = [
         python, "-m", "granian", "--interface", "wsgi", *_GRANIAN, "--port", "{port}",
         "--workers", "1", "--blocking-threads", "8", "bench.baselines.stock_wsgi:application",
@@ -78,17 +78,17 @@ def graphene(url: str) -> tuple[list[str], dict[str, str]]:
     if not python.exists():
         print("Installing graphene-django into an environment of its own ...")
         subprocess.run([sys.executable, "-m", "venv", str(GRAPHENE)], check=True)
-        wanted = str(CONTESTANTS / "graphene-requirements.txt")
+        wanted = str(BASELINES / "graphene-requirements.txt")
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted], check=True)
     return stock(url, str(python), "bench.baselines.graphene_urls")
 
 
 def apollo(url: str) -> tuple[list[str], dict[str, str]]:
     """Apollo Server, installed when it is not there."""
-    if not (CONTESTANTS / "node_modules").exists():
+    if not (BASELINES / "node_modules").exists():
         print("Installing Apollo Server ...")
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=CONTESTANTS, check=True)
-    return ["node", str(CONTESTANTS / "apollo.mjs")], {"DATABASE_URL": url, "NODE_ENV": "production"}
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=BASELINES, check=True)
+    return ["node", str(BASELINES / "apollo.mjs")], {"DATABASE_URL": url, "NODE_ENV": "production"}
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

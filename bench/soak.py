@@ -1,4 +1,4 @@
-"""Mixed traffic at 70 % of what the house can do, for minutes; then three times as much; then the same again.
+"""Mixed traffic at 70 % of what a process can do, for minutes; then three times as much; then the same again.
 
 ``python -m bench.soak [--minutes 5]`` on PostgreSQL: 95 % reads, the rest cancellations with their undo,
 removals and callbacks with their withdrawal. Prints what was answered and how fast, memory, and connections.
@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from bench import servers
 from bench.databases import database_url, databases
-from bench.dataset import House, build
+from bench.dataset import Dataset, build
 from bench.reads import ONE, PAGES
 from bench.servers import Asker, serving
 from bench.writes import CANCEL, OPTIONS, REMOVE, REQUEST
@@ -46,9 +46,9 @@ class Traffic:
     """What one sender asks for, by chance, the same every time; ``seen`` counts what came back."""
 
     def __init__(
-        self, port: int, house: House, subscriptions: list[int], users: dict[int, list[int]], number: int
+        self, port: int, dataset: Dataset, subscriptions: list[int], users: dict[int, list[int]], number: int
     ) -> None:
-        self._ask = Asker(port, house.token)
+        self._ask = Asker(port, dataset.token)
         self._chance = random.Random(number)
         self._subscriptions, self._users, self._numbers = subscriptions, users, itertools.count(number * 100_000)
         self.seen: Counter[str] = Counter()
@@ -168,8 +168,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=5)
     given = parser.parse_args()
-    houses: list[House] = []
-    with databases({1: lambda: houses.append(build(5, 100))}) as use:
+    datasets: list[Dataset] = []
+    with databases({1: lambda: datasets.append(build(5, 100))}) as use:
         use(1)
         subscriptions = list(Subscription.objects.filter(tenant__domain="t0.example").values_list("pk", flat=True))
         users: dict[int, list[int]] = {pk: [] for pk in subscriptions}
@@ -178,12 +178,12 @@ def main() -> int:
         connection.close()
         command, environment = servers.wayout(database_url(1))
         with serving(command, environment) as port:
-            return _soak(port, houses[0], subscriptions, users, given.minutes)
+            return _soak(port, datasets[0], subscriptions, users, given.minutes)
 
 
-def _soak(port: int, house: House, subscriptions: list[int], users: dict[int, list[int]], minutes: float) -> int:
-    few = [Traffic(port, house, subscriptions, users, number) for number in range(8)]
-    many = [Traffic(port, house, subscriptions, users, 100 + number) for number in range(_SENDERS)]
+def _soak(port: int, dataset: Dataset, subscriptions: list[int], users: dict[int, list[int]], minutes: float) -> int:
+    few = [Traffic(port, dataset, subscriptions, users, number) for number in range(8)]
+    many = [Traffic(port, dataset, subscriptions, users, 100 + number) for number in range(_SENDERS)]
     sizes, connections = [], []
 
     def watch() -> None:

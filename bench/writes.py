@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
 from bench.databases import database_url, databases
-from bench.dataset import House, build
+from bench.dataset import Dataset, build
 from subscriptions.models import DirectoryUser, License, Subscription
 
 MANY = 10_000
@@ -67,12 +67,12 @@ class Wayout:
         return execute(sql, params, many, context)
 
 
-class Works:
+class Scenario:
     """What is asked, each time of something fresh."""
 
-    def __init__(self, house: House) -> None:
-        self.ask = Wayout(house.token)
-        tenant = Subscription.objects.get(pk=house.subscription).tenant
+    def __init__(self, dataset: Dataset) -> None:
+        self.ask = Wayout(dataset.token)
+        tenant = Subscription.objects.get(pk=dataset.subscription).tenant
         rows = Subscription.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True)
         self.fresh = iter(rows)
         self.large = Subscription.objects.filter(tenant=tenant).order_by("-pk").values_list("pk", flat=True)[0]
@@ -114,7 +114,7 @@ class Works:
         return time.perf_counter() - self._began
 
 
-def house() -> House:
+def with_many_holders() -> Dataset:
     """100 subscriptions, the last of which has 10,000 holders besides."""
     made = build(1, 100)
     last = Subscription.objects.order_by("-pk")[0]
@@ -130,17 +130,19 @@ def house() -> House:
 def main() -> int:
     """Print the table, and whether the goal is met."""
     rounds = 5 if "--quick" in sys.argv else 15
-    houses: list[House] = []
+    datasets: list[Dataset] = []
     times: dict[str, tuple[list[float], list[float]]] = {}
-    with databases({1: lambda: houses.append(house()), 2: lambda: houses.append(house())}) as use:
+    with databases(
+        {1: lambda: datasets.append(with_many_holders()), 2: lambda: datasets.append(with_many_holders())}
+    ) as use:
         use(1)
-        works = Works(houses[0])
+        scenario = Scenario(datasets[0])
         plan: dict[str, tuple[Callable[[], None], int]] = {
-            "quote and cancel": (works.cancel, rounds),
-            "remove 1 user": (lambda: works.remove(1), rounds),
-            "remove 24 users": (lambda: works.remove(24), rounds),
-            "request a callback": (works.callback, rounds),
-            "remove 10,000 users": (lambda: works.remove(MANY), max(3, rounds // 3)),
+            "quote and cancel": (scenario.cancel, rounds),
+            "remove 1 user": (lambda: scenario.remove(1), rounds),
+            "remove 24 users": (lambda: scenario.remove(24), rounds),
+            "request a callback": (scenario.callback, rounds),
+            "remove 10,000 users": (lambda: scenario.remove(MANY), max(3, rounds // 3)),
         }
         with psycopg.connect(database_url(2), cursor_factory=psycopg.ClientCursor) as bare:
             bare.execute("SET TIME ZONE 'UTC'")
@@ -148,16 +150,16 @@ def main() -> int:
             for name, (work, count) in tqdm(plan.items(), leave=False):
                 times[name] = ([], [])
                 for number in range(count + 1):
-                    took = works.timed(work)
+                    took = scenario.timed(work)
                     began = time.perf_counter()
                     with bare.transaction():
-                        for sql, params in works.ask.written:
+                        for sql, params in scenario.ask.written:
                             bare.execute(sql, params)  # type: ignore[arg-type]
                     replayed = time.perf_counter() - began
                     if number:
                         times[name][0].append(took)
                         times[name][1].append(replayed)
-                    _assign_again(works.large, bare)
+                    _assign_again(scenario.large, bare)
             _same(bare)
     print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)})\n")
     print(f"{'':22} {'Wayout':>10} {'bare SQL':>10}   times")

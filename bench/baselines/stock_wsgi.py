@@ -1,4 +1,4 @@
-"""The WSGI application of the two Django contestants."""
+"""The WSGI application of the two Django baselines."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""The benchmark's tables, for the contestants that use the ORM."""
+"""The benchmark's tables, for the baselines that use the ORM."""

@@ -1,4 +1,4 @@
-"""What the Django contestants read by hand: who calls, counts, and the policies in force."""
+"""What the Django baselines read by hand: who calls, counts, and the policies in force."""
 
 from __future__ import annotations
 
