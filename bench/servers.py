@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import subprocess
@@ -102,18 +101,3 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit(f"{server.args!r} did not start")
-
-
-class Asker:
-    """One kept-alive connection to a server."""
-
-    def __init__(self, port: int, token: str, path: str = "/graphql/") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._path = path
-        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-
-    def __call__(self, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer."""
-        self._connection.request("POST", self._path, body, self._headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()

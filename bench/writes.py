@@ -23,6 +23,7 @@ from django.test import Client
 from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
+from bench.client import RequestFailed, check
 from bench.databases import database_url, databases
 from bench.dataset import Dataset, build
 from subscriptions.models import DirectoryUser, License, Subscription
@@ -53,12 +54,11 @@ class Wayout:
         self.written: list[tuple[str, Any]] = []
 
     def __call__(self, query: str, **variables: Any) -> Any:
-        """What the mutation or query answers, which is no problem."""
+        """What the mutation or query answers, which is no problem. Raises RequestFailed."""
         body = json.dumps({"query": query, "variables": variables})
         with connection.execute_wrapper(self._note):
             answer = self._client.post("/graphql/", body, content_type="application/json", headers=self._headers)
-        [(_, found)] = answer.json()["data"].items()
-        assert not found.get("code"), found
+        [found] = json.loads(check(answer.status_code, answer.content))["data"].values()
         return found
 
     def _note(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
@@ -97,7 +97,8 @@ class Scenario:
         wish = {"subscriptionId": f"sub_{self.large}", "userIds": users, "idempotencyKey": f"r{self.number}"}
         self.ask.written.clear()
         self._began = time.perf_counter()
-        assert self.ask(REMOVE, input=wish)["removedCount"] == count
+        if (removed := self.ask(REMOVE, input=wish)["removedCount"]) != count:
+            raise RequestFailed(f"{removed} of {count} were removed")
 
     def callback(self) -> None:
         """Ask to be called."""
@@ -161,7 +162,7 @@ def main() -> int:
                         times[name][1].append(replayed)
                     _assign_again(scenario.large, bare)
             _same(bare)
-    print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)})\n")
+    print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)}), none failed\n")
     print(f"{'':22} {'Wayout':>10} {'bare SQL':>10}   times")
     met = True
     for name, (took_, bare_) in times.items():
@@ -181,7 +182,7 @@ def _assign_again(subscription: int, bare: psycopg.Connection[Any]) -> None:
 
 
 def _same(bare: psycopg.Connection[Any]) -> None:
-    """Both databases have the same rows now."""
+    """Raise RequestFailed unless both databases have as many rows now."""
     for table in (
         "subscriptions_cancellation",
         "subscriptions_callbackrequest",
@@ -193,7 +194,8 @@ def _same(bare: psycopg.Connection[Any]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql)
             ours = cursor.fetchone()
-        assert bare.execute(sql).fetchone() == ours, table  # type: ignore[arg-type]
+        if bare.execute(sql).fetchone() != ours:  # type: ignore[arg-type]
+            raise RequestFailed(f"{table} is not the same in both databases")
 
 
 if __name__ == "__main__":
