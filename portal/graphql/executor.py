@@ -26,7 +26,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         # No value is to be awaited, which is asked of every one of them: False, said by C. Superfluous once strawberry's
         # execute_sync passes graphql-core's assume_not_awaitable instead of its optimized_is_awaitable.
         self.is_awaitable = ().__contains__  # type: ignore[assignment]
-        self._infos: dict[tuple[GraphQLObjectType, int], GraphQLResolveInfo[Any]] = {}
+        self._infos: dict[int, GraphQLResolveInfo[Any]] = {}  # by id of the node, for one of the types it is asked of
 
     def build_resolve_info(
         self, field_def: GraphQLField, field_nodes: list[FieldNode], parent_type: GraphQLObjectType, path: Path
@@ -35,12 +35,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
         It would differ by the path alone. Superfluous once graphql-core makes it when it is looked at.
         """
-        if not hasattr(field_def.resolve, "looks_at_no_info"):
-            return super().build_resolve_info(field_def, field_nodes, parent_type, path)
-        key = (parent_type, id(field_nodes[0]))
-        found = self._infos.get(key)
-        if found is None:
-            found = self._infos[key] = super().build_resolve_info(field_def, field_nodes, parent_type, path)
+        node = id(field_nodes[0])
+        found = self._infos.get(node)
+        if found is None or found.parent_type is not parent_type:
+            found = super().build_resolve_info(field_def, field_nodes, parent_type, path)
+            if hasattr(field_def.resolve, "looks_at_no_info"):
+                self._infos[node] = found
         return found
 
 
@@ -76,4 +76,4 @@ def _by_member(enum: CustomGraphQLEnumType) -> Callable[[Any], str]:
     """The name of a member, looked up. Superfluous once strawberry does not compare it with every member of its enum."""
     names: dict[Any, str] = {enum.wrapped_cls(value.value): name for name, value in enum.values.items()}
     search = enum.coerce_output_value
-    return lambda value: names[value] if value in names else search(value)
+    return lambda value: names.get(value) or search(value)  # asked once: hashing a member is a call of its own
