@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import time_machine
 from django.db import connection
 from tqdm import tqdm
 
@@ -24,6 +26,19 @@ class Dataset:
 
     token: str
     subscription: int
+
+
+def at_noon() -> time_machine.travel:
+    """The clock from noon of the last working day on: at night and on Sundays nobody is to be called."""
+    return time_machine.travel(last_noon(datetime.now(UTC)), tick=True)
+
+
+def last_noon(now: datetime) -> datetime:
+    """Noon of the last working day in Sofia."""
+    noon = now.astimezone(ZoneInfo("Europe/Sofia")).replace(hour=12, minute=0, second=0, microsecond=0)
+    while noon > now or noon.weekday() > 4:
+        noon -= timedelta(days=1)
+    return noon.astimezone(UTC)
 
 
 def build(tenants: int, subscriptions: int) -> Dataset:

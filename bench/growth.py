@@ -27,6 +27,7 @@ from tqdm import tqdm
 import portal.wsgi  # noqa: F401
 from bench.client import RequestFailed, check, check_page
 from bench.databases import databases
+from bench.dataset import at_noon
 from subscriptions.models import CancellationPolicy, License, Subscription
 from subscriptions.services.desk import claim_next, release_callback
 from tenants.audit import record
@@ -170,7 +171,7 @@ def main() -> int:
     sizes = SIZES[:2] if "--quick" in sys.argv else SIZES
     rounds = 7 if "--quick" in sys.argv else 21
     times: dict[tuple[str, int], list[float]] = {}
-    with databases({size: lambda size=size: fill(size) for size in sizes}) as use:  # type: ignore[misc]
+    with databases({size: lambda size=size: fill(size) for size in sizes}) as use, at_noon():  # type: ignore[misc]
         for number in tqdm(range(rounds + 1), desc="rounds", leave=False):
             for size in sizes if number % 2 else sizes[::-1]:
                 use(size)

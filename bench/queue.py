@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from bench.client import RequestFailed, check_page
 from bench.databases import databases
+from bench.dataset import at_noon
 from billing.models import Agreement, BillingAccount
 from subscriptions.models import CallbackRequest, Plan, Subscription
 from subscriptions.models.callbacks import CallbackSource, CallbackStatus, CloseReason
@@ -129,7 +130,7 @@ def main() -> int:
     rounds = 7 if "--quick" in sys.argv else ROUNDS
     times: dict[tuple[str, int], list[float]] = {}
     queries: dict[tuple[str, int], int] = {}
-    with databases({size: lambda size=size: fill(size) for size in (SMALL, LARGE)}) as use:  # type: ignore[misc]
+    with databases({size: lambda size=size: fill(size) for size in (SMALL, LARGE)}) as use, at_noon():  # type: ignore[misc]
         for number in tqdm(range(rounds + 1), desc="rounds", leave=False):
             for size in (SMALL, LARGE) if number % 2 else (LARGE, SMALL):
                 use(size)

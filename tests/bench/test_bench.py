@@ -15,7 +15,8 @@ from django.test import Client as InProcess
 
 from bench import growth, imports, processes, queue, reads, soak, writes
 from bench.client import OK, Client, RequestFailed, SenderDied, check_page, failed, outcome, said, send_together
-from bench.dataset import Dataset
+from bench.dataset import Dataset, last_noon
+from tests.builders import at
 
 GOOD = b'{"data":{"cancellationOptions":{"route":"CANCEL_ONLINE","options":[{"quotes":null}]}}}'
 REFUSED = b'{"errors":[{"message":"later","extensions":{"code":"OVERLOADED"}}]}'
@@ -250,6 +251,19 @@ def test_a_page_shows_what_it_is_measured_for() -> None:
     check_page(200, b"<td class=field-due_at>", b"field-due_at")
     with pytest.raises(RequestFailed):
         check_page(200, b"sign in", b"field-due_at")
+
+
+@pytest.mark.parametrize(
+    ("now", "noon"),
+    [
+        ("2026-11-25T10:00:00Z", "2026-11-25T10:00:00Z"),
+        ("2026-11-25T09:59:00Z", "2026-11-24T10:00:00Z"),
+        ("2026-11-29T17:30:00Z", "2026-11-27T10:00:00Z"),
+        ("2026-06-01T08:00:00Z", "2026-05-29T09:00:00Z"),
+    ],
+)
+def test_calls_are_claimed_at_a_time_when_somebody_may_be_called(now: str, noon: str) -> None:
+    assert last_noon(at(now)) == at(noon)
 
 
 @pytest.mark.django_db
