@@ -41,7 +41,7 @@ lint: $(DEV_READY)  ## ruff, mypy, import directions, migrations in step with th
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
 	@.venv/bin/mypy
-	@$(DEMO) makemigrations --check --dry-run
+	@DATABASE_URL=sqlite://:memory: $(DEMO) makemigrations --check --dry-run
 
 format: $(DEV_READY)  ## let ruff put the code in order
 	@.venv/bin/ruff check --fix .

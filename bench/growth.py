@@ -28,8 +28,8 @@ import portal.wsgi  # noqa: F401
 from bench.client import RequestFailed, check, check_page
 from bench.databases import databases
 from bench.dataset import at_noon
+from desk.services.desk import claim_next, release_callback
 from subscriptions.models import CancellationPolicy, License, Subscription
-from subscriptions.services.desk import claim_next, release_callback
 from tenants.audit import record
 from tenants.callers import Scope
 from tenants.models import Tenant, User
@@ -61,7 +61,7 @@ SELECT n, CASE WHEN n <= {size} * 3 / 10 THEN 1 ELSE (n - 1) / {each} + 1 END, '
   'user ' || n || ' u' || n, false, now() - n * interval '1 second' FROM generate_series(1, {size}) n;
 INSERT INTO subscriptions_license (subscription_id, user_id, is_direct, is_inherited)
 SELECT CASE WHEN n <= {size} * 3 / 10 THEN 1 ELSE n END, n, true, false FROM generate_series(1, {size}) n;
-INSERT INTO subscriptions_callbackrequest (reference, tenant_id, subscription_id, source, contact_name, phone,
+INSERT INTO desk_callbackrequest (reference, tenant_id, subscription_id, source, contact_name, phone,
   phone_extension, phone_is_valid, phone_as_typed, language, time_zone, note, requested_at, phone_given_at, credit_from,
   due_at, next_attempt_at, status, closed_at, close_reason, attempts, waited_as, last_outcome)
 SELECT 'R-' || n, (n - 1) / {each} + 1, n, 'GRAPHQL', 'Ada', '+35988' || n, '', true, '', 'en', 'Europe/Sofia', '', at, at,
@@ -139,7 +139,7 @@ class Scenario:
 
     def queue(self) -> None:
         """The desk's list."""
-        page = self.staff.get("/admin/subscriptions/callbackrequest/")
+        page = self.staff.get("/admin/desk/callbackrequest/")
         check_page(page.status_code, page.content, b"field-due_at")
 
     def audit(self) -> None:

@@ -28,10 +28,10 @@ from bench.client import RequestFailed, check_page
 from bench.databases import databases
 from bench.dataset import at_noon
 from billing.models import Agreement, BillingAccount
-from subscriptions.models import CallbackRequest, Plan, Subscription
-from subscriptions.models.callbacks import CallbackSource, CallbackStatus, CloseReason
-from subscriptions.references import new_reference
-from subscriptions.services.desk import claim_next, release_callback
+from common.references import new_reference
+from desk.models import CallbackRequest, CallbackSource, CallbackStatus, CloseReason
+from desk.services.desk import claim_next, release_callback
+from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant, User
 from tenants.people import caller_of_staff
 
@@ -40,7 +40,7 @@ ROUNDS = 21
 # A dataset with a longer queue has more customers, not busier ones.
 _EACH = 20
 _AT_ONCE = 5_000
-_LIST = "/admin/subscriptions/callbackrequest/"
+_LIST = "/admin/desk/callbackrequest/"
 
 
 def fill(size: int) -> None:

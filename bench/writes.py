@@ -185,7 +185,7 @@ def _same(bare: psycopg.Connection[Any]) -> None:
     """Raise RequestFailed unless both databases have as many rows now."""
     for table in (
         "subscriptions_cancellation",
-        "subscriptions_callbackrequest",
+        "desk_callbackrequest",
         "tenants_auditevent",
         "outbox_effect",
         "billing_refund",

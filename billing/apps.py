@@ -13,12 +13,12 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        """Register the providers, and what the worker does in this room."""
-        import billing.sweeps  # noqa: F401, PLC0415 (apps load before models)
-        from billing.providers import register  # noqa: PLC0415
-        from billing.providers.ledger import Ledger  # noqa: PLC0415
-        from billing.providers.stripe import Stripe  # noqa: PLC0415
-        from billing.services import endings, refunds  # noqa: F401, PLC0415
+        """Register what the worker does in this room, and start nothing without who pays."""
+        import billing.checks  # noqa: PLC0415 (apps load before models)
+        import billing.periodic  # noqa: PLC0415
+        import billing.refunds.repricing  # noqa: PLC0415
+        import billing.refunds.sending  # noqa: PLC0415
+        import billing.renewal  # noqa: F401, PLC0415
+        from billing.providers import require_default  # noqa: PLC0415
 
-        register("ledger", Ledger)
-        register("stripe", Stripe, subscription_id="sub_[A-Za-z0-9]{8,90}")
+        require_default()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from copy import copy
 
-from billing.money import Money, exponent
+from billing.currencies import exponent
+from billing.money import Money
 from common.formatting import locale
 
 

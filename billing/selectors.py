@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from django.conf import settings
 from django.db.models import DateField, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
@@ -16,8 +15,8 @@ from billing.models import Agreement, Charge, Correction, PartStatus, Refund, Re
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from billing.providers import billing_providers
-from billing.providers.base import Ending
+from billing.providers import billing_providers, default_provider, known
+from billing.providers.base import CreditForm, Ending
 from common.prepared import PreparedQuery
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
@@ -56,8 +55,13 @@ def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
 
 def charges_at(provider: str) -> QuerySet[Charge]:
     """The charges that this provider made: of its agreements, and of those that name none where it is the default."""
-    is_default = provider == settings.WAYOUT_PROVIDER
+    is_default = provider == default_provider()
     return Charge.objects.filter(agreement__provider__in=[provider, *([""] if is_default else [])])
+
+
+def provider_of(agreement: Agreement) -> str:
+    """Who bills and refunds an agreement: the one it names, and only where it names none the default."""
+    return agreement.provider or default_provider()
 
 
 def untold() -> QuerySet[Agreement]:
@@ -125,11 +129,12 @@ def statement(account_id: int) -> list[Book]:
         events[correction.charge.agreement.currency].append(line)
     settled = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
     parts = RefundPart.objects.filter(settled, refund__agreement__account=account_id)
+    on_account = {name for name, found in known().items() if found.declares.credit is CreditForm.ON_ACCOUNT}
     for part in parts.select_related("refund__agreement", "charge"):
         at = part.refund.settled_at or part.refund.requested_at
         of_currency = events[part.refund.agreement.currency]
         of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.amount))
-        if part.status != PartStatus.SUCCEEDED or part.refund.provider != "ledger":
+        if part.status != PartStatus.SUCCEEDED or part.refund.provider not in on_account:
             of_currency.append((at, LineKind.PAYOUT, str(part.charge), part.amount))
     return [_book(currency, found) for currency, found in sorted(events.items())]
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
+from django.db.backends.signals import connection_created
 
 
 class CommonConfig(AppConfig):
     """Templates of the admin's base classes; no models."""
 
     name = "common"
+
+    def ready(self) -> None:
+        """Let whoever connects to an older database be refused."""
+        from common.history import check_history, refuse_older  # noqa: PLC0415 (loaded with the other apps)
+
+        connection_created.connect(refuse_older, dispatch_uid="common.refuse_older")
+        checks.register(check_history, checks.Tags.database)

@@ -11,7 +11,8 @@ import io
 import os
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import httpcore
@@ -33,11 +34,19 @@ def session(made: requests.Session | None = None) -> requests.Session:
     return made
 
 
-class InTime(httpcore.SyncBackend):
-    """Connections that all together have so many seconds."""
+def retry_after(said: str) -> timedelta:
+    """What a Retry-After header asks for, of what may be anybody's: nothing unless it is seconds, and not too many."""
+    return timedelta(seconds=int(said)) if said.isascii() and said.isdigit() and len(said) < 8 else timedelta(0)
 
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+
+class InTime(httpcore.SyncBackend):
+    """Connections that all together have so many seconds.
+
+    ``pick``: the address to connect to instead of a host and port, or an error for one that is not to be called.
+    """
+
+    def __init__(self, seconds: float, pick: Callable[[str, int], str] = lambda host, _port: host) -> None:
+        self._until, self._pick = time.monotonic() + seconds, pick
 
     def connect_tcp(
         self,
@@ -48,7 +57,8 @@ class InTime(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect, in time."""
-        stream = super().connect_tcp(host, port, _left(self._until), local_address, socket_options)
+        address = self._pick(host, port)
+        stream = super().connect_tcp(address, port, _left(self._until), local_address, socket_options)
         return _Hurried(stream, self._until)
 
 

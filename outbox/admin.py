@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
 from common.formatting import active_language
-from outbox.effects import do_again
 from outbox.models import Effect
+from outbox.queue import do_again
 from tenants.staff import staff_caller
 
 
@@ -32,18 +32,7 @@ class EffectAdmin(ReadOnlyAdmin):
     list_filter = ("status", "kind")
     search_fields = ("key",)
     ordering = ("-pk",)
-    fields = (
-        "key",
-        "kind",
-        "status",
-        "run_at",
-        "failures",
-        "outages",
-        "crashes",
-        "last_failure",
-        "created_at",
-        "finished_at",
-    )
+    fields = ("key", "kind", *list_display[1:])
     actions = ("do_again",)
     show_full_result_count = False
 

@@ -15,4 +15,4 @@ class OutboxConfig(AppConfig):
     def ready(self) -> None:
         """Register the periodic work."""
         import outbox.mail  # noqa: PLC0415 (apps load before models)
-        import outbox.sweeps  # noqa: F401, PLC0415
+        import outbox.periodic  # noqa: F401, PLC0415

@@ -46,7 +46,7 @@ def _ring_on() -> None:
 
 
 def _tell() -> None:
-    from outbox.celery import call  # noqa: PLC0415 (Celery is loaded only where it is used, by this thread alone)
+    from outbox.broker import call  # noqa: PLC0415 (Celery is loaded only where there is a broker, by this thread)
 
     call()
 

@@ -13,7 +13,8 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from common.circuit import Circuit
-from outbox.effects import Again, Hopeless, handles, put
+from outbox.queue import put
+from outbox.registry import Again, Hopeless, handles
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"

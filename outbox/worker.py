@@ -16,9 +16,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from outbox.effects import Again, Hopeless, handler_of, sweeps
 from outbox.mail import tell_staff
 from outbox.models import Beat, Effect, EffectStatus
+from outbox.registry import Again, Hopeless, handler_of, sweeps
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]

@@ -12,4 +12,4 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the worker does for this room."""
-        import portal.web.account_mail  # noqa: F401, PLC0415 (apps load before models)
+        import portal.accounts.mail  # noqa: F401, PLC0415 (apps load before models)

@@ -9,16 +9,16 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
+from billing.charges import ChargeInput, record_charge
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
-from billing.services.charges import ChargeInput, record_charge
+from desk.models import CallbackSource
+from desk.services.callbacks import Wish, request_callback
+from subscriptions.cancellations.service import cancel_subscription
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
-from subscriptions.models.callbacks import CallbackSource
-from subscriptions.policy import Channel, Mode, Status
-from subscriptions.quotes import quote_id
+from subscriptions.policy.facts import Channel, Mode, Status
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.callbacks import Wish, request_callback
-from subscriptions.services.cancellations import cancel_subscription
 from tenants.callers import Role
 from tenants.models import Membership, Tenant, User
 from tenants.people import caller_of_person

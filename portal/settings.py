@@ -21,7 +21,8 @@ WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma sepa
 WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
 WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (off outside debug)
 WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
-WAYOUT_PROVIDER      who pays refunds: ledger (our own books), or stripe with WAYOUT_STRIPE_KEY and _STRIPE_WEBHOOK_SECRET
+WAYOUT_PROVIDER      who pays refunds: ledger (our own books), another that is built in, or the dotted path of a class
+WAYOUT_PROVIDERS     dotted paths of others that agreements and refunds still name, comma separated (none)
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
 WAYOUT_OIDC_AUDIENCE  its access tokens for this audience are callers of the API, too (none are)
@@ -39,10 +40,11 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 import limits
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env
+
+from portal.logs import configure_logging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -73,19 +75,15 @@ if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT
 
 WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
-# Who moves the money of new refunds: ledger, or stripe. Older refunds stay with the provider they were promised by.
+# Who moves the money of new refunds. Older refunds stay with the provider they were promised by. What each of them
+# needs it declares itself (billing.providers), and is read from the environment under that name.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_PROVIDERS: list[str] = env.list("WAYOUT_PROVIDERS", [])
 WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
 WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
 WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")
 if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
     raise ImproperlyConfigured("WAYOUT_GATEWAY_SECRET is at least 32 characters that nobody can guess.")
-WAYOUT_STRIPE_KEY = env.str("WAYOUT_STRIPE_KEY", "")
-WAYOUT_STRIPE_WEBHOOK_SECRET = env.str("WAYOUT_STRIPE_WEBHOOK_SECRET", "")
-# Somewhere else than Stripe, for tests.
-WAYOUT_STRIPE_URL = env.str("WAYOUT_STRIPE_URL", "")
-if WAYOUT_PROVIDER not in ("ledger", "stripe") or (WAYOUT_PROVIDER == "stripe" and not WAYOUT_STRIPE_KEY):
-    raise ImproperlyConfigured("WAYOUT_PROVIDER is ledger, or stripe with WAYOUT_STRIPE_KEY.")
 WAYOUT_BROKER_URL = env.str("WAYOUT_BROKER_URL", "")
 WAYOUT_QUEUE = env.str("WAYOUT_QUEUE", "wayout")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
@@ -104,6 +102,7 @@ for _name, _rate in (("WAYOUT_CALLER_RATE", WAYOUT_CALLER_RATE), ("WAYOUT_TENANT
 
 INSTALLED_APPS = [
     "portal",
+    "desk",
     "subscriptions",
     "billing",
     "webhooks",
@@ -206,13 +205,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
-    "portal.web.accounts.SignInBackend",
+    "portal.accounts.adapter.SignInBackend",
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_ADAPTER = "portal.web.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "portal.web.accounts.ResetForm"}
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "portal.accounts.passwords.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -221,7 +220,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_TOTP_ISSUER = "Wayout"
 # A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
-HEADLESS_TOKEN_STRATEGY = "portal.web.accounts.AppTokens"  # noqa: S105
+HEADLESS_TOKEN_STRATEGY = "portal.accounts.tokens.AppTokens"  # noqa: S105
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
@@ -230,7 +229,7 @@ HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RE
 WAYOUT_OIDC_URL = env.str("WAYOUT_OIDC_URL", "")
 WAYOUT_OIDC_AUDIENCE = env.str("WAYOUT_OIDC_AUDIENCE", "")
 WAYOUT_OIDC_TRUST_EMAIL = env.bool("WAYOUT_OIDC_TRUST_EMAIL", False)
-SOCIALACCOUNT_ADAPTER = "portal.web.accounts.OrganizationAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.accounts.organization.OrganizationAdapter"
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if WAYOUT_OIDC_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append({
@@ -329,38 +328,4 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2_000}}
 }
 
-# One JSON object a line, with the number of the request; in debug, lines for people.
-_PROCESSORS: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
-structlog.configure(
-    processors=[*_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _PROCESSORS,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
-            ],
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    # The demo's terminal shows how to get in, not every request.
-    "loggers": {
-        "wayout.request": {"level": "WARNING" if DEBUG else "INFO"},
-        # Two lines for every call, with the ids of charges in them.
-        "stripe": {"level": "WARNING"},
-    },
-}
+LOGGING = configure_logging(for_people=DEBUG)

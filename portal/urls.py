@@ -15,7 +15,7 @@ from portal.web.language import choose_language
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
-from portal.web.webhooks import stripe_webhook
+from portal.web.webhooks import provider_webhook
 
 urlpatterns = [
     path("", home, name="home"),
@@ -33,7 +33,7 @@ urlpatterns = [
     path("language/", choose_language, name="language"),
     path("graphql/", graphql, name="graphql"),
     path("subgraph/", serve_subgraph, name="subgraph"),
-    path("webhooks/stripe/", stripe_webhook, name="stripe_webhook"),
+    path("webhooks/<slug:name>/", provider_webhook, name="provider_webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),

@@ -57,7 +57,7 @@ class QuoteExpired(QuoteChanged):
 
 
 class RouteNotAvailable(SubscriptionError):
-    """The subscription cannot be left this way. data: reason (a policy.Reason)."""
+    """The subscription cannot be left this way. data: reason (a policy.decision.Reason)."""
 
     code = "ROUTE_NOT_AVAILABLE"
 

@@ -22,9 +22,10 @@ from billing.models import (
 from billing.money import Money
 from billing.providers import billing_providers, provider
 from billing.providers.base import Ending, Outcome, ProviderRefused, ProviderUnavailable
+from billing.refunds.results import order_of
+from billing.refunds.sending import SUBMIT
+from billing.renewal import TELL, wanted_of
 from billing.selectors import charges_at, late_charges, untold
-from billing.services.endings import TELL, wanted_of
-from billing.services.refunds import SUBMIT, order_of
 from outbox.models import Effect, EffectStatus
 from subscriptions.models import Cancellation, License, Subscription
 

@@ -17,21 +17,12 @@ from billing.money import Money
 from billing.periods import Period
 from billing.proration import Convention, NoRefundReason
 from common.formatting import format_date, format_datetime, format_day
+from subscriptions.directory.licenses import Outcome, Removal
 from subscriptions.errors import SubscriptionError
-from subscriptions.policy import (
-    Decision,
-    InForce,
-    Mode,
-    Option,
-    Quote,
-    Reason,
-    Route,
-    Snapshot,
-    Status,
-    ends_by_itself,
-    users_to_remove,
-)
-from subscriptions.services.licenses import Outcome, Removal
+from subscriptions.policy.decision import Decision, Option, Reason, Route, users_to_remove
+from subscriptions.policy.facts import InForce, Mode, Snapshot, Status
+from subscriptions.policy.quotes import Quote
+from subscriptions.policy.status import ends_by_itself
 
 _GROUPS_NAMED = 5
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from subscriptions.policy import Channel, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status
+from subscriptions.policy.facts import Channel, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status
 
 SOFIA = ZoneInfo("Europe/Sofia")
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from outbox import effects
+from outbox import registry
 from outbox.worker import work_off
 from tenants.callers import Scope
 from tenants.models import PartnerToken
@@ -67,7 +67,7 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 
 @pytest.fixture
 def partner(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Partner:
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_sweeps", {})
     text = world.token(Scope.WEBHOOKS)
     token = PartnerToken.objects.latest("pk")
     endpoint, secret = register(

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
 
 import billing.providers as providers
-from billing.providers.base import Ending, KeyRefused, Order, Outcome, ProviderRefused, ProviderUnavailable, Result
+from billing.providers.base import (
+    CreditForm,
+    Declaration,
+    Ending,
+    KeyRefused,
+    Order,
+    Outcome,
+    ProviderRefused,
+    ProviderUnavailable,
+    Result,
+)
 
 
-class TestProvider:
+class TestProvider(providers.Provider):
     """Keeps its books in memory. ``troubles``: what goes wrong with the next calls, one each."""
 
     __test__ = False
 
-    def __init__(self) -> None:
+    declares = Declaration(
+        name="test", credit=CreditForm.PAID_OUT, subscription_id="sub_[a-z]+", subscription_id_example="sub_abc"
+    )
+
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(settings)
         self.paid: dict[str, Order] = {}
         self.results: dict[str, Result] = {}
         self.calls: list[str] = []
         self.stopped: list[tuple[str, str]] = []
         self.troubles: list[str] = []
+        self.unknown: set[str] = set()
 
     def refund(self, order: Order) -> Result:
         self.calls.append(f"refund {order.key}")
@@ -52,6 +71,7 @@ class TestProvider:
 
     def ending(self, external_id: str) -> Ending:
         self._trouble()
+        self._require_known(external_id)
         said = [what for what, known in self.stopped if known == external_id]
         ends = {"stop now": Ending.NOW, "stop at period end": Ending.AT_PERIOD_END}
         return Ending.NOW if "stop now" in said else ends.get(said[-1], Ending.NONE) if said else Ending.NONE
@@ -62,12 +82,19 @@ class TestProvider:
 
     def _say(self, what: str, external_id: str) -> None:
         self._trouble()
+        self._require_known(external_id)
+        if what == "go on" and ("stop now", external_id) in self.stopped:
+            raise ProviderRefused("it has stopped")
         self.stopped.append((what, external_id))
+
+    def _require_known(self, external_id: str) -> None:
+        if external_id in self.unknown:
+            raise ProviderRefused("no such subscription")
 
     def _trouble(self) -> str:
         trouble = self.troubles.pop(0) if self.troubles else ""
         match trouble:
-            case "timeout before" | "5xx":
+            case "timeout before" | "5xx" | "silent":
                 raise ProviderUnavailable(trouble)
             case "key":
                 raise KeyRefused("key")
@@ -82,13 +109,13 @@ class TestProvider:
 
 @contextmanager
 def used(provider: TestProvider) -> Iterator[TestProvider]:
-    """Let refunds go through it, whatever they are stored with."""
-    before = dict(providers._known)
-    for name, known in before.items():
-        pattern = known.subscription_id.pattern if known.subscription_id else None
-        providers.register(name, lambda: provider, subscription_id=pattern)
-    try:
+    """Let everything go through it, whatever it is stored with."""
+    known = providers.known
+
+    def instead(found: type[providers.Provider]) -> type[providers.Provider]:
+        made: type[providers.Provider] = type(found.__name__, (found,), {"__new__": lambda _cls, _settings: provider})
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(providers, "known", lambda: {name: instead(found) for name, found in known().items()})
         yield provider
-    finally:
-        providers._known.clear()
-        providers._known.update(before)

@@ -15,7 +15,7 @@ POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0
 # Neither touches the database that the other tests use.
 ONCE = ("tests/unit", "tests/served", "tests/browser")
 # The matrix of who may do what, and pages: on PostgreSQL in the long run. Services and the API are tried on both.
-LATER = ("tests/graphql/test_access.py", "tests/admin", "tests/web")
+LATER = ("tests/graphql/test_access.py", "tests/accounts", "tests/admin", "tests/web")
 
 
 def pytest(title: str, *args: str, **environment: str) -> bool:

@@ -13,7 +13,7 @@ from django.test import Client
 
 from billing.models import Agreement, BillingAccount, Charge, PaymentMethod
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
-from subscriptions.policy import Channel
+from subscriptions.policy.facts import Channel
 from tenants.callers import Caller, Role, Scope
 from tenants.models import Membership, Tenant, User
 from tenants.people import SYSTEM, caller_of_person

@@ -16,7 +16,8 @@ from django.utils.crypto import salted_hmac
 from standardwebhooks import Webhook
 
 from common.chunks import chunks
-from outbox.effects import handles, put, put_again
+from outbox.queue import put, put_again
+from outbox.registry import handles
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
 from tenants.people import SYSTEM

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
-from outbox.effects import every
+from outbox.registry import every
 from webhooks.deliveries import ask, hearing
 from webhooks.models import Delivery, Endpoint, Event, EventType, Stream
 

@@ -11,8 +11,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from common.formatting import format_datetime
-from outbox.effects import handles
 from outbox.mail import deliver
+from outbox.registry import handles
 from webhooks.deliveries import DISABLED
 from webhooks.models import DeliveryStatus, Endpoint
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpcore
 
-from common.outbound import InTime
+from common.outbound import InTime, retry_after
 from webhooks.errors import AddressRefused, Refusal
 
 _EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
@@ -58,7 +58,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, p
     try:
         check_url(url, private=private)
         with (
-            httpcore.ConnectionPool(network_backend=_Guarded(seconds, private=private)) as pool,
+            httpcore.ConnectionPool(network_backend=InTime(seconds, partial(_checked, private=private))) as pool,
             pool.stream("POST", url, headers=list(headers.items()), content=body) as response,
         ):
             return _answer(response)
@@ -75,30 +75,15 @@ def _answer(response: httpcore.Response) -> Answer:
     status = response.status
     problem = "" if 200 <= status < 300 else f"HTTP {status}"
     said = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
-    after = timedelta(seconds=int(said)) if said.isdigit() and len(said) < 8 else timedelta(0)
-    return Answer(status, problem, after)
+    return Answer(status, problem, retry_after(said.decode("latin-1")))
 
 
-class _Guarded(InTime):
-    """Connects to the very address that was checked."""
-
-    def __init__(self, seconds: float, *, private: bool) -> None:
-        super().__init__(seconds)
-        self._private = private
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Resolve, check, connect."""
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        if not self._private and not all(is_public(address) for address in found):
-            raise AddressRefused(Refusal.PRIVATE)
-        return super().connect_tcp(found[0], port, timeout, local_address, socket_options)
+def _checked(host: str, port: int, *, private: bool) -> str:
+    """The address to connect to: the very one that was checked."""
+    found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not private and not all(is_public(address) for address in found):
+        raise AddressRefused(Refusal.PRIVATE)
+    return found[0]
 
 
 def is_public(address: str) -> bool:

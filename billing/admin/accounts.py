@@ -16,8 +16,8 @@ from billing.formatting import format_money
 from billing.models import BillingAccount, Charge, Correction, PaymentMethod
 from billing.money import Money
 from billing.periods import refund_due_by
+from billing.refunds.requests import refund_by_hand
 from billing.selectors import LineKind, statement
-from billing.services.refunds import refund_by_hand
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.formatting import format_date
 from tenants.staff import staff

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.words import provider_id_error
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
-from billing.providers import billing_providers
+from billing.providers import billing_providers, subscription_id_example
 from billing.providers.base import Ending
+from billing.renewal import set_provider_id
 from billing.selectors import untold
-from billing.services.endings import set_provider_id
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
 from tenants.audit import actor_names, events_about
@@ -60,6 +60,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
             "is_untold": untold().filter(pk=object_id).exists() if object_id.isdecimal() else False,
             "may_change": request.user.has_perm(CHANGE),
             "providers": billing_providers(),
+            "example": " / ".join(map(subscription_id_example, billing_providers())),
             "typed": request.GET.get("typed", ""),
         }
         return super().change_view(request, object_id, form_url, context)
@@ -87,7 +88,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
                     now=timezone.now(),
                 )
             except ProviderIdInvalid as error:
-                messages.error(request, provider_id_error(error))
+                messages.error(request, provider_id_error(error, request.POST.get("provider", "")))
                 return redirect(reverse("admin:billing_agreement_change", args=[pk], query={"typed": typed}))
         if changed:
             messages.success(request, _("Written down. What was decided already is told now."))

@@ -24,9 +24,9 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
+from billing.refunds.repricing import retry_refund
+from billing.refunds.requests import settle_by_hand
 from billing.selectors import Week, credits_by_week
-from billing.services.refunds import settle_by_hand
-from billing.services.repricing import retry_refund
 from common.admin import ReadOnlyAdmin, button
 from common.exports import csv_response
 from common.formatting import format_day

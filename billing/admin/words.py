@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from billing.errors import BillingError, ProviderIdInvalid
+from billing.providers import subscription_id_example
 
 
 def refund_error(error: BillingError) -> str:
@@ -21,12 +22,13 @@ def refund_error(error: BillingError) -> str:
     }[str(error)]
 
 
-def provider_id_error(error: ProviderIdInvalid) -> str:
-    """One sentence for each reason."""
+def provider_id_error(error: ProviderIdInvalid, provider: str) -> str:
+    """One sentence for each reason. ``provider``: whose id it should have been."""
     return {
         "provider": _("That provider bills nothing here."),
         "shape": _(
-            "That is not how this provider calls a subscription: copy its id from there, for example sub_1PqRs…"
-        ),
+            "That is not how this provider calls a subscription: copy its id from there, for example %(example)s"
+        )
+        % {"example": subscription_id_example(provider)},
         "taken": _("That is the id of another subscription."),
     }[str(error)]

@@ -1,44 +1,128 @@
-"""Who moves the money. ``provider(name)`` finds one; base.py says what each of them promises."""
+"""Who moves the money: the providers there are, found by the names that agreements and refunds are stored with.
+
+Each declares itself (base.py). Those in a module of this package are always there; WAYOUT_PROVIDER and WAYOUT_PROVIDERS
+add others by the dotted path of their class.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
-from billing.providers.base import Provider
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
+from billing.providers.base import Declaration, Provider, ProviderUnknown
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    make: Callable[[], Provider]
-    subscription_id: re.Pattern[str] | None
-
-
-_known: dict[str, _Known] = {}
-
-
-def register(name: str, make: Callable[[], Provider], *, subscription_id: str | None = None) -> None:
-    """Make a provider known under the name that agreements and refunds are stored with.
-
-    ``subscription_id``: the pattern of its ids for what it bills; None for one that bills nothing.
-    """
-    _known[name] = _Known(make, re.compile(subscription_id) if subscription_id else None)
+_NO_PROVIDERS = ("base", "contract")
+# As long as the column that it is kept in, and as it stands in the address of the webhook.
+_NAME = re.compile("[a-z][a-z0-9-]{1,19}")
 
 
 def provider(name: str) -> Provider:
-    """The provider of that name. Raises LookupError for one that nobody registered."""
-    if name not in _known:
-        raise LookupError(f"there is no provider called {name!r}")
-    return _known[name].make()
+    """The provider of that name, with its settings. Raises ProviderUnknown."""
+    found = known().get(name)
+    if found is None:
+        raise ProviderUnknown(f"there is no provider called {name!r}")
+    return found(settings_of(found.declares))
+
+
+def default_provider() -> str:
+    """The name of the one that is asked where an agreement names none."""
+    chosen: str = settings.WAYOUT_PROVIDER
+    if "." not in chosen:
+        return chosen
+    return _at(chosen).declares.name
 
 
 def billing_providers() -> list[str]:
     """The names of those that bill, and so have to be told when something ends."""
-    return [name for name, known in _known.items() if known.subscription_id]
+    return [name for name, found in known().items() if found.declares.subscription_id]
 
 
 def is_subscription_id(name: str, text: str) -> bool:
     """Whether ``text`` has the shape of that provider's ids for what it bills."""
-    known = _known.get(name)
-    return bool(known and known.subscription_id and known.subscription_id.fullmatch(text))
+    found = known().get(name)
+    return bool(found and re.fullmatch(found.declares.subscription_id or "(?!)", text))
+
+
+def subscription_id_example(name: str) -> str:
+    """How an id of that provider looks, for people; empty for one that is not there."""
+    found = known().get(name)
+    return found.declares.subscription_id_example if found else ""
+
+
+def known() -> Mapping[str, type[Provider]]:
+    """All of them by name."""
+    chosen = settings.WAYOUT_PROVIDER
+    others = [*settings.WAYOUT_PROVIDERS, *([chosen] if "." in chosen else [])]
+    return _load(tuple(dict.fromkeys([*_built_in(), *others])))
+
+
+def settings_of(declaration: Declaration) -> dict[str, str]:
+    """What is set for a provider: Django's setting of that name where there is one, else the environment's."""
+    return {one.name: str(getattr(settings, one.name, os.environ.get(one.name, ""))) for one in declaration.settings}
+
+
+def require_default() -> None:
+    """Raise ImproperlyConfigured where the provider of new refunds cannot work: unknown, or a setting is missing."""
+    name = default_provider()
+    if name not in known():
+        there = ", ".join(known())
+        raise ImproperlyConfigured(f"WAYOUT_PROVIDER is one of {there}, or the dotted path of a class: not {name}.")
+    if missing := "; ".join(_missing(known()[name].declares)):
+        raise ImproperlyConfigured(f"WAYOUT_PROVIDER={settings.WAYOUT_PROVIDER} needs {missing}.")
+
+
+def problems() -> Iterator[str]:
+    """What is wrong with the settings of those that are used: the default, those added, and any with a setting set."""
+    for name, found in known().items():
+        is_added = name == default_provider() or name not in _load(_built_in())
+        if is_added or any(settings_of(found.declares).values()):
+            yield from (f"{name} needs {missing}." for missing in _missing(found.declares))
+            yield from provider(name).problems()
+
+
+def _missing(declaration: Declaration) -> list[str]:
+    given = settings_of(declaration)
+    return [f"{one.name} ({one.help})" for one in declaration.settings if one.is_required and not given[one.name]]
+
+
+@cache
+def _built_in() -> tuple[str, ...]:
+    names = [found.name for found in iter_modules(__path__) if found.name not in _NO_PROVIDERS]
+    modules = [import_module(f"{__name__}.{name}") for name in names]
+    return tuple(
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, made in vars(module).items()
+        if isinstance(made, type) and issubclass(made, Provider) and made.__module__ == module.__name__
+    )
+
+
+@cache
+def _load(paths: tuple[str, ...]) -> Mapping[str, type[Provider]]:
+    found: dict[str, type[Provider]] = {}
+    for path in paths:
+        made = _at(path)
+        name = made.declares.name
+        if not _NAME.fullmatch(name):
+            raise ImproperlyConfigured(f"{path}: {name!r} is no name of 2 to 20 lower-case letters, digits and dashes.")
+        if found.setdefault(name, made) is not made:
+            raise ImproperlyConfigured(f"{path}: another provider is called {name!r}, too.")
+    return found
+
+
+def _at(path: str) -> type[Provider]:
+    try:
+        found: object = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"There is no provider at {path}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Provider)):
+        raise ImproperlyConfigured(f"What is at {path} is no class of billing.providers.base.Provider.")
+    return found

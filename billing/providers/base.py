@@ -1,11 +1,13 @@
-"""What a provider promises. Pure: no Django, no clock."""
+"""What a provider declares and promises. Pure: no Django, no clock."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar
 
 from billing.errors import BillingError
 from billing.money import Money
@@ -51,6 +53,25 @@ class Result:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RefundUpdate:
+    """What a provider says by itself of the refund with our ``key``."""
+
+    key: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentUpdate:
+    """A charge that goes by one of these ids has been paid: ``settled`` minor units in all."""
+
+    external_ids: frozenset[str]
+    settled: int
+
+
+Update = RefundUpdate | PaymentUpdate
+
+
 class ProviderUnavailable(BillingError):
     """No answer, or none that says what happened. Nothing is known: ask ``find`` before sending again."""
 
@@ -67,32 +88,105 @@ class KeyRefused(ProviderUnavailable):
     code = "PROVIDER_KEY_REFUSED"
 
 
+class ProviderUnknown(ProviderUnavailable, LookupError):
+    """No provider goes by that name here. As if it were down: whoever runs this can add it, or add it again."""
+
+    code = "PROVIDER_UNKNOWN"
+
+
 class ProviderRefused(BillingError):
     """A definite no: trying again cannot help. Nothing was changed."""
 
     code = "PROVIDER_REFUSED"
 
 
-class Provider(Protocol):
-    """Each method is safe to repeat. All raise ProviderUnavailable when they cannot tell.
+class NotSigned(BillingError):
+    """What came to the webhook is not, or no longer, signed by the provider. Also where no secret is configured."""
 
-    Those about a subscription raise ProviderRefused where the provider does not know it, or cannot bring it back.
+    code = "NOT_SIGNED"
+
+
+class NoWebhook(LookupError):
+    """The provider says nothing by itself."""
+
+
+class CreditForm(StrEnum):
+    """Where a refund goes: it stays on the customer's account here, or the provider pays it out."""
+
+    ON_ACCOUNT = "ON_ACCOUNT"
+    PAID_OUT = "PAID_OUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable. ``help`` says what to put there; secrets are shown nowhere."""
+
+    name: str
+    help: str
+    is_required: bool = False
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a provider says of itself.
+
+    ``name``: what agreements and refunds are stored with, so it never changes. ``subscription_id``: the pattern of its
+    ids for what it bills, and an example of one for people; empty for one that bills nothing.
     """
 
+    name: str
+    credit: CreditForm
+    settings: tuple[Setting, ...] = ()
+    subscription_id: str = ""
+    subscription_id_example: str = ""
+
+
+class Provider(ABC):
+    """Each method is safe to repeat, ends in time, and raises ProviderUnavailable where it cannot tell.
+
+    Those about a subscription are asked of providers that bill. They raise ProviderRefused where the provider does not
+    know it, or cannot bring it back.
+    """
+
+    declares: ClassVar[Declaration]
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """``settings``: each that it declares, by name; empty where nobody set it. Connects to nobody yet."""
+        self.settings = settings
+
+    @abstractmethod
     def refund(self, order: Order) -> Result:
         """Give the money back. The same key never gives it back twice while the provider remembers it."""
 
+    @abstractmethod
     def find(self, order: Order) -> Result | None:
         """What became of an order, asked by its key, also long after keys are forgotten. None: never arrived."""
 
     def go_on(self, external_id: str) -> None:
         """Bill on as if it had never been told to stop."""
+        raise ProviderRefused(f"{self.declares.name} bills nothing")
 
     def stop_at_period_end(self, external_id: str) -> None:
-        """Bill no further period. Can be taken back by go_on."""
+        """Bill no further period. Can be taken back by go_on. What has stopped already agrees."""
+        raise ProviderRefused(f"{self.declares.name} bills nothing")
 
     def stop_now(self, external_id: str) -> None:
-        """Stop for good. Cannot be taken back; a provider that already stopped agrees."""
+        """Stop for good. Cannot be taken back; what has stopped already agrees."""
+        raise ProviderRefused(f"{self.declares.name} bills nothing")
 
     def ending(self, external_id: str) -> Ending:
         """What becomes of it at the provider now. NOW: it has stopped."""
+        raise ProviderRefused(f"{self.declares.name} bills nothing")
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
+        """What the provider says by itself, in the order it is to be taken; nothing for what is nothing of ours.
+
+        Names of ``headers`` may be asked in any case. Raises NotSigned for what anybody could have sent, and for what
+        is old. Nothing that is signed raises anything else.
+        """
+        raise NoWebhook(self.declares.name)
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with its settings besides that a required one is missing: sentences for whoever runs this."""
+        return ()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from billing.models import Charge, LedgerEntry
-from billing.providers.base import Ending, Order, Outcome, Result
+from billing.providers.base import CreditForm, Declaration, Order, Outcome, Provider, Result
 
 
-class Ledger:
+class Ledger(Provider):
     """Booking is settling: the entry is the credit. Bills nothing, so there is nothing to stop."""
+
+    declares = Declaration(name="ledger", credit=CreditForm.ON_ACCOUNT)
 
     def refund(self, order: Order) -> Result:
         """Book the credit once per key."""
@@ -28,19 +30,6 @@ class Ledger:
         """The entry with that key."""
         entry = LedgerEntry.objects.filter(key=order.key).first()
         return _result(entry) if entry else None
-
-    def go_on(self, external_id: str) -> None:
-        """Nothing was stopped."""
-
-    def stop_at_period_end(self, external_id: str) -> None:
-        """The charges come from elsewhere; there is nothing to stop here."""
-
-    def stop_now(self, external_id: str) -> None:
-        """The charges come from elsewhere; there is nothing to stop here."""
-
-    def ending(self, external_id: str) -> Ending:
-        """It bills nothing that could end."""
-        return Ending.NONE
 
 
 def _result(entry: LedgerEntry) -> Result:

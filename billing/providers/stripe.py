@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import stripe
-from django.conf import settings
 
 from billing.providers.base import (
+    CreditForm,
+    Declaration,
     Ending,
     KeyRefused,
+    NotSigned,
     Order,
     Outcome,
+    PaymentUpdate,
+    Provider,
     ProviderRefused,
     ProviderUnavailable,
+    RefundUpdate,
     Result,
+    Setting,
+    Update,
 )
-from common.outbound import session
+from common.outbound import retry_after, session
 
+logger = logging.getLogger("wayout.webhooks")
+API_KEY, WEBHOOK_SECRET, URL = "WAYOUT_STRIPE_KEY", "WAYOUT_STRIPE_WEBHOOK_SECRET", "WAYOUT_STRIPE_URL"
+# Seconds for the whole answer: its every step alone could take as long.
+TIMEOUT = 20.0
+# Seconds that a signature is good for.
+_TOLERANCE = 300
+_REFUNDS = ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
+_PAYMENTS = ("charge.succeeded", "charge.updated")
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"
 _OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED, "canceled": Outcome.FAILED}
 _PAGE = 100
 # Nothing is billed any more in these.
 _STOPPED = ("canceled", "incomplete_expired")
+# The library writes two lines for every call, with the ids of charges in them.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
-class Stripe:
-    """Over HTTP, with the secret key of WAYOUT_STRIPE_KEY."""
+class Stripe(Provider):
+    """Over HTTP. A subscription that ends there, or comes back, moves nothing here: nothing but an undo revives."""
 
-    def __init__(self) -> None:
-        addresses: Any = {"api": settings.WAYOUT_STRIPE_URL} if settings.WAYOUT_STRIPE_URL else None
-        # For the whole answer: its every step alone could take as long.
-        http = stripe.RequestsClient(timeout=20, session=session())
-        self._client = stripe.StripeClient(
-            settings.WAYOUT_STRIPE_KEY, base_addresses=addresses, max_network_retries=0, http_client=http
+    declares = Declaration(
+        name="stripe",
+        credit=CreditForm.PAID_OUT,
+        settings=(
+            Setting(API_KEY, "the secret key of the account: sk_live_...", is_required=True, is_secret=True),
+            Setting(WEBHOOK_SECRET, "what it signs events with: whsec_...", is_secret=True),
+            Setting(URL, "somewhere else than Stripe, for tests"),
+        ),
+        subscription_id="sub_[A-Za-z0-9]{8,90}",
+        subscription_id_example="sub_1PqRs…",
+    )
+
+    @cached_property
+    def _client(self) -> stripe.StripeClient:
+        addresses: Any = {"api": self.settings[URL]} if self.settings[URL] else None
+        http = stripe.RequestsClient(timeout=TIMEOUT, session=session())
+        return stripe.StripeClient(
+            self.settings[API_KEY], base_addresses=addresses, max_network_retries=0, http_client=http
         )
 
     def refund(self, order: Order) -> Result:
@@ -52,15 +83,15 @@ class Stripe:
             return Result(Outcome.FAILED, "", str(error.code or error.user_message or "refused"))
         except stripe.StripeError as error:
             raise _unavailable(error) from error
-        return _required(result_of(made.to_dict()))
+        return _required(_result_of(made.to_dict()))
 
     def find(self, order: Order) -> Result | None:
         """Look through the refunds of the charge for our key."""
         params: Any = {_paid_by(order): order.charge_id, "limit": _PAGE}
         try:
             for refund in self._client.v1.refunds.list(params).auto_paging_iter():
-                if key_of(said := refund.to_dict()) == order.key:
-                    return _required(result_of(said))
+                if _key_of(said := refund.to_dict()) == order.key:
+                    return _required(_result_of(said))
         except stripe.InvalidRequestError:
             return None
         except stripe.StripeError as error:
@@ -99,6 +130,29 @@ class Stripe:
             return Ending.NOW
         return Ending.AT_PERIOD_END if subscription.cancel_at_period_end else Ending.NONE
 
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
+        """Refunds with our key, and payments of charges. Signed by Stripe no more than five minutes ago."""
+        secret = self.settings[WEBHOOK_SECRET]
+        try:
+            if not secret:
+                raise ValueError("no secret is configured")
+            payload = body.decode()
+            stripe.WebhookSignature.verify_header(payload, headers.get("Stripe-Signature", ""), secret, _TOLERANCE)
+            event = json.loads(payload)
+        except (ValueError, RecursionError, stripe.SignatureVerificationError) as error:
+            raise NotSigned("stripe") from error
+        kind, said = _kind_and_object(event)
+        update = _update_of(kind, said)
+        number = _text(event.get("id")) if isinstance(event, dict) else ""
+        logger.info("stripe event %s %s: %s", kind, number, "read" if update else "nothing of ours")
+        return [update] if update else []
+
+    def problems(self) -> Sequence[str]:
+        """Without the secret nothing that Stripe says is taken."""
+        if self.settings[API_KEY] and not self.settings[WEBHOOK_SECRET]:
+            return [f"{WEBHOOK_SECRET} is not set: what becomes of a payment or a refund is not heard, only asked for."]
+        return ()
+
     def _update(self, external_id: str, **params: Any) -> None:
         try:
             self._client.v1.subscriptions.update(external_id, params)  # type: ignore[arg-type]
@@ -113,24 +167,42 @@ class Stripe:
             raise ProviderRefused(f"stripe: {external_id} does not stop")
 
 
-def text_of(value: Any) -> str:
+def _kind_and_object(event: Any) -> tuple[str, dict[str, Any]]:
+    """What an event says of what. What happened in an account connected to ours is none of our charges."""
+    data = event.get("data") if isinstance(event, dict) and not event.get("account") else None
+    body = data.get("object") if isinstance(data, dict) else None
+    return (_text(event.get("type")), body) if isinstance(body, dict) else ("", {})
+
+
+def _update_of(kind: str, body: Mapping[str, Any]) -> Update | None:
+    """What an event says, if its fields are what Stripe documents; None for anything else."""
+    if kind in _REFUNDS and (key := _key_of(body)) and (result := _result_of(body)):
+        return RefundUpdate(key, result)
+    ids = frozenset(found for name in ("id", "payment_intent") if (found := _text(body.get(name))))
+    settled = body.get("amount_captured")
+    if kind in _PAYMENTS and ids and type(settled) is int:
+        return PaymentUpdate(ids, settled)
+    return None
+
+
+def _text(value: Any) -> str:
     """A text of an event or answer; empty for anything else, and for what no column holds."""
     return value if isinstance(value, str) and "\x00" not in value else ""
 
 
-def result_of(refund: Mapping[str, Any]) -> Result | None:
+def _result_of(refund: Mapping[str, Any]) -> Result | None:
     """What a refund of Stripe says. Everything that is not an end is pending; None for what is no refund."""
-    number = text_of(refund.get("id"))
+    number = _text(refund.get("id"))
     if not number:
         return None
-    outcome = _OUTCOMES.get(text_of(refund.get("status")), Outcome.PENDING)
-    return Result(outcome, number, text_of(refund.get("failure_reason")) if outcome is Outcome.FAILED else "")
+    outcome = _OUTCOMES.get(_text(refund.get("status")), Outcome.PENDING)
+    return Result(outcome, number, _text(refund.get("failure_reason")) if outcome is Outcome.FAILED else "")
 
 
-def key_of(refund: Mapping[str, Any]) -> str:
+def _key_of(refund: Mapping[str, Any]) -> str:
     """The key that we wrote on a refund; empty on one that is not ours."""
     metadata = refund.get("metadata")
-    return text_of(metadata.get(KEY)) if isinstance(metadata, dict) else ""
+    return _text(metadata.get(KEY)) if isinstance(metadata, dict) else ""
 
 
 def _required(result: Result | None) -> Result:
@@ -148,9 +220,7 @@ def _unavailable(error: stripe.StripeError) -> ProviderUnavailable:
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return KeyRefused(reason)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    seconds = str(headers.get("retry-after", "0"))
-    after = timedelta(seconds=int(seconds) if seconds.isdigit() else 0)
-    return ProviderUnavailable(reason, after)
+    return ProviderUnavailable(reason, retry_after(str(headers.get("retry-after", ""))))
 
 
 def _refused(error: stripe.StripeError) -> ProviderRefused:

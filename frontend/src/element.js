@@ -1,14 +1,14 @@
 // <wayout-portal>: keeps the state, carries out the effects, shows the screens, moves the focus.
 
+import { answerTo } from "./answers.js";
 import { createApi, NoAnswer } from "./api.js";
 import { h } from "./dom.js";
 import { reduce, start } from "./flow.js";
 import { css } from "./styles.js";
 import { textOf } from "./text.js";
-import { newsText, view } from "./views.js";
+import { view } from "./views/index.js";
+import { newsText } from "./views/notices.js";
 
-const PAGE = 20;
-const MOST = 100;
 const STEPS = ["details", "leave", "done"];
 // Where there is no window the element can be imported and named, but not made.
 const Base = globalThis.HTMLElement ?? class {};
@@ -171,71 +171,8 @@ export class WayoutPortal extends Base {
       const over = () => this.#send({ type: "waited", until: effect.until });
       return void setTimeout(over, effect.until - Date.now());
     }
-    const answer = await this.#answerTo(effect).catch(failed);
+    const answer = await answerTo(effect, this.#api, this.#timeZone).catch(failed);
     this.#send({ ...answer, of: effect });
-  }
-
-  /** The event that an effect ends in, but for the effect itself. Throws NoAnswer. */
-  async #answerTo(effect) {
-    const { type, input } = effect;
-    const api = this.#api;
-    switch (type) {
-      case "list": {
-        const { subscriptions } = await api.run("Subscriptions", { first: PAGE, after: effect.after, search: effect.search || null });
-        return { type: "gotList", ...page(subscriptions) };
-      }
-      case "load": {
-        const { subscription, viewer } = await api.run("Subscription", { id: effect.id });
-        return { type: "gotSubscription", subscription: subscription ?? false, viewer };
-      }
-      case "people": {
-        const { subscription } = await api.run("Licenses", { id: effect.id, first: PAGE, after: effect.after, search: effect.search || null });
-        return { type: "gotPeople", ...page(subscription.licenses) };
-      }
-      case "least":
-        return { type: "gotLeast", ids: await least(api, effect) };
-      case "windows": {
-        const { callbackWindows } = await api.run("Windows", { id: effect.id, timeZone: this.#timeZone, days: 5 });
-        return { type: "gotWindows", windows: callbackWindows ?? [] };
-      }
-      case "cancel": {
-        const { cancelSubscription: said } = await api.run("Cancel", { input });
-        if (said.cancellation) return { type: "canceled", cancellation: said.cancellation };
-        if (said.cancellationOptions) return { type: "optionsChanged", ...said, options: said.cancellationOptions };
-        return { type: "quote" in said ? "quoteChanged" : "refused", ...said };
-      }
-      case "undo": {
-        const { undoCancellation: said } = await api.run("Undo", { input });
-        return said.cancellation ? { type: "undone", cancellation: said.cancellation } : { type: "refused", ...said };
-      }
-      case "feedback": {
-        const { submitCancellationFeedback: said } = await api.run("Feedback", { input });
-        return said.cancellation ? { type: "feedbackKept", feedback: said.cancellation.feedback } : { type: "refused", ...said };
-      }
-      case "preview":
-      case "remove": {
-        const { removeUsers: said } = await api.run("RemoveUsers", { input });
-        if (!said.results) return { type: "refused", ...said };
-        const found = { results: said.results, removedCount: said.removedCount, options: said.cancellationOptions };
-        return { type: said.dryRun ? "gotPreview" : "gotRemoved", ...found };
-      }
-      case "call":
-      case "moveCall": {
-        const answer = await api.run(type === "call" ? "RequestCallback" : "RescheduleCallback", { input });
-        const said = answer.requestCallback ?? answer.rescheduleCallback;
-        return said.callbackRequest ? { type: "gotCall", callback: said.callbackRequest } : { type: "refused", ...said };
-      }
-      case "withdraw": {
-        const { withdrawCallback: said } = await api.run("WithdrawCallback", { input });
-        return said.callbackRequest ? { type: "callWithdrawn", callback: said.callbackRequest } : { type: "refused", ...said };
-      }
-      case "receipt": {
-        const href = URL.createObjectURL(new Blob([await api.receipt(effect.receiptUrl)], { type: "text/plain" }));
-        h("a", { href, download: `${effect.reference}.txt` }).click();
-        setTimeout(() => URL.revokeObjectURL(href), 1_000);
-        return { type: "gotReceipt" };
-      }
-    }
   }
 
   #show(before, state) {
@@ -284,21 +221,3 @@ function failed(error) {
   globalThis.reportError(error);
   return { type: "failed", kind: "server", maybe: true, until: null };
 }
-
-async function least(api, { id, count }) {
-  const ids = [];
-  let after = null;
-  do {
-    const { subscription } = await api.run("Licenses", { id, first: MOST, after, search: null });
-    const { rows, next } = page(subscription.licenses);
-    ids.push(...rows.filter((license) => license.removable).map((license) => license.user.id));
-    after = next;
-  } while (after && ids.length < count);
-  return ids.slice(0, count);
-}
-
-const page = ({ edges, totalCount, pageInfo }) => ({
-  rows: edges.map((edge) => edge.node),
-  total: totalCount,
-  next: pageInfo.hasNextPage ? pageInfo.endCursor : null,
-});

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reduce, start } from "../src/flow.js";
 import { textOf } from "../src/text.js";
-import { view } from "../src/views.js";
+import { view } from "../src/views/index.js";
 import { fakeDocument, options, subscription } from "./world.js";
 
 const IDS = ["sub_1", "sub_2", "sub_3"];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentQuote, quotesOf, reduce, start } from "../src/flow.js";
 import { textOf } from "../src/text.js";
-import { view } from "../src/views.js";
+import { view } from "../src/views/index.js";
 import { cancellation, fakeDocument, options, quote, subscription } from "./world.js";
 
 const ANSWERED = {

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 
 from common.formatting import active_language
 from common.rates import Standing, spend
-from portal.web.callers import identify
+from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
 from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
@@ -56,6 +56,13 @@ class Context:
         caller = self.caller
         if caller.kind is CallerKind.PARTNER and not set(wanted) & with_included(caller.scopes):
             raise NotPermitted(scope=wanted[0])
+        return caller
+
+    def partner(self, *wanted: Scope) -> Caller:
+        """The calling partner, with one of ``wanted``. Raises NotAuthenticated, NotPermitted: also for a person."""
+        caller = self.reader(*wanted)
+        if caller.kind is not CallerKind.PARTNER:
+            raise NotPermitted
         return caller
 
 

@@ -26,7 +26,7 @@ from graphql import (
 )
 from strawberry.extensions import ValidationCache
 
-from portal.graphql.connections import LARGEST_PAGE
+from portal.graphql.types.connections import LARGEST_PAGE
 
 
 class LimitExceeded(GraphQLError):

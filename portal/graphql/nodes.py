@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from common.public_ids import Kind
-from portal.graphql.billing import Refund
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
+from desk import models as desk_models
 from portal.graphql.context import Info
-from portal.graphql.licenses import DirectoryUser, License
-from portal.graphql.options import Verdict
-from portal.graphql.subscriptions import ProductSubscription
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.licenses import DirectoryUser, License
+from portal.graphql.types.subscriptions import ProductSubscription
+from portal.graphql.types.verdict import Verdict
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
@@ -45,7 +46,7 @@ def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
 
 
 def _verdicts(batch: SubscriptionBatch) -> Mapping[int, Verdict]:
-    return {row.pk: Verdict(row, batch) for row in batch.rows}
+    return {verdict.row.pk: verdict for verdict in Verdict.page(batch)}
 
 
 def _cancellations(info: Info, numbers: Collection[int]) -> Found:
@@ -57,7 +58,7 @@ def _cancellations(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _callbacks(info: Info, numbers: Collection[int]) -> Found:
-    rows = list(visible(models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
+    rows = list(visible(desk_models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
     verdicts = _verdicts(_batch(info, {row.subscription_id for row in rows}))
     return {row.pk: CallbackRequest(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
 

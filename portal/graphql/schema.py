@@ -13,31 +13,16 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from common.public_ids import split_id
-from portal.graphql.access import QUERIES
-from portal.graphql.accounts import AccountMutation
-from portal.graphql.callbacks import CallbackMutation, CallbackQuery
-from portal.graphql.cancellations import CancellationMutation
-from portal.graphql.context import Info
 from portal.graphql.executor import Executor, patch
-from portal.graphql.licenses import LicenseMutation
 from portal.graphql.limits import LimitedValidation, page_sizes
-from portal.graphql.node import Node
-from portal.graphql.nodes import find_nodes
-from portal.graphql.problems import Problem
+from portal.graphql.mutations.accounts import AccountMutation
+from portal.graphql.mutations.callbacks import CallbackMutation
+from portal.graphql.mutations.cancellations import CancellationMutation
+from portal.graphql.mutations.licenses import LicenseMutation
+from portal.graphql.mutations.webhooks import WebhookMutation
+from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
-from portal.graphql.subscriptions import SubscriptionQuery
-from portal.graphql.viewer import ViewerQuery
-from portal.graphql.webhooks import WebhookMutation, WebhookQuery
-
-
-@strawberry.type
-class Query(ViewerQuery, SubscriptionQuery, CallbackQuery, WebhookQuery):
-    @strawberry.field
-    def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        info.context.reader(*QUERIES["node"])
-        found = split_id(id)
-        return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
+from portal.graphql.types.problems import Problem
 
 
 @strawberry.type

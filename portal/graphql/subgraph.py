@@ -24,18 +24,19 @@ from strawberry.schema.config import StrawberryConfig
 
 from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
-from portal.graphql.billing import Refund
-from portal.graphql.callbacks import CallbackRequest
-from portal.graphql.cancellations import Cancellation
 from portal.graphql.context import Info
-from portal.graphql.licenses import DirectoryUser
 from portal.graphql.nodes import MOST, find_nodes
-from portal.graphql.problems import Problem
+from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
-from portal.graphql.schema import Mutation, Query, Schema, extensions, schema
-from portal.graphql.subscriptions import ProductSubscription
+from portal.graphql.schema import Mutation, Schema, extensions, schema
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.licenses import DirectoryUser
+from portal.graphql.types.problems import Problem
+from portal.graphql.types.subscriptions import ProductSubscription
+from portal.graphql.types.viewer import Tenant
 from portal.graphql.view import ApiView
-from portal.graphql.viewer import Tenant
 from subscriptions.errors import InputInvalid, NotFound, SubscriptionError
 
 ENTITIES = {

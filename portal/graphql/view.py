@@ -23,8 +23,8 @@ from strawberry.types import ExecutionResult
 
 from common.rates import Standing
 from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
+from portal.graphql.errors import coded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
-from portal.graphql.problems import coded
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
 from subscriptions import wording

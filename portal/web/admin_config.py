@@ -13,7 +13,7 @@ _NOT_FOR_STAFF = ("account", "mfa", "socialaccount")
 class StaffAdminConfig(AdminConfig):
     """Django's admin, with our site: it asks staff for a second factor."""
 
-    default_site = "portal.web.staff.StaffSite"
+    default_site = "portal.accounts.staff.StaffSite"
 
     def ready(self) -> None:
         """Find the rooms' admins, and leave out what is no work for staff."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -11,7 +12,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from common.history import OlderDatabase
 from common.store import circuit
+
+logger = logging.getLogger("wayout.health")
 
 
 @require_safe
@@ -38,6 +42,10 @@ def ready(request: HttpRequest) -> HttpResponse:
 def _holds(check: Callable[[], bool]) -> bool:
     try:
         return check()
+    except OlderDatabase as refused:
+        # A server that is asked for nothing else, since it is not ready, says why.
+        logger.error("%s", refused)
+        return False
     except Exception:
         return False
 

@@ -19,15 +19,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from common.formatting import active_language, format_date
-from portal.web.callers import identify
+from desk.selectors import Calls
+from portal.accounts.callers import identify
 from subscriptions import wording
+from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.errors import NotFound, SubscriptionError
 from subscriptions.models import Subscription
-from subscriptions.policy import Decision, Mode, Quote, Route, Snapshot
-from subscriptions.quotes import quote_id
+from subscriptions.policy.decision import Decision, Route
+from subscriptions.policy.facts import Mode, Snapshot
+from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
-from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tenants.callers import Caller, Scope
 
 PAGE_SIZE = 25
@@ -42,7 +45,8 @@ def home(request: HttpRequest) -> HttpResponse:
     ids = visible(Subscription.objects.order_by("-pk"), caller).values_list("pk", flat=True)
     page = Paginator(ids, PAGE_SIZE).get_page(request.GET.get("page"))
     batch = SubscriptionBatch.of_ids(list(page.object_list), now, caller)
-    rows = [_row(row, batch) for row in batch.rows]
+    calls = Calls(row.pk for row in batch.rows)
+    rows = [_row(row, batch, calls) for row in batch.rows]
     return render(request, "portal/home.html", {"page": page, "rows": rows, "caller": caller})
 
 
@@ -58,7 +62,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
     [row] = batch.rows
     snapshot, decision = batch.snapshots[pk], batch.decisions[pk]
     context = {
-        **_row(row, batch),
+        **_row(row, batch, Calls([pk])),
         "headline": wording.headline(snapshot, decision),
         "ways": _ways(snapshot, decision),
         "quotes": [_quote(quote, snapshot, row) for quote in decision.quotes],
@@ -118,14 +122,14 @@ def _refused(request: HttpRequest, error: SubscriptionError, subscription_id: in
     return redirect("details", pk=subscription_id)
 
 
-def _row(row: Subscription, batch: SubscriptionBatch) -> dict[str, Any]:
+def _row(row: Subscription, batch: SubscriptionBatch, calls: Calls) -> dict[str, Any]:
     counts, decision = batch.counts[row.pk], batch.decisions[row.pk]
     return {
         "subscription": row,
         "name": row.plan.display_name,
         "status": wording.status_name(decision.status),
         "assigned": counts.assigned,
-        "callback": batch.open_callback(row),
+        "callback": calls.open(row.pk),
         "ends": format_date(row.ends_at, row.tenant.zone) if row.ends_at else "",
     }
 

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.web.accounts import bears_token
-from portal.web.callers import identify
+from portal.accounts.callers import identify
+from portal.accounts.tokens import bears_token
+from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.models import Cancellation
-from subscriptions.receipts import make_receipt
 from subscriptions.selectors.batches import refunds_of
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, Scope

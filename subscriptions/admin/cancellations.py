@@ -17,11 +17,12 @@ from billing.formatting import format_money
 from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.formatting import active_language
 from subscriptions import wording
-from subscriptions.admin.subscriptions import CANCEL
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Cancellation
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.staff import staff
+
+CANCEL = "subscriptions.cancel_for_customer"
 
 
 class ByStaff(admin.BooleanFieldListFilter):

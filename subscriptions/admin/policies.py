@@ -19,7 +19,7 @@ from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
 from common.formatting import active_language
 from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
-from subscriptions.services.policies import publish_policy, withdraw_policy
+from subscriptions.publishing import publish_policy, withdraw_policy
 from tenants.audit import actor_names
 from tenants.models import AuditEvent
 from tenants.staff import staff

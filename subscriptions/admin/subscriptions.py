@@ -1,31 +1,16 @@
-"""Subscriptions with their licenses, and canceling one for a customer."""
+"""Products, subscriptions and licenses: to look at, and to correct by hand."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
-from common.formatting import active_language, format_datetime
-from subscriptions import wording
-from subscriptions.admin.for_customer import ForCustomerForm
-from subscriptions.errors import SubscriptionError
+from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from subscriptions.models import License, Plan, Subscription
-from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.cancellations import cancel_subscription
-from tenants.staff import staff
-
-CANCEL = "subscriptions.cancel_for_customer"
-OVERRIDE = "subscriptions.override_quote"
 
 
 @admin.register(Plan)
@@ -66,76 +51,6 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
     def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
         """A canceled subscription is kept."""
         return False
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the way to cancel."""
-        return [button(self, "cancel", self.cancel), *super().get_urls()]
-
-    def cancel(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the quotes; on POST, cancel what one of them said, whatever the license count."""
-        _user, caller = staff(request, CANCEL)
-        now = timezone.now()
-        batch = SubscriptionBatch.of(caller, pk, now, for_customer=True)
-        if batch is None:
-            raise Http404
-        forms = self._forms(request, batch)
-        if request.method == "POST":
-            form = next((form for form in forms if form.is_posted), None)
-            if form is None:
-                return self._not_on_offer(request, batch)
-            if form.is_valid():
-                try:
-                    canceled = cancel_subscription(
-                        caller=caller,
-                        subscription_id=pk,
-                        quote_id=request.POST.get("quote", ""),
-                        idempotency_key=request.POST.get("key", ""),
-                        language=active_language(),
-                        now=now,
-                        for_customer=form.for_customer(),
-                    )
-                except SubscriptionError as error:
-                    messages.error(request, wording.error_message(error))
-                    return redirect(request.path)
-                done = _("Canceled: %(reference)s.") % {"reference": canceled.cancellation.reference}
-                messages.success(request, done)
-                return redirect("admin:subscriptions_cancellation_change", canceled.cancellation.pk)
-        return TemplateResponse(
-            request, "admin/subscriptions/subscription/cancel.html", self._page(request, batch, forms)
-        )
-
-    @staticmethod
-    def _not_on_offer(request: HttpRequest, batch: SubscriptionBatch) -> HttpResponse:
-        """Pressed twice, or somebody else was faster: show what is in force."""
-        in_force = next((c for c in batch.cancellations.values() if c.undone_at is None), None)
-        if in_force is None:
-            messages.error(request, _("This cannot be canceled that way now."))
-            return redirect(request.path)
-        messages.warning(request, _("Canceled: %(reference)s.") % {"reference": in_force.reference})
-        return redirect("admin:subscriptions_cancellation_change", in_force.pk)
-
-    @staticmethod
-    def _forms(request: HttpRequest, batch: SubscriptionBatch) -> list[ForCustomerForm]:
-        [row] = batch.rows
-        quotes = batch.decisions[row.pk].quotes
-        data = request.POST if request.method == "POST" else None
-        may_override = request.user.has_perm(OVERRIDE)
-        return [ForCustomerForm(data, quote=quote, batch=batch, may_override=may_override) for quote in quotes]
-
-    def _page(self, request: HttpRequest, batch: SubscriptionBatch, forms: list[ForCustomerForm]) -> dict[str, Any]:
-        [row] = batch.rows
-        snapshot, decision, call = batch.snapshots[row.pk], batch.decisions[row.pk], batch.open_callback(row)
-        return {
-            **self.admin_site.each_context(request),
-            "title": _("Cancel for the customer"),
-            "subtitle": str(row),
-            "opts": self.opts,
-            "original": row,
-            "forms": forms,
-            "headline": wording.headline(snapshot, decision),
-            "call": call,
-            "credit_from": format_datetime(call.credit_from, snapshot.zone) if call else "",
-        }
 
 
 @admin.register(License)

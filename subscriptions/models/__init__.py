@@ -1,15 +1,11 @@
 """What a tenant has and how it ends, as tables. The promises are constraints, because SQLite has no row locks."""
 
-from subscriptions.models.callbacks import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from subscriptions.models.cancellations import Cancellation, IdempotencyRecord
 from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License, LicenseTally
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
 
 __all__ = [
-    "CallbackAttempt",
-    "CallbackDesk",
-    "CallbackRequest",
     "Cancellation",
     "CancellationPolicy",
     "DirectoryGroup",
@@ -17,7 +13,6 @@ __all__ = [
     "IdempotencyRecord",
     "License",
     "LicenseTally",
-    "OptOut",
     "Plan",
     "Subscription",
 ]

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.proration import NoRefundReason
-from subscriptions.models.callbacks import CallbackRequest
 from subscriptions.models.plans import Subscription
 from subscriptions.models.policies import CancellationPolicy
 from tenants.models import PartnerToken, Tenant
@@ -80,9 +79,10 @@ class Cancellation(models.Model):
     )
     by_staff = models.BooleanField(_("by staff"), default=False)
     staff_reason = models.CharField(_("why staff did it"), max_length=500, blank=True)
-    callback = models.ForeignKey(
-        CallbackRequest, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("callback request")
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("for whom")
     )
+    customer_language = models.CharField(max_length=2, blank=True, editable=False)
     effective_at = models.DateTimeField(_("effective"))
     undo_until = models.DateTimeField(_("undo until"))
     access_ends_at = models.DateTimeField(_("access ends"))

@@ -89,7 +89,7 @@ class License(models.Model):
 
 
 class LicenseTally(models.Model):
-    """How many hold a license of a subscription, kept by triggers: see tallies.py and policy.Snapshot."""
+    """How many hold a license of a subscription, kept by triggers: see tallies.py and policy/facts.py."""
 
     subscription = models.OneToOneField(Subscription, models.CASCADE, primary_key=True, related_name="tally")
     assigned = models.IntegerField(default=0)

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Agreement
 from billing.periods import EARLIEST, LATEST, MAX_MONTHS
 from common.fields import SearchKeyField
-from subscriptions.policy import DISABLED_FOR, EXPIRED_FOR, Channel, Mode, Status
+from subscriptions.policy.facts import Channel, Mode, Status
+from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR
 from tenants.models import Tenant
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.proration import Convention
-from subscriptions.policy import PolicyTerms
+from subscriptions.policy.facts import PolicyTerms
 from tenants.models import Tenant
 
 

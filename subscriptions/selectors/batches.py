@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Self, cast
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.functional import SimpleLazyObject
@@ -18,15 +18,9 @@ from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
 from common.prepared import ModelColumns, PreparedQuery
-from subscriptions.models import (
-    CallbackRequest,
-    Cancellation,
-    CancellationPolicy,
-    License,
-    Subscription,
-)
-from subscriptions.models.callbacks import OPEN_STATUSES
-from subscriptions.policy import Channel, Decision, InForce, Mode, PolicyTerms, QuoteFacts, Snapshot, Status, evaluate
+from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
+from subscriptions.policy.decision import Decision, evaluate
+from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
 from subscriptions.selectors.rows import LicenseCounts, of_ids
 from tenants.callers import Caller
 from tenants.models import PartnerToken, User
@@ -74,38 +68,31 @@ _POLICIES = PreparedQuery(
 class SubscriptionBatch:
     """A page of subscriptions whose facts are read together: each kind with one query, when it is first asked for."""
 
-    def __init__(self, rows: Iterable[Subscription], at: datetime, *, for_customer: bool = False) -> None:
+    def __init__(self, rows: Iterable[Subscription], at: datetime, *, on_behalf: OnBehalf | None = None) -> None:
         self.rows = list(rows)
         self.at = at
-        self.for_customer = for_customer
+        self.on_behalf = on_behalf
         self._ids = [row.pk for row in self.rows]
 
     @classmethod
     def of(
-        cls, caller: Caller, subscription_id: int, at: datetime, *, for_customer: bool = False
-    ) -> SubscriptionBatch | None:
-        """The batch of one subscription, or None when the caller sees no such one.
-
-        ``for_customer``: as staff cancel for them, whatever the license count, with credit from the open call's clock.
-        """
-        batch = cls.of_ids([subscription_id], at, caller, for_customer=for_customer)
+        cls, caller: Caller, subscription_id: int, at: datetime, *, on_behalf: OnBehalf | None = None
+    ) -> Self | None:
+        """The batch of one subscription, or None when the caller sees no such one."""
+        batch = cls.of_ids([subscription_id], at, caller, on_behalf=on_behalf)
         return batch if batch.rows else None
 
     @classmethod
-    def of_known(
-        cls, caller: Caller, subscription_id: int, at: datetime, *, for_customer: bool = False
-    ) -> SubscriptionBatch:
+    def of_known(cls, caller: Caller, subscription_id: int, at: datetime, *, on_behalf: OnBehalf | None = None) -> Self:
         """The batch of one subscription that this caller was already found to see."""
-        return cls.of_ids([subscription_id], at, caller, for_customer=for_customer)
+        return cls.of_ids([subscription_id], at, caller, on_behalf=on_behalf)
 
     @classmethod
-    def of_ids(
-        cls, ids: Sequence[int], at: datetime, caller: Caller, *, for_customer: bool = False
-    ) -> SubscriptionBatch:
+    def of_ids(cls, ids: Sequence[int], at: datetime, caller: Caller, *, on_behalf: OnBehalf | None = None) -> Self:
         """Those of the ids that the caller sees, in their order."""
         found = {row.pk: row for row in of_ids(ids)}
         rows = [found[pk] for pk in ids if pk in found and caller.sees(found[pk].tenant_id)]
-        return cls(rows, at, for_customer=for_customer)
+        return cls(rows, at, on_behalf=on_behalf)
 
     @cached_property
     def counts(self) -> Mapping[int, LicenseCounts]:
@@ -136,7 +123,7 @@ class SubscriptionBatch:
     @cached_property
     def charges(self) -> Charges:
         """Charges by agreement that are not over yet; what an undoable cancellation holds counts as not refunded."""
-        earliest = min([self.at, *self._credit_from.values()])
+        earliest = min(self.at, (self.on_behalf and self.on_behalf.credit_from) or self.at)
         found = charges_not_over([row.agreement_id for row in self.rows], earliest)
         if not self._held:
             return found
@@ -178,13 +165,6 @@ class SubscriptionBatch:
         return refunds_of(self.cancellations.values())
 
     @cached_property
-    def callbacks(self) -> Mapping[int, CallbackRequest]:
-        """The latest callback request by subscription. An open one is always the latest."""
-        latest = CallbackRequest.objects.filter(subscription__in=self._ids).values("subscription").annotate(Max("pk"))
-        found = CallbackRequest.objects.filter(pk__in=latest.values("pk__max"))
-        return {request.subscription_id: request for request in found}
-
-    @cached_property
     def policies(self) -> Mapping[int, PolicyTerms]:
         """The policy in force by tenant: its own, or the default."""
         tenant_ids = {row.tenant_id for row in self.rows}
@@ -199,20 +179,12 @@ class SubscriptionBatch:
 
     def _decide(self, pk: int, snapshot: Snapshot) -> Decision:
         """A page does not fail for one row: what dates cannot be reckoned with is decided as of an unknown period."""
-        given: dict[str, Any] = {"limit_lifted": self.for_customer, "credit_from": self._credit_from.get(pk)}
         try:
-            return evaluate(snapshot, self.at, **given)
+            return evaluate(snapshot, self.at, self.on_behalf)
         except (ArithmeticError, ValueError):
             logger.exception("subscription %s cannot be decided by its period", pk)
-            return evaluate(replace(snapshot, period=None, anchored_at=None, term_months=None), self.at, **given)
-
-    @cached_property
-    def _credit_from(self) -> Mapping[int, datetime]:
-        """From when credit counts where staff cancel for a customer who waits for our call."""
-        if not self.for_customer:
-            return {}
-        waiting = [request for row in self.rows if (request := self.open_callback(row))]
-        return {request.subscription_id: request.credit_from for request in waiting}
+            unknown = replace(snapshot, period=None, anchored_at=None, term_months=None)
+            return evaluate(unknown, self.at, self.on_behalf)
 
     @cached_property
     def snapshots(self) -> Mapping[int, Snapshot]:
@@ -224,11 +196,6 @@ class SubscriptionBatch:
         now = self.counts[subscription_id]
         pretended = replace(now, assigned=now.assigned - users, removable=now.removable - users)
         self.counts = {**self.counts, subscription_id: pretended}
-
-    def open_callback(self, row: Subscription) -> CallbackRequest | None:
-        """The open callback request of one subscription."""
-        latest = self.callbacks.get(row.pk)
-        return latest if latest and latest.status in OPEN_STATUSES else None
 
     def _snapshot(self, row: Subscription) -> Snapshot:
         counts = self.counts[row.pk]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from subscriptions.models import (
-    Cancellation,
-)
+from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from tenants.models import User
 

@@ -13,7 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from common.search import fold
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
-from subscriptions.policy import Status
+from subscriptions.policy.facts import Status
 from subscriptions.selectors.rows import newest, of_ids
 from tenants.callers import Caller
 

@@ -18,7 +18,7 @@ _NO_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class LicenseCounts:
-    """Distinct holders of one subscription, soft-deleted users left out. See policy.Snapshot."""
+    """Distinct holders of one subscription, soft-deleted users left out. See policy/facts.py."""
 
     assigned: int = 0
     removable: int = 0

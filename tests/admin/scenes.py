@@ -12,8 +12,9 @@ from django.db.models import Model
 from django.test import Client
 
 from billing.models import Refund, RefundPart
+from desk.models import CallbackRequest
 from outbox.models import Effect
-from subscriptions.models import CallbackRequest, CancellationPolicy
+from subscriptions.models import CancellationPolicy
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM

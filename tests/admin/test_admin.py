@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from billing.models import Charge, Refund
-from subscriptions.models import CallbackRequest, Cancellation, CancellationPolicy
-from subscriptions.models.callbacks import CallbackSource
-from subscriptions.services.callbacks import Wish, request_callback
+from desk.models import CallbackRequest, CallbackSource
+from desk.services.callbacks import Wish, request_callback
+from subscriptions.models import Cancellation, CancellationPolicy
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, Tenant, User
 from tenants.tokens import caller_of_token
@@ -68,7 +68,7 @@ LISTS = [
     "tenants_tenant", "tenants_user", "tenants_membership", "tenants_partnertoken", "tenants_auditevent",
     "billing_billingaccount", "billing_charge", "billing_refund", "outbox_effect", "subscriptions_plan", "subscriptions_subscription",
     "subscriptions_license", "subscriptions_cancellationpolicy", "subscriptions_cancellation",
-    "subscriptions_callbackdesk", "subscriptions_callbackrequest",
+    "desk_callbackdesk", "desk_callbackrequest",
 ]  # fmt: skip
 
 
@@ -88,7 +88,10 @@ def test_every_list_and_its_first_row_open(world: World, staff: User, name: str,
     assert client.get(links[0], headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["cancellation", "callbackrequest", "subscription", "license"])
+@pytest.mark.parametrize(
+    "name",
+    ["subscriptions_cancellation", "desk_callbackrequest", "subscriptions_subscription", "subscriptions_license"],
+)
 def test_lists_cost_the_same_for_2_and_10(world: World, staff: User, name: str) -> None:
     client = client_of(staff)
     counted = []
@@ -96,9 +99,9 @@ def test_lists_cost_the_same_for_2_and_10(world: World, staff: User, name: str) 
         for number in range(more):
             cancel(client, world.subscription(1))
             callback(world, 20 * more + number)
-        client.get(reverse(f"admin:subscriptions_{name}_changelist"))
+        client.get(reverse(f"admin:{name}_changelist"))
         with CaptureQueriesContext(connection) as captured:
-            client.get(reverse(f"admin:subscriptions_{name}_changelist"))
+            client.get(reverse(f"admin:{name}_changelist"))
         counted.append(len(captured))
     assert counted[0] == counted[1]
 
@@ -321,14 +324,12 @@ def test_the_queue_claims_shows_the_number_and_closes(world: World) -> None:
     request = callback(world)
     works = agent(world, "view_callbackrequest", "work_callbacks")
     client = client_of(works)
-    listed = client.get(reverse("admin:subscriptions_callbackrequest_changelist"))
+    listed = client.get(reverse("admin:desk_callbackrequest_changelist"))
     assert "+359 88 *** **51" in listed.text
     assert "812" not in listed.text
-    address = reverse("admin:subscriptions_callbackrequest_change", args=[request.pk])
+    address = reverse("admin:desk_callbackrequest_change", args=[request.pk])
     assert "+359 88 *** **51" in client.get(address).text
-    act = {
-        n: reverse(f"admin:subscriptions_callbackrequest_{n}", args=[request.pk]) for n in ("claim", "release", "close")
-    }
+    act = {n: reverse(f"admin:desk_callbackrequest_{n}", args=[request.pk]) for n in ("claim", "release", "close")}
     assert client.get(act["claim"]).status_code == 405
     page = client.post(act["claim"], follow=True)
     assert "+359 88 812 3451" in page.text
@@ -345,14 +346,14 @@ def test_the_queue_claims_shows_the_number_and_closes(world: World) -> None:
         "callback.claimed",
         "callback.closed",
     ]
-    assert request.reference not in client.get(reverse("admin:subscriptions_callbackrequest_changelist")).text
+    assert request.reference not in client.get(reverse("admin:desk_callbackrequest_changelist")).text
 
 
 def test_release_gives_it_back(world: World) -> None:
     request = callback(world)
     client = client_of(agent(world, "view_callbackrequest", "work_callbacks"))
-    client.post(reverse("admin:subscriptions_callbackrequest_claim", args=[request.pk]))
-    client.post(reverse("admin:subscriptions_callbackrequest_release", args=[request.pk]))
+    client.post(reverse("admin:desk_callbackrequest_claim", args=[request.pk]))
+    client.post(reverse("admin:desk_callbackrequest_release", args=[request.pk]))
     request.refresh_from_db()
     assert (request.status, request.claimed_by) == ("NEW", None)
 
@@ -360,7 +361,7 @@ def test_release_gives_it_back(world: World) -> None:
 @pytest.mark.parametrize("act", ["claim", "release", "close"])
 def test_working_the_queue_takes_its_permission(world: World, act: str) -> None:
     request = callback(world)
-    address = reverse(f"admin:subscriptions_callbackrequest_{act}", args=[request.pk])
+    address = reverse(f"admin:desk_callbackrequest_{act}", args=[request.pk])
     looks, customer = client_of(agent(world, "view_callbackrequest")), client_of(world.admin)
     before = everything()
     assert looks.post(address).status_code == 403
@@ -374,7 +375,7 @@ def test_admins_of_tenants_are_not_staff(world: World) -> None:
 
 @pytest.mark.parametrize(
     "name", ["tenants_tenant", "billing_billingaccount", "subscriptions_subscription", "subscriptions_cancellation",
-             "subscriptions_callbackrequest"],
+             "desk_callbackrequest"],
 )  # fmt: skip
 def test_every_list_that_knows_tenants_finds_them_in_either_alphabet(world: World, staff: User, name: str) -> None:
     world.tenant.name = "Рила Софтуер"
@@ -397,16 +398,16 @@ def test_search_in_either_alphabet(world: World, staff: User) -> None:
 def press(client: Client, name: str, *args: int, **given: str) -> Any:
     """Send a button's form as the page of the case shows it."""
     if args:
-        shown = client.get(reverse("admin:subscriptions_callbackrequest_change", args=args))
+        shown = client.get(reverse("admin:desk_callbackrequest_change", args=args))
         if found := re.search(r'name="seen" value="(\d+)"', shown.text):
             given = {"seen": found[1], "other_language": "bg", **given}
-    return client.post(reverse(f"admin:subscriptions_callbackrequest_{name}", args=args), given, follow=True)
+    return client.post(reverse(f"admin:desk_callbackrequest_{name}", args=args), given, follow=True)
 
 
 def test_an_agent_claims_the_next_and_logs_what_came_of_it(world: World) -> None:
     first, second = callback(world), callback(world, 2)
     working = client_of(agent(world, "work_callbacks", "view_callbackrequest", "view_callbackattempt"))
-    assert "Claim next" in working.get(reverse("admin:subscriptions_callbackrequest_changelist")).text
+    assert "Claim next" in working.get(reverse("admin:desk_callbackrequest_changelist")).text
     page = press(working, "next")
     assert "You have it for 20 minutes." in page.text
     assert "+359 88 812 3451" in page.text
@@ -433,7 +434,7 @@ def test_erasing_takes_its_own_permission_and_a_closed_request(world: World, sta
     client = client_of(staff)
     assert "Only a closed request" in press(client, "erase", row.pk).text
     CallbackRequest.objects.update(status="WITHDRAWN", closed_at=NOW)
-    opened = client.get(reverse("admin:subscriptions_callbackrequest_change", args=[row.pk]))
+    opened = client.get(reverse("admin:desk_callbackrequest_change", args=[row.pk]))
     assert "Erase contact data" in opened.text
     assert "Name, number and notes are erased." in press(client, "erase", row.pk).text
     row.refresh_from_db()
@@ -447,7 +448,7 @@ def test_the_groups_are_there_and_open_what_they_say(world: World) -> None:
         user = world.person(None, is_staff=True)
         user.groups.add(Group.objects.get(name=name))
         member[name] = client_of(user)
-    queue, money = reverse("admin:subscriptions_callbackrequest_changelist"), reverse("admin:billing_refund_changelist")
+    queue, money = reverse("admin:desk_callbackrequest_changelist"), reverse("admin:billing_refund_changelist")
     opened = {name: (client.get(queue).status_code, client.get(money).status_code) for name, client in member.items()}
     assert opened == {"Callback agents": (200, 403), "Callback supervisors": (200, 403), "Billing viewers": (403, 200)}
     assert press(member["Billing viewers"], "claim", row.pk).status_code == 403
@@ -465,7 +466,7 @@ def test_the_quick_filters_and_the_search(world: World) -> None:
     CallbackRequest.objects.filter(pk=late.pk).update(due_at=NOW - timedelta(days=1), status="UNREACHABLE")
     CallbackRequest.objects.filter(pk=rests.pk).update(next_attempt_at=None, due_at=NOW + timedelta(days=1))
     CallbackRequest.objects.filter(pk=mine.pk).update(due_at=NOW + timedelta(days=1))
-    path = reverse("admin:subscriptions_callbackrequest_changelist")
+    path = reverse("admin:desk_callbackrequest_changelist")
 
     def found(**query: str) -> set[int]:
         return {row.pk for row in client.get(path, query).context["cl"].result_list}

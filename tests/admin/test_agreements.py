@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from billing.models import Agreement
 from outbox.worker import work_off
-from subscriptions.policy import Mode
+from subscriptions.policy.facts import Mode
 from tenants.models import AuditEvent, User
 from tests.admin.test_admin import agent, client_of
 from tests.builders import NOW

@@ -16,11 +16,11 @@ from django.urls import reverse
 
 from billing.models import Refund
 from common.exports import csv_response
+from desk.models import CallbackDesk, CallbackRequest, CallbackSource, OptOut
+from desk.selectors import open_windows
+from desk.services.callbacks import Wish, request_callback, reschedule_callback, withdraw_callback
 from outbox.models import Effect
-from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, OptOut
-from subscriptions.models.callbacks import CallbackSource
-from subscriptions.selectors.callbacks import open_windows
-from subscriptions.services.callbacks import Wish, request_callback, reschedule_callback, withdraw_callback
+from subscriptions.models import Cancellation
 from tenants.models import User
 from tests.admin.test_admin import callback, client_of, press
 from tests.builders import NOW, SOFIA
@@ -43,7 +43,8 @@ def member(world: World, group: str, **given: Any) -> User:
 
 
 def page_of(name: str, *args: Any) -> str:
-    return reverse(f"admin:subscriptions_{name}", args=args)
+    app = "desk" if name.startswith("callback") else "subscriptions"
+    return reverse(f"admin:{app}_{name}", args=args)
 
 
 def cancel(client: Client, request: CallbackRequest, **typed: str) -> Any:
@@ -412,12 +413,12 @@ def test_a_cell_is_never_a_formula() -> None:
 @pytest.mark.parametrize("name", ["callbackdesk", "callbackrequest"])
 def test_an_address_of_nothing_is_no_error_of_ours(world: World, name: str) -> None:
     client = client_of(member(world, "Callback supervisors"))
-    for address in (f"/admin/subscriptions/{name}/x/change/", f"/admin/subscriptions/{name}/999/change/"):
+    for address in (f"/admin/desk/{name}/x/change/", f"/admin/desk/{name}/999/change/"):
         assert client.get(address).status_code == 302
 
 
 def test_no_search_finds_everybody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscriptions.admin.callbacks._MOST_TENANTS", 0)
+    monkeypatch.setattr("desk.admin.queue._MOST_TENANTS", 0)
     request, client = callback(world), client_of(member(world, "Callback agents"))
     assert request.reference in client.get(page_of("callbackrequest_changelist")).text
     assert request.reference not in client.get(page_of("callbackrequest_changelist"), {"q": "contoso"}).text

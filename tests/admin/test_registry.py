@@ -15,7 +15,7 @@ from django.forms import inlineformset_factory
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
-from subscriptions.models import CallbackRequest
+from desk.models import CallbackRequest
 from tenants.models import AuditEvent, User
 from tests.admin.scenes import REGISTRY, client_of, furnished, member, tables, who_looks
 from tests.builders import NOW
@@ -34,8 +34,8 @@ TYPED = {
 SHOWS = {
     "/admin/billing/billingaccount/N/statement/",
     "/admin/billing/refund/export/",
-    "/admin/subscriptions/callbackrequest/due/",
-    "/admin/subscriptions/callbackrequest/reports/",
+    "/admin/desk/callbackrequest/due/",
+    "/admin/desk/callbackrequest/reports/",
     "/admin/subscriptions/subscription/N/cancel/",
 }
 

@@ -104,7 +104,7 @@ def test_what_a_group_may_is_a_superusers_to_change_and_on_the_trail(world: Worl
     form = {"name": agents.name, "permissions": [permission.pk for permission in less], "shown": shown}
     assert client.post(page("auth_group_change", agents.pk), form).status_code == 302
     old, new = AuditEvent.objects.get(action="group.changed").data["changes"]["permissions"]
-    assert set(old) - set(new) == {"work_callbacks.subscriptions.callbackrequest"}
+    assert set(old) - set(new) == {"work_callbacks.desk.callbackrequest"}
 
 
 def above(world: World) -> dict[str, User]:

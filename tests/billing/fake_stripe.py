@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+SECRET, SUBSCRIPTION = "whsec_of_the_test", "sub_11111111"
+
 
 class FakeStripe(ThreadingHTTPServer):
     """``troubles``: what goes wrong with the next requests, one each."""
@@ -54,7 +56,7 @@ class _Requests(BaseHTTPRequestHandler):
         given = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()))
         self._note("POST")
         trouble = self._trouble()
-        if trouble in ("timeout before", "5xx", "429"):
+        if trouble in ("timeout before", "5xx", "429", "silent"):
             return
         if self.path == "/v1/refunds":
             key = self.headers["Idempotency-Key"]
@@ -126,6 +128,9 @@ class _Requests(BaseHTTPRequestHandler):
                 self._say(500, {"error": {"type": "api_error", "message": "down"}})
             case "429":
                 self._say(429, {"error": {"type": "rate_limit_error", "message": "slower"}}, {"Retry-After": "420"})
+            case "silent":
+                time.sleep(1)
+                self.close_connection = True
             case "slow":
                 time.sleep(0.2)
         return trouble

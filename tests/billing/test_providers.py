@@ -1,321 +1,111 @@
-"""What every provider promises, asked of every provider; and Stripe's own ways."""
+"""Which providers there are, what they say of themselves, and where else in the code one is named."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import timedelta
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-import stripe
-from django.test import Client, override_settings
-from hypothesis import given
-from hypothesis import strategies as st
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.test import Client
 
-from billing.models import Agreement, Charge, Refund
-from billing.money import Money
-from billing.providers import provider as provider_called
-from billing.providers.base import Order, Outcome, Provider, ProviderUnavailable
+from billing import providers
+from billing.providers.base import CreditForm, Declaration, ProviderUnknown
 from billing.providers.ledger import Ledger
-from billing.providers.stripe import Stripe
-from outbox.worker import work_off
-from subscriptions.reconciliation import findings
-from tests.billing.fake_stripe import FakeStripe, fake_stripe
-from tests.builders import NOW
-from tests.providers import TestProvider
-from tests.world import World
-
-pytestmark = pytest.mark.django_db
-SECRET = "whsec_of_the_test"
+from tests.kills.test_kills import ROOT
 
 
-@pytest.fixture
-def server(settings: Any) -> Iterator[FakeStripe]:
-    with fake_stripe() as found:
-        settings.WAYOUT_STRIPE_URL, settings.WAYOUT_STRIPE_KEY = found.url, "sk_test_1"
-        settings.WAYOUT_PROVIDER, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "stripe", SECRET
-        found.subscriptions["s-1"] = {
-            "object": "subscription",
-            "id": "s-1",
-            "status": "active",
-            "cancel_at_period_end": False,
-        }
-        yield found
+class Another(Ledger):
+    declares = Declaration(name="another", credit=CreditForm.ON_ACCOUNT)
 
 
-@pytest.fixture
-def order(world: World) -> Order:
-    charge = world.charge(world.subscription(charged=None), external_id="ch_1")
-    return Order("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+class Twin(Ledger):
+    declares = Declaration(name="ledger", credit=CreditForm.ON_ACCOUNT)
 
 
-Make = Callable[[], tuple[Provider, list[str]]]
+class Loud(Ledger):
+    declares = Declaration(name="LOUD AND LONG", credit=CreditForm.ON_ACCOUNT)
 
 
-@pytest.fixture(params=["ledger", "stripe", "test"])
-def make(request: pytest.FixtureRequest, server: FakeStripe) -> Make:
-    """The provider, and where to put its troubles."""
-
-    def made() -> tuple[Provider, list[str]]:
-        match request.param:
-            case "ledger":
-                return Ledger(), []
-            case "stripe":
-                return Stripe(), server.troubles
-            case _:
-                test = TestProvider()
-                return test, test.troubles
-
-    return made
+def test_an_unknown_provider_is_said_and_waited_for() -> None:
+    with pytest.raises(ProviderUnknown, match="barter"):
+        providers.provider("barter")
+    assert not providers.is_subscription_id("barter", "sub_11111111")
+    assert not providers.is_subscription_id("ledger", "")
+    assert providers.subscription_id_example("barter") == ""
 
 
-def test_a_refund_is_paid_and_found_by_its_key(make: Make, order: Order) -> None:
-    provider, _ = make()
-    assert provider.find(order) is None
-    paid = provider.refund(order)
-    assert (paid.outcome, bool(paid.reference)) == (Outcome.SUCCEEDED, True)
-    assert provider.find(order) == paid
-    assert provider.find(replace(order, key="part-2")) is None
-
-
-def test_the_same_key_pays_once_another_key_pays_again(make: Make, order: Order) -> None:
-    provider, _ = make()
-    first = provider.refund(order)
-    assert provider.refund(order) == first
-    assert provider.refund(replace(order, key="part-2")) != first
-
-
-def test_stopping_and_going_on_can_be_repeated(make: Make) -> None:
-    provider, _ = make()
-    for say in (provider.stop_at_period_end, provider.go_on, provider.stop_at_period_end, provider.stop_now):
-        say("s-1")
-        say("s-1")
-
-
-@pytest.mark.parametrize("trouble", ["timeout before", "timeout after", "5xx", "429"])
-def test_no_answer_is_unavailable_and_leaves_the_truth_to_find(make: Make, order: Order, trouble: str) -> None:
-    provider, troubles = make()
-    if isinstance(provider, Ledger):
-        return
-    troubles.append(trouble)
-    with pytest.raises(ProviderUnavailable) as caught:
-        provider.refund(order)
-    assert caught.value.after == (timedelta(minutes=7) if trouble == "429" else timedelta(0))
-    found = provider.find(order)
-    assert (found is not None) == (trouble == "timeout after")
-    assert provider.refund(order).outcome is Outcome.SUCCEEDED
+def test_a_class_elsewhere_is_chosen_by_its_path_and_stored_by_its_name(settings: Any) -> None:
+    settings.WAYOUT_PROVIDER = f"{__name__}.Another"
+    assert providers.default_provider() == "another"
+    assert isinstance(providers.provider("another"), Another)
+    settings.WAYOUT_PROVIDER, settings.WAYOUT_PROVIDERS = "ledger", [f"{__name__}.Another"]
+    assert providers.default_provider() == "ledger"
+    assert isinstance(providers.provider("another"), Another)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "outcome"), [("decline", Outcome.FAILED), ("pending", Outcome.PENDING), ("slow", Outcome.SUCCEEDED)]
+    ("chosen", "said"),
+    [
+        ("barter", "one of ledger, .*, or the dotted path of a class: not barter"),
+        ("nowhere.Nobody", "no provider at nowhere.Nobody"),
+        ("json.dumps", "no class of billing.providers.base.Provider"),
+        (f"{__name__}.Twin", "another provider is called 'ledger'"),
+        (f"{__name__}.Loud", "is no name of 2 to 20"),
+        ("stripe", "WAYOUT_STRIPE_KEY .the secret key of the account"),
+    ],
 )
-def test_an_answer_is_taken_at_its_word(make: Make, order: Order, trouble: str, outcome: Outcome) -> None:
-    provider, troubles = make()
-    if isinstance(provider, Ledger):
-        return
-    troubles.append(trouble)
-    result = provider.refund(order)
-    assert result.outcome is outcome
-    assert bool(result.failure) == (outcome is Outcome.FAILED)
+def test_nothing_starts_with_a_provider_that_cannot_work(settings: Any, chosen: str, said: str) -> None:
+    settings.WAYOUT_PROVIDER = chosen
+    with pytest.raises(ImproperlyConfigured, match=said):
+        providers.require_default()
 
 
-def test_troubles_while_asking_or_stopping_are_unavailable_too(make: Make, order: Order) -> None:
-    provider, troubles = make()
-    if isinstance(provider, Ledger):
-        return
-    for ask in (lambda: provider.find(order), lambda: provider.stop_now("s-1"), lambda: provider.go_on("s-1")):
-        troubles.append("5xx")
-        with pytest.raises(ProviderUnavailable):
-            ask()
+def test_a_setting_is_django_s_or_the_environment_s(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = providers.known()["stripe"].declares
+    monkeypatch.setenv("WAYOUT_STRIPE_KEY", "sk_of_the_environment")
+    assert providers.settings_of(declared)["WAYOUT_STRIPE_KEY"] == "sk_of_the_environment"
+    settings.WAYOUT_STRIPE_KEY = "sk_of_the_settings"
+    assert providers.settings_of(declared)["WAYOUT_STRIPE_KEY"] == "sk_of_the_settings"
 
 
-def test_an_unknown_provider_is_said() -> None:
-    with pytest.raises(LookupError, match="barter"):
-        provider_called("barter")
+def test_a_check_says_what_a_provider_misses(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("check")
+    assert "billing.W001" not in capsys.readouterr().err
+    settings.WAYOUT_STRIPE_KEY = "sk_test_1"
+    call_command("check")
+    said = capsys.readouterr().err
+    assert "WAYOUT_STRIPE_WEBHOOK_SECRET is not set" in said
+    assert "sk_test_1" not in said
+    settings.WAYOUT_STRIPE_KEY, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "", "whsec_1"
+    call_command("check")
+    assert "stripe needs WAYOUT_STRIPE_KEY" in capsys.readouterr().err
 
 
-def test_what_stripe_refuses_is_failed(server: FakeStripe, order: Order) -> None:
-    server.troubles.append("refuse")
-    assert Stripe().refund(order).failure == "charge_already_refunded"
+@pytest.mark.parametrize("name", ["ledger", "barter"])
+def test_who_has_no_webhook_has_no_address(name: str) -> None:
+    assert Client().post(f"/webhooks/{name}/", b"{}", content_type="application/json").status_code == 404
 
 
-def test_stripe_stops_without_prorating_by_itself(server: FakeStripe) -> None:
-    Stripe().stop_at_period_end("s-1")
-    assert server.subscriptions["s-1"]["cancel_at_period_end"]
-    Stripe().stop_now("s-1")
-    assert server.subscriptions["s-1"]["status"] == "canceled"
-
-
-def signed(payload: str, at: float | None = None, secret: str = SECRET) -> Any:
-    stamp = int(at or time.time())
-    signature = stripe.WebhookSignature._compute_signature(f"{stamp}.{payload}", secret)  # type: ignore[no-untyped-call]
-    headers = {"Stripe-Signature": f"t={stamp},v1={signature}"}
-    return Client().post("/webhooks/stripe/", payload, content_type="application/json", headers=headers)
-
-
-def hook(kind: str, body: dict[str, Any], *, at: float | None = None, secret: str = SECRET, **more: Any) -> Any:
-    event = {"id": "evt_1", "object": "event", "type": kind, "data": {"object": body}, **more}
-    return signed(json.dumps(event), at, secret)
-
-
-@pytest.fixture
-def pending(server: FakeStripe, world: World) -> Refund:
-    """A refund that Stripe has taken and not settled."""
-    from tests.subscriptions.test_lifecycle import cancel
-
-    subscription = world.subscription()
-    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
-    cancel(world, subscription)
-    server.troubles.extend(["", "pending"])
-    work_off(lambda: NOW)
-    work_off(lambda: NOW + timedelta(hours=73))
-    [refund] = Refund.objects.all()
-    return refund
-
-
-def test_stripe_end_to_end(pending: Refund, server: FakeStripe) -> None:
-    if pending.status == "SUBMITTED":
-        [at_stripe] = server.refunds
-        assert at_stripe["metadata"] == {"wayout_part": str(pending.parts.get().pk)}
-        at_stripe["status"] = "succeeded"
-        for kind in ("refund.created", "refund.updated", "refund.updated", "charge.refund.updated"):
-            assert hook(kind, at_stripe).status_code == 200
-    pending.refresh_from_db()
-    assert pending.status == "SUCCEEDED"
-    assert len(server.refunds) == 1
-    assert server.subscriptions["s-1"]["status"] == "canceled"
-    # Stripe says the subscription is back: it is not.
-    assert (
-        hook("customer.subscription.updated", {"id": "s-1", "object": "subscription", "status": "active"}).status_code
-        == 200
-    )
-    assert pending.cancellations.get().undone_at is None
-
-
-@pytest.mark.parametrize("wrong", ["secret", "old", "none", "body"])
-def test_what_stripe_did_not_sign_is_refused(pending: Refund, server: FakeStripe, wrong: str, settings: Any) -> None:
-    before = pending.status
-    body = {
-        "object": "refund",
-        "id": "re_9",
-        "status": "failed",
-        "metadata": {"wayout_part": str(pending.parts.get().pk)},
+def test_a_provider_touches_its_module_its_tests_and_one_page() -> None:
+    packages = [found.parent for found in ROOT.glob("*/apps.py")]
+    named = {
+        str(path.relative_to(ROOT))
+        for package in packages
+        for path in package.rglob("*")
+        if path.suffix in (".py", ".html", ".txt", ".js") and re.search("stripe", path.read_text(), re.IGNORECASE)
     }
-    if wrong == "secret":
-        answer = hook("refund.failed", body, secret="whsec_other")
-    elif wrong == "old":
-        answer = hook("refund.failed", body, at=time.time() - 600)
-    elif wrong == "none":
-        settings.WAYOUT_STRIPE_WEBHOOK_SECRET = ""
-        answer = hook("refund.failed", body)
-    else:
-        answer = Client().post("/webhooks/stripe/", b"\xff", content_type="application/json")
-    assert answer.status_code == 400
-    pending.refresh_from_db()
-    assert pending.status == before
+    documents = [path for path in Path(ROOT / "docs").glob("*.md") if "WAYOUT_STRIPE" in path.read_text()]
+    assert named == {"billing/providers/stripe.py"}
+    assert [path.name for path in documents] == ["providers.md"]
 
 
-def test_unknown_events_and_refunds_of_others_are_answered_and_change_nothing(pending: Refund) -> None:
-    before = pending.status
-    other = {"object": "refund", "id": "re_9", "status": "failed", "metadata": {}}
-    strange = {"object": "refund", "id": "re_9", "status": "failed", "metadata": {"wayout_part": "not one of ours"}}
-    for kind, body in (
-        ("mandate.updated", {"object": "mandate"}),
-        ("refund.failed", other),
-        ("refund.failed", strange),
-    ):
-        assert hook(kind, body).status_code == 200
-    pending.refresh_from_db()
-    assert pending.status == before
-
-
-def test_a_payment_that_settles_at_stripe_is_noted_once(server: FakeStripe, world: World) -> None:
-    charge = world.charge(world.subscription(charged=None), external_id="ch_5", charged=900, settled=100, in_flight=800)
-    body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
-    for _ in range(2):
-        assert hook("charge.succeeded", body).status_code == 200
-    assert hook("charge.updated", {**body, "amount_captured": 200}).status_code == 200
-    assert hook("charge.updated", {**body, "amount_captured": 9000}).status_code == 200
-    charge.refresh_from_db()
-    assert (charge.settled, charge.in_flight) == (900, 0)
-
-
-STRANGE = (
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.integers(), max_size=2) | st.just({})
-)
-KINDS = st.sampled_from(
-    ["refund.updated", "refund.failed", "charge.succeeded", "charge.updated", "charge.refund.updated"]
-)
-
-
-@given(
-    KINDS, st.dictionaries(st.sampled_from(["id", "metadata", "status", "amount_captured", "failure_reason"]), STRANGE)
-)
-def test_an_event_with_fields_that_stripe_leaves_empty_is_answered(kind: str, fields: dict[str, Any]) -> None:
-    with override_settings(WAYOUT_STRIPE_WEBHOOK_SECRET=SECRET):
-        answer = hook(kind, {"object": kind.partition(".")[0], "id": "re_1", "amount_captured": 5, **fields})
-    assert answer.status_code == 200
-
-
-def test_a_refund_made_elsewhere_has_no_metadata(pending: Refund) -> None:
-    before = pending.status
-    for metadata in (None, [], "", {"wayout_part": None}, {"wayout_part": 7}):
-        body = {"object": "refund", "id": "re_9", "status": "failed", "metadata": metadata}
-        assert hook("refund.failed", body).status_code == 200
-    pending.refresh_from_db()
-    assert pending.status == before
-
-
-@pytest.mark.parametrize(
-    ("provider", "other", "settled"),
-    [
-        ("stripe", "ledger", [900, 100]),
-        ("stripe", "stripe", [100, 100]),
-        ("", "ledger", [900, 100]),
-        ("", "", [100, 100]),
-    ],
-)
-def test_a_payment_belongs_to_one_charge_of_its_provider(
-    server: FakeStripe, world: World, provider: str, other: str, settled: list[int]
-) -> None:
-    mine, another = world, World.build()
-    charges = []
-    for owner, name in ((mine, provider), (another, other)):
-        subscription = owner.subscription(charged=None)
-        Agreement.objects.filter(pk=subscription.agreement_id).update(provider=name)
-        charges.append(owner.charge(subscription, external_id="ch_5", charged=900, settled=100, in_flight=800))
-    body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
-    # A payment in an account that is connected to ours is none of ours.
-    assert hook("charge.succeeded", body, account="acct_9").status_code == 200
-    assert set(Charge.objects.values_list("settled", flat=True)) == {100}
-    assert hook("charge.succeeded", body).status_code == 200
-    assert [Charge.objects.get(pk=charge.pk).settled for charge in charges] == settled
-    said = [finding for finding in findings(NOW, ask_provider=False) if "ch_5" in finding]
-    assert len(said) == (1 if settled == [100, 100] else 0)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "[]", "3", "null", '"x"', "{}", '{"type": "refund.failed"}', '{"type": "refund.failed", "data": null}',
-        '{"type": "refund.failed", "data": {"object": []}}', '{"type": "charge.updated", "data": {"object": null}}',
-        '{"type": 5, "data": {"object": {}}}', '{"object": "v2.core.event", "id": 7, "type": "v1.x"}',
-        '{"type": "charge.updated", "data": {"object": {"id": "c\\u0000", "amount_captured": 5}}}',
-        '{"type": "charge.updated", "data": {"object": {"id": "c", "amount_captured": true}}}',
-        '{"type": "refund.failed", "data": {"object": {"id": "r\\u0000", "metadata": {"wayout_part": "\\u0000"}}}}',
-    ],
-)  # fmt: skip
-def test_whatever_is_signed_is_answered(settings: Any, payload: str) -> None:
-    settings.WAYOUT_STRIPE_WEBHOOK_SECRET = SECRET
-    assert signed(payload).status_code == 200
-
-
-def test_a_charge_may_go_by_the_id_of_its_payment(server: FakeStripe, world: World) -> None:
-    charge = world.charge(world.subscription(charged=None), external_id="pi_5", charged=900, settled=0, in_flight=900)
-    body = {"object": "charge", "id": "ch_77", "payment_intent": "pi_5", "amount_captured": 900}
-    assert hook("charge.succeeded", body).status_code == 200
-    charge.refresh_from_db()
-    assert (charge.settled, charge.in_flight) == (900, 0)
+def test_the_page_says_every_setting_of_those_that_are_built_in() -> None:
+    page = (ROOT / "docs" / "providers.md").read_text()
+    for found in providers.known().values():
+        for setting in found.declares.settings:
+            secret = ", secret" if setting.is_secret else ""
+            needed = "needed" if setting.is_required else "optional"
+            assert f"| `{setting.name}` | {setting.help} | {needed}{secret} |" in page

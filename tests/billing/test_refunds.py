@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from billing.charges import record_correction
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
 from billing.money import Money
 from billing.providers.base import Order, Outcome, Result
-from billing.services import refunds as services
-from billing.services import repricing
-from billing.services.charges import record_correction
+from billing.refunds import late as late_ones
+from billing.refunds import repricing, requests, results, sending
 from outbox.models import Effect
 from outbox.worker import work_off
 from subscriptions.reconciliation import findings
 from tenants.audit import verify
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
-from tests.billing.test_services import INPUT, refund
+from tests.billing.test_charges import INPUT, refund
 from tests.builders import NOW
 from tests.providers import TestProvider, used
 from tests.world import World
@@ -34,8 +34,8 @@ AFTER = NOW + timedelta(hours=73)
 @pytest.fixture
 def promised(world: World) -> Refund:
     """A refund of two charges, held for 72 hours."""
+    from billing.charges import record_charge
     from billing.models import Agreement
-    from billing.services.charges import record_charge
 
     agreement = Agreement.objects.create(account=world.tenant.billing_account, currency="EUR")
     record_charge(agreement=agreement, charge=INPUT, now=NOW)
@@ -44,7 +44,7 @@ def promised(world: World) -> Refund:
         agreement=agreement, external_id="c2", description="E5", charged=1000, settled=1000,
         period_start=INPUT.period.start, period_end=INPUT.period.end, charged_at=INPUT.charged_at,
     )  # fmt: skip
-    services._reserve(made, charge.pk, 100, 0)
+    requests._reserve(made, charge.pk, 100, 0)
     Refund.objects.filter(pk=made.pk).update(amount=made.amount + 100)
     made.refresh_from_db()
     return made
@@ -111,7 +111,7 @@ def test_an_unknown_outcome_is_asked_about_before_anything_is_sent_again(
 def test_a_retry_after_is_kept(promised: Refund, provider: TestProvider) -> None:
     provider.troubles = ["429"]
     work()
-    assert Effect.objects.get(kind=services.SUBMIT).run_at >= AFTER + timedelta(minutes=7)
+    assert Effect.objects.get(kind=sending.SUBMIT).run_at >= AFTER + timedelta(minutes=7)
 
 
 def test_an_hour_without_a_provider_costs_only_time(promised: Refund, provider: TestProvider) -> None:
@@ -160,17 +160,17 @@ def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: Test
     work()
     keys = list(provider.results)
     for key in [*keys, *keys]:
-        assert services.record_provider_event(key=key, result=Result(outcome, "T", ""), now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=Result(outcome, "T", ""), now=AFTER)
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
     # A word that contradicts the first may be an old one: what the provider says when asked is what counts.
     other = Outcome.FAILED if outcome is Outcome.SUCCEEDED else Outcome.SUCCEEDED
     for key in keys:
         provider.settle(key, outcome)
-    assert services.record_provider_event(key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    assert results.record_provider_event(provider="ledger", key=keys[0], result=Result(other, "T", ""), now=AFTER)
     work()
     assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
-    assert not services.record_provider_event(
-        key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
+    assert not results.record_provider_event(
+        provider="ledger", key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
     )
 
 
@@ -178,7 +178,7 @@ def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
     class Eager(TestProvider):
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            assert services.record_provider_event(key=order.key, result=result, now=AFTER)
+            assert results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
             return result
 
     with used(Eager()) as provider:
@@ -189,16 +189,16 @@ def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
 
 
 def test_voided_refunds_are_never_sent(promised: Refund, provider: TestProvider) -> None:
-    assert services.void_refund(refund=promised, caller=SYSTEM, now=NOW)
+    assert requests.void_refund(refund=promised, caller=SYSTEM, now=NOW)
     work_until_quiet()
     assert (status(promised), provider.calls) == ("VOIDED", [])
 
 
 def test_settled_by_hand_needs_a_reason_and_stops_the_sending(promised: Refund, provider: TestProvider) -> None:
     with pytest.raises(RefundNotPossible):
-        services.settle_by_hand(refund=promised, reason="  ", caller=SYSTEM, now=NOW)
-    assert services.settle_by_hand(refund=promised, reason="paid by bank transfer", caller=SYSTEM, now=NOW)
-    assert not services.settle_by_hand(refund=promised, reason="again", caller=SYSTEM, now=NOW)
+        requests.settle_by_hand(refund=promised, reason="  ", caller=SYSTEM, now=NOW)
+    assert requests.settle_by_hand(refund=promised, reason="paid by bank transfer", caller=SYSTEM, now=NOW)
+    assert not requests.settle_by_hand(refund=promised, reason="again", caller=SYSTEM, now=NOW)
     work_until_quiet()
     assert (status(promised), promised.reason, provider.calls) == ("SETTLED_MANUALLY", "paid by bank transfer", [])
 
@@ -207,7 +207,7 @@ def test_what_a_provider_may_be_paying_is_not_settled_by_hand(promised: Refund, 
     provider.troubles = ["timeout after"]
     work()
     with pytest.raises(RefundNotPossible):
-        services.settle_by_hand(refund=promised, reason="hurry", caller=SYSTEM, now=AFTER)
+        requests.settle_by_hand(refund=promised, reason="hurry", caller=SYSTEM, now=AFTER)
     assert status(promised) == "SUBMITTED"
 
 
@@ -220,28 +220,28 @@ def test_staff_refund_a_part_but_never_above_what_was_paid(promised: Refund) -> 
         {"amount": 5, "reason": " "},
     ):
         with pytest.raises((RefundExceedsSettled, RefundNotPossible)):
-            services.refund_by_hand(**given, **wrong)  # type: ignore[arg-type]
+            requests.refund_by_hand(**given, **wrong)  # type: ignore[arg-type]
     assert Refund.objects.count() == 1
-    made = services.refund_by_hand(**given, amount=900, reason="goodwill")  # type: ignore[arg-type]
+    made = requests.refund_by_hand(**given, amount=900, reason="goodwill")  # type: ignore[arg-type]
     work()
     assert (status(made), made.reason) == ("SUCCEEDED", "goodwill")
 
 
 def test_a_refund_whose_effect_was_lost_is_found(promised: Refund, provider: TestProvider) -> None:
     Effect.objects.all().delete()
-    assert services.wake_stranded(NOW) == 0
-    services.wake_stranded(AFTER)
+    assert sending.wake_stranded(NOW) == 0
+    sending.wake_stranded(AFTER)
     work()
     assert status(promised) == "SUCCEEDED"
 
 
 def test_late_refunds_are_found_once(promised: Refund, provider: TestProvider) -> None:
     last = datetime(2026, 12, 31, 21, 59, tzinfo=NOW.tzinfo)
-    assert services.late_refunds(last) == []
-    assert services.late_refunds(last + timedelta(minutes=1)) == [promised]
-    assert services.note_late(refund=promised, now=last + timedelta(minutes=1))
-    assert not services.note_late(refund=promised, now=last + timedelta(minutes=1))
-    assert services.late_refunds(last + timedelta(days=9)) == []
+    assert late_ones.late_refunds(last) == []
+    assert late_ones.late_refunds(last + timedelta(minutes=1)) == [promised]
+    assert late_ones.note_late(refund=promised, now=last + timedelta(minutes=1))
+    assert not late_ones.note_late(refund=promised, now=last + timedelta(minutes=1))
+    assert late_ones.late_refunds(last + timedelta(days=9)) == []
 
 
 def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promised: Refund) -> None:
@@ -250,8 +250,8 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
 
         def refund(self, order: Order) -> Result:
             result = super().refund(order)
-            services.record_provider_event(key=order.key, result=result, now=AFTER)
-            services.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
+            results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
+            requests.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
             return result
 
     with used(Settling()) as provider:
@@ -263,7 +263,7 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
 def bounce(provider: TestProvider, key: str, outcome: Outcome = Outcome.FAILED, at: datetime = AFTER) -> None:
     """The provider changes its mind days later, and says so."""
     provider.settle(key, outcome)
-    assert services.record_provider_event(key=key, result=provider.results[key], now=at)
+    assert results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=at)
     work(at)
 
 
@@ -290,7 +290,7 @@ def test_money_that_a_bank_sends_back_can_be_settled_by_hand(promised: Refund, p
     first = next(iter(provider.results))
     bounce(provider, first)
     assert status(promised) == "PARTIALLY_SUCCEEDED"
-    assert services.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
+    assert requests.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
     assert not list(findings(AFTER, ask_provider=False))
     # And if it arrives after all, somebody has to know.
     bounce(provider, first, Outcome.SUCCEEDED)
@@ -304,11 +304,11 @@ def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider:
     work()
     for key in list(provider.results):
         provider.settle(key)
-        services.record_provider_event(key=key, result=provider.results[key], now=AFTER)
+        results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=AFTER)
     late = Result(Outcome.FAILED, "T", "an event of yesterday")
     for key in provider.results:
-        assert services.record_provider_event(key=key, result=late, now=AFTER)
-        assert services.record_provider_event(key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=late, now=AFTER)
+        assert results.record_provider_event(provider="ledger", key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
     work()
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
     assert AuditEvent.objects.filter(action__startswith="refund.").last().action == "refund.succeeded"  # type: ignore[union-attr]
@@ -361,7 +361,9 @@ def test_what_arrives_under_a_key_that_was_replaced_is_known(
     assert status(promised) == ("SUCCEEDED" if now_paid else "PARTIALLY_SUCCEEDED")
     said = " ".join(findings(AFTER, ask_provider=False))
     assert ("by the facts since 0.00 EUR is due" in said) is twice
-    assert not services.record_provider_event(key=f"{old[0]}.7", result=provider.results[old[0]], now=AFTER)
+    assert not results.record_provider_event(
+        provider="ledger", key=f"{old[0]}.7", result=provider.results[old[0]], now=AFTER
+    )
 
 
 def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, settings: Any) -> None:
@@ -372,8 +374,8 @@ def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, setti
     record_correction(external_id="k1", amount=Money(3000, "EUR"), **corrected)  # type: ignore[arg-type]
     given = {"charge": charge, "reason": "goodwill", "due_by": date(2026, 12, 31), "caller": SYSTEM, "now": NOW}
     with pytest.raises(RefundExceedsSettled):
-        services.refund_by_hand(amount=7001, **given)  # type: ignore[arg-type]
-    made = services.refund_by_hand(amount=7000, **given)  # type: ignore[arg-type]
+        requests.refund_by_hand(amount=7001, **given)  # type: ignore[arg-type]
+    made = requests.refund_by_hand(amount=7000, **given)  # type: ignore[arg-type]
     assert list(findings(NOW, ask_provider=False)) == []
     # And one that makes it too much after it was given is said.
     record_correction(external_id="k2", amount=Money(2000, "EUR"), **corrected)  # type: ignore[arg-type]
@@ -393,7 +395,7 @@ def test_staff_hear_of_a_refund_by_hand_that_fails(world: World, provider: TestP
     settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
     world.subscription(charged=10000)
     given = {"charge": Charge.objects.get(), "reason": "goodwill", "due_by": date(2026, 12, 31), "caller": SYSTEM}
-    services.refund_by_hand(amount=700, now=NOW, **given)  # type: ignore[arg-type]
+    requests.refund_by_hand(amount=700, now=NOW, **given)  # type: ignore[arg-type]
     provider.troubles = ["decline"]
     for second in range(3):
         work(NOW + timedelta(seconds=second))

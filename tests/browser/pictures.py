@@ -20,7 +20,7 @@ SCREENS = {
     "online": "/subscriptions/{3}/#leave", "remove-or-call": "/subscriptions/{6}/#leave",
     "undo": "/subscriptions/{11}/#leave", "done": "/subscriptions/{12}/#done",
 }  # fmt: skip
-QUEUE = "/admin/subscriptions/callbackrequest/"
+QUEUE = "/admin/desk/callbackrequest/"
 
 
 def main() -> int:

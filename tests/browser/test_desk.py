@@ -12,7 +12,7 @@ from tests.served.conftest import Served
 
 # One process drives the one browser.
 pytestmark = pytest.mark.xdist_group("browser")
-QUEUE = "/admin/subscriptions/callbackrequest/"
+QUEUE = "/admin/desk/callbackrequest/"
 # Pages of Django as it comes: a selector with labelled spans, an inline table with nameless columns, a path of links.
 STOCK = (
     "/admin/auth/group/", "/admin/auth/group/1/change/", "/admin/tenants/tenant/1/change/",
@@ -36,7 +36,7 @@ def test_every_page_of_the_desk(reader: Visitor) -> None:
     expect(page.locator("form[action$='/close/']")).to_be_visible()
     subscription = page.locator("a[href$='/cancel/']").get_attribute("href") or ""
     assert reader.violations() <= stock
-    for path in (f"{QUEUE}?queue=open", f"{QUEUE}reports/", subscription, "/admin/subscriptions/callbackdesk/1/change/",
+    for path in (f"{QUEUE}?queue=open", f"{QUEUE}reports/", subscription, "/admin/desk/callbackdesk/1/change/",
                  case.split("?")[0].replace("change", "history")):  # fmt: skip
         reader.go(path)
         expect(page.locator("#content h1")).to_have_count(1)
@@ -56,8 +56,8 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
     zone = "now = timezone.now(); zone = next(z for z in ZONES if z not in zones_at_night(now))"
     zones = "ZONES = ['Europe/Sofia', 'America/New_York', 'Asia/Tokyo']"
     imports = (
-        "from django.utils import timezone; from subscriptions.models import CallbackRequest;"
-        "from subscriptions.windows import zones_at_night"
+        "from django.utils import timezone; from desk.models import CallbackRequest;"
+        "from desk.windows import zones_at_night"
     )
     in_the_house(site, f"{imports}; {zones}; {zone}; {due}")
     visitor.go(QUEUE)
@@ -70,7 +70,7 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
     expect(page.locator("a", has_text="Cancel for the customer")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    expect(page.locator("#id_closeform_disposition")).to_be_focused()
+    expect(page.locator("#id_close_disposition")).to_be_focused()
     page.locator("select[name=outcome]").select_option("BUSY")
     page.locator("input[value='Log the attempt']").focus()
     page.keyboard.press("Enter")

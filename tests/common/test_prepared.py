@@ -19,7 +19,7 @@ from hypothesis.extra.django import TestCase
 
 from common.prepared import PREPARED, PreparedQuery, UnreplacedPlaceholder, Value
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
-from subscriptions.policy import Mode, Status
+from subscriptions.policy.facts import Mode, Status
 from tenants.callers import Role, Scope
 from tenants.models import Membership, PartnerToken, Tenant, User
 from tests.builders import NOW, PERIOD

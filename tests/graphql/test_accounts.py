@@ -12,9 +12,9 @@ from django.test import Client
 from outbox.worker import work_off
 from tenants.callers import Role, Scope
 from tenants.models import User
+from tests.accounts.test_people import code, with_totp
 from tests.graphql.documents import VIEWER
 from tests.graphql.test_access import everything
-from tests.web.test_people import code, with_totp
 from tests.world import PASSWORD, Api, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]

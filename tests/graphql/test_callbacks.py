@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from subscriptions.models import CallbackDesk, CallbackRequest, License, Subscription
+from desk.models import CallbackDesk, CallbackRequest
+from subscriptions.models import License, Subscription
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent
 from tests.builders import NOW

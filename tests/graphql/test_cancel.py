@@ -10,8 +10,9 @@ import time_machine
 from django.test import Client
 
 from billing.models import Charge, Refund, RefundPart
-from subscriptions.models import CallbackRequest, Cancellation, CancellationPolicy, License, Subscription
-from subscriptions.services.policies import publish_policy
+from desk.models import CallbackRequest
+from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
+from subscriptions.publishing import publish_policy
 from tenants.models import AuditEvent
 from tests.builders import NOW, PERIOD
 from tests.graphql.documents import CANCEL, FEEDBACK, ONE, OPTIONS, REQUEST, UNDO

@@ -173,7 +173,7 @@ def test_not_signed_in_is_said_in_the_language(language: str) -> None:
 def test_every_code_has_a_sentence_in_both_languages() -> None:
     from django.utils import translation
 
-    from portal.graphql.problems import ProblemCode
+    from portal.graphql.types.problems import ProblemCode
     from subscriptions.errors import SubscriptionError
     from subscriptions.wording import error_message
 
@@ -186,3 +186,20 @@ def test_every_code_has_a_sentence_in_both_languages() -> None:
                 with translation.override(language):
                     said.add(error_message(error))
             assert len(said) == 2
+
+
+def test_an_error_takes_only_a_form_that_the_payload_has() -> None:
+    """Whatever a service comes to raise: what is expected never ends as an error of ours."""
+    from portal.graphql.errors import EXPECTED, as_problem
+    from portal.graphql.types.problems import InputProblem, ProblemCode
+    from subscriptions.errors import QuoteChanged, RouteNotAvailable
+    from webhooks.errors import AddressRefused, Refusal, TooManyEndpoints
+
+    raised = (RouteNotAvailable("x"), QuoteChanged("x"), AddressRefused(Refusal.PRIVATE), TooManyEndpoints())
+    said = [as_problem(error, None, None, (InputProblem,)) for error in raised]  # type: ignore[arg-type]
+    assert all(isinstance(error, EXPECTED) for error in raised)
+    assert [type(problem) for problem in said] == [InputProblem] * 4
+    assert [problem.code for problem in said][:3] == [
+        ProblemCode.ROUTE_NOT_AVAILABLE, ProblemCode.QUOTE_CHANGED, ProblemCode.INPUT_INVALID,
+    ]  # fmt: skip
+    assert said[3].path == ["input", "url"]

@@ -34,9 +34,10 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from portal.graphql import subgraph, view
-from portal.graphql.problems import Problem
+from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
-from portal.graphql.schema import Mutation, Query, extensions, schema
+from portal.graphql.schema import Mutation, extensions, schema
+from portal.graphql.types.problems import Problem
 from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tests.graphql.collected import collected

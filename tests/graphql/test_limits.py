@@ -17,8 +17,8 @@ from outbox.models import Effect
 from portal.graphql import context
 from portal.graphql.limits import LimitExceeded, Measure
 from portal.graphql.timeouts import RequestTimeout, deadline
+from subscriptions.cancellations import service as cancellations
 from subscriptions.models import Cancellation
-from subscriptions.services import cancellations
 from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tests.graphql.documents import CANCEL, LIST
@@ -184,7 +184,7 @@ def test_what_was_committed_is_answered_as_done_however_late_it_is(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REQUEST_TIMEOUT, settings.WAYOUT_BROKER_URL = 0.7, "redis://127.0.0.1:1/0"
-    monkeypatch.setattr("outbox.effects.ring", lambda: time.sleep(0.2))  # after the commit, five times
+    monkeypatch.setattr("outbox.queue.ring", lambda: time.sleep(0.2))  # after the commit, five times
     world = World.build()
     api = Api(world.admin)
     inputs = [cancel_input(api, world.subscription().pk) for _ in range(2)]

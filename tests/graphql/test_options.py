@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import PaymentMethod
+from common.references import new_reference
 from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
-from subscriptions.policy import Mode, Status
-from subscriptions.references import new_reference
+from subscriptions.policy.facts import Mode, Status
+from subscriptions.publishing import publish_policy
 from subscriptions.selectors import lists
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services.policies import publish_policy
 from tenants.callers import Role, Scope
 from tests.builders import NOW, PERIOD
 from tests.graphql.documents import LICENSES, LIST, ONE, OPTIONS

@@ -15,13 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from graphql import parse
 
 from common.public_ids import Kind
-from portal.graphql.ids import make_id
 from portal.graphql.subgraph import ENTITIES, sdl
+from portal.graphql.types.node import make_id
 from subscriptions.models import Cancellation, DirectoryUser
 from tenants.callers import Scope
 from tests.builders import NOW
+from tests.desk.test_desk import ask
 from tests.graphql.test_access import everything
-from tests.subscriptions.test_desk import ask
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 

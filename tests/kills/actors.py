@@ -16,11 +16,11 @@ import django
 def cancel_all() -> None:
     from django.utils import timezone
 
+    from subscriptions.cancellations.service import cancel_subscription
+    from subscriptions.cancellations.signing import quote_id
     from subscriptions.models import Subscription
-    from subscriptions.policy import Mode
-    from subscriptions.quotes import quote_id
+    from subscriptions.policy.facts import Mode
     from subscriptions.selectors.batches import SubscriptionBatch
-    from subscriptions.services.cancellations import cancel_subscription
     from tenants.models import User
     from tenants.people import caller_of_person
 
@@ -69,7 +69,7 @@ def work_on_poison() -> None:
     from django.core.management import call_command
 
     from outbox import worker
-    from outbox.effects import handles
+    from outbox.registry import handles
 
     worker.LEASE, worker.LONGEST = timedelta(seconds=1), timedelta(seconds=0.5)
     handles("poison")(lambda *_: time.sleep(60) if sys.argv[2] == "hang" else os.kill(os.getpid(), signal.SIGKILL))

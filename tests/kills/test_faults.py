@@ -19,8 +19,8 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import LedgerEntry, Refund
-from outbox.effects import put
 from outbox.models import Effect
+from outbox.queue import put
 from outbox.worker import MOST_CRASHES, work_off
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings

@@ -19,8 +19,8 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import Charge, LedgerEntry, Refund
-from outbox.effects import wake
 from outbox.models import Effect
+from outbox.queue import wake
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
 from tenants.audit import verify

@@ -32,7 +32,7 @@ RABBIT = os.environ.get("WAYOUT_TEST_RABBIT", "amqp://guest:guest@127.0.0.1:5672
 @pytest.fixture
 def broker(settings: Any) -> Iterator[Any]:
     """Where the broker is, said to this process; the queue is the test's own."""
-    from outbox.celery import app
+    from outbox.broker import app
 
     before = (app.conf.broker_url, app.conf.task_default_queue)
 
@@ -164,3 +164,17 @@ print("the end")
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, "the end"), ran.stderr
     assert time.monotonic() - began < 30
+
+
+def test_without_a_broker_nothing_of_celery_is_loaded() -> None:
+    code = """
+import sys, django
+django.setup()
+import portal.urls, outbox.queue, outbox.worker
+print(sorted(name for name in sys.modules if name.partition(".")[0] in ("celery", "kombu")))
+"""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert ran.stdout.strip() == "[]", ran.stderr

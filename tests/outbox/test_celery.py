@@ -34,13 +34,13 @@ def worker(tmp_path: Path, settings: Any) -> Iterator[None]:
             pytest.fail(f"NOT TESTED: Redis does not answer at {REDIS}")
         pytest.skip(f"NOT TESTED: Redis does not answer at {REDIS}")
     settings.WAYOUT_BROKER_URL, settings.WAYOUT_QUEUE = REDIS, f"wayout-test-{uuid.uuid4().hex}"
-    from outbox.celery import app
+    from outbox.broker import app
 
     app.conf.update(broker_url=REDIS, task_default_queue=settings.WAYOUT_QUEUE)
     environment = {
         **environment_of(tmp_path), "WAYOUT_BROKER_URL": REDIS, "WAYOUT_QUEUE": settings.WAYOUT_QUEUE,
     }  # fmt: skip
-    command = [sys.executable, "-m", "celery", "-A", "outbox.celery", "worker", "--pool", "solo", "-l", "error"]
+    command = [sys.executable, "-m", "celery", "-A", "outbox.tasks", "worker", "--pool", "solo", "-l", "error"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         yield
         process.terminate()

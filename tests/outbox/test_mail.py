@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 
-from outbox import effects, smtp
-from outbox.effects import put
+from outbox import registry, smtp
 from outbox.mail import circuit, deliver
 from outbox.models import Effect
+from outbox.queue import put
 from outbox.worker import work_off
 from tests.builders import NOW
 from tests.outsiders import refused, silent
@@ -72,8 +72,8 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def send(payload: dict[str, Any], now: datetime) -> None:
         deliver(EmailMessage("A line", "Text.", "from@wayout.example", ["to@contoso.example"]))
 
-    monkeypatch.setattr(effects, "_handlers", {"mail": send})
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_handlers", {"mail": send})
+    monkeypatch.setattr(registry, "_sweeps", {})
 
     def work(port: int) -> Effect:
         settings.EMAIL_PORT = port

@@ -13,9 +13,10 @@ from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import effects, mail, worker
-from outbox.effects import Again, Hopeless, put, wake
+from outbox import mail, registry, worker
 from outbox.models import Beat, Effect
+from outbox.queue import put, wake
+from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
 
@@ -52,8 +53,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
                    }.get(troubles[len(noted) - 1], RuntimeError("secret detail"))  # fmt: skip
         return None
 
-    monkeypatch.setattr(effects, "_handlers", {"note": note})
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_handlers", {"note": note})
+    monkeypatch.setattr(registry, "_sweeps", {})
     return noted
 
 
@@ -197,7 +198,7 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     done: list[Any], clock: Clock, settings: Any, mailoutbox: list[EmailMessage]
 ) -> None:
     settings.WAYOUT_STAFF_EMAIL = ["staff@wayout.example"]
-    effects.handles(mail.STAFF)(mail.send_to_staff)
+    registry.handles(mail.STAFF)(mail.send_to_staff)
     ask(1)
     assert [bool(crash(clock)) for _ in range(MOST_CRASHES)] == [True] * MOST_CRASHES
     ask(2)
@@ -249,12 +250,12 @@ def test_what_takes_too_long_ends_its_worker(done: list[Any], clock: Clock, monk
     ended = threading.Event()
     monkeypatch.setattr(worker, "LONGEST", timedelta(seconds=0.2))
     monkeypatch.setattr(worker, "leave", ended.set)
-    monkeypatch.setattr(effects, "_handlers", {"note": lambda payload, now: ended.wait(10) and None})
+    monkeypatch.setattr(registry, "_handlers", {"note": lambda payload, now: ended.wait(10) and None})
     ask(1)
     work_off(clock)
     assert ended.is_set()
     ended.clear()
-    monkeypatch.setattr(effects, "_handlers", {"note": lambda payload, now: None})
+    monkeypatch.setattr(registry, "_handlers", {"note": lambda payload, now: None})
     ask(2)
     work_off(clock)
     assert not ended.wait(0.4)
@@ -294,7 +295,7 @@ def test_a_database_that_fails_once_does_not_end_the_lease_of_who_works_on(
             extended.set()
         return NOW
 
-    monkeypatch.setattr(effects, "_handlers", {"note": lambda *_: extended.wait(5) and None})
+    monkeypatch.setattr(registry, "_handlers", {"note": lambda *_: extended.wait(5) and None})
     ask(1)
     assert work_off(clock) == 1
     assert extended.is_set()
@@ -309,7 +310,7 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
             raise RuntimeError
         return 1
 
-    monkeypatch.setattr(effects, "_sweeps", {"sweep": (sweep, timedelta(minutes=5))})
+    monkeypatch.setattr(registry, "_sweeps", {"sweep": (sweep, timedelta(minutes=5))})
     for _ in range(3):
         worker.beat(clock)
     assert len(ran) == 1
@@ -322,7 +323,7 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
 
 def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     ran: list[datetime] = []
-    monkeypatch.setattr(effects, "_sweeps", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
+    monkeypatch.setattr(registry, "_sweeps", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
     for days in (0, 30, -30):
         clock.wait(days=days)
         worker.beat(clock)

@@ -9,33 +9,33 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.charges import payment_settled, record_correction
 from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
-from billing.services.charges import payment_settled, record_correction
-from billing.services.refunds import refund_by_hand
-from outbox import effects
+from billing.refunds.requests import refund_by_hand
+from desk.models import CallbackDesk, CallbackRequest, CallbackSource, CloseReason
+from desk.selectors import open_windows
+from desk.services.callbacks import Requested, Wish, request_callback
+from desk.services.desk import claim_callback, claim_next, close_callback, release_callback
+from outbox import registry
 from outbox.worker import work_off
+from subscriptions.cancellations.service import Canceled, cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
+from subscriptions.directory.licenses import RemovedUsers, remove_users
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
-from subscriptions.models import CallbackDesk, CallbackRequest, Cancellation, IdempotencyRecord, License
-from subscriptions.models.callbacks import CallbackSource, CloseReason
-from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
+from subscriptions.models import Cancellation, IdempotencyRecord, License
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.selectors.callbacks import open_windows
-from subscriptions.services.callbacks import Requested, Wish, request_callback
-from subscriptions.services.cancellations import Canceled, cancel_subscription, undo_cancellation
-from subscriptions.services.desk import claim_callback, claim_next, close_callback, release_callback
-from subscriptions.services.licenses import RemovedUsers, remove_users
 from tenants import audit
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
+from tests.desk.test_desk import ask as ask_to_be_called
 from tests.imports import import_files
 from tests.providers import TestProvider, used
 from tests.races.together import together
-from tests.subscriptions.test_desk import ask as ask_to_be_called
 from tests.webhooks.receiver import Receiver
 from tests.world import World, later
 from webhooks.endpoints import register
@@ -429,7 +429,7 @@ def test_events_about_one_subject_get_versions_in_a_row(receiver: Receiver) -> N
 def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effects, "_sweeps", {})
+    monkeypatch.setattr(registry, "_sweeps", {})
     endpoint = listener(receiver)
     for n in range(30):
         happens(endpoint, f"k{n}")

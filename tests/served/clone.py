@@ -12,7 +12,8 @@ from tests.served.conftest import ROOT
 
 SECRET = "".join(map(chr, range(48, 108)))
 PRODUCTION = {"WAYOUT_SECRET_KEY": SECRET, "WAYOUT_HOSTS": "wayout.example"}
-_CODE = ("portal", "subscriptions", "billing", "webhooks", "outbox", "tenants", "frontend", "manage.py", "Makefile")
+_APPS = sorted(path.parent.name for path in ROOT.glob("*/apps.py"))
+_CODE = (*_APPS, "frontend", "manage.py", "Makefile")
 _NOT = shutil.ignore_patterns("node_modules", "__pycache__", "*.mo")
 
 

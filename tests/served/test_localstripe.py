@@ -19,12 +19,12 @@ import stripe
 from django.db import transaction
 
 from billing.money import Money
+from billing.providers import provider
 from billing.providers.base import Ending, Order, Outcome, ProviderRefused
-from billing.providers.stripe import Stripe
-from billing.services.endings import set_provider_id
-from subscriptions.policy import Mode
+from billing.renewal import set_provider_id
+from subscriptions.cancellations.service import undo_cancellation
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.people import SYSTEM
 from tests.builders import NOW
 from tests.subscriptions.test_lifecycle import after, cancel, work
@@ -87,12 +87,12 @@ def test_a_subscription_stops_and_goes_on_there(url: str, settings: Any, world: 
     cancel(world, subscription, Mode.AT_PERIOD_END, at=after(hours=2))
     work(after(hours=2))
     assert ends()
-    assert Stripe().ending(at_stripe.id) is Ending.AT_PERIOD_END
-    Stripe().stop_now(at_stripe.id)
-    Stripe().stop_now(at_stripe.id)
-    assert Stripe().ending(at_stripe.id) is Ending.NOW
+    assert provider("stripe").ending(at_stripe.id) is Ending.AT_PERIOD_END
+    provider("stripe").stop_now(at_stripe.id)
+    provider("stripe").stop_now(at_stripe.id)
+    assert provider("stripe").ending(at_stripe.id) is Ending.NOW
     with pytest.raises(ProviderRefused):
-        Stripe().go_on("sub_nobody")
+        provider("stripe").go_on("sub_nobody")
 
 
 def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> N
     client.v1.customers.payment_sources.create(customer.id, {"source": card})
     charge = client.v1.charges.create({"amount": 2000, "currency": "eur", "customer": customer.id})
     order = Order("part-1", 1, charge.id, Money(500, "EUR"), "Product", NOW)
-    assert Stripe().find(order) is None
-    paid = Stripe().refund(order)
+    assert provider("stripe").find(order) is None
+    paid = provider("stripe").refund(order)
     assert (paid.outcome, paid.reference[:3]) == (Outcome.SUCCEEDED, "re_")
-    assert Stripe().find(order) == paid
+    assert provider("stripe").find(order) == paid

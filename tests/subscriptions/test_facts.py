@@ -13,18 +13,21 @@ from django.core.management import CommandError
 from django.db import IntegrityError, transaction
 
 from billing.models import Charge, Refund
+from desk.models import CallbackRequest
+from desk.services import desk
 from outbox.worker import work_off
-from subscriptions.models import CallbackRequest, License, Subscription
-from subscriptions.policy import Mode, Reason, Route
+from subscriptions import lifecycle
+from subscriptions.models import License, Subscription
+from subscriptions.policy.decision import Reason, Route
+from subscriptions.policy.facts import Mode
 from subscriptions.selectors import batches
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import desk, lifecycle
 from tenants.callers import Role
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD
+from tests.desk.test_desk import ask
 from tests.imports import import_files
 from tests.providers import TestProvider, used
-from tests.subscriptions.test_desk import ask
 from tests.subscriptions.test_lifecycle import after, cancel
 from tests.world import Api, World
 

@@ -11,19 +11,19 @@ import time_machine
 from django.core import mail
 from django.core.management import call_command
 
+from billing.charges import payment_settled
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.providers.base import Outcome
-from billing.services.charges import payment_settled
-from billing.services.refunds import record_provider_event
+from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
+from subscriptions import lifecycle
+from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
+from subscriptions.cancellations.signing import quote_id
 from subscriptions.models import Cancellation, IdempotencyRecord, Subscription
-from subscriptions.policy import Mode
-from subscriptions.quotes import quote_id
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
-from subscriptions.services import lifecycle
-from subscriptions.services.cancellations import cancel_subscription, undo_cancellation
 from tests.builders import NOW
 from tests.providers import TestProvider, used
 from tests.world import World
@@ -197,7 +197,7 @@ def test_who_was_told_that_it_came_back_hears_when_a_bank_returns_it_and_when_it
     for days, outcome in ((6, Outcome.FAILED), (7, Outcome.SUCCEEDED), (8, Outcome.FAILED)):
         mail.outbox.clear()
         provider.settle(key, outcome)
-        record_provider_event(key=key, result=provider.results[key], now=after(days=days))
+        record_provider_event(provider="ledger", key=key, result=provider.results[key], now=after(days=days))
         for second in range(3):
             work(after(days=days, seconds=second))
         customers = {told.admin.email, "books@contoso.example"}

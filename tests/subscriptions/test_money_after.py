@@ -11,19 +11,19 @@ import time_machine
 from django.core import mail
 from django.db import transaction
 
+from billing.charges import ChargeInput, payment_settled, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
 from billing.providers.base import Outcome
-from billing.services.charges import ChargeInput, payment_settled, record_charge, record_correction
-from billing.services.refunds import record_provider_event
-from billing.services.repricing import retry_refund
+from billing.refunds.repricing import retry_refund
+from billing.refunds.results import record_provider_event
 from outbox.models import Effect
+from subscriptions.cancellations.receipt import make_receipt
+from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
-from subscriptions.policy import Mode
-from subscriptions.receipts import make_receipt
+from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
-from subscriptions.services.cancellations import undo_cancellation
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
@@ -141,7 +141,9 @@ def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
         first = Refund.objects.earliest("pk")
         key = str(first.parts.get().pk)
         provider.settle(key, Outcome.FAILED)
-        record_provider_event(key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90))
+        record_provider_event(
+            provider="ledger", key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90)
+        )
         work(PERIOD.start + timedelta(hours=90))
         first.refresh_from_db()
         assert first.status == "FAILED"
@@ -236,8 +238,8 @@ def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: Worl
 
 
 def test_what_a_supervisor_settled_on_stays_as_far_as_it_was_paid(told: World, agent: Any) -> None:
-    from tests.subscriptions.test_for_customer import cancel as cancel_for
-    from tests.subscriptions.test_for_customer import quote
+    from tests.desk.test_on_behalf import cancel as cancel_for
+    from tests.desk.test_on_behalf import quote
 
     subscription = told.subscription(charged=10000)
     cancel_for(agent, subscription, quote(agent, subscription, at=NOW), at=NOW, amount=9000)

@@ -99,6 +99,17 @@ def test_the_triggers_are_back_after_every_migrate(world: World) -> None:
 
 
 @pytest.mark.django_db
+def test_the_indexes_are_back_after_every_migrate() -> None:
+    names = ["user_by_activity", *(["user_by_search"] if connection.vendor == "postgresql" else [])]
+    with connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"DROP INDEX {name}")
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        assert set(names) <= set(connection.introspection.get_constraints(cursor, "subscriptions_directoryuser"))
+
+
+@pytest.mark.django_db
 def test_many_rows_after_few_are_planned_as_many(world: World) -> None:
     """A plan for the three rows of before would join 4,000 by 4,000: 16 million steps instead of 4,000."""
     for _ in range(8):

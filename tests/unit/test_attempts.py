@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.attempts import MOST_COUNTED, NOT_REACHED, Next, Outcome, what_next
-from subscriptions.windows import Hours, business_hours_later, business_morning, is_day
+from desk.attempts import MOST_COUNTED, NOT_REACHED, Next, Outcome, what_next
+from desk.windows import Hours, business_hours_later, business_morning, is_day
 from tests.builders import SOFIA
 from tests.unit.test_windows import EVERY_ZONE as ZONES
 

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from subscriptions.directory_files import (
+from subscriptions.directory.files import (
     FileUnreadable,
     Parsed,
     RowUnreadable,

@@ -49,7 +49,12 @@ def test_every_language_says_everything() -> None:
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
-    views = "".join((FRONTEND / "src" / name).read_text() for name in ("views.js", "picture.js", "element.js"))
+    sources = [
+        *(FRONTEND / "src" / "views").glob("*.js"),
+        FRONTEND / "src" / "picture.js",
+        FRONTEND / "src" / "element.js",
+    ]
+    views = "".join(path.read_text() for path in sources)
     asked = set(re.findall(r"""say\(\s*["']([\w.]+)["']""", views))
     known = set(re.findall(r"^ {2}(\w+):", (FRONTEND / "src" / "locales" / "en.js").read_text(), re.MULTILINE))
     assert {key.split(".")[0] for key in asked} <= known

@@ -10,9 +10,10 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.currencies import EXPONENTS
 from billing.errors import MoneyInvalid
 from billing.formatting import format_money
-from billing.money import EXPONENTS, Money, largest_remainder, round_half_up
+from billing.money import Money, largest_remainder, round_half_up
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 import requests
 import stripe
 
-from common.outbound import session
-from portal.web import organization
-from portal.web.accounts import OrganizationAdapter
+from common.outbound import retry_after, session
+from portal.accounts import organization
+from portal.accounts.organization import OrganizationAdapter
 from tests.outsiders import refused, silent
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
@@ -41,6 +41,14 @@ def test_one_that_takes_its_time_is_left(first: bytes, dripping: bytes) -> None:
 def test_one_that_is_not_there() -> None:
     with pytest.raises(requests.ConnectionError):
         session().get(f"http://127.0.0.1:{refused().port}/", timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7), ("", 0), ("-7", 0), ("soon", 0), ("²", 0), ("9" * 30, 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)],
+)
+def test_what_is_no_number_of_seconds_asks_for_nothing(said: str, seconds: int) -> None:
+    assert retry_after(said).total_seconds() == seconds
 
 
 def test_stripe_is_left_in_time_by_its_own_client_on_such_a_session() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from desk.phones import international, masked, read_phone
 from subscriptions.errors import PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported, SubscriptionError
-from subscriptions.phones import international, masked, read_phone
 
 EUROPE = ["BG", "DE", "FR", "GB"]
 

@@ -13,25 +13,10 @@ from hypothesis import strategies as st
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import Convention, NoRefundReason
-from subscriptions.policy import (
-    Channel,
-    Mode,
-    PolicyTerms,
-    Quote,
-    Reason,
-    Route,
-    Snapshot,
-    Status,
-    agreed,
-    boundary_between,
-    current_period,
-    effective,
-    ends_by_itself,
-    evaluate,
-    refundable,
-    status_at,
-    users_to_remove,
-)
+from subscriptions.policy.decision import Reason, Route, evaluate, users_to_remove
+from subscriptions.policy.facts import Channel, Mode, OnBehalf, PolicyTerms, Snapshot, Status
+from subscriptions.policy.quotes import Quote, agreed, boundary_between, effective, refundable
+from subscriptions.policy.status import current_period, ends_by_itself, status_at
 from tests.builders import NOW, PERIOD, SOFIA, at, charge, in_force, snapshot
 
 SCHEDULED = in_force(Mode.AT_PERIOD_END, PERIOD.end)
@@ -157,7 +142,7 @@ def test_removal_is_offered_only_where_it_can_open_the_way() -> None:
 
 
 def test_staff_lift_the_limit() -> None:
-    decision = evaluate(snapshot(assigned=400), NOW, limit_lifted=True)
+    decision = evaluate(snapshot(assigned=400), NOW, OnBehalf())
     assert decision.reason is Reason.UNDER_LIMIT
     assert {quote.mode for quote in decision.quotes} == set(Mode)
 
@@ -428,10 +413,10 @@ def test_there_is_always_a_way_and_every_route_is_listed(facts: Snapshot, now: d
     assert online.available is bool(online.modes)
 
 
-@given(snapshots(), INSTANTS, st.booleans())
-def test_preview_equals_execution(facts: Snapshot, now: datetime, limit_lifted: bool) -> None:
-    first = evaluate(facts, now, limit_lifted=limit_lifted)
-    assert evaluate(facts, now, limit_lifted=limit_lifted) == first
+@given(snapshots(), INSTANTS, st.sampled_from([None, OnBehalf()]))
+def test_preview_equals_execution(facts: Snapshot, now: datetime, on_behalf: OnBehalf | None) -> None:
+    first = evaluate(facts, now, on_behalf)
+    assert evaluate(facts, now, on_behalf) == first
     for quote in first.quotes:
         assert effective(quote, now, first.period) == quote
 
@@ -453,8 +438,8 @@ def test_quotes_keep_their_promises(facts: Snapshot, now: datetime) -> None:
 
 @given(snapshots(), INSTANTS, st.timedeltas(timedelta(0), timedelta(days=90)))
 def test_waiting_for_our_call_never_costs_the_customer(facts: Snapshot, now: datetime, waited: timedelta) -> None:
-    in_time = evaluate(facts, now, limit_lifted=True)
-    asked = evaluate(facts, now, limit_lifted=True, credit_from=now - waited)
+    in_time = evaluate(facts, now, OnBehalf())
+    asked = evaluate(facts, now, OnBehalf(now - waited))
     assert [option.route for option in asked.options] == [option.route for option in in_time.options]
     for before, after in zip(asked.quotes, in_time.quotes, strict=True):
         assert (before.effective_at, before.undo_until, before.expires_at) == (
@@ -463,7 +448,7 @@ def test_waiting_for_our_call_never_costs_the_customer(facts: Snapshot, now: dat
         if facts.policy.prorated_refund_hours is None:
             assert minor(before.refund) >= minor(after.refund)
     # Never from later than the cancellation itself.
-    assert evaluate(facts, now, limit_lifted=True, credit_from=now + waited) == in_time
+    assert evaluate(facts, now, OnBehalf(now + waited)) == in_time
 
 
 def minor(money: Money | None) -> int:
@@ -476,7 +461,7 @@ def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
 ) -> None:
     numbered = tuple(replace(charge, id=n) for n, charge in enumerate(facts.for_quotes.charges))
     facts = replace(facts, for_quotes=replace(facts.for_quotes, charges=numbered))
-    for quote in evaluate(facts, now, limit_lifted=True).quotes:
+    for quote in evaluate(facts, now, OnBehalf()).quotes:
         amount = int(refundable(quote, facts) * share)
         settled_on = agreed(quote, amount, facts)
         assert minor(settled_on.refund) == amount == sum(line.refund.minor_units for line in settled_on.lines)

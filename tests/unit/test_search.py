@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.references import ALPHABET, new_reference
 from common.search import fold, search_key
-from subscriptions.references import ALPHABET, new_reference
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.formatting import format_span
-from subscriptions.windows import (
+from desk.windows import (
     Hours,
     business_hours_later,
     business_time_between,

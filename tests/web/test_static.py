@@ -16,10 +16,11 @@ def test_modules_import_each_other_by_their_hashed_names(settings: LazySettings,
     call_command("collectstatic", verbosity=0, interactive=False)
     names = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
     modules = {name: hashed for name, hashed in names.items() if name.startswith("wayout/")}
-    assert len(modules) == 12
+    said = (Path(__file__).parents[2] / "docs" / "portal.md").read_text()
+    assert f"The element is {len(modules)} modules" in said
     for hashed in modules.values():
         text = (tmp_path / hashed).read_text()
         assert (tmp_path / f"{hashed}.gz").exists() or len(text) < 300
-        for imported in re.findall(r"""from ["']\./([^"']+)["']""", text):
+        for imported in re.findall(r"""from ["'](\.{1,2}/[^"']+)["']""", text):
             assert (tmp_path / Path(hashed).parent / imported).exists()
             assert re.search(r"\.[0-9a-f]{12}\.js$", imported), (hashed, imported)

@@ -15,10 +15,10 @@ from prometheus_client import REGISTRY
 from common import rates, store
 from tenants.callers import Scope
 from tenants.models import User
+from tests.accounts.test_people import code, sign_in, with_totp
 from tests.graphql.documents import LIST, VIEWER
 from tests.outsiders import Outsider, refused, silent
 from tests.web.test_hardening import redis_url
-from tests.web.test_people import code, sign_in, with_totp
 from tests.world import Api, World
 
 __all__ = ["redis_url"]

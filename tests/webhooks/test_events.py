@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 
-from outbox import effects
+from desk.models import CallbackRequest, CloseReason
+from desk.services.desk import claim_callback, close_callback
+from outbox import registry
+from outbox.models import Effect
+from outbox.queue import wake
 from outbox.worker import work_off
-from subscriptions.models import CallbackRequest, Cancellation, License
-from subscriptions.models.callbacks import CloseReason
-from subscriptions.services.desk import claim_callback, close_callback
+from subscriptions.models import Cancellation, License
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A partner listens; nothing is sent, what would be is in the rows."""
-    monkeypatch.setitem(effects._handlers, "webhook.deliver", lambda _payload, _now: None)
+    monkeypatch.setitem(registry._handlers, "webhook.deliver", lambda _payload, _now: None)
     world.token(Scope.WEBHOOKS)
     partner = PartnerToken.objects.latest("pk").partner
     register(
@@ -112,13 +114,13 @@ def test_a_scheduled_one_that_is_hastened_takes_effect_once(world: World, told: 
 
 
 def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
-    from subscriptions.services.events import EFFECTIVE
+    from subscriptions.events import EFFECTIVE
 
     subscription = world.subscription(1)
     cancel(Api(world.admin), subscription, "IMMEDIATE")
     work(NOW)
-    [effect] = effects.Effect.objects.filter(kind=EFFECTIVE)
-    effects.wake(key=effect.key, now=NOW)
+    [effect] = Effect.objects.filter(kind=EFFECTIVE)
+    wake(key=effect.key, now=NOW)
     work(NOW)
     assert events(subscription) == ["cancellation.requested", "cancellation.effective"]
 

@@ -15,8 +15,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.demo import ACCOUNTS, logins, seed
+from portal.older_demo import move_older_demo
 from portal.settings import DEMO_DATABASE, VAR_DIR
 from subscriptions.models import Subscription
 from tenants.callers import Scope
@@ -60,6 +62,7 @@ class Command(BaseCommand):
         port = options["serve"]
         if port and not _is_free(port):
             raise CommandError(f"Port {port} is in use; choose another one: make run PORT={port + 1}")
+        self._move_older()
         call_command("migrate", verbosity=0)
         seeded = seed(timezone.now())
         facts = self._facts(port)
@@ -70,6 +73,16 @@ class Command(BaseCommand):
         if port:
             self.stdout.flush()
             _serve(port)
+
+    def _move_older(self) -> None:
+        folder = move_older_demo(DEMO_DATABASE, REMEMBERED, timezone.now())
+        if folder:
+            # Not among what --json prints.
+            self.stderr.write(
+                _("The demo that was here is of an earlier version. It was moved to %(folder)s; this is a new one.")
+                % {"folder": folder},
+                self.style.WARNING,
+            )
 
     def _reset(self) -> None:
         for name in (DEMO_DATABASE, f"{DEMO_DATABASE}-wal", f"{DEMO_DATABASE}-shm", REMEMBERED):
@@ -101,7 +114,7 @@ class Command(BaseCommand):
         for name, scopes in _TOKENS.items():
             text = remembered.get(name, "")
             if caller_of_token(text, now) is None:
-                _, text = create_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant], caller=SYSTEM, now=now)
+                _row, text = create_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant], caller=SYSTEM, now=now)
             tokens[name] = text
         return tokens
 

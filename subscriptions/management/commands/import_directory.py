@@ -12,7 +12,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.money import Money
-from subscriptions.directory_files import (
+from subscriptions.directory.files import (
     FileUnreadable,
     Parsed,
     RowUnreadable,
@@ -22,8 +22,8 @@ from subscriptions.directory_files import (
     read_products,
     read_users,
 )
-from subscriptions.services.directory import Files, import_directory
-from subscriptions.services.directory.report import Report
+from subscriptions.directory.imports import Files, import_directory
+from subscriptions.directory.report import Report
 from tenants.models import Tenant
 
 _MOST_PROBLEMS_SHOWN = 50

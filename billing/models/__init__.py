@@ -1,0 +1,38 @@
+"""What was billed, what was paid, and what goes back. Amounts are integers of the currency's minor unit.
+
+Knows no subscription: a subscription has an Agreement, and everything here hangs on that.
+"""
+
+from billing.models.accounts import CURRENCIES, Agreement, BillingAccount, EndingTerms, PaymentMethod
+from billing.models.charges import Charge, Correction, LedgerEntry
+from billing.models.refunds import (
+    FINAL_REFUND_STATUSES,
+    PROMISED_REFUND_STATUSES,
+    SENDABLE_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
+    UNSETTLED_REFUND_STATUSES,
+    PartStatus,
+    Refund,
+    RefundPart,
+    RefundStatus,
+)
+
+__all__ = [
+    "CURRENCIES",
+    "FINAL_REFUND_STATUSES",
+    "PROMISED_REFUND_STATUSES",
+    "SENDABLE_REFUND_STATUSES",
+    "STUCK_REFUND_STATUSES",
+    "UNSETTLED_REFUND_STATUSES",
+    "Agreement",
+    "BillingAccount",
+    "Charge",
+    "Correction",
+    "EndingTerms",
+    "LedgerEntry",
+    "PartStatus",
+    "PaymentMethod",
+    "Refund",
+    "RefundPart",
+    "RefundStatus",
+]

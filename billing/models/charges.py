@@ -1,0 +1,113 @@
+"""What was billed and paid, what was taken off it, and the credits in our own ledger."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.accounts import Agreement
+from billing.money import largest_remainder
+from billing.periods import EARLIEST, LATEST
+
+
+class Charge(models.Model):
+    """What was billed for one period of some seats, after discounts. ``charged`` and ``settled`` include ``tax``.
+
+    ``corrected`` is the sum of the corrections that name this charge; ``refunded`` is everything returned,
+    on its way or held. The database refuses a refund above what was settled.
+    """
+
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, related_name="charges", verbose_name=_("billing agreement")
+    )
+    external_id = models.CharField(_("charge id"), max_length=100)
+    description = models.CharField(_("description"), max_length=200)
+    seats = models.PositiveIntegerField(_("seats"), default=1)
+    period_start = models.DateTimeField(_("period start"))
+    period_end = models.DateTimeField(_("period end"))
+    charged_at = models.DateTimeField(_("charged"))
+    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now, editable=False)
+    charged = models.BigIntegerField(_("charged, minor units"))
+    tax = models.BigIntegerField(_("of that tax"), default=0)
+    settled = models.BigIntegerField(_("settled"), default=0)
+    in_flight = models.BigIntegerField(_("in flight"), default=0)
+    corrected = models.BigIntegerField(_("corrected"), default=0)
+    corrected_tax = models.BigIntegerField(_("of that tax"), default=0)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        constraints = [
+            models.UniqueConstraint(fields=["agreement", "external_id"], name="one_charge_per_external_id"),
+            models.CheckConstraint(condition=Q(period_start__lt=F("period_end")), name="charge_period_is_forward"),
+            models.CheckConstraint(
+                condition=Q(period_start__gte=EARLIEST, period_end__lte=LATEST), name="charge_period_is_in_bounds"
+            ),
+            models.CheckConstraint(
+                condition=Q(tax__gte=0, charged__gte=F("tax"), settled__gte=0, in_flight__gte=0),
+                name="charge_amounts_are_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(settled__lte=F("charged")), name="charge_settles_no_more_than_charged"),
+            models.CheckConstraint(
+                condition=Q(corrected__gte=0, corrected__lte=F("charged"), corrected_tax__gte=0)
+                & Q(corrected_tax__lte=F("corrected")),
+                name="charge_correction_is_within_charge",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("settled")), name="charge_refunds_no_more_than_settled"
+            ),
+        ]
+        indexes = [models.Index(fields=["agreement", "period_end"], name="charge_by_period_end")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    def tax_in(self, refund: int) -> int:
+        """The tax inside a refund of this charge, in the proportion of what is left of it after corrections."""
+        tax = self.tax - self.corrected_tax
+        return largest_remainder(refund, (self.charged - self.corrected - tax, tax))[1]
+
+
+class Correction(models.Model):
+    """Reduces the charge it names, for example after a discount that came late."""
+
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="corrections", verbose_name=_("charge"))
+    external_id = models.CharField(_("correction id"), max_length=100)
+    amount = models.BigIntegerField(_("amount, minor units"))
+    tax = models.BigIntegerField(_("of that tax"), default=0)
+    corrected_at = models.DateTimeField(_("corrected"))
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        constraints = [
+            models.UniqueConstraint(fields=["charge", "external_id"], name="one_correction_per_external_id"),
+            models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="correction_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class LedgerEntry(models.Model):
+    """A credit that our own ledger has booked: a line of the tenant's statement. Amounts in minor units."""
+
+    key = models.CharField(_("key"), max_length=50, unique=True)
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, related_name="ledger_entries", verbose_name=_("billing agreement")
+    )
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="ledger_entries", verbose_name=_("charge"))
+    amount = models.BigIntegerField(_("amount, minor units"))
+    text = models.CharField(_("text"), max_length=200)
+    booked_at = models.DateTimeField(_("booked"))
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_entry_is_positive")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,14 @@
+"""The billing room's periodic work."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.refunds.sending import wake_stranded
+from outbox.registry import every
+
+
+@every(timedelta(minutes=5))
+def send_stranded_refunds(now: datetime) -> int:
+    """A refund that is due is sent although the effect that should have was lost or forgotten."""
+    return wake_stranded(now)

@@ -1,0 +1,1 @@
+"""Money that goes back: promised, sent, answered for, and priced again."""

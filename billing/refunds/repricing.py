@@ -1,0 +1,226 @@
+"""Price what an ending gives back once more, when facts arrive after the decision.
+
+Source: docs/rules.md, "When facts arrive after the decision". What has not been sent is made right, what is missing is
+added, and what was sent already is left: the difference is for staff.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import (
+    PROMISED_REFUND_STATUSES,
+    STUCK_REFUND_STATUSES,
+    Agreement,
+    EndingTerms,
+    PartStatus,
+    Refund,
+    RefundPart,
+    RefundStatus,
+)
+from billing.money import Money
+from billing.periods import refund_due_by
+from billing.proration import ChargeFacts, Line, prorate, unbegun
+from billing.refunds.moves import audit_refund
+from billing.refunds.requests import request_refund, resize_refund
+from billing.refunds.sending import send_soon
+from billing.selectors import charges_not_over
+from billing.signals import ending_repriced
+from outbox.mail import tell_staff
+from outbox.queue import put_again
+from outbox.registry import handles
+from tenants.callers import Caller
+from tenants.people import SYSTEM
+
+REPRICE = "agreement.reprice"
+
+
+@dataclass(slots=True)
+class Repricing:
+    """What became of one agreement's money: refunds ``changed`` from an amount, ``added``, and parts sent too high."""
+
+    agreement: Agreement
+    changed: list[tuple[Refund, int]] = field(default_factory=list)
+    added: Refund | None = None
+    overdrawn: list[RefundPart] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether anything is different from before."""
+        return bool(self.changed or self.added or self.overdrawn)
+
+
+def reprice_soon(agreement: Agreement, now: datetime) -> None:
+    """Ask, in the transaction that changes a charge of an agreement that ends, for pricing it again."""
+    put_again(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
+
+
+@handles(REPRICE)
+def reprice_one(payload: dict[str, int], now: datetime) -> None:
+    """Do what was asked for."""
+    with transaction.atomic(durable=True):
+        reprice([payload["agreement"]], now)
+
+
+def reprice(agreement_ids: Iterable[int], now: datetime) -> list[Repricing]:
+    """Bring the refunds of these endings to what the facts of now give, inside the caller's transaction.
+
+    Amounts first and the trail last, for all of them: everybody locks agreements, refunds and charges before the
+    trail's head, so that nobody waits in a ring. Repeating it changes nothing.
+    """
+    done = [repricing for pk in agreement_ids if (repricing := _reprice(pk, now))]
+    for repricing in done:
+        _say(repricing, now)
+    return done
+
+
+def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
+    """Send the failed parts once more, each under a new key; False when nothing of it has failed.
+
+    What is due by now goes out, not what was due when it failed; where nothing is any more, it is voided.
+    """
+    with transaction.atomic(durable=True):
+        Agreement.objects.select_for_update(no_key=True).get(pk=refund.agreement_id)
+        failed = Refund.objects.filter(pk=refund.pk, status__in=STUCK_REFUND_STATUSES)
+        if not failed.update(status=RefundStatus.PENDING, found_late_at=None):
+            return False
+        parts = refund.parts.filter(status=PartStatus.FAILED)
+        parts.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)
+        if refund.by_hand:
+            _cap(refund, now)
+        repricing = _reprice(refund.agreement_id, now)
+        refund.refresh_from_db(fields=["status", "amount"])
+        if refund.status == RefundStatus.PENDING:
+            audit_refund(refund, "refund.pending", caller, now)
+            send_soon(refund, now)
+        if repricing:
+            _say(repricing, now)
+        elif refund.status == RefundStatus.VOIDED:
+            audit_refund(refund, "refund.voided", caller, now)
+        return True
+
+
+def _cap(refund: Refund, now: datetime) -> None:
+    """Money given back by hand is priced by nobody, but never above what was paid and not corrected."""
+    amounts = {}
+    for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
+        charge = part.charge
+        others = charge.refunded - part.amount
+        amounts[part] = max(0, min(part.amount, min(charge.settled, charge.charged - charge.corrected) - others))
+    if any(part.amount != amount for part, amount in amounts.items()):
+        resize_refund(refund=refund, amounts=amounts, now=now)
+
+
+def _reprice(agreement_id: int, now: datetime) -> Repricing | None:
+    agreement = (
+        Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
+    )
+    terms = EndingTerms.objects.filter(agreement=agreement).first()
+    if terms is None:
+        return None
+    repricing = Repricing(agreement)
+    of_rule = Refund.objects.filter(agreement=agreement, by_hand=False).exclude(status=RefundStatus.VOIDED)
+    refunds = {refund.pk: refund for refund in of_rule.select_for_update(no_key=True).order_by("pk")}
+    parts: dict[int, list[RefundPart]] = defaultdict(list)
+    for part in RefundPart.objects.filter(refund__in=refunds).order_by("-refund_id"):
+        part.refund = refunds[part.refund_id]
+        parts[part.charge_id].append(part)
+    amounts: dict[RefundPart, int] = {}
+    missing = []
+    for charge, due in _due_by_charge(agreement, terms, parts):
+        sent = [part for part in parts[charge.id] if not _is_unsent(part)]
+        repricing.overdrawn += _mark(sent, due.refund.minor_units)
+        left = max(0, due.refund.minor_units - sum(part.amount for part in sent))
+        unsent = [part for part in parts[charge.id] if _is_unsent(part)]
+        for part in unsent:
+            amounts[part] = left if part is unsent[-1] else min(part.amount, left)
+            left -= amounts[part]
+        if left:
+            money, tax = Money(left, charge.currency), Money(charge.tax_in(left), charge.currency)
+            missing.append(replace(due, refund=money, refund_tax=tax))
+    for refund in refunds.values():
+        of_refund = {part: amount for part, amount in amounts.items() if part.refund_id == refund.pk}
+        if any(part.amount != amount for part, amount in of_refund.items()):
+            repricing.changed.append((refund, refund.amount))
+            resize_refund(refund=refund, amounts=of_refund, now=now)
+    if missing:
+        repricing.added = _add(agreement, terms, missing, now)
+    return repricing
+
+
+def _is_unsent(part: RefundPart) -> bool:
+    return part.status == PartStatus.WAITING and part.refund.status in PROMISED_REFUND_STATUSES
+
+
+def _due_by_charge(
+    agreement: Agreement, terms: EndingTerms, parts: Mapping[int, Sequence[RefundPart]]
+) -> Iterator[tuple[ChargeFacts, Line]]:
+    """Every charge the ending is about, without what its own refunds return, and what is due of it."""
+    late = set(agreement.charges.filter(recorded_at__gt=terms.decided_at).values_list("pk", flat=True))
+    for found in charges_not_over([agreement.pk], terms.priced_at).get(agreement.pk, ()):
+        mine = sum(part.amount for part in parts.get(found.id, ()))
+        charge = replace(found, refunded=found.refunded - mine)
+        if terms.agreed and charge.id not in late:
+            # The amount that was settled on is the whole word, as far as it was paid.
+            due = Money(min(mine, charge.refundable), charge.currency)
+            yield charge, replace(unbegun(charge, terms.refund_terms), refund=due)
+        elif terms.prorates:
+            yield charge, prorate(charge, terms.priced_at, terms.refund_terms)
+        elif charge.period.begins_after(terms.effective_at):
+            yield charge, unbegun(charge, terms.refund_terms)
+
+
+def _mark(sent: Sequence[RefundPart], due: int) -> list[RefundPart]:
+    """Write on what was sent how much of it is due by the facts of now; those of which it is news that it is less."""
+    over, news = max(0, sum(part.amount for part in sent) - due), []
+    for part in sent:
+        by_rule = part.amount - min(over, part.amount) if over else None
+        over -= min(over, part.amount)
+        if part.amount_by_rule != by_rule:
+            part.amount_by_rule = by_rule
+            part.save(update_fields=["amount_by_rule"])
+            news += [part] if by_rule is not None else []
+    return news
+
+
+def _add(agreement: Agreement, terms: EndingTerms, lines: Sequence[Line], now: datetime) -> Refund:
+    return request_refund(
+        agreement=agreement,
+        lines=lines,
+        priced_at=terms.priced_at,
+        requested_at=now,
+        held_until=max(terms.held_until, now),
+        due_by=refund_due_by(terms.anchored_at, now, terms.refund_terms.zone),
+    )
+
+
+def _say(repricing: Repricing, now: datetime) -> None:
+    """Write the trail, and let those above know what to tell the customer."""
+    for refund, before in repricing.changed:
+        refund.agreement = repricing.agreement
+        voided = refund.status == RefundStatus.VOIDED
+        audit_refund(refund, "refund.voided" if voided else "refund.repriced", SYSTEM, now, before=str(before))
+    if repricing.added:
+        audit_refund(repricing.added, "refund.added", SYSTEM, now)
+    for part in repricing.overdrawn:
+        values = {
+            "sent": Money(part.amount, repricing.agreement.currency),
+            "due": Money(part.amount_by_rule or 0, repricing.agreement.currency),
+            "refund": part.refund_id,
+            "charge": part.charge_id,
+        }
+        tell_staff(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
+    if repricing.changed or repricing.added:
+        ending_repriced.send(sender=Agreement, repricing=repricing, now=now)
+
+
+_OVERDRAWN = _(
+    "Refund %(refund)s returns %(sent)s of charge %(charge)s; by what is known since, %(due)s is due. What was sent is not"
+    " taken back: look at it."
+)

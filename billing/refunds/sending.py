@@ -1,0 +1,91 @@
+"""Send what is due, and have it sent."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from billing.models import SENDABLE_REFUND_STATUSES, PartStatus, Refund, RefundPart, RefundStatus
+from billing.outages import again
+from billing.providers import provider
+from billing.providers.base import ProviderUnavailable
+from billing.refunds.moves import lock, move
+from billing.refunds.results import conclude, order_of, record_result
+from outbox.each import each_by_itself
+from outbox.queue import put, wake
+from outbox.registry import handles
+from tenants.people import SYSTEM
+
+SUBMIT = "refund.submit"
+
+
+@handles(SUBMIT)
+def submit(payload: dict[str, int], now: datetime) -> datetime | None:
+    """Send a refund that is due, part by part, and move it by what the provider says.
+
+    A part is marked SENT before the provider is asked. One that is found SENT may have arrived: the provider is
+    asked what became of it before anything is sent again.
+    """
+    refund = Refund.objects.select_related("agreement__account").get(pk=payload["refund"])
+    if refund.status == RefundStatus.HELD:
+        if now < refund.held_until:
+            return refund.held_until
+        with transaction.atomic(durable=True):
+            move(refund, (RefundStatus.HELD,), RefundStatus.PENDING, SYSTEM, now)
+    refund.refresh_from_db(fields=["status"])
+    if refund.status not in SENDABLE_REFUND_STATUSES:
+        return None
+    waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
+    for part_id in waiting.order_by("pk").values_list("pk", flat=True):
+        _send(refund, part_id, now)
+    return conclude(refund, now)
+
+
+def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
+    with transaction.atomic(durable=True):
+        lock(refund)
+        # Read when locked: facts may have given it another amount, or taken it away, since the refund was.
+        rows = RefundPart.objects.select_related("charge", "refund__agreement").filter(pk=part_id)
+        part = rows.filter(status__in=[PartStatus.WAITING, PartStatus.SENT]).first()
+        if part is None or refund.status not in SENDABLE_REFUND_STATUSES:
+            return
+        first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
+        move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
+    order = order_of(part, now)
+    try:
+        via = provider(refund.provider)
+        result = via.refund(order) if first else via.find(order) or via.refund(order)
+    except ProviderUnavailable as error:
+        raise again(error, refund.provider, now) from error
+    record_result(part, result, PartStatus.SENT)
+
+
+def wake_stranded(now: datetime) -> int:
+    """Ask again for the sending of refunds that are due and that nothing will send. Returns how many."""
+    due = Refund.objects.filter(
+        Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
+    )
+    return each_by_itself(due, lambda refund: _wake(refund, now), work="send_stranded_refunds", now=now)
+
+
+def _wake(refund: Refund, now: datetime) -> bool:
+    ask_to_send(refund, now, now)
+    return wake(key=_key(refund), now=now, only_done=True)
+
+
+def send_soon(refund: Refund, now: datetime) -> None:
+    """Have a refund sent once more, in the caller's transaction."""
+    ask_to_send(refund, now, now)
+    wake(key=_key(refund), now=now)
+
+
+def ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
+    """Have it sent from ``run_at`` on, in the caller's transaction. Asked for before, it stays as it was."""
+    put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=run_at, now=now)
+
+
+def _key(refund: Refund) -> str:
+    return f"{SUBMIT}:{refund.pk}"

@@ -1,0 +1,32 @@
+"""Tell partners of calls: ids and states, no people, no numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from common.public_ids import Kind, public_id
+from desk.models import CallbackRequest
+from subscriptions.events import Told, publish_event
+from webhooks.models import EventType
+
+
+def tell_callback(type: EventType, request: CallbackRequest, now: datetime) -> None:
+    """Tell of a call that was asked for or is over; both can come again, since a request can be reopened."""
+    publish_event(
+        type,
+        f"{request.pk}:{now.isoformat()}",
+        request.subscription,
+        now,
+        lambda: {"callbackRequest": _callback(request)},
+    )
+
+
+def _callback(request: CallbackRequest) -> Told:
+    return {
+        "id": public_id(Kind.CALLBACK, request.pk),
+        "reference": request.reference,
+        "status": request.status,
+        "requestedAt": request.requested_at,
+        "closedAt": request.closed_at,
+        "closeReason": request.close_reason or None,
+    }

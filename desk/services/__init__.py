@@ -1,0 +1,1 @@
+"""The callback desk's writes: one public function per mutation."""

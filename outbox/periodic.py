@@ -1,0 +1,14 @@
+"""The outbox's own periodic work."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from outbox.registry import every
+from outbox.worker import forget_done
+
+
+@every(timedelta(hours=6))
+def forget_done_effects(now: datetime) -> int:
+    """Keep the table small."""
+    return forget_done(now)

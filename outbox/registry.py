@@ -1,0 +1,67 @@
+"""Who does which effect, and what happens again and again. Knows no row: apps fill it as they load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+Handler = Callable[[dict[str, Any], datetime], datetime | None]
+Sweep = Callable[[datetime], int]
+
+_handlers: dict[str, Handler] = {}
+_sweeps: dict[str, tuple[Sweep, timedelta]] = {}
+
+
+@dataclass
+class Again(Exception):
+    """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so.
+
+    ``outage``: the other side is down or out of reach, which is no failure of the effect. It is tried until it is over,
+    at least once an hour, and never given up.
+    """
+
+    reason: str
+    after: timedelta = timedelta(0)
+    outage: bool = False
+
+
+class Hopeless(Exception):
+    """Raised by a handler when trying again cannot help: staff have to look."""
+
+
+def handles(kind: str) -> Callable[[Handler], Handler]:
+    """Register who does effects of a kind.
+
+    The handler gets the payload and the time. It returns None when the effect is done, or when to go on with it;
+    it raises Again or Hopeless. It may run twice: its own writes decide whether something is left to do.
+    """
+
+    def register(handler: Handler) -> Handler:
+        _handlers[kind] = handler
+        return handler
+
+    return register
+
+
+def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
+    """Register periodic work: it looks at the rows, so it catches up by itself after downtime. Returns how many."""
+
+    def register(sweep: Sweep) -> Sweep:
+        _sweeps[sweep.__name__] = (sweep, interval)
+        return sweep
+
+    return register
+
+
+def handler_of(kind: str) -> Handler:
+    """Who does effects of this kind. Raises Hopeless for a kind that nobody does (any more)."""
+    if kind not in _handlers:
+        raise Hopeless(f"nobody does {kind}")
+    return _handlers[kind]
+
+
+def sweeps() -> dict[str, tuple[Sweep, timedelta]]:
+    """All periodic work by name, with its interval."""
+    return _sweeps

@@ -1,0 +1,112 @@
+"""Expected failures on the wire: the one mapping from our errors to members of a payload, or to errors[]."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection
+from typing import TypedDict
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from graphql import GraphQLError
+from structlog.contextvars import get_contextvars
+
+from common.public_ids import Kind, read_id
+from portal.graphql.context import Info
+from portal.graphql.limits import LimitExceeded
+from portal.graphql.timeouts import RequestTimeout
+from portal.graphql.types.options import CancellationOptions, CancellationQuote
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
+from portal.graphql.types.verdict import Verdict
+from subscriptions import wording
+from subscriptions.errors import InputInvalid, QuoteChanged, RouteNotAvailable, SubscriptionError
+from subscriptions.policy.decision import Reason, Route
+from subscriptions.policy.facts import Mode
+from webhooks.endpoints import MOST_ENDPOINTS
+from webhooks.errors import AddressRefused, TooManyEndpoints
+from webhooks.wording import refusal_sentence, too_many_sentence
+
+logger = logging.getLogger("wayout.graphql")
+# What a mutation answers as a problem. Everything else is a fault, of ours or of the document: see coded().
+EXPECTED = (SubscriptionError, AddressRefused, TooManyEndpoints)
+
+
+class _Plain(TypedDict):
+    """What every problem says."""
+
+    code: ProblemCode
+    message: str
+    path: list[str]
+
+
+def as_problem(error: Exception, info: Info, given: object, members: Collection[type]) -> Problem:
+    """One of EXPECTED in the form that helps most, of those in ``members``: a closed route brings the open ones.
+
+    ``given`` is the mutation's input; it names the subscription where the error does not.
+    """
+    found = _said(error)
+    subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", "")) or found.subscription_id
+    if isinstance(found, QuoteChanged) and QuoteChangedProblem in members:
+        return _quote_changed(found, Verdict.now(info, subscription_id))
+    if isinstance(found, RouteNotAvailable) and NotAvailableProblem in members:
+        return _not_available(found, Verdict.now(info, subscription_id))
+    return InputProblem(**_plain(found))
+
+
+def _said(error: Exception) -> SubscriptionError:
+    """The error as callers know it."""
+    match error:
+        case AddressRefused():
+            return InputInvalid("url", sentence=refusal_sentence(error.refusal))
+        case TooManyEndpoints():
+            return InputInvalid("url", sentence=too_many_sentence(MOST_ENDPOINTS))
+        case _:
+            assert isinstance(error, SubscriptionError)
+            return error
+
+
+def _plain(error: SubscriptionError) -> _Plain:
+    """A code, a sentence, and the field as the mutation's arguments name it."""
+    path = ["input", *error.path] if error.path else []
+    return _Plain(code=ProblemCode(error.code), message=wording.error_message(error), path=path)
+
+
+def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem:
+    """The new quote, or the reason why there is none."""
+    plain = _plain(error)
+    quote = verdict.decision.quote(Mode(str(error.data["mode"])))
+    if quote is None:
+        online = verdict.decision.option(Route.CANCEL_ONLINE)
+        plain["message"] += f" {wording.option_message(online, verdict.snapshot, verdict.decision)}"
+    return QuoteChangedProblem(**plain, quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None)
+
+
+def _not_available(error: RouteNotAvailable, verdict: Verdict) -> NotAvailableProblem:
+    """What is open instead."""
+    plain = _plain(error)
+    reason = error.data.get("reason")
+    if isinstance(reason, Reason):
+        plain["message"] = wording.reason_message(reason, verdict.snapshot, verdict.decision)
+    return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(verdict))
+
+
+def coded(error: GraphQLError) -> GraphQLError:
+    """An error of errors[]: with its code; what nobody expected masked, and logged under an id the client sees."""
+    cause = error.original_error
+    extensions: dict[str, object]
+    if isinstance(cause, SubscriptionError):
+        message, extensions = wording.error_message(cause), {"code": cause.code, "path": cause.path}
+    elif isinstance(cause, RecursionError):
+        return coded(LimitExceeded("depth", settings.GRAPHQL_LIMITS["depth"]))
+    elif isinstance(cause, RequestTimeout):
+        message, extensions = _("This took too long and was stopped. Ask for less."), {"code": "TIMEOUT", "path": []}
+    elif cause is None or isinstance(cause, GraphQLError):
+        message = error.message
+        extensions = dict(error.extensions or {}) or {"code": ProblemCode.INPUT_INVALID.value, "path": []}
+    else:
+        correlation_id = get_contextvars().get("request_id") or uuid.uuid4().hex
+        logger.error("unexpected error %s", correlation_id, exc_info=cause)
+        message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
+        extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}
+    return GraphQLError(message, nodes=error.nodes, path=error.path, extensions=extensions)

@@ -1,0 +1,127 @@
+"""Ask for a call, move it, withdraw it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from common.public_ids import Kind, read_id
+from desk.models import CallbackSource
+from desk.services import callbacks as services
+from portal.graphql.context import Info
+from portal.graphql.fields import mutation
+from portal.graphql.types.callbacks import CallbackRequest, wrap_callback
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem
+from subscriptions.errors import WindowNotAvailable
+
+
+@strawberry.input
+class RequestCallbackInput:
+    subscription_id: strawberry.ID
+    phone: str
+    contact_name: str
+    language: str | None = strawberry.UNSET
+    time_zone: str | None = strawberry.UNSET
+    window_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="From callbackWindows; null: as soon as possible."
+    )
+    note: str | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class RescheduleCallbackInput:
+    callback_id: strawberry.ID
+    phone: str | None = strawberry.UNSET
+    window_id: strawberry.ID | None = strawberry.UNSET
+
+
+@strawberry.input
+class WithdrawCallbackInput:
+    callback_id: strawberry.ID
+
+
+@strawberry.type
+class RequestCallbackSuccess:
+    callback_request: CallbackRequest
+    existing: bool = strawberry.field(
+        description="True when an open request was already there and was updated instead."
+    )
+
+
+@strawberry.type
+class WithdrawCallbackSuccess:
+    callback_request: CallbackRequest
+
+
+RequestCallbackPayload = Annotated[
+    RequestCallbackSuccess | NotAvailableProblem | InputProblem, strawberry.union("RequestCallbackPayload")
+]
+WithdrawCallbackPayload = Annotated[WithdrawCallbackSuccess | InputProblem, strawberry.union("WithdrawCallbackPayload")]
+
+
+@strawberry.type
+class CallbackMutation:
+    @mutation(
+        description="Let us call you: puts one open request per subscription into the staff queue, or updates the open"
+        " one."
+    )
+    def request_callback(self, info: Info, input: RequestCallbackInput) -> RequestCallbackPayload:
+        requested = services.request_callback(
+            caller=info.context.caller,
+            subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
+            wish=_wish(input, info.context.language),
+            idempotency_key=input.idempotency_key or None,
+            source=CallbackSource.GRAPHQL,
+            language=info.context.language,
+            now=info.context.now,
+        )
+        request = wrap_callback(info, requested.request)
+        return RequestCallbackSuccess(callback_request=request, existing=requested.existing)
+
+    @mutation()
+    def reschedule_callback(self, info: Info, input: RescheduleCallbackInput) -> RequestCallbackPayload:
+        request = services.reschedule_callback(
+            caller=info.context.caller,
+            callback_id=read_id(Kind.CALLBACK, input.callback_id),
+            phone=input.phone or None,
+            window_start=_window_start(input.window_id),
+            language=info.context.language,
+            now=info.context.now,
+        )
+        return RequestCallbackSuccess(callback_request=wrap_callback(info, request), existing=True)
+
+    @mutation()
+    def withdraw_callback(self, info: Info, input: WithdrawCallbackInput) -> WithdrawCallbackPayload:
+        request = services.withdraw_callback(
+            caller=info.context.caller,
+            callback_id=read_id(Kind.CALLBACK, input.callback_id),
+            language=info.context.language,
+            now=info.context.now,
+        )
+        return WithdrawCallbackSuccess(callback_request=wrap_callback(info, request))
+
+
+def _wish(input: RequestCallbackInput, language: str) -> services.Wish:
+    """What is asked for; in the request's language when nothing is said of that. Raises WindowNotAvailable."""
+    return services.Wish(
+        phone=input.phone,
+        contact_name=input.contact_name,
+        language=input.language or language,
+        time_zone=input.time_zone or None,
+        window_start=_window_start(input.window_id),
+        note=input.note or "",
+    )
+
+
+def _window_start(window_id: str | None) -> datetime | None:
+    """The start that a window id names; an id that is none is a window that is not available."""
+    if not window_id:
+        return None
+    seconds = read_id(Kind.WINDOW, window_id)
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise WindowNotAvailable("windowId") from None

@@ -1,0 +1,108 @@
+"""Take licenses away from users."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from common.public_ids import Kind, read_id
+from portal.graphql.context import Info
+from portal.graphql.fields import mutation
+from portal.graphql.types.licenses import DirectoryUser
+from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.problems import InputProblem, NotAvailableProblem
+from portal.graphql.types.verdict import Verdict
+from subscriptions import wording
+from subscriptions.directory import licenses as services
+from tenants.callers import Caller, Scope
+
+strawberry.enum(services.Outcome, name="RemovalOutcome")
+
+
+@strawberry.type
+class UserRemoval:
+    removal: strawberry.Private[services.Removal]
+    of: strawberry.Private[RemoveUsersSuccess]
+    user_id: strawberry.ID
+
+    @strawberry.field
+    def user(self) -> DirectoryUser | None:
+        row = self.of.removed.users.get(self.removal.user) if self.of.shows_names else None
+        return DirectoryUser(row=row) if row else None
+
+    outcome: services.Outcome
+    group_names: list[str]
+
+    @strawberry.field
+    def message(self) -> str:
+        say = wording.would_be_message if self.of.dry_run else wording.removal_message
+        return say(self.removal)
+
+
+@strawberry.type
+class RemoveUsersSuccess:
+    removed: strawberry.Private[services.RemovedUsers]
+    shows_names: strawberry.Private[bool]
+    dry_run: bool
+
+    @strawberry.field
+    def results(self) -> list[UserRemoval]:
+        return [
+            UserRemoval(
+                removal=removal,
+                of=self,
+                user_id=strawberry.ID(removal.user_id),
+                outcome=removal.outcome,
+                group_names=list(removal.group_names),
+            )
+            for removal in self.removed.removals
+        ]
+
+    removed_count: int
+    cancellation_options: CancellationOptions = strawberry.field(
+        description="As they stand after the removal (or would, in a dry run)."
+    )
+
+
+RemoveUsersPayload = Annotated[
+    RemoveUsersSuccess | NotAvailableProblem | InputProblem, strawberry.union("RemoveUsersPayload")
+]
+
+
+@strawberry.input
+class RemoveUsersInput:
+    subscription_id: strawberry.ID
+    user_ids: list[strawberry.ID]
+    dry_run: bool = False
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.type
+class LicenseMutation:
+    @mutation(
+        description="Unassigns the licenses of the named users from one subscription: one outcome per user, never all"
+        " or nothing."
+    )
+    def remove_users(self, info: Info, input: RemoveUsersInput) -> RemoveUsersPayload:
+        removed = services.remove_users(
+            caller=info.context.caller,
+            subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
+            users=[(str(user_id), read_id(Kind.USER, user_id)) for user_id in input.user_ids],
+            dry_run=input.dry_run,
+            idempotency_key=input.idempotency_key or None,
+            language=info.context.language,
+            now=info.context.now,
+        )
+        return _removed(removed, info.context.caller, dry_run=input.dry_run)
+
+
+def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -> RemoveUsersSuccess:
+    row = removed.batch.rows[0]
+    return RemoveUsersSuccess(
+        removed=removed,
+        shows_names=caller.may(Scope.READ_USERS, row.tenant_id),
+        dry_run=dry_run,
+        removed_count=sum(removal.outcome is services.Outcome.REMOVED for removal in removed.removals),
+        cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),
+    )

@@ -1,0 +1,158 @@
+"""Register addresses that events are sent to, test and remove them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from common.public_ids import Kind, read_id
+from portal.graphql.access import MUTATIONS
+from portal.graphql.context import Info
+from portal.graphql.fields import mutation
+from portal.graphql.types.problems import InputProblem
+from portal.graphql.types.webhooks import Webhook
+from subscriptions.errors import InputInvalid, NotFound
+from subscriptions.inputs import clean_text
+from webhooks import endpoints as services
+from webhooks.models import Endpoint, EventType
+
+_LONGEST_URL = 500
+
+
+@strawberry.input
+class RegisterWebhookInput:
+    url: str = strawberry.field(description="https, of a host on the open internet; no redirects are followed.")
+    events: list[EventType] = strawberry.field(default_factory=list, description="Empty: all of them.")
+    contact_email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Who hears when events are not sent any more."
+    )
+
+
+@strawberry.input
+class WebhookInput:
+    webhook_id: strawberry.ID
+
+
+@strawberry.input
+class ReplayWebhookInput:
+    webhook_id: strawberry.ID
+    since: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Also what did arrive since then, at most 30 days ago. Null: only what did not.",
+    )
+
+
+@strawberry.type
+class RegisterWebhookSuccess:
+    webhook: Webhook
+    secret: str | None = strawberry.field(
+        description="Shown this once. Null when the address was registered before: it was changed; rotate for a secret."
+    )
+
+
+@strawberry.type
+class RotateWebhookSecretSuccess:
+    webhook: Webhook
+    secret: str = strawberry.field(description="Shown this once. The old one signs along for 24 hours.")
+
+
+@strawberry.type
+class TestWebhookSuccess:
+    webhook: Webhook
+    arrived: bool
+    status: int | None = strawberry.field(description="The HTTP status of the answer; null when there was none.")
+    problem: str | None = strawberry.field(description="HTTP 500, TIMEOUT, NO_CONNECTION, TLS, PRIVATE.")
+
+
+@strawberry.type
+class ReplayWebhookSuccess:
+    webhook: Webhook
+    events: int = strawberry.field(description="How many are sent now.")
+
+
+@strawberry.type
+class RemoveWebhookSuccess:
+    webhook_id: strawberry.ID
+
+
+RegisterWebhookPayload = Annotated[RegisterWebhookSuccess | InputProblem, strawberry.union("RegisterWebhookPayload")]
+RotateWebhookSecretPayload = Annotated[
+    RotateWebhookSecretSuccess | InputProblem, strawberry.union("RotateWebhookSecretPayload")
+]
+TestWebhookPayload = Annotated[TestWebhookSuccess | InputProblem, strawberry.union("TestWebhookPayload")]
+ReplayWebhookPayload = Annotated[ReplayWebhookSuccess | InputProblem, strawberry.union("ReplayWebhookPayload")]
+RemoveWebhookPayload = Annotated[RemoveWebhookSuccess | InputProblem, strawberry.union("RemoveWebhookPayload")]
+
+
+@strawberry.type
+class WebhookMutation:
+    @mutation(description="Have events sent to an address. Repeating it changes the one that is there.")
+    def register_webhook(self, info: Info, input: RegisterWebhookInput) -> RegisterWebhookPayload:
+        caller = info.context.partner(*MUTATIONS["registerWebhook"])
+        endpoint, secret = services.register(
+            partner=caller.partner,
+            url=clean_text(input.url, "url", most=_LONGEST_URL, required=True),
+            events=input.events,
+            contact_email=_address(input.contact_email or ""),
+            language=info.context.language,
+            caller=caller,
+            now=info.context.now,
+        )
+        return RegisterWebhookSuccess(webhook=_shown(endpoint), secret=secret)
+
+    @mutation()
+    def rotate_webhook_secret(self, info: Info, input: WebhookInput) -> RotateWebhookSecretPayload:
+        endpoint = _endpoint(info, input.webhook_id)
+        secret = services.rotate_secret(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
+        return RotateWebhookSecretSuccess(webhook=_shown(endpoint), secret=secret)
+
+    @mutation(description="Sends webhook.test now, within five seconds, and answers what came back.")
+    def test_webhook(self, info: Info, input: WebhookInput) -> TestWebhookPayload:
+        endpoint = _endpoint(info, input.webhook_id)
+        answer = services.test(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
+        return TestWebhookSuccess(
+            webhook=_shown(endpoint), arrived=answer.arrived, status=answer.status, problem=answer.problem or None
+        )
+
+    @mutation(description="Goes on with one that failed or was disabled, and sends again.")
+    def replay_webhook(self, info: Info, input: ReplayWebhookInput) -> ReplayWebhookPayload:
+        endpoint = _endpoint(info, input.webhook_id)
+        count = services.resume(
+            endpoint=endpoint, since=input.since or None, caller=info.context.caller, now=info.context.now
+        )
+        return ReplayWebhookSuccess(webhook=_shown(endpoint), events=count)
+
+    @mutation(description="Nothing is sent there any more, and what waits is forgotten.")
+    def remove_webhook(self, info: Info, input: WebhookInput) -> RemoveWebhookPayload:
+        endpoint = _endpoint(info, input.webhook_id)
+        services.remove(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
+        return RemoveWebhookSuccess(webhook_id=input.webhook_id)
+
+
+def _endpoint(info: Info, webhook_id: str) -> Endpoint:
+    """The partner's own. Raises NotFound for any other."""
+    rows = Endpoint.objects.filter(partner=info.context.partner(*MUTATIONS["registerWebhook"]).partner)
+    endpoint = rows.filter(pk=read_id(Kind.WEBHOOK, webhook_id)).first()
+    if endpoint is None:
+        raise NotFound("webhookId")
+    return endpoint
+
+
+def _shown(endpoint: Endpoint) -> Webhook:
+    """As it now is."""
+    return Webhook(row=services.with_waiting(Endpoint.objects.filter(pk=endpoint.pk)).get())
+
+
+def _address(text: str) -> str:
+    email = clean_text(text, "contactEmail", most=254)
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError:
+        raise InputInvalid("contactEmail", sentence=_("This is no email address.")) from None
+    return email

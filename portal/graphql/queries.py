@@ -1,0 +1,116 @@
+"""What can be asked: each query checks who may ask, reads what it is given, and finds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import strawberry
+
+from common.public_ids import Kind, read_id, split_id
+from desk.selectors import open_windows
+from desk.services.callbacks import read_time_zone
+from portal.graphql.access import QUERIES
+from portal.graphql.context import Info
+from portal.graphql.nodes import find_nodes
+from portal.graphql.types.callbacks import CallbackRequest, CallbackWindow, find_callback
+from portal.graphql.types.connections import read_search
+from portal.graphql.types.node import Node
+from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.subscriptions import (
+    ProductSubscription,
+    SubscriptionConnection,
+    find_subscription,
+    subscription_page,
+)
+from portal.graphql.types.viewer import Viewer
+from portal.graphql.types.webhooks import Webhook
+from subscriptions import models
+from subscriptions.errors import InputInvalid, NotFound
+from subscriptions.policy.facts import Status
+from subscriptions.selectors.lists import Listing, visible
+from tenants.callers import Caller
+from webhooks.endpoints import MOST_ENDPOINTS, with_waiting
+from webhooks.models import Endpoint
+
+_MOST_DAYS = 30
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(
+        description="Who is calling: a signed-in person or a partner token, with the tenants and the role or scopes"
+        " it has."
+    )
+    def viewer(self, info: Info) -> Viewer:
+        return Viewer(caller=info.context.caller)
+
+    @strawberry.field(description="Subscriptions the caller may see, newest first. first is 1..100.")
+    def subscriptions(
+        self,
+        info: Info,
+        first: int = 20,
+        after: str | None = strawberry.UNSET,
+        tenant_id: strawberry.ID | None = strawberry.UNSET,
+        status: list[Status] | None = strawberry.UNSET,
+        search: str | None = strawberry.UNSET,
+    ) -> SubscriptionConnection:
+        caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
+        tenants = _tenants(caller, tenant_id or None)
+        if status and len(status) > len(Status):
+            raise InputInvalid("status", rule="length", limit=len(Status))
+        listing = Listing(tenants, status or (), read_search(search or None), now)
+        return subscription_page(listing, first, after or None, now)
+
+    @strawberry.field
+    def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
+        info.context.reader(*QUERIES["subscription"])
+        return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
+
+    @strawberry.field(description="How this subscription can be canceled now, by whom, and what it would give back.")
+    def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
+        info.context.reader(*QUERIES["cancellationOptions"])
+        found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
+        return CancellationOptions.of(found.verdict) if found else None
+
+    @strawberry.field
+    def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
+        info.context.reader(*QUERIES["callbackRequest"])
+        return find_callback(info, read_id(Kind.CALLBACK, id))
+
+    @strawberry.field(
+        description="Windows in which support can call: inside the desk's business hours and 09:00-19:00 of timeZone,"
+        " with capacity left."
+    )
+    def callback_windows(
+        self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
+    ) -> list[CallbackWindow] | None:
+        caller = info.context.reader(*QUERIES["callbackWindows"])
+        if not 1 <= days <= _MOST_DAYS:
+            raise InputInvalid("days", rule="range", least=1, limit=_MOST_DAYS)
+        zone = read_time_zone(time_zone, "timeZone")
+        rows = visible(models.Subscription.objects.all(), caller)
+        if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():
+            return None
+        found = open_windows(zone, info.context.now, days)
+        return [CallbackWindow(begins=window.start, ends=window.end, zone=zone) for window in found]
+
+    @strawberry.field(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
+    def webhooks(self, info: Info) -> list[Webhook]:
+        own = Endpoint.objects.filter(partner=info.context.partner(*QUERIES["webhooks"]).partner)
+        return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MOST_ENDPOINTS]]
+
+    @strawberry.field
+    def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        info.context.reader(*QUERIES["node"])
+        found = split_id(id)
+        return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
+
+
+def _tenants(caller: Caller, tenant_id: str | None) -> Collection[int]:
+    """The one that is named, or all that the caller sees. Raises NotFound for one that it does not see."""
+    if tenant_id is None:
+        return caller.visible_tenant_ids
+    number = read_id(Kind.TENANT, tenant_id)
+    if not caller.sees(number):
+        raise NotFound("tenantId")
+    return [number]

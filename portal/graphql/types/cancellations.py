@@ -1,0 +1,102 @@
+"""Cancellations: make one, undo it, say why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from django.urls import reverse
+
+from billing import proration
+from common.public_ids import Kind
+from portal.graphql.context import Info
+from portal.graphql.types.billing import Refund
+from portal.graphql.types.node import Node
+from portal.graphql.types.verdict import Verdict, subscription_of
+from subscriptions import models
+from subscriptions.models.cancellations import CancellationStatus as Status
+from subscriptions.models.cancellations import Feedback
+from subscriptions.policy.facts import Mode
+from subscriptions.selectors.cancellations import cancellation_status, requested_by
+
+strawberry.enum(Status, name="CancellationStatus")
+strawberry.enum(Feedback, name="CancellationFeedback")
+
+
+@strawberry.type
+class Cancellation(Node):
+    row: strawberry.Private[models.Cancellation]
+    verdict: strawberry.Private[Verdict]
+
+    def public_id(self) -> tuple[Kind, int]:
+        return Kind.CANCELLATION, self.row.pk
+
+    @strawberry.field(description="Short, speakable, without 0 O 1 I: for example C-7K3M-94QX.")
+    def reference(self) -> str:
+        return self.row.reference
+
+    subscription = strawberry.field(resolver=subscription_of)
+
+    @strawberry.field
+    def mode(self) -> Mode:
+        return Mode(self.row.mode)
+
+    @strawberry.field
+    def status(self) -> Status:
+        return cancellation_status(self.row, self.verdict.batch.at)
+
+    @strawberry.field
+    def requested_at(self) -> datetime:
+        return self.row.requested_at
+
+    @strawberry.field
+    def requested_by(self) -> str:
+        return requested_by(self.row)
+
+    @strawberry.field
+    def effective_at(self) -> datetime:
+        return self.row.effective_at
+
+    @strawberry.field
+    def undo_until(self) -> datetime | None:
+        return self.row.undo_until
+
+    @strawberry.field(description="More than one only when a payment settled after canceling.")
+    def refunds(self) -> list[Refund]:
+        batch, zone = self.verdict.batch, self.verdict.row.tenant.zone
+        return [Refund(row=row, now=batch.at, zone=zone) for row in batch.refunds.get(self.row.pk, ())]
+
+    @strawberry.field
+    def no_refund_reason(self) -> proration.NoRefundReason | None:
+        return proration.NoRefundReason(self.row.no_refund_reason) if self.row.no_refund_reason else None
+
+    @strawberry.field
+    def access_ends_at(self) -> datetime:
+        return self.row.access_ends_at
+
+    @strawberry.field
+    def data_available_until(self) -> datetime:
+        return self.row.data_available_until
+
+    @strawberry.field
+    def data_erased_by(self) -> datetime:
+        return self.row.data_erased_by
+
+    @strawberry.field(description="HTML page and, with ?format=txt, plain text; for whoever may see the cancellation.")
+    def receipt_url(self, info: Info) -> str:
+        return info.context.request.build_absolute_uri(reverse("receipt", args=[self.row.reference]))
+
+    @strawberry.field
+    def feedback(self) -> Feedback | None:
+        return Feedback(self.row.feedback) if self.row.feedback else None
+
+    @strawberry.field
+    def comment(self) -> str | None:
+        return self.row.comment or None
+
+
+def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
+    """The cancellation with its subscription as it is now."""
+    verdict = Verdict.now(info, row.subscription_id)
+    verdict.batch.include_cancellations([row])
+    return Cancellation(row=row, verdict=verdict)

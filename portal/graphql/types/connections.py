@@ -1,0 +1,66 @@
+"""Relay-style pages, always bounded, by keyset: the cursor names the last row, not its number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+import strawberry
+
+from subscriptions.errors import InputInvalid
+from subscriptions.inputs import clean_text
+
+LARGEST_PAGE = 100
+Row = TypeVar("Row")
+LONGEST_SEARCH = 200
+
+
+@strawberry.type
+class PageInfo:
+    """Where a page begins and ends."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+class Page(Generic[Row]):
+    """The rows of one page, and whether more follow. One query."""
+
+    def __init__(self, read: Callable[[int], Iterable[Row]], first: int, *, after: bool) -> None:
+        """``read`` finds the rows, at most as many as it is told. Raises InputInvalid."""
+        if not 1 <= first <= LARGEST_PAGE:
+            raise InputInvalid("first", rule="range", least=1, limit=LARGEST_PAGE)
+        found = list(read(first + 1))
+        self.rows: Sequence[Row] = found[:first]
+        self._more = len(found) > first
+        self._after = after
+
+    def info(self, cursors: Sequence[str]) -> PageInfo:
+        """The page's PageInfo, given the cursors of its rows."""
+        return PageInfo(
+            has_next_page=self._more,
+            has_previous_page=self._after,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        )
+
+
+def make_cursor(*keys: int) -> str:
+    """An opaque cursor from the sort keys of a row."""
+    return "-".join(["c", *map(str, keys)])
+
+
+def read_cursor(text: str, keys: int) -> list[int]:
+    """The sort keys in a cursor. Raises InputInvalid for one that was not made by make_cursor."""
+    tag, *parts = text.split("-")
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 19]
+    if tag != "c" or len(numbers) != keys or make_cursor(*numbers) != text:
+        raise InputInvalid("after", rule="cursor")
+    return numbers
+
+
+def read_search(text: str | None) -> str:
+    """A search text that the database can take. Raises InputInvalid."""
+    return clean_text(text or "", "search", most=LONGEST_SEARCH)

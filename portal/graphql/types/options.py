@@ -1,0 +1,258 @@
+"""The verdict on the wire: options, facts, quotes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import strawberry
+
+from billing import proration
+from portal.graphql.context import Info
+from portal.graphql.types.billing import Money
+from portal.graphql.types.verdict import Verdict, subscription_of
+from subscriptions import wording
+from subscriptions.cancellations.signing import quote_id
+from subscriptions.errors import NotPermitted
+from subscriptions.policy.decision import Option, Reason, Route
+from subscriptions.policy.facts import Mode
+from subscriptions.policy.quotes import Quote
+from tenants import callers
+from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
+
+strawberry.enum(Route, name="CancellationRoute")
+strawberry.enum(Reason, name="ReasonCode")
+strawberry.enum(Mode, name="CancellationMode")
+strawberry.enum(proration.NoRefundReason, name="NoRefundReason")
+strawberry.enum(proration.Convention, name="ProrationConvention")
+
+_ACTS = {
+    Route.CANCEL_ONLINE: Scope.CANCEL,
+    Route.UNDO_CANCELLATION: Scope.CANCEL,
+    Route.REMOVE_USERS: Scope.REMOVE_USERS,
+    Route.REQUEST_CALLBACK: Scope.CALLBACK,
+}
+
+
+@strawberry.type
+class QuoteLine:
+    description: str
+    period_start: datetime
+    period_end: datetime
+    charged: Money
+    used: Money
+    refund: Money
+    refund_tax: Money | None
+    used_units: int
+    period_units: int
+
+    @classmethod
+    def of(cls, line: proration.Line) -> QuoteLine:
+        return cls(
+            description=line.description,
+            period_start=line.period.start,
+            period_end=line.period.end,
+            charged=Money(exact=line.charged),
+            used=Money(exact=line.used),
+            refund=Money(exact=line.refund),
+            refund_tax=Money(exact=line.refund_tax) if line.refund_tax.minor_units else None,
+            used_units=line.used_units,
+            period_units=line.period_units,
+        )
+
+
+@strawberry.type(description="Signed and expiring: cancelSubscription executes it to the cent or refuses.")
+class CancellationQuote:
+    verdict: strawberry.Private[Verdict]
+    quote: strawberry.Private[Quote]
+
+    @strawberry.field
+    def id(self) -> strawberry.ID:
+        row = self.verdict.row
+        return strawberry.ID(quote_id(self.quote, tenant_id=row.tenant_id, subscription_id=row.pk))
+
+    @strawberry.field
+    def mode(self) -> Mode:
+        return self.quote.mode
+
+    @strawberry.field
+    def priced_at(self) -> datetime:
+        return self.quote.priced_at
+
+    @strawberry.field
+    def expires_at(self) -> datetime:
+        return self.quote.expires_at
+
+    @strawberry.field(description="When it would take effect if confirmed now.")
+    def effective_at(self) -> datetime:
+        return self.quote.effective_at
+
+    @strawberry.field
+    def time_zone(self) -> str:
+        return self.verdict.row.tenant.time_zone
+
+    @strawberry.field
+    def lines(self) -> list[QuoteLine]:
+        return [QuoteLine.of(line) for line in self.quote.lines]
+
+    @strawberry.field(description="Sum of the lines; null when nothing comes back, and noRefundReason then says why.")
+    def refund(self) -> Money | None:
+        return Money(exact=self.quote.refund) if self.quote.refund else None
+
+    @strawberry.field
+    def no_refund_reason(self) -> proration.NoRefundReason | None:
+        return self.quote.no_refund_reason
+
+    @strawberry.field(description="In words, for example: 26 of 28 days unused, whole 24-hour days.")
+    def explanation(self) -> str:
+        return wording.quote_explanation(self.quote, self.verdict.snapshot)
+
+    @strawberry.field
+    def proration_convention(self) -> proration.Convention:
+        return self.quote.convention
+
+    @strawberry.field(description="End of the next billing cycle: the credit is back by then.")
+    def refund_due_by(self) -> date | None:
+        return self.quote.refund_due_by
+
+    @strawberry.field(description="Payments still in flight, refunded by themselves when they settle.")
+    def pending_charges(self) -> list[Money]:
+        return [Money(exact=amount) for amount in self.quote.pending_charges]
+
+    @strawberry.field
+    def affected_users(self) -> int:
+        return self.quote.affected_users
+
+    @strawberry.field(description="Of those, how many keep the product through another subscription.")
+    def users_still_covered(self) -> int:
+        return self.quote.users_still_covered
+
+    @strawberry.field
+    def access_ends_at(self) -> datetime:
+        return self.quote.access_ends_at
+
+    @strawberry.field
+    def data_available_until(self) -> datetime:
+        return self.quote.data_available_until
+
+    @strawberry.field
+    def data_erased_by(self) -> datetime:
+        return self.quote.data_erased_by
+
+    @strawberry.field
+    def undo_until(self) -> datetime | None:
+        return self.quote.undo_until
+
+
+@strawberry.type
+class CancellationOption:
+    verdict: strawberry.Private[Verdict]
+    option: strawberry.Private[Option]
+    # Plain attributes: a resolver costs several times what graphql-core spends on a field, and lists have many.
+    route: Route
+    available: bool
+    reason: Reason = strawberry.field(description="Stable machine code of the rule that decided.")
+
+    @strawberry.field
+    def message(self) -> str:
+        return wording.option_message(self.option, self.verdict.snapshot, self.verdict.decision)
+
+    users_to_remove: int | None = strawberry.field(
+        description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens."
+    )
+
+    @classmethod
+    def of(cls, verdict: Verdict, option: Option) -> CancellationOption:
+        """The option on the wire."""
+        return cls(
+            verdict=verdict,
+            option=option,
+            route=option.route,
+            available=option.available,
+            reason=option.reason,
+            users_to_remove=option.users_to_remove,
+        )
+
+    @strawberry.field(
+        description="CANCEL_ONLINE: one per mode on offer. Null, with NOT_PERMITTED in errors, for a token that may"
+        " not quote."
+    )
+    def quotes(self, info: Info) -> list[CancellationQuote] | None:
+        if self.option.route is not Route.CANCEL_ONLINE:
+            return None
+        if not info.context.caller.may(Scope.QUOTE, self.verdict.row.tenant_id):
+            raise NotPermitted(scope=Scope.QUOTE)
+        return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.verdict.decision.quotes]
+
+
+@strawberry.type(description="What the policy looked at, so that a person can check the verdict.")
+class CancellationFacts:
+    is_trial: bool
+    has_payment_method: bool | None = strawberry.field(description="Null: nobody knows.")
+    purchased_licenses: int
+    assigned_licenses: int
+    group_assigned_licenses: int
+    online_license_limit: int
+    limit_is_inclusive: bool
+    policy_name: str
+    policy_version: int
+
+
+@strawberry.type
+class CancellationOptions:
+    verdict: strawberry.Private[Verdict]
+
+    subscription = strawberry.field(resolver=subscription_of)
+
+    route: Route = strawberry.field(description="The route to show first.")
+
+    @strawberry.field(description="One sentence for people, in the request's language.")
+    def headline(self) -> str:
+        return wording.headline(self.verdict.snapshot, self.verdict.decision)
+
+    options: list[CancellationOption] = strawberry.field(
+        description="Every route, in the order to show them, the unavailable ones with their reason."
+    )
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> CancellationOptions:
+        """The decision on the wire."""
+        options = [CancellationOption.of(verdict, option) for option in verdict.decision.options]
+        return cls(verdict=verdict, route=verdict.decision.route, options=options)
+
+    @strawberry.field(
+        description="False when the caller's role or scopes forbid acting; eligibleRoles then says who can."
+    )
+    def can_act(self, info: Info) -> bool:
+        return _can_act(info.context.caller, self.verdict)
+
+    @strawberry.field
+    def eligible_roles(self) -> list[callers.Role]:
+        return list(ACTING_ROLES)
+
+    @strawberry.field
+    def facts(self) -> CancellationFacts:
+        snapshot = self.verdict.snapshot
+        return CancellationFacts(
+            is_trial=self.verdict.decision.is_trial,
+            has_payment_method=snapshot.has_payment_method,
+            purchased_licenses=snapshot.purchased,
+            assigned_licenses=snapshot.assigned,
+            group_assigned_licenses=snapshot.by_group,
+            online_license_limit=snapshot.policy.online_license_limit,
+            limit_is_inclusive=snapshot.policy.limit_is_inclusive,
+            policy_name=snapshot.policy.name,
+            policy_version=snapshot.policy.version,
+        )
+
+    @strawberry.field
+    def decided_at(self) -> datetime:
+        return self.verdict.decision.decided_at
+
+
+def _can_act(caller: Caller, verdict: Verdict) -> bool:
+    """A person by role; a token by the scopes of what is open now (of anything, where nothing is)."""
+    tenant_id = verdict.row.tenant_id
+    if caller.kind is CallerKind.PERSON:
+        return caller.may(Scope.CANCEL, tenant_id)
+    acts = {_ACTS[option.route] for option in verdict.decision.options if option.available and option.route in _ACTS}
+    return any(caller.may(scope, tenant_id) for scope in acts or set(_ACTS.values()))

@@ -1,0 +1,177 @@
+"""Subscriptions on the wire: one, and the list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+import strawberry
+
+from common.public_ids import Kind
+from portal.graphql.context import Info
+from portal.graphql.types.billing import Money
+from portal.graphql.types.callbacks import CallbackRequest
+from portal.graphql.types.cancellations import Cancellation
+from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
+from portal.graphql.types.licenses import LicenseConnection, license_page
+from portal.graphql.types.node import Node, make_id
+from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.viewer import Tenant
+from subscriptions.policy.decision import Reason
+from subscriptions.policy.facts import Channel, Status
+from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.lists import Listing
+from subscriptions.wording import conversion_amount
+
+strawberry.enum(Status, name="SubscriptionStatus")
+strawberry.enum(Channel, name="SalesChannel")
+
+
+@strawberry.type
+class TrialConversion:
+    at: datetime
+    amount: Money | None
+
+
+@strawberry.type(
+    description="What a tenant bought. Not named Subscription: without a schema definition, readers of the SDL take"
+    " that type for the subscription root."
+)
+class ProductSubscription(Node):
+    verdict: strawberry.Private[Verdict]
+    # What the row says is a plain attribute, what has to be found out a resolver: see CancellationOption.
+    id: strawberry.ID = strawberry.field()  # type: ignore[assignment]
+    tenant: Tenant
+    name: str
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> ProductSubscription:
+        """The subscription on the wire."""
+        row = verdict.row
+        return cls(
+            verdict=verdict,
+            id=make_id(Kind.SUBSCRIPTION, row.pk),
+            tenant=cast(Tenant, row.tenant),
+            name=row.plan.display_name,
+            channel=Channel(row.channel),
+            partner_name=row.partner_name or None,
+            purchased_licenses=row.purchased_licenses,
+            term_months=row.term_months,
+            recurring_billing=row.renews and row.canceled_mode is None,
+        )
+
+    @strawberry.field
+    def status(self) -> Status:
+        return self.verdict.decision.status
+
+    @strawberry.field
+    def is_trial(self) -> bool:
+        return self.verdict.decision.is_trial
+
+    @strawberry.field(description="Set on a trial that converts: when, and what it would then cost, if known.")
+    def trial_conversion(self) -> TrialConversion | None:
+        decision, snapshot = self.verdict.decision, self.verdict.snapshot
+        if decision.reason is not Reason.TRIAL_CONVERTS or decision.period is None:
+            return None
+        amount = conversion_amount(snapshot)
+        return TrialConversion(at=decision.period.end, amount=Money(exact=amount) if amount else None)
+
+    channel: Channel
+    partner_name: str | None
+    purchased_licenses: int
+
+    @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
+    def assigned_licenses(self) -> int:
+        return self.verdict.batch.counts[self.verdict.row.pk].assigned
+
+    @strawberry.field(description="Purchased and not assigned; never negative.")
+    def unused_licenses(self) -> int:
+        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
+        return max(0, self.verdict.row.purchased_licenses - assigned)
+
+    @strawberry.field(description="Assigned beyond what was purchased; never negative.")
+    def over_assigned_licenses(self) -> int:
+        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
+        return max(0, assigned - self.verdict.row.purchased_licenses)
+
+    @strawberry.field(description="Null when the import did not say.")
+    def current_period_start(self) -> datetime | None:
+        period = self.verdict.decision.period
+        return period.start if period else None
+
+    @strawberry.field
+    def current_period_end(self) -> datetime | None:
+        period = self.verdict.decision.period
+        return period.end if period else None
+
+    term_months: int | None
+    recurring_billing: bool
+
+    @strawberry.field(description="The latest one, also when undone.")
+    def cancellation(self) -> Cancellation | None:
+        row = self.verdict.batch.cancellations.get(self.verdict.row.pk)
+        return Cancellation(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def open_callback(self) -> CallbackRequest | None:
+        row = self.verdict.calls.open(self.verdict.row.pk)
+        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def latest_callback(self) -> CallbackRequest | None:
+        row = self.verdict.calls.latest(self.verdict.row.pk)
+        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+
+    @strawberry.field
+    def cancellation_options(self) -> CancellationOptions:
+        return CancellationOptions.of(self.verdict)
+
+    @strawberry.field(description="Least recently active first.")
+    def licenses(
+        self,
+        info: Info,
+        first: int = 20,
+        after: str | None = strawberry.UNSET,
+        search: str | None = strawberry.UNSET,
+    ) -> LicenseConnection:
+        return license_page(info.context.caller, self.verdict.row, first, after or None, search or None)
+
+
+@strawberry.type
+class SubscriptionEdge:
+    node: ProductSubscription
+    cursor: str
+
+
+@strawberry.type
+class SubscriptionConnection:
+    listing: strawberry.Private[Listing]
+    edges: list[SubscriptionEdge]
+    page_info: PageInfo
+
+    @strawberry.field
+    def total_count(self) -> int:
+        return self.listing.count()
+
+
+def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
+    """The subscription with its verdict as of now, or None when the caller sees no such one."""
+    batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
+    return ProductSubscription.of(Verdict(batch.rows[0], batch)) if batch else None
+
+
+def subscription_page(listing: Listing, first: int, after: str | None, now: datetime) -> SubscriptionConnection:
+    """A page of the listing, newest first. Raises InputInvalid."""
+    before = read_cursor(after, 1)[0] if after else None
+    page = Page(lambda most: listing.newest(before, most), first, after=bool(after))
+    batch = SubscriptionBatch(page.rows, now)
+    cursors = [make_cursor(row.pk) for row in page.rows]
+    return SubscriptionConnection(
+        listing=listing,
+        edges=[
+            SubscriptionEdge(node=ProductSubscription.of(verdict), cursor=cursor)
+            for verdict, cursor in zip(Verdict.page(batch), cursors, strict=True)
+        ],
+        page_info=page.info(cursors),
+    )

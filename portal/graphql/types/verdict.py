@@ -1,0 +1,61 @@
+"""What the types about one subscription are made from, and the way from them back to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import strawberry
+
+from desk.selectors import Calls
+from portal.graphql.context import Info
+from subscriptions.models import Subscription
+from subscriptions.policy.decision import Decision
+from subscriptions.policy.facts import Snapshot
+from subscriptions.selectors.batches import SubscriptionBatch
+
+if TYPE_CHECKING:
+    from portal.graphql.types.subscriptions import ProductSubscription
+
+
+class Verdict:
+    """The decision on one subscription and what explains it: what every type here is made from."""
+
+    def __init__(self, row: Subscription, batch: SubscriptionBatch, calls: Calls | None = None) -> None:
+        self.row = row
+        self.batch = batch
+        self.calls = calls or Calls([row.pk])
+
+    @classmethod
+    def page(cls, batch: SubscriptionBatch) -> list[Verdict]:
+        """One for each of a page; they ask for what explains them together."""
+        calls = Calls(row.pk for row in batch.rows)
+        return [cls(row, batch, calls) for row in batch.rows]
+
+    @classmethod
+    def now(cls, info: Info, subscription_id: int) -> Verdict:
+        """The verdict of now on a subscription that the caller was already found to see."""
+        batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
+        return cls(batch.rows[0], batch)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.batch.snapshots[self.row.pk]
+
+    @property
+    def decision(self) -> Decision:
+        return self.batch.decisions[self.row.pk]
+
+
+class HasVerdict(Protocol):
+    """A type about one subscription."""
+
+    verdict: Verdict
+
+
+def subscription_of(
+    root: HasVerdict,
+) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
+    """The field ``subscription`` of every type that the subscription itself is made of, hence imported when asked."""
+    from portal.graphql.types.subscriptions import ProductSubscription
+
+    return ProductSubscription.of(root.verdict)

@@ -1,0 +1,68 @@
+"""Events to partners, on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from common.public_ids import Kind
+from portal.graphql.types.node import make_id
+from webhooks.models import Endpoint, EventType
+
+strawberry.enum(EventType, name="WebhookEventType")
+
+
+@strawberry.enum
+class WebhookStatus(Enum):
+    ACTIVE = "ACTIVE"
+    FAILING = "FAILING"
+    DISABLED = "DISABLED"
+
+
+@strawberry.type(description="An address that hears of events, signed by the Standard Webhooks specification.")
+class Webhook:
+    row: strawberry.Private[Endpoint]
+
+    @strawberry.field
+    def id(self) -> strawberry.ID:
+        return make_id(Kind.WEBHOOK, self.row.pk)
+
+    @strawberry.field
+    def url(self) -> str:
+        return self.row.url
+
+    @strawberry.field(description="Empty: all of them, also those that are yet to come.")
+    def events(self) -> list[EventType]:
+        return [EventType(name) for name in self.row.events]
+
+    @strawberry.field(
+        description="FAILING: nothing arrived since failingSince. DISABLED after three days of that, or by 410 Gone:"
+        " what waits is kept for 30 days; see replayWebhook."
+    )
+    def status(self) -> WebhookStatus:
+        if self.row.disabled_at:
+            return WebhookStatus.DISABLED
+        return WebhookStatus.FAILING if self.row.failing_since else WebhookStatus.ACTIVE
+
+    @strawberry.field
+    def failing_since(self) -> datetime | None:
+        return self.row.failing_since
+
+    @strawberry.field(description="The last answer, while it fails: HTTP 500, TIMEOUT, NO_CONNECTION, TLS, PRIVATE.")
+    def last_problem(self) -> str | None:
+        return self.row.last_problem or None
+
+    @strawberry.field
+    def last_delivered_at(self) -> datetime | None:
+        return self.row.delivered_at
+
+    @strawberry.field(description="Events that did not arrive yet.")
+    def waiting_events(self) -> int:
+        count: int = self.row.waiting_count  # type: ignore[attr-defined]
+        return count
+
+    @strawberry.field
+    def created_at(self) -> datetime:
+        return self.row.created_at

@@ -1,0 +1,1 @@
+"""Canceling, undoing, and what follows: evidence, receipts, mail, money that changes later."""

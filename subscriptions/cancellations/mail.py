@@ -1,0 +1,84 @@
+"""Mail about cancellations and their money: the receipt, said again when something about it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing.formatting import format_money
+from billing.models import Refund, RefundStatus
+from billing.refunds.moves import FAILED, SETTLED
+from outbox.mail import deliver
+from outbox.registry import handles
+from subscriptions.cancellations.announcements import MAIL, Occasion, announce_refund
+from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
+from subscriptions.events import tell_refund
+from subscriptions.lifecycle import tell_late_refunds
+from subscriptions.models import Cancellation
+from subscriptions.selectors.batches import refunds_of
+from webhooks.models import EventType
+
+
+@handles(MAIL)
+def send(payload: dict[str, Any], now: datetime) -> None:
+    """Send one mail."""
+    with translation.override(payload["language"]):
+        message = _compose(payload, now)
+    deliver(message)
+
+
+@handles(SETTLED)
+def tell_settled(payload: dict[str, Any], now: datetime) -> None:
+    """The provider said that the money is back: tell those who wait for it."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
+    announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
+
+
+@handles(FAILED)
+def tell_failed(payload: dict[str, Any], now: datetime) -> None:
+    """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
+    tell_late_refunds(now)
+
+
+def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
+    rows = Cancellation.objects.select_related(
+        "tenant", "subscription__plan", "requested_by_user", "requested_by_token"
+    )
+    cancellation = rows.get(pk=payload["cancellation"])
+    refunds = refunds_of([cancellation]).get(cancellation.pk, ())
+    receipt = make_receipt(cancellation, refunds, now)
+    refund = Refund.objects.select_related("agreement").filter(pk=payload["refund"]).first()
+    title = _title(Occasion(payload["occasion"]), receipt, refund, refunds)
+    told = Receipt(title, receipt.rows)
+    message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", told.text, to=[payload["to"]])
+    message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": told}), "text/html")
+    return message
+
+
+def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None, refunds: Sequence[Refund]) -> str:
+    if occasion is Occasion.REPRICED:
+        amounts = [refund.money for refund in refunds if refund.status != RefundStatus.VOIDED]
+        if not amounts:
+            return _("Your credit has changed: nothing more comes back")
+        return _("Your credit has changed: it is %(amount)s now") % {"amount": format_money(reduce(add, amounts))}
+    if refund is None:
+        return receipt.title
+    amount = format_money(refund.money)
+    if occasion is Occasion.REFUNDED:
+        return _("%(amount)s came back to you") % {"amount": amount}
+    arrived, rest = arrived_and_rest(refund)
+    if arrived.minor_units:
+        values = {"arrived": format_money(arrived), "rest": format_money(rest)}
+        return _("%(arrived)s of your credit came back, %(rest)s is late. We are looking into it") % values
+    return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": amount}

@@ -1,0 +1,106 @@
+"""The receipt of a cancellation: one content for the page, the text file and the mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.formatting import format_money
+from billing.models import PartStatus, Refund, RefundStatus
+from billing.money import Money
+from billing.proration import Convention, NoRefundReason
+from common.formatting import format_date, format_datetime, format_day
+from subscriptions import wording
+from subscriptions.models import Cancellation
+from subscriptions.models.cancellations import CancellationStatus
+from subscriptions.policy.facts import Mode
+from subscriptions.selectors.cancellations import cancellation_status, requested_by
+
+_RETURNED = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A title in the past tense, and rows of a label and what it says."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+    @property
+    def text(self) -> str:
+        """Plain text."""
+        return "\n".join([self.title, "", *(f"{label}: {value}" for label, value in self.rows)]) + "\n"
+
+
+def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: datetime) -> Receipt:
+    """What was canceled, by whom, what ends when, and what comes back by when, in the active language.
+
+    Dates are in the tenant's zone, which is named. "Returned" is only said of what a provider confirmed.
+    """
+    status = cancellation_status(cancellation, now)
+    zone = cancellation.tenant.zone
+    by = requested_by(cancellation)
+    name = cancellation.subscription.plan.display_name
+    rows = [
+        (_("Reference"), cancellation.reference),
+        (_("Subscription"), name),
+        (_("Account"), f"{cancellation.tenant.name} ({cancellation.tenant.domain})"),
+        (_("Canceled on"), format_datetime(cancellation.requested_at, zone)),
+        (_("Canceled by"), _("support, for you: %(name)s") % {"name": by} if cancellation.by_staff else by),
+        (_("Takes effect"), wording.mode_name(Mode(cancellation.mode))),
+    ]
+    if status is CancellationStatus.UNDONE:
+        assert cancellation.undone_at is not None
+        rows.append((_("Undone on"), format_datetime(cancellation.undone_at, zone)))
+        return Receipt(_("The cancellation of “%(name)s” was undone") % {"name": name}, rows)
+    used = cancellation.facts["assigned_licenses"]
+    rows += [
+        (_("Access ends"), format_datetime(cancellation.access_ends_at, zone)),
+        (_("For"), ngettext("%(count)d user", "%(count)d users", used) % {"count": used}),
+        *_money_rows(cancellation, refunds),
+        (_("Admins reach the data until"), format_date(cancellation.data_available_until, zone)),
+        (_("Data is erased by"), format_date(cancellation.data_erased_by, zone)),
+    ]
+    if now < cancellation.undo_until:
+        rows.append((_("Can be undone until"), format_datetime(cancellation.undo_until, zone)))
+    return Receipt(_("“%(name)s” was canceled") % {"name": name}, rows)
+
+
+def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
+    """What of a refund the provider said is back, or was settled by hand, and what is still to come."""
+    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("amount", flat=True)
+    arrived = refund.amount if refund.status in _RETURNED else sum(parts)
+    currency = refund.agreement.currency
+    return Money(arrived, currency), Money(refund.amount - arrived, currency)
+
+
+def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[tuple[str, str]]:
+    refunds = [refund for refund in refunds if refund.status != RefundStatus.VOIDED]
+    if not refunds:
+        # A refund that a correction took the place of was promised, so that no reason was given then.
+        reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
+        sentence = wording.no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
+        return [(_("Credit"), sentence)]
+    rows = []
+    for refund in refunds:
+        arrived, rest = arrived_and_rest(refund)
+        if arrived.minor_units:
+            rows.append((_("Credit"), _("%(amount)s, returned") % {"amount": format_money(arrived)}))
+        if rest.minor_units:
+            values = {"amount": format_money(rest), "date": format_day(refund.due_by)}
+            rows.append((_("Credit"), _("%(amount)s, back by %(date)s at the latest") % values))
+    if computed := _computed(cancellation):
+        rows.append((_("How it was computed"), computed))
+    return rows
+
+
+def _computed(cancellation: Cancellation) -> str:
+    if cancellation.quote.get("agreed"):
+        return wording.agreed_sentence()
+    lines = [line for line in cancellation.quote["lines"] if line["refund"]["minor_units"]]
+    units = [(line["used_units"], line["period_units"]) for line in lines]
+    return wording.units_explanation(Convention(cancellation.quote["convention"]), units)

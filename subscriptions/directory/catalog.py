@@ -1,0 +1,267 @@
+"""What the tenant bought, by its charges and products."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
+
+from billing.charges import ChargeInput, record_charge, record_correction
+from billing.errors import ChargeInvalid, ProviderIdInvalid
+from billing.models import Agreement, BillingAccount, Charge, RefundStatus
+from billing.money import Money
+from billing.providers import billing_providers, is_subscription_id
+from billing.refunds.repricing import Repricing, reprice
+from billing.renewal import set_provider_id
+from billing.selectors import late_charges, provider_of
+from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow, RowProblem
+from subscriptions.directory.report import Report
+from subscriptions.models import Plan, Subscription
+from tenants.models import Tenant
+from tenants.people import SYSTEM
+
+
+class Catalog:
+    """The tenant's subscriptions by product, which charges, products and, at last, users bring in."""
+
+    def __init__(self, tenant: Tenant, now: datetime, report: Report) -> None:
+        self.tenant, self.report, self._now = tenant, report, now
+        self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
+        self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
+        self.listed: set[str] = set()
+        self._summed: set[tuple[int, str]] = set()
+        self._plans: dict[str, Plan] = {}
+        existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement").order_by("pk")
+        for subscription in existing:
+            self.of_plan[subscription.plan_id].append(subscription)
+
+    def plan(self, product: str) -> Plan:
+        """The plan that goes by this name or part number, made when there is none."""
+        if product not in self._plans:
+            known = Plan.objects.filter(Q(part_number=product) | Q(name=product)).order_by("pk").first()
+            self._plans[product] = known or Plan.objects.create(part_number=product, name=product)
+        return self._plans[product]
+
+    def of(self, product: str) -> list[Subscription]:
+        """The tenant's subscriptions of that product."""
+        return self.of_plan[self.plan(product).pk]
+
+    # Charges say which subscriptions there are, for which period and with how many seats.
+
+    def charges(self, rows: Sequence[ChargeRow]) -> None:
+        """Record what was charged, and take periods and seats from it."""
+        by_subscription: dict[tuple[str, str], list[ChargeRow]] = defaultdict(list)
+        for row in rows:
+            if row.tenant and row.tenant.casefold() != self.tenant.domain.casefold():
+                self._problem(row, f"it belongs to {row.tenant}")
+            else:
+                by_subscription[row.product, row.subscription_id].append(row)
+        ended: dict[int, Subscription] = {}
+        billed: list[tuple[Subscription, list[ChargeRow]]] = []
+        for (product, external_id), of_one in by_subscription.items():
+            subscription = self.subscription(product, external_id, of_one[0].currency)
+            recorded = [
+                row for row in sorted(of_one, key=lambda row: bool(row.corrects)) if self._bring_in(subscription, row)
+            ]
+            self._take_period(subscription, [row for row in recorded if not row.corrects])
+            billed.append((subscription, of_one))
+            if recorded and subscription.canceled_mode:
+                ended[subscription.agreement_id] = subscription
+        for repricing in reprice(ended, self._now):
+            self._note_repricing(repricing)
+        # After the money: what is written on the trail comes last, as everywhere.
+        for subscription, of_one in billed:
+            self._take_provider(subscription, of_one)
+        for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, settled=0):
+            self.report.note(
+                f"{charge} bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back:"
+                " have it voided where it was billed"
+            )
+
+    def _note_repricing(self, repricing: Repricing) -> None:
+        """What facts that came after the decision change of the money."""
+        currency = repricing.agreement.currency
+        for refund, before in repricing.changed:
+            now = "nothing" if refund.status == RefundStatus.VOIDED else Money(refund.amount, currency)
+            self.report.note(
+                f"refund {refund.pk}: {Money(before, currency)} was to go back, by these charges it is {now}"
+            )
+        if repricing.added:
+            for part in repricing.added.parts.select_related("charge"):
+                back = f"{Money(part.amount, currency)} of it goes back by {repricing.added.due_by}"
+                self.report.note(f"{part.charge} came after its subscription was canceled: {back}")
+        for part in repricing.overdrawn:
+            sent, due = Money(part.amount, currency), Money(part.amount_by_rule or 0, currency)
+            self.report.note(
+                f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told"
+            )
+
+    def _bring_in(self, subscription: Subscription, row: ChargeRow) -> bool:
+        """Record one row and sum it up; whether it is on record now."""
+        came_in = self._record(subscription, row)
+        if (subscription.pk, row.charge_id) not in self._summed:
+            self._summed.add((subscription.pk, row.charge_id))
+            self.report.count_charge(row.currency, row.charged, row.settled, came_in=came_in)
+        return came_in
+
+    def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
+        """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
+        try:
+            if row.corrects:
+                changed = self._correct(subscription, row)
+            else:
+                charge = _charge_input(row)
+                changed = record_charge(agreement=subscription.agreement, charge=charge, now=self._now)
+        except ChargeInvalid as error:
+            self._problem(row, str(error))
+            return False
+        self.report.charges_recorded += changed
+        return True
+
+    def _correct(self, subscription: Subscription, row: ChargeRow) -> bool:
+        charge = Charge.objects.filter(agreement=subscription.agreement, external_id=row.corrects).first()
+        if charge is None:
+            raise ChargeInvalid(f"it corrects {row.corrects}, which is not on record")
+        return record_correction(
+            charge=charge,
+            external_id=row.charge_id,
+            amount=Money(-row.charged, row.currency),
+            tax=-row.tax,
+            corrected_at=row.charged_at,
+            now=self._now,
+        )
+
+    def _take_provider(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
+        """Who bills the subscription, under which id: without it nobody there hears that it was canceled."""
+        named = [row for row in rows if row.provider_id or row.provider in billing_providers()]
+        if not named:
+            self._note_unused_id(subscription)
+            return
+        first, *others = named
+        for row in others:
+            if (row.provider, row.provider_id) != (first.provider, first.provider_id):
+                self._problem(row, f"provider_id: line {first.line} says {first.provider_id}, this {row.provider_id}")
+        provider = first.provider or provider_of(subscription.agreement)
+        known = subscription.agreement.external_id
+        if known and (subscription.agreement.provider, known) != (provider, first.provider_id):
+            # Staff may have corrected it: a file that is imported again does not take that back.
+            self._problem(first, f"provider_id: {known} is on record; change it under Billing agreements in the admin")
+            return
+        try:
+            changed = set_provider_id(
+                agreement=subscription.agreement,
+                provider=provider,
+                external_id=first.provider_id,
+                caller=SYSTEM,
+                language="en",
+                now=self._now,
+            )
+        except ProviderIdInvalid as error:
+            reason = {
+                "provider": f"“{provider}” bills nothing here; what does is {', '.join(billing_providers())}",
+                "shape": f"“{first.provider_id}” is not how {provider} calls a subscription",
+                "taken": f"{first.provider_id} is the id of another subscription",
+            }[str(error)]
+            self._problem(first, f"provider_id: {reason}")
+        else:
+            self.report.provider_ids += changed
+
+    def _note_unused_id(self, subscription: Subscription) -> None:
+        """An id that looks like a provider's own is named, not used: a column that means another thing is no promise."""
+        like = next((name for name in billing_providers() if is_subscription_id(name, subscription.external_id)), None)
+        if like and not subscription.agreement.external_id:
+            self.report.note(
+                f"subscription_id {subscription.external_id} looks like an id of {like}, which is not told by it when this"
+                f" is canceled: write it in a column provider_id, and {like} in a column provider"
+            )
+
+    def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
+        """The period that ends last: its first start, and the seats of all its charges."""
+        if not rows or subscription.canceled_mode:
+            # What ends is not moved on by what was billed although it does.
+            return
+        end = max(row.period.end for row in rows)
+        if subscription.period_end and subscription.period_end > end:
+            return
+        latest = [row for row in rows if row.period.end == end]
+        subscription.period_start, subscription.period_end = min(row.period.start for row in latest), end
+        subscription.anchored_at = subscription.anchored_at or subscription.period_start
+        subscription.term_months = next((row.term_months for row in latest if row.term_months), None)
+        seats = sum(row.seats for row in latest)
+        if seats > MAX_SEATS:
+            self._problem(latest[0], f"{seats:,} seats in all are more than {MAX_SEATS:,}: they are not taken")
+        else:
+            subscription.purchased_licenses = seats or subscription.purchased_licenses
+        subscription.save()
+
+    def _problem(self, row: ChargeRow, reason: str) -> None:
+        self.report.problems.append(RowProblem("charges", row.line, f"{row.charge_id}: {reason}"))
+
+    # Products say how many seats there are, and name what has no charge.
+
+    def products(self, rows: Sequence[ProductRow]) -> None:
+        """Take seats and states."""
+        self.listed = {row.title for row in rows}
+        for row in rows:
+            known = self.of(row.title)
+            if len(known) > 1:
+                self._note_twice(row, known)
+                continue
+            subscription = known[0] if known else self.subscription(row.title, "", "EUR")
+            subscription.purchased_licenses = row.seats
+            if row.status:
+                subscription.base_status = row.status
+            subscription.save()
+            if subscription.period_end is None:
+                self.report.note(f"{row.title}: no charge on record, so its period is not known")
+
+    def _note_twice(self, row: ProductRow, known: Sequence[Subscription]) -> None:
+        bought = ", ".join(f"{s.external_id or s.pk} with {s.purchased_licenses} seats" for s in known)
+        self.report.note(
+            f"{row.title} was bought {len(known)} times ({bought}); the export cannot say who holds which,"
+            " so the one that ends last was filled first"
+        )
+        seats = sum(subscription.purchased_licenses for subscription in known)
+        if seats != row.seats:
+            self.report.note(f"{row.title}: {row.seats} seats in the products file, {seats} in the charges")
+
+    def subscription(self, product: str, external_id: str, currency: str) -> Subscription:
+        """The subscription of that product and id, made when it is not there."""
+        for known in self.of(product):
+            if known.external_id == external_id or self._adopt(known, external_id, currency):
+                return known
+        subscription = Subscription.objects.create(
+            tenant=self.tenant,
+            plan=self.plan(product),
+            agreement=Agreement.objects.create(account=self._account, currency=currency),
+            external_id=external_id,
+        )
+        self.of(product).append(subscription)
+        return subscription
+
+    def _adopt(self, known: Subscription, external_id: str, currency: str) -> bool:
+        """Whether a subscription made from an export without charges is the one that the charges now name."""
+        if known.external_id or known.agreement.charges.exists():
+            return False
+        known.external_id = external_id
+        known.agreement.currency = currency
+        known.agreement.save()
+        known.save()
+        return True
+
+
+def _charge_input(row: ChargeRow) -> ChargeInput:
+    return ChargeInput(
+        external_id=row.charge_id,
+        description=row.product,
+        seats=row.seats,
+        period=row.period,
+        charged_at=row.charged_at,
+        currency=row.currency,
+        charged=row.charged,
+        tax=row.tax,
+        settled=row.settled,
+        in_flight=row.in_flight,
+    )

@@ -1,0 +1,115 @@
+"""Tell partners what happened to a subscription: ids, states and amounts, no people.
+
+Every event is about a subscription, so its version counts all of them: a late one cannot mislead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from billing.models import Refund
+from billing.money import Money
+from common.public_ids import Kind, public_id
+from outbox.queue import put
+from outbox.registry import handles
+from subscriptions.idempotency import one_transaction
+from subscriptions.models import Cancellation, Subscription
+from subscriptions.selectors.batches import refunds_of
+from webhooks.events import publish
+from webhooks.models import EventType
+
+EFFECTIVE = "event.effective"
+Told = Mapping[str, Any]
+
+
+def tell_cancellation(type: EventType, cancellation: Cancellation, now: datetime) -> None:
+    """Tell of a cancellation, in the transaction of the change; a requested one is told of once more when it takes effect."""
+    made_at = cancellation.requested_at.isoformat()
+    publish_event(
+        type, f"{cancellation.pk}:{made_at}", cancellation.subscription, now, lambda: _cancellation(cancellation)
+    )
+    if type is EventType.CANCELLATION_REQUESTED:
+        put(
+            kind=EFFECTIVE,
+            key=f"{EFFECTIVE}:{cancellation.pk}:{made_at}",
+            payload={"cancellation": cancellation.pk, "requested_at": made_at},
+            run_at=max(cancellation.effective_at, now),
+            now=now,
+        )
+
+
+@handles(EFFECTIVE)
+def tell_effective(payload: dict[str, Any], now: datetime) -> None:
+    """The day has come: tell, unless the cancellation was undone or replaced."""
+    requested_at = datetime.fromisoformat(payload["requested_at"])
+    with one_transaction():
+        in_force = Cancellation.objects.filter(
+            pk=payload["cancellation"], requested_at=requested_at, undone_at=None, effective_at__lte=now
+        )
+        if cancellation := in_force.select_related("subscription").first():
+            Subscription.objects.select_for_update().get(pk=cancellation.subscription_id)
+            tell_cancellation(EventType.CANCELLATION_EFFECTIVE, cancellation, now)
+
+
+def tell_refund(type: EventType, refund: Refund, occasion: str, now: datetime) -> None:
+    """Tell what became of money on its way; once per ``occasion``."""
+    with one_transaction():
+        subscription = Subscription.objects.select_for_update().filter(agreement=refund.agreement_id).first()
+        if subscription is None:
+            return
+        cancellation = refund.cancellations.order_by("pk").first()
+        about = {"cancellation": {"id": public_id(Kind.CANCELLATION, cancellation.pk)} if cancellation else None}
+        publish_event(type, occasion, subscription, now, lambda: {"refund": _refund(refund), **about})
+
+
+def tell_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
+    """Tell how many users lost their license; ``position``: where the audit trail says it."""
+    key = f"{subscription.tenant_id}:{position}"
+    publish_event(EventType.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
+
+
+def publish_event(
+    type: EventType, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], Told]
+) -> None:
+    """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
+    subject = public_id(Kind.SUBSCRIPTION, subscription.pk)
+    tenant = public_id(Kind.TENANT, subscription.tenant_id)
+    publish(
+        type=type,
+        key=f"{type}:{occasion}",
+        tenant_id=subscription.tenant_id,
+        subject=subject,
+        describe=lambda: {"tenant": {"id": tenant}, "subscription": {"id": subject}, **describe()},
+        now=now,
+    )
+
+
+def _cancellation(cancellation: Cancellation) -> Told:
+    return {
+        "cancellation": {
+            "id": public_id(Kind.CANCELLATION, cancellation.pk),
+            "reference": cancellation.reference,
+            "mode": cancellation.mode,
+            "requestedAt": cancellation.requested_at,
+            "effectiveAt": cancellation.effective_at,
+            "undoUntil": cancellation.undo_until,
+            "undoneAt": cancellation.undone_at,
+            "refunds": [_refund(refund) for refund in refunds_of([cancellation]).get(cancellation.pk, ())],
+        }
+    }
+
+
+def _refund(refund: Refund) -> Told:
+    return {
+        "id": public_id(Kind.REFUND, refund.pk),
+        "amount": _money(refund.money),
+        "status": refund.status,
+        "dueBy": refund.due_by,
+        "settledAt": refund.settled_at,
+    }
+
+
+def _money(money: Money) -> Told:
+    return {"amount": f"{money.amount:f}", "currency": money.currency}

@@ -1,0 +1,211 @@
+"""What canceling gives back, to the cent and the second. Pure.
+
+Preview and execution both make their quote here, from the same snapshot at the same instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import add
+from typing import TypedDict
+
+from billing.money import Money, largest_remainder
+from billing.periods import Period, refund_due_by
+from billing.proration import (
+    ChargeFacts,
+    Convention,
+    Line,
+    NoRefundReason,
+    RefundTerms,
+    overall_reason,
+    prorate,
+    unbegun,
+)
+from subscriptions.policy.facts import Channel, Mode, Snapshot
+from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, current_period, is_trial
+
+QUOTE_LIFETIME = timedelta(minutes=30)
+UNDO_WINDOW = timedelta(hours=72)
+ERASED_AFTER = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What canceling in one mode would do, to the cent and the second. Equal quotes are the same promise.
+
+    Money is priced at ``priced_at``: when the quote was made, or from when a call that we owed lets credit count.
+    ``agreed``: a supervisor settled on another amount than ``by_rule``, what the rules give.
+    """
+
+    mode: Mode
+    made_at: datetime
+    priced_at: datetime
+    effective_at: datetime
+    lines: tuple[Line, ...]
+    refund: Money | None
+    no_refund_reason: NoRefundReason | None
+    convention: Convention
+    refund_due_by: date | None
+    pending_charges: tuple[Money, ...]
+    affected_users: int
+    users_still_covered: int
+    access_ends_at: datetime
+    data_available_until: datetime
+    data_erased_by: datetime
+    undo_until: datetime
+    policy_id: int
+    policy_version: int
+    agreed: bool = False
+    by_rule: Money | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        """Executable until then."""
+        return self.made_at + QUOTE_LIFETIME
+
+
+def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime) -> Quote:
+    """What canceling in ``mode`` at ``at`` gives back, money counted from ``priced_at``, which is not after ``at``."""
+    period = current_period(snapshot, at)
+    effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
+    charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
+    lines = _lines(charges, snapshot, priced_at, prorated=_prorates(mode, snapshot, at))
+    total = reduce(add, (line.refund for line in lines)) if lines else None
+    refund = total if total and total.minor_units else None
+    return Quote(
+        mode=mode,
+        made_at=at,
+        priced_at=priced_at,
+        lines=lines,
+        refund=refund,
+        no_refund_reason=None if refund else reason or overall_reason(lines),
+        convention=snapshot.policy.convention,
+        refund_due_by=_due_by(snapshot, lines, at) if refund else None,
+        pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
+        affected_users=snapshot.assigned,
+        users_still_covered=snapshot.for_quotes.still_covered,
+        policy_id=snapshot.policy.id,
+        policy_version=snapshot.policy.version,
+        **_dates(mode, effective_at, period),
+    )
+
+
+def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quote:
+    """The quote as executed: an immediate cancellation takes effect when it was executed, its dates with it."""
+    if quote.mode is Mode.AT_PERIOD_END:
+        return quote
+    return replace(quote, **_dates(Mode.IMMEDIATE, executed_at, period))
+
+
+def prorates(quote: Quote, snapshot: Snapshot) -> bool:
+    """Whether time that is paid and not used comes back, also of charges that are not known yet.
+
+    Otherwise only what begins after the end does: a trial and a product key return nothing of their own time.
+    """
+    return _prorates(quote.mode, snapshot, quote.made_at)
+
+
+def _prorates(mode: Mode, snapshot: Snapshot, at: datetime) -> bool:
+    return mode is Mode.IMMEDIATE and snapshot.channel is not Channel.PREPAID and not is_trial(snapshot, at)
+
+
+def refundable(quote: Quote, snapshot: Snapshot) -> int:
+    """The most that the charges of a quote can return, in minor units: what was paid and not returned before."""
+    return sum(_charge(line, snapshot).refundable for line in quote.lines)
+
+
+def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
+    """The quote with ``amount`` (minor units, 0 to ``refundable``) spread over its charges by what each can return."""
+    shares = (
+        largest_remainder(amount, [_charge(line, snapshot).refundable for line in quote.lines]) if quote.lines else []
+    )
+    lines = tuple(_returning(line, share, snapshot) for line, share in zip(quote.lines, shares, strict=True))
+    refund = Money(amount, lines[0].refund.currency) if amount else None
+    due_by = quote.refund_due_by or _due_by(snapshot, quote.lines, quote.made_at)
+    return replace(
+        quote,
+        lines=lines,
+        refund=refund,
+        no_refund_reason=None if refund else NoRefundReason.AGREED,
+        refund_due_by=due_by if refund else None,
+        # The amount is the whole word: a payment that arrives later returns nothing more.
+        pending_charges=(),
+        agreed=True,
+        by_rule=quote.refund,
+    )
+
+
+def boundary_between(snapshot: Snapshot, made_at: datetime, now: datetime) -> bool:
+    """Whether a period of the subscription or of a charge began or ended in (made_at, now]."""
+    periods = [charge.period for charge in snapshot.for_quotes.charges]
+    if period := current_period(snapshot, made_at):
+        periods.append(period)
+    return any(made_at < edge <= now for period in periods for edge in (period.start, period.end))
+
+
+def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:
+    return next(charge for charge in snapshot.for_quotes.charges if charge.id == line.charge_id)
+
+
+def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
+    charge = _charge(line, snapshot)
+    return replace(
+        line,
+        refund=Money(share, charge.currency),
+        refund_tax=Money(charge.tax_in(share), charge.currency),
+        reason=None if share else NoRefundReason.AGREED,
+    )
+
+
+class _Dates(TypedDict):
+    effective_at: datetime
+    access_ends_at: datetime
+    data_available_until: datetime
+    data_erased_by: datetime
+    undo_until: datetime
+
+
+def _dates(mode: Mode, effective_at: datetime, period: Period | None) -> _Dates:
+    expired_for = EXPIRED_FOR if mode is Mode.AT_PERIOD_END else timedelta(0)
+    undo_until = effective_at
+    if mode is Mode.IMMEDIATE:
+        undo_until = min([effective_at + UNDO_WINDOW, *([period.end] if period else [])])
+    return {
+        "effective_at": effective_at,
+        "access_ends_at": effective_at,
+        "data_available_until": effective_at + expired_for + DISABLED_FOR,
+        "data_erased_by": effective_at + ERASED_AFTER,
+        "undo_until": undo_until,
+    }
+
+
+def _lines(
+    charges: Sequence[ChargeFacts], snapshot: Snapshot, priced_at: datetime, *, prorated: bool
+) -> tuple[Line, ...]:
+    policy = snapshot.policy
+    terms = RefundTerms(policy.convention, snapshot.zone, policy.full_refund_hours, policy.prorated_refund_hours)
+    return tuple(prorate(charge, priced_at, terms) if prorated else unbegun(charge, terms) for charge in charges)
+
+
+def _due_by(snapshot: Snapshot, lines: Sequence[Line], at: datetime) -> date | None:
+    period = current_period(snapshot, at)
+    anchor = snapshot.anchored_at or (period.start if period else lines[0].period.start if lines else None)
+    return refund_due_by(anchor, at, snapshot.zone) if anchor else None
+
+
+def _refundable(
+    mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime, effective_at: datetime
+) -> tuple[list[ChargeFacts], NoRefundReason | None]:
+    """The charges a quote has a line for, and the reason to give when none of them returns anything."""
+    charges = snapshot.for_quotes.charges
+    unbegun_then = [charge for charge in charges if charge.period.begins_after(effective_at)]
+    if snapshot.channel is Channel.PREPAID:
+        return unbegun_then, NoRefundReason.PREPAID
+    if is_trial(snapshot, at):
+        return unbegun_then, NoRefundReason.TRIAL
+    if mode is Mode.AT_PERIOD_END:
+        return unbegun_then, NoRefundReason.PERIOD_END
+    return [charge for charge in charges if charge.period.end > priced_at], None

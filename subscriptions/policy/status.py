@@ -1,0 +1,66 @@
+"""Where a subscription is in its life at an instant, and in which period. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.periods import Period, rolled
+from subscriptions.policy.facts import Mode, Snapshot, Status
+
+EXPIRED_FOR = timedelta(days=30)
+DISABLED_FOR = timedelta(days=90)
+
+
+def status_at(snapshot: Snapshot, at: datetime) -> Status:
+    """The status at ``at``: what was last said of it, moved on by the time that has passed since.
+
+    After its end an immediate cancellation is DISABLED for 90 days; any other end is EXPIRED for 30 days and
+    then DISABLED for 90. DELETED after that.
+    """
+    end = _end(snapshot)
+    if end is None or at < end:
+        return Status.CANCELING if snapshot.cancellation else snapshot.base_status
+    if not snapshot.cancellation and snapshot.base_status not in (Status.ACTIVE, Status.SUSPENDED):
+        return snapshot.base_status
+    immediate = snapshot.cancellation is not None and snapshot.cancellation.mode is Mode.IMMEDIATE
+    expired_for = timedelta(0) if immediate else EXPIRED_FOR
+    if at < end + expired_for:
+        return Status.EXPIRED
+    return Status.DISABLED if at < end + expired_for + DISABLED_FOR else Status.DELETED
+
+
+def current_period(snapshot: Snapshot, at: datetime) -> Period | None:
+    """The period that contains ``at``: the one on record, or a later term when it renews by itself.
+
+    Anchors do not drift: 31 January, 29 February, 31 March.
+    """
+    period = snapshot.period
+    if period is None or at < period.end or not snapshot.renews or snapshot.cancellation:
+        return period
+    if snapshot.term_months is None:
+        return None
+    return rolled(snapshot.anchored_at or period.start, snapshot.term_months, at, snapshot.zone)
+
+
+def converts(snapshot: Snapshot) -> bool:
+    """Whether a trial turns into a paid subscription by itself. Nobody knows of a payment method: assume one."""
+    return snapshot.is_trial and snapshot.renews and snapshot.has_payment_method is not False
+
+
+def ends_by_itself(snapshot: Snapshot, at: datetime) -> datetime | None:
+    """When a subscription that does not renew ends without anybody doing anything, if known."""
+    period = current_period(snapshot, at)
+    return None if snapshot.renews or snapshot.cancellation or period is None else period.end
+
+
+def is_trial(snapshot: Snapshot, at: datetime) -> bool:
+    """A trial that converts is a trial until its period ends."""
+    converted = converts(snapshot) and not snapshot.cancellation and snapshot.period and at >= snapshot.period.end
+    return snapshot.is_trial and not converted
+
+
+def _end(snapshot: Snapshot) -> datetime | None:
+    if snapshot.cancellation:
+        return snapshot.cancellation.effective_at
+    goes_on = converts(snapshot) if snapshot.is_trial else snapshot.renews
+    return None if goes_on or snapshot.period is None else snapshot.period.end

@@ -1,0 +1,86 @@
+"""Every provider of ours keeps what providers promise."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import stripe as library
+
+from billing.money import Money
+from billing.providers import provider as provider_called
+from billing.providers import stripe
+from billing.providers.base import Order, Provider, Result
+from billing.providers.contract import ProviderContract, Signed
+from tests.billing.fake_stripe import SECRET, SUBSCRIPTION, FakeStripe
+from tests.builders import NOW
+from tests.providers import TestProvider
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+class TestLedger(ProviderContract):
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return provider_called("ledger")
+
+    @pytest.fixture
+    def order(self, world: World) -> Order:
+        charge = world.charge(world.subscription(charged=None), external_id="ch_1")
+        return Order("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+
+
+class TestStripe(ProviderContract):
+    patience = 2
+
+    @pytest.fixture
+    def provider(self, server: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> Provider:
+        monkeypatch.setattr(stripe, "TIMEOUT", 0.5)
+        return provider_called("stripe")
+
+    @pytest.fixture
+    def order(self) -> Order:
+        return Order("part-1", 1, "ch_1", Money(500, "EUR"), "Product", NOW)
+
+    @pytest.fixture
+    def trouble(self, server: FakeStripe) -> Callable[[str], None]:
+        return lambda what: server.troubles.append("429" if what == "throttled" else what)
+
+    @pytest.fixture
+    def subscription(self) -> str:
+        return SUBSCRIPTION
+
+    @pytest.fixture
+    def signed(self) -> Signed:
+        def made(order: Order, result: Result) -> tuple[bytes, dict[str, str]]:
+            refund = {
+                "object": "refund",
+                "id": result.reference,
+                "status": "succeeded",
+                "metadata": {stripe.KEY: order.key},
+            }
+            body = json.dumps({"id": "evt_1", "type": "refund.updated", "data": {"object": refund}})
+            at = int(time.time())
+            signature = library.WebhookSignature._compute_signature(f"{at}.{body}", SECRET)  # type: ignore[no-untyped-call]
+            return body.encode(), {"Stripe-Signature": f"t={at},v1={signature}"}
+
+        return made
+
+
+class TestTestProvider(ProviderContract):
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return TestProvider()
+
+    @pytest.fixture
+    def trouble(self, provider: Any) -> Callable[[str], None]:
+        return lambda what: provider.troubles.append("429" if what == "throttled" else what)
+
+    @pytest.fixture
+    def subscription(self, provider: Any) -> str:
+        provider.unknown = {"sub_onex"}
+        return "sub_one"
