@@ -27,7 +27,7 @@ test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as w
 test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
 	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
 
-bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side (installs the contestants; 10 minutes)
+bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side (installs the baselines; 10 minutes)
 	@$(PY) -m bench --picture
 
 bench-quick: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the same, smaller, in 2 minutes

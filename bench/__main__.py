@@ -8,7 +8,7 @@ import sys
 
 import psycopg
 
-from bench.places import POSTGRES, ROOT
+from bench.config import POSTGRES, ROOT
 
 SQLITE = f"sqlite:///{ROOT}/var/bench.sqlite3"
 BENCHMARKS = [

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
-from bench.places import POSTGRES, ROOT
+from bench.config import POSTGRES, ROOT
 
 _CLONE = hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]
 

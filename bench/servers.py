@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import subprocess
@@ -12,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.places import ROOT
+from bench.config import ROOT
 
-CONTESTANTS = ROOT / "bench" / "contestants"
+BASELINES = ROOT / "bench" / "baselines"
 GRAPHENE = ROOT / "var" / "graphene"
 _GRANIAN = ["--host", "127.0.0.1", "--no-ws", "--log-level", "warning"]
 
@@ -58,16 +57,16 @@ def bare(url: str) -> tuple[list[str], dict[str, str]]:
     """The limit."""
     command = [
         sys.executable, "-m", "granian", "--interface", "asgi", *_GRANIAN, "--port", "{port}",
-        "--workers", "1", "bench.contestants.bare:app",
+        "--workers", "1", "bench.baselines.bare:app",
     ]  # fmt: skip
     return command, {"DATABASE_URL": url}
 
 
 def stock(url: str, python: str, urls: str) -> tuple[list[str], dict[str, str]]:
-    """A Django contestant, run by the Python of its environment."""
+    """A Django baseline, run by the Python of its environment."""
     command = [
         python, "-m", "granian", "--interface", "wsgi", *_GRANIAN, "--port", "{port}",
-        "--workers", "1", "--blocking-threads", "8", "bench.contestants.stock_wsgi:application",
+        "--workers", "1", "--blocking-threads", "8", "bench.baselines.stock_wsgi:application",
     ]  # fmt: skip
     return command, {"DATABASE_URL": url, "BENCH_URLS": urls}
 
@@ -78,17 +77,17 @@ def graphene(url: str) -> tuple[list[str], dict[str, str]]:
     if not python.exists():
         print("Installing graphene-django into an environment of its own ...")
         subprocess.run([sys.executable, "-m", "venv", str(GRAPHENE)], check=True)
-        wanted = str(CONTESTANTS / "graphene-requirements.txt")
+        wanted = str(BASELINES / "graphene-requirements.txt")
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted], check=True)
-    return stock(url, str(python), "bench.contestants.graphene_urls")
+    return stock(url, str(python), "bench.baselines.graphene_urls")
 
 
 def apollo(url: str) -> tuple[list[str], dict[str, str]]:
     """Apollo Server, installed when it is not there."""
-    if not (CONTESTANTS / "node_modules").exists():
+    if not (BASELINES / "node_modules").exists():
         print("Installing Apollo Server ...")
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=CONTESTANTS, check=True)
-    return ["node", str(CONTESTANTS / "apollo.mjs")], {"DATABASE_URL": url, "NODE_ENV": "production"}
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=BASELINES, check=True)
+    return ["node", str(BASELINES / "apollo.mjs")], {"DATABASE_URL": url, "NODE_ENV": "production"}
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
@@ -102,18 +101,3 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit(f"{server.args!r} did not start")
-
-
-class Asker:
-    """One kept-alive connection to a server."""
-
-    def __init__(self, port: int, token: str, path: str = "/graphql/") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._path = path
-        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-
-    def __call__(self, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer."""
-        self._connection.request("POST", self._path, body, self._headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()

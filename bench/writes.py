@@ -23,8 +23,9 @@ from django.test import Client
 from tqdm import tqdm
 
 import portal.wsgi  # noqa: F401
+from bench.client import RequestFailed, check
 from bench.databases import database_url, databases
-from bench.house import House, build
+from bench.dataset import Dataset, build
 from subscriptions.models import DirectoryUser, License, Subscription
 
 MANY = 10_000
@@ -53,12 +54,11 @@ class Wayout:
         self.written: list[tuple[str, Any]] = []
 
     def __call__(self, query: str, **variables: Any) -> Any:
-        """What the mutation or query answers, which is no problem."""
+        """What the mutation or query answers, which is no problem. Raises RequestFailed."""
         body = json.dumps({"query": query, "variables": variables})
         with connection.execute_wrapper(self._note):
             answer = self._client.post("/graphql/", body, content_type="application/json", headers=self._headers)
-        [(_, found)] = answer.json()["data"].items()
-        assert not found.get("code"), found
+        [found] = json.loads(check(answer.status_code, answer.content))["data"].values()
         return found
 
     def _note(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
@@ -67,12 +67,12 @@ class Wayout:
         return execute(sql, params, many, context)
 
 
-class Works:
+class Scenario:
     """What is asked, each time of something fresh."""
 
-    def __init__(self, house: House) -> None:
-        self.ask = Wayout(house.token)
-        tenant = Subscription.objects.get(pk=house.subscription).tenant
+    def __init__(self, dataset: Dataset) -> None:
+        self.ask = Wayout(dataset.token)
+        tenant = Subscription.objects.get(pk=dataset.subscription).tenant
         rows = Subscription.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True)
         self.fresh = iter(rows)
         self.large = Subscription.objects.filter(tenant=tenant).order_by("-pk").values_list("pk", flat=True)[0]
@@ -97,7 +97,8 @@ class Works:
         wish = {"subscriptionId": f"sub_{self.large}", "userIds": users, "idempotencyKey": f"r{self.number}"}
         self.ask.written.clear()
         self._began = time.perf_counter()
-        assert self.ask(REMOVE, input=wish)["removedCount"] == count
+        if (removed := self.ask(REMOVE, input=wish)["removedCount"]) != count:
+            raise RequestFailed(f"{removed} of {count} were removed")
 
     def callback(self) -> None:
         """Ask to be called."""
@@ -114,7 +115,7 @@ class Works:
         return time.perf_counter() - self._began
 
 
-def house() -> House:
+def with_many_holders() -> Dataset:
     """100 subscriptions, the last of which has 10,000 holders besides."""
     made = build(1, 100)
     last = Subscription.objects.order_by("-pk")[0]
@@ -130,17 +131,19 @@ def house() -> House:
 def main() -> int:
     """Print the table, and whether the goal is met."""
     rounds = 5 if "--quick" in sys.argv else 15
-    houses: list[House] = []
+    datasets: list[Dataset] = []
     times: dict[str, tuple[list[float], list[float]]] = {}
-    with databases({1: lambda: houses.append(house()), 2: lambda: houses.append(house())}) as use:
+    with databases(
+        {1: lambda: datasets.append(with_many_holders()), 2: lambda: datasets.append(with_many_holders())}
+    ) as use:
         use(1)
-        works = Works(houses[0])
+        scenario = Scenario(datasets[0])
         plan: dict[str, tuple[Callable[[], None], int]] = {
-            "quote and cancel": (works.cancel, rounds),
-            "remove 1 user": (lambda: works.remove(1), rounds),
-            "remove 24 users": (lambda: works.remove(24), rounds),
-            "request a callback": (works.callback, rounds),
-            "remove 10,000 users": (lambda: works.remove(MANY), max(3, rounds // 3)),
+            "quote and cancel": (scenario.cancel, rounds),
+            "remove 1 user": (lambda: scenario.remove(1), rounds),
+            "remove 24 users": (lambda: scenario.remove(24), rounds),
+            "request a callback": (scenario.callback, rounds),
+            "remove 10,000 users": (lambda: scenario.remove(MANY), max(3, rounds // 3)),
         }
         with psycopg.connect(database_url(2), cursor_factory=psycopg.ClientCursor) as bare:
             bare.execute("SET TIME ZONE 'UTC'")
@@ -148,18 +151,18 @@ def main() -> int:
             for name, (work, count) in tqdm(plan.items(), leave=False):
                 times[name] = ([], [])
                 for number in range(count + 1):
-                    took = works.timed(work)
+                    took = scenario.timed(work)
                     began = time.perf_counter()
                     with bare.transaction():
-                        for sql, params in works.ask.written:
+                        for sql, params in scenario.ask.written:
                             bare.execute(sql, params)  # type: ignore[arg-type]
                     replayed = time.perf_counter() - began
                     if number:
                         times[name][0].append(took)
                         times[name][1].append(replayed)
-                    _assign_again(works.large, bare)
+                    _assign_again(scenario.large, bare)
             _same(bare)
-    print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)})\n")
+    print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)}), none failed\n")
     print(f"{'':22} {'Wayout':>10} {'bare SQL':>10}   times")
     met = True
     for name, (took_, bare_) in times.items():
@@ -179,7 +182,7 @@ def _assign_again(subscription: int, bare: psycopg.Connection[Any]) -> None:
 
 
 def _same(bare: psycopg.Connection[Any]) -> None:
-    """Both databases have the same rows now."""
+    """Raise RequestFailed unless both databases have as many rows now."""
     for table in (
         "subscriptions_cancellation",
         "desk_callbackrequest",
@@ -191,7 +194,8 @@ def _same(bare: psycopg.Connection[Any]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql)
             ours = cursor.fetchone()
-        assert bare.execute(sql).fetchone() == ours, table  # type: ignore[arg-type]
+        if bare.execute(sql).fetchone() != ours:  # type: ignore[arg-type]
+            raise RequestFailed(f"{table} is not the same in both databases")
 
 
 if __name__ == "__main__":

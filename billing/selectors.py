@@ -17,11 +17,12 @@ from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers, default_provider, known
 from billing.providers.base import CreditForm, Ending
-from common.prepared import Compiled
+from common.prepared import PreparedQuery
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
 
-_NOT_OVER = Compiled(
+_NOT_OVER = PreparedQuery(
+    "charges not over",
     lambda ids, at: (
         Charge.objects.filter(agreement__in=ids, period_end__gt=at)
         .order_by("period_start", "pk")
@@ -40,7 +41,7 @@ _NOT_OVER = Compiled(
             "corrected",
             "corrected_tax",
         )
-    )
+    ),
 )
 
 

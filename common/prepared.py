@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,51 +15,62 @@ from django.db.models.base import ModelState
 _LENGTHS = (0, 1, 2, 5, 10, 20, 50, 100)
 _PREPARED_AFTER = 5
 _FIRST_ID = -(10**15)
-_STAND_INS: dict[type, Any] = {
-    datetime: datetime(1970, 1, 1, 0, 0, 7, 777_777, tzinfo=UTC),
+_APART = 1_000  # far enough that what calculates with one placeholder is not taken for the next one
+_PLACEHOLDERS: dict[type, Any] = {
+    datetime: datetime(1970, 6, 15, 0, 0, 7, 777_777, tzinfo=UTC),
     str: "\ufdd0",
-    int: _FIRST_ID - 1_000,
+    int: _FIRST_ID - 1_000 * _APART,
 }
+_TRACES = ("\ufdd0", "1970-0", str(_FIRST_ID)[:10])
 
 Row = tuple[Any, ...]
 Value = datetime | str | int | None
+PREPARED: dict[str, PreparedQuery] = {}
 
 
-class Compiled:
+class UnreplacedPlaceholder(Exception):
+    """A query was prepared whose ``build`` does more with a value than compare with it, or does nothing with it."""
+
+
+class PreparedQuery:
     """A read by ids, and by one value besides: ``build(ids, value)`` says it as a ``values_list``.
 
-    With a limit, ``build(ids, value, most)``, which is made for every limit that is asked for.
+    With a limit, ``build(ids, value, limit)``, which is made for every limit that is asked for.
 
-    It is built with values that stand for others; those are put in their places at every call. So ``build`` may look
-    at nothing but its arguments, and may only compare with them.
+    It is built with placeholders, which are replaced at every call. So ``build`` may look at nothing but its arguments,
+    and may only compare with them. What breaks that raises UnreplacedPlaceholder where it shows in the parameters; the
+    rest is found by tests/common/test_prepared.py, which asks every query of ``PREPARED`` in both ways.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
-        self._build = build
+    def __init__(self, name: str, build: Callable[..., QuerySet[Any, Any]]) -> None:
+        if name in PREPARED:
+            raise ValueError(f"two prepared queries are named {name}")
+        PREPARED[name] = self
+        self.name, self.build = name, build
         self._made: dict[tuple[str, int, type, int | None], tuple[str, Row, Any]] = {}
 
     def find(self, value: Value) -> list[Row]:
         """The rows now, for a read that takes no ids."""
         return self._rows([], value)
 
-    def rows(self, ids: Iterable[int], value: Value = None, most: int | None = None) -> list[Row]:
-        """The rows now. No query for no ids."""
+    def rows(self, ids: Iterable[int], value: Value = None, limit: int | None = None) -> list[Row]:
+        """The rows now, a hundred ids a query. No query for no ids."""
         given = list(ids)
         found: list[Row] = []
         for start in range(0, len(given), _LENGTHS[-1]):
-            found += self._rows(given[start : start + _LENGTHS[-1]], value, most)
+            found += self._rows(given[start : start + _LENGTHS[-1]], value, limit)
         return found
 
-    def _rows(self, ids: list[int], value: Value, most: int | None = None) -> list[Row]:
-        length = next(most for most in _LENGTHS if len(ids) <= most)
+    def _rows(self, ids: list[int], value: Value, limit: int | None = None) -> list[Row]:
+        length = next(at_most for at_most in _LENGTHS if len(ids) <= at_most)
         here = connections[DEFAULT_DB_ALIAS]  # looked up once: the proxy looks it up at every touch
-        key = (here.vendor, length, type(value), most)
+        key = (here.vendor, length, type(value), limit)
         if key not in self._made:
-            self._made[key] = self._make(length, value, most)
+            self._made[key] = self._make(length, value, limit)
         sql, params, converters = self._made[key]
         ids += ids[-1:] * (length - len(ids))
         actual = _adapted(value)
-        filled = [ids[p.number] if isinstance(p, _Place) else actual if p is _VALUE else p for p in params]
+        filled = [ids[p.number] if isinstance(p, _Id) else actual if p is _VALUE else p for p in params]
         with here.cursor() as cursor:
             if here.vendor == "postgresql":
                 # Django's own cursor writes values into the text, so that every text is another one to plan.
@@ -70,41 +82,58 @@ class Compiled:
             rows: list[Row] = cursor.fetchall()
         return converters(rows) if converters else rows
 
-    def _make(self, length: int, value: Value, most: int | None) -> tuple[str, Row, Any]:
-        stand_in = _STAND_INS.get(type(value))
-        limit = () if most is None else (most,)
-        compiler = self._build([_FIRST_ID - n for n in range(length)], stand_in, *limit).query.get_compiler(
-            connection=connection
-        )
+    def _make(self, length: int, value: Value, limit: int | None) -> tuple[str, Row, Any]:
+        placeholder = _PLACEHOLDERS.get(type(value))
+        ids = [_FIRST_ID - n * _APART for n in range(length)]
+        limited = () if limit is None else (limit,)
+        compiler = self.build(ids, placeholder, *limited).query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         found = compiler.get_converters([column for column, *_ in compiler.select])
-        adapted = _adapted(stand_in)
-        places = tuple(_place(param, adapted, length) for param in params)
+        adapted = _adapted(placeholder)
+        replaced = tuple(_replacement(param, adapted, length) for param in params)
+        self._check(sql, replaced, length, placeholder)
         convert = (lambda rows: [tuple(row) for row in compiler.apply_converters(rows, found)]) if found else None
-        return sql, places, convert
+        return sql, replaced, convert
+
+    def _check(self, sql: str, params: Row, length: int, placeholder: Any) -> None:
+        """Raise UnreplacedPlaceholder unless every placeholder has its parameter, and none is anywhere else."""
+        missing = set(range(length)) - {param.number for param in params if isinstance(param, _Id)}
+        if missing or (placeholder is not None and _VALUE not in params):
+            raise UnreplacedPlaceholder(f"{self.name} does not use all that it is given")
+        for left in (sql, *params):
+            if _has_trace(left):
+                raise UnreplacedPlaceholder(f"{self.name} makes {left!r} of what it is given")
 
 
-class _Place:
-    """Where the id of that number goes."""
+@dataclass(frozen=True, slots=True)
+class _Id:
+    """The parameter that becomes the id of that number."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    number: int
 
 
 _VALUE = object()
 
 
-def _place(param: Any, value: Any, length: int) -> Any:
-    if isinstance(param, int) and not isinstance(param, bool) and _FIRST_ID - length < param <= _FIRST_ID:
-        return _Place(_FIRST_ID - param)
-    return _VALUE if value is not None and type(param) is type(value) and param == value else param
+def _replacement(param: Any, value: Any, length: int) -> Any:
+    if isinstance(param, int) and not isinstance(param, bool):
+        number, between = divmod(_FIRST_ID - param, _APART)
+        if not between and 0 <= number < length:
+            return _Id(number)
+    return _VALUE if value is not None and isinstance(param, type(value)) and param == value else param
+
+
+def _has_trace(param: Any) -> bool:
+    if isinstance(param, int):
+        return abs(abs(param) + _FIRST_ID) < 10**9
+    return not isinstance(param, _Id) and param is not _VALUE and any(trace in str(param) for trace in _TRACES)
 
 
 def _adapted(value: Value) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
-class Columns:
+class ModelColumns:
     """The columns of one model in a wider row, and how to make an object of them."""
 
     def __init__(self, model: type[Model], path: str = "") -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 from django.conf import settings
 from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
+from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from common.store import HASTE, shared
@@ -45,6 +47,58 @@ def _item(rate: str) -> RateLimitItem:
 
 @cache
 def _limiter(redis_url: str) -> FixedWindowRateLimiter:
-    """In memory, each process counts for itself: with Redis they count together."""
-    storage = storage_from_string(redis_url, **HASTE) if redis_url else storage_from_string("memory://")
-    return FixedWindowRateLimiter(storage)
+    """Without Redis each process counts for itself; with it they count together."""
+    return FixedWindowRateLimiter(storage_from_string(redis_url, **HASTE) if redis_url else ProcessCounts())
+
+
+class ProcessCounts(Storage):
+    """The counts of this process.
+
+    The one of limits starts a thread at nearly every hit, to forget windows that are over: a twentieth of a small answer,
+    and among busy threads a wait for the interpreter. This one forgets them once a minute, while it counts.
+    """
+
+    STORAGE_SCHEME = None
+    base_exceptions = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+        self.windows: dict[str, tuple[int, float]] = {}  # the count, and when it ends, in Unix seconds
+        self._forget_at = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count in the window of the key, or in a new one that ends in ``expiry`` seconds."""
+        now = time.time()
+        with self._lock:
+            if now >= self._forget_at:
+                self.windows = {of: window for of, window in self.windows.items() if window[1] > now}
+                self._forget_at = now + 60
+            count, ends_at = self.windows.get(key, (0, 0.0))
+            count, ends_at = (count, ends_at) if ends_at > now else (0, now + expiry)
+            self.windows[key] = (count + amount, ends_at)
+            return count + amount
+
+    def get(self, key: str) -> int:
+        """The count of the window that is open."""
+        count, ends_at = self.windows.get(key, (0, 0.0))
+        return count if ends_at > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When the window ends, in Unix seconds; now, when none is open."""
+        return max(self.windows.get(key, (0, 0.0))[1], time.time())
+
+    def check(self) -> bool:
+        """It is always there."""
+        return True
+
+    def reset(self) -> int:
+        """Forget everything; returns how much that was."""
+        with self._lock:
+            forgotten, self.windows = len(self.windows), {}
+        return forgotten
+
+    def clear(self, key: str) -> None:
+        """Forget one."""
+        with self._lock:
+            self.windows.pop(key, None)

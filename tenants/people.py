@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from common.prepared import Compiled
+from common.prepared import PreparedQuery
 from tenants.callers import Caller, CallerKind, Role, common_language
 from tenants.models import Membership, User
 
-_MEMBERSHIPS = Compiled(
+_MEMBERSHIPS = PreparedQuery(
+    "memberships",
     lambda ids, _: Membership.objects.filter(user__in=ids, is_active=True).values_list(
         "tenant_id", "role", "tenant__language"
-    )
+    ),
 )
 SYSTEM = Caller(kind=CallerKind.SYSTEM, id=0, name="Wayout")
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from common.prepared import Compiled
+from common.prepared import PreparedQuery
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, common_language
 from tenants.models import PartnerToken, Tenant
@@ -27,7 +27,8 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
 PREFIX = "wyo_"
 _TOKEN = re.compile(rf"{PREFIX}[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
-_BY_KEY_ID = Compiled(
+_BY_KEY_ID = PreparedQuery(
+    "token by key id",
     lambda _, key_id: PartnerToken.objects.filter(key_id=key_id).values_list(
         "pk", "name", "digest", "partner", "scopes", "expires_at", "revoked_at", "last_used_at",
         "tenants__pk", "tenants__language",

@@ -17,7 +17,7 @@ from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.selectors import Charges, charges_not_over, held_by_charge
-from common.prepared import Columns, Compiled
+from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
 from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
@@ -36,29 +36,32 @@ _ELSEWHERE = (
     )
     .exclude(subscription=OuterRef("subscription"))
 )
-_STILL_COVERED = Compiled(
+_STILL_COVERED = PreparedQuery(
+    "holders still covered",
     lambda ids, _: (
         License.objects.held()
         .filter(Exists(_ELSEWHERE), subscription__in=ids)
         .values_list("subscription")
         .annotate(Count("pk"))
-    )
+    ),
 )
-_CANCELLATION = Columns(Cancellation)
-_USER, _TOKEN = Columns(User, "requested_by_user"), Columns(PartnerToken, "requested_by_token")
-_LATEST_CANCELLATIONS = Compiled(
+_CANCELLATION = ModelColumns(Cancellation)
+_USER, _TOKEN = ModelColumns(User, "requested_by_user"), ModelColumns(PartnerToken, "requested_by_token")
+_LATEST_CANCELLATIONS = PreparedQuery(
+    "latest cancellations",
     lambda ids, _: Cancellation.objects.filter(
         pk__in=Cancellation.objects.filter(subscription__in=ids)
         .values("subscription")
         .annotate(Max("pk"))
         .values("pk__max")
-    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths)
+    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths),
 )
-_POLICY = Columns(CancellationPolicy)
-_POLICIES = Compiled(
+_POLICY = ModelColumns(CancellationPolicy)
+_POLICIES = PreparedQuery(
+    "policies in force",
     lambda ids, _: CancellationPolicy.objects.filter(Q(tenant=None) | Q(tenant__in=ids), in_force=True).values_list(
         *_POLICY.paths
-    )
+    ),
 )
 
 

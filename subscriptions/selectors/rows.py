@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Agreement, BillingAccount, PaymentMethod
-from common.prepared import Columns, Compiled
+from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant
 
@@ -25,8 +25,8 @@ class LicenseCounts:
     by_group: int = 0
 
 
-_SUBSCRIPTION, _PLAN, _TENANT = Columns(Subscription), Columns(Plan, "plan"), Columns(Tenant, "tenant")
-_AGREEMENT, _ACCOUNT = Columns(Agreement, "agreement"), Columns(BillingAccount, "agreement__account")
+_SUBSCRIPTION, _PLAN, _TENANT = ModelColumns(Subscription), ModelColumns(Plan, "plan"), ModelColumns(Tenant, "tenant")
+_AGREEMENT, _ACCOUNT = ModelColumns(Agreement, "agreement"), ModelColumns(BillingAccount, "agreement__account")
 _AT_PLAN = len(_SUBSCRIPTION)
 _AT_TENANT = _AT_PLAN + len(_PLAN)
 _AT_AGREEMENT = _AT_TENANT + len(_TENANT)
@@ -54,14 +54,15 @@ def _wide(rows: QuerySet[Subscription]) -> QuerySet[Any, Any]:
     )
 
 
-_OF_IDS = Compiled(lambda ids, _: _wide(Subscription.objects.filter(pk__in=ids)))
+_OF_IDS = PreparedQuery("subscriptions by id", lambda ids, _: _wide(Subscription.objects.filter(pk__in=ids)))
 # The ids inside, so that PostgreSQL plans the rest for as few rows as there will be, whoever asks.
-_NEWEST = Compiled(
+_NEWEST = PreparedQuery(
+    "newest subscriptions",
     lambda tenants, before, most: _wide(
         Subscription.objects.filter(
             pk__in=Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values("pk")[:most]
         )
-    )
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""What every other contestant decides: the two rows of the rules that the benchmark's data has.
+"""What every other baseline decides: the two rows of the rules that the benchmark's data has.
 
 Wayout decides by all of them, and looks at cancellations, groups and products bought twice too; the others are spared
 that.

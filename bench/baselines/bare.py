@@ -1,4 +1,4 @@
-"""The limit: no framework, one SQL statement, one encoder. ``granian --interface asgi bench.contestants.bare:app``."""
+"""The limit: no framework, one SQL statement, one encoder. ``granian --interface asgi bench.baselines.bare:app``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from bench.contestants.rules import decide
+from bench.baselines.rules import decide
 
 _CALLER = """
 SELECT array_agg(t.tenant_id) AS tenants, p.scopes ? 'CANCEL' AS may_act FROM tenants_partnertoken p

@@ -1,4 +1,4 @@
-"""What the Django contestants read by hand: who calls, counts, and the policies in force."""
+"""What the Django baselines read by hand: who calls, counts, and the policies in force."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from bench.contestants.rules import decide
-from bench.contestants.tables.models import PartnerToken, PaymentMethod, Policy
+from bench.baselines.rules import decide
+from bench.baselines.tables.models import PartnerToken, PaymentMethod, Policy
 
 _HELD = (Q(licenses__is_direct=True) | Q(licenses__is_inherited=True)) & Q(licenses__user__deleted_at=None)
 ASSIGNED = Count("licenses", filter=_HELD)

@@ -14,7 +14,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "bench.contestants.tables",
+    "bench.baselines.tables",
     "graphene_django" if "graphene" in ROOT_URLCONF else "strawberry_django",
 ]
 MIDDLEWARE = [

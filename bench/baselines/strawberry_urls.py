@@ -12,8 +12,8 @@ from strawberry.django.views import GraphQLView
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
-from bench.contestants.tables import models
-from bench.contestants.tables.reads import ASSIGNED, BY_GROUP, HAS_METHOD, Caller, caller_of, decided
+from bench.baselines.tables import models
+from bench.baselines.tables.reads import ASSIGNED, BY_GROUP, HAS_METHOD, Caller, caller_of, decided
 
 COUNTED = {"assigned": ASSIGNED, "by_group": BY_GROUP, "has_method": HAS_METHOD}
 

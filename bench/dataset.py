@@ -1,10 +1,12 @@
-"""A house to measure in: tenants with subscriptions, licenses and charges, the same every time."""
+"""The data to measure with: tenants with subscriptions, licenses and charges, the same every time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import time_machine
 from django.db import connection
 from tqdm import tqdm
 
@@ -19,14 +21,27 @@ USERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What the contestants are asked about: a token of one tenant, and one of its subscriptions."""
+class Dataset:
+    """What the baselines are asked about: a token of one tenant, and one of its subscriptions."""
 
     token: str
     subscription: int
 
 
-def build(tenants: int, subscriptions: int) -> House:
+def at_noon() -> time_machine.travel:
+    """The clock from noon of the last working day on: at night and on Sundays nobody is to be called."""
+    return time_machine.travel(last_noon(datetime.now(UTC)), tick=True)
+
+
+def last_noon(now: datetime) -> datetime:
+    """Noon of the last working day in Sofia."""
+    noon = now.astimezone(ZoneInfo("Europe/Sofia")).replace(hour=12, minute=0, second=0, microsecond=0)
+    while noon > now or noon.weekday() > 4:
+        noon -= timedelta(days=1)
+    return noon.astimezone(UTC)
+
+
+def build(tenants: int, subscriptions: int) -> Dataset:
     """``tenants`` with that many ``subscriptions`` each, 1 to 40 licenses and one paid charge on every one."""
     now = datetime.now(UTC)
     start = now - timedelta(days=10)
@@ -69,4 +84,4 @@ def build(tenants: int, subscriptions: int) -> House:
         )
     first = Tenant.objects.get(domain="t0.example")
     _, text = create_token(name="Bench", scopes=tuple(Scope), tenants=[first], caller=SYSTEM, now=now)
-    return House(text, ids[0])
+    return Dataset(text, ids[0])

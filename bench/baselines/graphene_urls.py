@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from graphene_django import DjangoObjectType
 from graphene_django.views import GraphQLView
 
-from bench.contestants.tables import models
-from bench.contestants.tables.reads import ASSIGNED, BY_GROUP, HAS_METHOD, caller_of, decided
+from bench.baselines.tables import models
+from bench.baselines.tables.reads import ASSIGNED, BY_GROUP, HAS_METHOD, caller_of, decided
 
 
 def _key(name):

@@ -1,0 +1,1 @@
+"""The benchmark's tables, for the baselines that use the ORM."""

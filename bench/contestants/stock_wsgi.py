@@ -1,8 +1,0 @@
-"""The WSGI application of the two Django contestants."""
-
-import os
-
-from django.core.wsgi import get_wsgi_application
-
-os.environ["DJANGO_SETTINGS_MODULE"] = "bench.contestants.stock_settings"
-application = get_wsgi_application()

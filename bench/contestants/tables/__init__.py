@@ -1,1 +1,0 @@
-"""The benchmark's tables, for the contestants that use the ORM."""
