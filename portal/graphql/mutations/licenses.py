@@ -17,8 +17,6 @@ from subscriptions.directory import licenses as services
 from subscriptions.messages.removals import removal_message, would_be_message
 from tenants.callers import Caller, Scope
 
-strawberry.enum(services.Outcome, name="RemovalOutcome")
-
 
 @strawberry.type
 class UserRemoval:

@@ -14,8 +14,6 @@ from billing.formatting import format_money
 from common.public_ids import Kind
 from portal.graphql.types.node import Node
 
-strawberry.enum(models.RefundStatus, name="RefundStatus")
-
 
 @strawberry.type(description="formatted is made by the server, in the request's language; show it as it is.")
 class Money:

@@ -19,9 +19,6 @@ from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions.selectors.lists import visible
 from tenants.callers import Scope
 
-strawberry.enum(Status, name="CallbackStatus")
-strawberry.enum(CloseReason, name="CallbackCloseReason")
-
 
 @strawberry.type
 class CallbackWindow:

@@ -19,9 +19,6 @@ from subscriptions.models.cancellations import Feedback
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
 
-strawberry.enum(Status, name="CancellationStatus")
-strawberry.enum(Feedback, name="CancellationFeedback")
-
 
 @strawberry.type
 class Cancellation(Node):

@@ -20,12 +20,6 @@ from subscriptions.policy.quotes import Quote
 from tenants import callers
 from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
 
-strawberry.enum(Route, name="CancellationRoute")
-strawberry.enum(Reason, name="ReasonCode")
-strawberry.enum(Mode, name="CancellationMode")
-strawberry.enum(proration.NoRefundReason, name="NoRefundReason")
-strawberry.enum(proration.Convention, name="ProrationConvention")
-
 _ACTS = {
     Route.CANCEL_ONLINE: Scope.CANCEL,
     Route.UNDO_CANCELLATION: Scope.CANCEL,

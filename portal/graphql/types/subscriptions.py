@@ -24,9 +24,6 @@ from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
 
-strawberry.enum(Status, name="SubscriptionStatus")
-strawberry.enum(Channel, name="SalesChannel")
-
 
 @strawberry.type
 class TrialConversion:

@@ -15,14 +15,6 @@ from portal.graphql.types.node import Node, make_id
 from subscriptions.selectors.lists import visible
 from tenants import callers, models
 
-strawberry.enum(
-    callers.Scope,
-    name="PartnerScope",
-    description="QUOTE includes READ. CANCEL includes QUOTE and undo. CALLBACK includes reschedule and withdraw."
-    " READ shows no names of users: READ_USERS does.",
-)
-strawberry.enum(callers.Role, name="Role")
-
 
 @strawberry.enum
 class ViewerKind(Enum):

@@ -11,8 +11,6 @@ from common.public_ids import Kind
 from portal.graphql.types.node import make_id
 from webhooks.models import Endpoint, EventType
 
-strawberry.enum(EventType, name="WebhookEventType")
-
 
 @strawberry.enum
 class WebhookStatus(Enum):
