@@ -12,11 +12,11 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
+from billing.ending import Ending
 from billing.errors import ChargeInvalid
 from billing.models import Agreement, Charge, Correction, RefundPart, RefundStatus
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
-from billing.providers.base import Ending
 from billing.refunds.repricing import reprice_soon
 from billing.renewal import tell_again
 from billing.selectors import charges_at, late_charges

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, EndingTerms
 from billing.outages import again
 from billing.providers import billing_providers, default_provider, is_subscription_id, provider
-from billing.providers.base import Ending, ProviderRefused, ProviderUnavailable
+from billing.providers.base import ProviderRefused, ProviderUnavailable
 from outbox.queue import put_again
 from outbox.registry import Hopeless, handles
 from tenants.audit import record

@@ -11,12 +11,13 @@ from enum import StrEnum
 from django.db.models import DateField, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
+from billing.ending import Ending
 from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers, default_provider, known
-from billing.providers.base import CreditForm, Ending
+from billing.providers.base import CreditForm
 from common.prepared import PreparedQuery
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]

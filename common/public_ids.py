@@ -1,4 +1,4 @@
-"""Public ids: the id you get is the id you send. ``sub_1001`` and nothing else that looks like it."""
+"""Public ids: the id you get is the id you send. ``sub_1001`` and nothing else that looks like it. Pure."""
 
 from __future__ import annotations
 

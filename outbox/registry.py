@@ -1,4 +1,4 @@
-"""Who does which effect, and what happens again and again. Knows no row: apps fill it as they load."""
+"""Who does which effect, and what happens again and again. Knows no row: apps fill it as they load. Pure."""
 
 from __future__ import annotations
 

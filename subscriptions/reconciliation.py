@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from billing.ending import Ending
 from billing.models import (
     PROMISED_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
@@ -21,7 +22,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.providers import billing_providers, provider
-from billing.providers.base import Ending, Outcome, ProviderRefused, ProviderUnavailable
+from billing.providers.base import Outcome, ProviderRefused, ProviderUnavailable
 from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
 from billing.renewal import TELL, wanted_of

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.words import provider_id_error
+from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
 from billing.providers import billing_providers, subscription_id_example
-from billing.providers.base import Ending
 from billing.renewal import set_provider_id
 from billing.selectors import untold
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.currencies import EXPONENTS
+from billing.ending import Ending
 from billing.proration import Convention, RefundTerms
-from billing.providers.base import Ending
 from tenants.models import Tenant
 
 CURRENCIES = [(code, code) for code in sorted(EXPONENTS)]

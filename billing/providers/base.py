@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from billing.ending import Ending
 from billing.errors import BillingError
 from billing.money import Money
 
@@ -19,14 +20,6 @@ class Outcome(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     PENDING = "PENDING"
     FAILED = "FAILED"
-
-
-class Ending(StrEnum):
-    """What becomes of what a provider bills: it goes on, stops at the period's end, or stops now."""
-
-    NONE = "NONE"
-    AT_PERIOD_END = "AT_PERIOD_END"
-    NOW = "NOW"
 
 
 @dataclass(frozen=True, slots=True)

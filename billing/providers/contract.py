@@ -19,9 +19,9 @@ from typing import ClassVar
 
 import pytest
 
+from billing.ending import Ending
 from billing.money import Money
 from billing.providers.base import (
-    Ending,
     NotSigned,
     NoWebhook,
     Order,

@@ -10,10 +10,10 @@ from typing import Any
 
 import stripe
 
+from billing.ending import Ending
 from billing.providers.base import (
     CreditForm,
     Declaration,
-    Ending,
     KeyRefused,
     NotSigned,
     Order,

@@ -1,1 +1,1 @@
-"""The rules: facts in, a decision with its quotes out. No Django, no clock."""
+"""The rules: facts in, a decision with its quotes out. Pure: no Django, no clock."""

@@ -1,4 +1,4 @@
-"""What a decision looks at, read in one go. Pure."""
+"""What a decision looks at, read in one go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What canceling gives back, to the cent and the second. Pure.
+"""What canceling gives back, to the cent and the second.
 
 Preview and execution both make their quote here, from the same snapshot at the same instant.
 """

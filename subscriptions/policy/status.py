@@ -1,4 +1,4 @@
-"""Where a subscription is in its life at an instant, and in which period. Pure."""
+"""Where a subscription is in its life at an instant, and in which period."""
 
 from __future__ import annotations
 

@@ -1,0 +1,13 @@
+"""How something that is billed ends. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Ending(StrEnum):
+    """What becomes of what a provider bills: it goes on, stops at the period's end, or stops now."""
+
+    NONE = "NONE"
+    AT_PERIOD_END = "AT_PERIOD_END"
+    NOW = "NOW"
