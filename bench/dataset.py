@@ -74,6 +74,14 @@ def build(tenants: int, subscriptions: int) -> Dataset:
             for agreement in agreements
         )  # fmt: skip
         ids.append(made[-2].pk)
+    _assign()
+    first = Tenant.objects.get(domain="t0.example")
+    _, text = create_token(name="Bench", scopes=tuple(Scope), tenants=[first], caller=SYSTEM, now=now)
+    return Dataset(text, ids[0])
+
+
+def _assign() -> None:
+    """1 to 40 licenses of each subscription, by one statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO subscriptions_license (subscription_id, user_id, is_direct, is_inherited)"
@@ -82,6 +90,3 @@ def build(tenants: int, subscriptions: int) -> Dataset:
             "   FROM subscriptions_directoryuser) u ON u.tenant_id = s.tenant_id AND u.n <= (s.id * 7) %% 40 + 1",
             [],
         )
-    first = Tenant.objects.get(domain="t0.example")
-    _, text = create_token(name="Bench", scopes=tuple(Scope), tenants=[first], caller=SYSTEM, now=now)
-    return Dataset(text, ids[0])

@@ -162,6 +162,11 @@ def main() -> int:
                         times[name][1].append(replayed)
                     _assign_again(scenario.large, bare)
             _same(bare)
+    _print(times, rounds)
+    return 0
+
+
+def _print(times: dict[str, tuple[list[float], list[float]]], rounds: int) -> None:
     print(f"postgresql: medians of {rounds} rounds (10,000 users: {max(3, rounds // 3)}), none failed\n")
     print(f"{'':22} {'Wayout':>10} {'bare SQL':>10}   times")
     met = True
@@ -170,7 +175,6 @@ def main() -> int:
         met = met and not (name == GOAL[0] and one / other > GOAL[1])
         print(f"{name:22} {one:7.1f} ms {other:7.1f} ms  {one / other:5.1f}x")
     print("\nThe goal is met." if met else f"\nGoal missed: {GOAL[0]} within {GOAL[1]} times the bare SQL.")
-    return 0
 
 
 def _assign_again(subscription: int, bare: psycopg.Connection[Any]) -> None:

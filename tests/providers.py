@@ -11,10 +11,10 @@ from types import MappingProxyType
 import pytest
 
 import billing.providers as providers
+from billing.ending import Ending
 from billing.providers.base import (
     CreditForm,
     Declaration,
-    Ending,
     KeyRefused,
     Order,
     Outcome,

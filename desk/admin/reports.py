@@ -91,6 +91,10 @@ def _tables(found: Report) -> Iterator[Table]:
         _("Of all requests: over before the first call, because they were solved online or withdrawn."),
         [_share_row(_("solved online"), online), _share_row(_("withdrawn"), withdrawn)],
     )
+    yield from _loads(found)
+
+
+def _loads(found: Report) -> Iterator[Table]:
     yield Table(
         _("Unreachable"),
         _("Of all requests: three calls that count and nobody answered."),

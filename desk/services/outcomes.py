@@ -48,16 +48,14 @@ def log_attempt(
     note = clean_text(note, "note", most=LONGEST_NOTE)
     if outcome not in LOGGED:
         raise InputInvalid("outcome", rule="choice")
-    if outcome is Outcome.CALL_LATER and (later is None or not now < later <= now + HORIZON):
-        raise InputInvalid("later", rule="slot")
     with one_transaction():
         request = claimed_by(agent, callback_id, now)
         if request is None:
             return None
         require_seen(request, seen)
         zone = ZoneInfo(request.time_zone)
-        if outcome is Outcome.CALL_LATER and later and not is_day(zone, later):
-            raise InputInvalid("later", rule="day", time=f"{later.astimezone(zone):%H:%M}")
+        if outcome is Outcome.CALL_LATER:
+            _require_slot(later, zone, now)
         step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
         if outcome is Outcome.LANGUAGE_NEEDED:
             request.language = read_language(other_language)
@@ -74,6 +72,14 @@ def log_attempt(
     if outcome is Outcome.ASKED_NOT_TO_CALL:
         _close_others_with(request, caller, language, now)
     return request
+
+
+def _require_slot(later: datetime | None, zone: ZoneInfo, now: datetime) -> None:
+    """A time that is ahead, and day for the customer."""
+    if later is None or not now < later <= now + HORIZON:
+        raise InputInvalid("later", rule="slot")
+    if not is_day(zone, later):
+        raise InputInvalid("later", rule="day", time=f"{later.astimezone(zone):%H:%M}")
 
 
 def close_callback(

@@ -75,15 +75,7 @@ def request_callback(
         open_one = CallbackRequest.objects.open().filter(subscription=subscription).first()
         if open_one is None:
             _require_route(caller, subscription, now)
-        request = open_one or CallbackRequest(
-            reference=new_reference("R"),
-            tenant_id=subscription.tenant_id,
-            subscription=subscription,
-            requested_by_user_id=caller.user_id,
-            requested_by_token_id=caller.token_id,
-            source=source.value,
-            requested_at=now,
-        )
+        request = open_one or _new(caller, subscription, source, now)
         _fill(request, subscription, wish, now)
         request.save()
         audit_call("callback.updated" if open_one else "callback.requested", caller, request, language, now)
@@ -142,6 +134,18 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
             announce_call(CallOccasion.WITHDRAWN, request, now)
         request.refresh_from_db()
         return request
+
+
+def _new(caller: Caller, subscription: Subscription, source: CallbackSource, now: datetime) -> CallbackRequest:
+    return CallbackRequest(
+        reference=new_reference("R"),
+        tenant_id=subscription.tenant_id,
+        subscription=subscription,
+        requested_by_user_id=caller.user_id,
+        requested_by_token_id=caller.token_id,
+        source=source.value,
+        requested_at=now,
+    )
 
 
 def _require_route(caller: Caller, subscription: Subscription, now: datetime) -> None:

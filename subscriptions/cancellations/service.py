@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from billing.ending import Ending
 from billing.models import EndingTerms, RefundStatus
-from billing.providers.base import Ending
 from billing.refunds.requests import request_refund, void_refund
 from billing.renewal import set_ending
 from common.references import new_reference
@@ -218,7 +218,7 @@ def _write(
     )
     if in_force and not _void_held(in_force, caller, now):
         raise RouteNotAvailable("subscriptionId", reason=Reason.ALREADY_CANCELED)
-    cancellation.mode = quote.mode.value
+    _promise(cancellation, quote)
     cancellation.requested_at = now
     cancellation.requested_by_user_id = caller.user_id
     cancellation.requested_by_token_id = caller.token_id
@@ -226,15 +226,6 @@ def _write(
     cancellation.staff_reason = staff.reason.strip() if staff else ""
     cancellation.customer_id = staff.customer_id if staff else None
     cancellation.customer_language = staff.language if staff else ""
-    cancellation.effective_at = quote.effective_at
-    cancellation.undo_until = quote.undo_until
-    cancellation.access_ends_at = quote.access_ends_at
-    cancellation.data_available_until = quote.data_available_until
-    cancellation.data_erased_by = quote.data_erased_by
-    cancellation.priced_at = quote.priced_at
-    cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
-    cancellation.policy_id = quote.policy_id
-    cancellation.quote = quote_evidence(quote)
     cancellation.facts = _facts(snapshot)
     cancellation.licenses_30_days_before = licenses_at(subscription.pk, now - _EVIDENCE_BEFORE)
     cancellation.language = language
@@ -247,6 +238,20 @@ def _write(
     tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
     canceled.send(Cancellation, cancellation=cancellation, caller=caller, language=language, now=now)
     return cancellation
+
+
+def _promise(cancellation: Cancellation, quote: Quote) -> None:
+    """What was quoted is what is promised, to the cent and the second."""
+    cancellation.mode = quote.mode.value
+    cancellation.effective_at = quote.effective_at
+    cancellation.undo_until = quote.undo_until
+    cancellation.access_ends_at = quote.access_ends_at
+    cancellation.data_available_until = quote.data_available_until
+    cancellation.data_erased_by = quote.data_erased_by
+    cancellation.priced_at = quote.priced_at
+    cancellation.no_refund_reason = quote.no_refund_reason.value if quote.no_refund_reason else ""
+    cancellation.policy_id = quote.policy_id
+    cancellation.quote = quote_evidence(quote)
 
 
 def _request_refund(cancellation: Cancellation, subscription: Subscription, quote: Quote, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from subscriptions.errors import SubscriptionError
 
@@ -33,6 +33,33 @@ def _rule_sentence(error: SubscriptionError) -> str:
             return _("This value cannot be read.")
 
 
+_SENTENCES = {
+    "NOT_AUTHENTICATED": gettext_lazy("Sign in, or send a valid token."),
+    "NOT_PERMITTED": gettext_lazy("You are not allowed to do this."),
+    "NOT_FOUND": gettext_lazy("There is nothing with this id."),
+    "QUOTE_INVALID": gettext_lazy("This is not a quote for this subscription. Ask for a new one."),
+    "QUOTE_EXPIRED": gettext_lazy("This quote has expired; nothing was canceled. Here is a new one."),
+    "QUOTE_CHANGED": gettext_lazy("Something changed since this quote was made; nothing was canceled."),
+    "ROUTE_NOT_AVAILABLE": gettext_lazy("This is not possible for this subscription any more. See its options."),
+    "UNDO_CLOSED": gettext_lazy("The time to undo this cancellation is over."),
+    "IDEMPOTENCY_KEY_REUSED": gettext_lazy("This idempotency key was already used for something else. Use a new one."),
+    "PHONE_INVALID": gettext_lazy("This is not a phone number. Write it with its country code, like +359 88 812 3456."),
+    "PHONE_REGION_UNSUPPORTED": gettext_lazy("We cannot call numbers in this country."),
+    "PHONE_KIND_UNSUPPORTED": gettext_lazy("We cannot call premium-rate or shared-cost numbers."),
+    "TIME_ZONE_INVALID": gettext_lazy("There is no such time zone. Use a name like Europe/Sofia."),
+    "WINDOW_NOT_AVAILABLE": gettext_lazy("This time is no longer free. Choose another one."),
+    "DO_NOT_CALL": gettext_lazy("This number asked not to be called. You can cancel online, or give another number."),
+    "CLAIMED_ELSEWHERE": gettext_lazy("Another agent is calling this customer. Only they can cancel meanwhile."),
+    "CHANGED_MEANWHILE": gettext_lazy("Somebody changed this since you opened it. Nothing was done."),
+    "RATE_LIMITED": gettext_lazy("Too many requests. Try again later."),
+    "SIGN_IN_FAILED": gettext_lazy("The name, the password or the code is wrong."),
+    "SECOND_FACTOR_REQUIRED": gettext_lazy("Enter the code of your authenticator app, or a recovery code."),
+    "ALREADY_SIGNED_IN": gettext_lazy("Somebody is signed in here. Sign out first."),
+    "SESSION_ENDED": gettext_lazy("This session has ended. Sign in again."),
+    "RESET_KEY_INVALID": gettext_lazy("This link was used or is too old. Ask for a new one."),
+}
+
+
 def error_message(error: SubscriptionError) -> str:
     """What went wrong and what to do next."""
     match error.code:
@@ -49,33 +76,9 @@ def error_message(error: SubscriptionError) -> str:
                 "At most %(limit)d users in one call. Send the rest in another.",
                 limit,
             ) % {"limit": limit}
+        case "CALLBACK_OPEN":
+            return _("%(reference)s is open for this subscription already.") % {
+                "reference": error.data.get("reference", "")
+            }
         case code:
-            return {
-                "NOT_AUTHENTICATED": _("Sign in, or send a valid token."),
-                "NOT_PERMITTED": _("You are not allowed to do this."),
-                "NOT_FOUND": _("There is nothing with this id."),
-                "QUOTE_INVALID": _("This is not a quote for this subscription. Ask for a new one."),
-                "QUOTE_EXPIRED": _("This quote has expired; nothing was canceled. Here is a new one."),
-                "QUOTE_CHANGED": _("Something changed since this quote was made; nothing was canceled."),
-                "ROUTE_NOT_AVAILABLE": _("This is not possible for this subscription any more. See its options."),
-                "UNDO_CLOSED": _("The time to undo this cancellation is over."),
-                "IDEMPOTENCY_KEY_REUSED": _("This idempotency key was already used for something else. Use a new one."),
-                "PHONE_INVALID": _(
-                    "This is not a phone number. Write it with its country code, like +359 88 812 3456."
-                ),
-                "PHONE_REGION_UNSUPPORTED": _("We cannot call numbers in this country."),
-                "PHONE_KIND_UNSUPPORTED": _("We cannot call premium-rate or shared-cost numbers."),
-                "TIME_ZONE_INVALID": _("There is no such time zone. Use a name like Europe/Sofia."),
-                "WINDOW_NOT_AVAILABLE": _("This time is no longer free. Choose another one."),
-                "DO_NOT_CALL": _("This number asked not to be called. You can cancel online, or give another number."),
-                "CALLBACK_OPEN": _("%(reference)s is open for this subscription already.")
-                % {"reference": error.data.get("reference", "")},
-                "CLAIMED_ELSEWHERE": _("Another agent is calling this customer. Only they can cancel meanwhile."),
-                "CHANGED_MEANWHILE": _("Somebody changed this since you opened it. Nothing was done."),
-                "RATE_LIMITED": _("Too many requests. Try again later."),
-                "SIGN_IN_FAILED": _("The name, the password or the code is wrong."),
-                "SECOND_FACTOR_REQUIRED": _("Enter the code of your authenticator app, or a recovery code."),
-                "ALREADY_SIGNED_IN": _("Somebody is signed in here. Sign out first."),
-                "SESSION_ENDED": _("This session has ended. Sign in again."),
-                "RESET_KEY_INVALID": _("This link was used or is too old. Ask for a new one."),
-            }[code]
+            return str(_SENTENCES[code])

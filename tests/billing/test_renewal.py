@@ -12,9 +12,9 @@ import time_machine
 from django.core import mail
 from django.db import IntegrityError, transaction
 
+from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement, Refund
-from billing.providers.base import Ending
 from billing.renewal import set_provider_id
 from outbox.models import Effect
 from subscriptions.cancellations.service import undo_cancellation

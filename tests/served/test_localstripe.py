@@ -18,9 +18,10 @@ import pytest
 import stripe
 from django.db import transaction
 
+from billing.ending import Ending
 from billing.money import Money
 from billing.providers import provider
-from billing.providers.base import Ending, Order, Outcome, ProviderRefused
+from billing.providers.base import Order, Outcome, ProviderRefused
 from billing.renewal import set_provider_id
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.policy.facts import Mode

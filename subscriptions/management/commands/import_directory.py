@@ -121,6 +121,16 @@ class Command(BaseCommand):
         for what, count in counted.items():
             if count:
                 write(f"  {count:>7}  {what}")
+        self._print_money(report)
+        for note in report.notes:
+            write(f"\nNote: {note}.")
+        if report.problems:
+            write(self.style.WARNING(f"\nRows left out: {len(report.problems)}"))
+            for problem in report.problems[:_MOST_PROBLEMS_SHOWN]:
+                write(f"  {problem.file}, line {problem.line}: {problem.reason}")
+
+    def _print_money(self, report: Report) -> None:
+        write = self.stdout.write
         if report.money:
             write("\nMoney of the charges file:")
         for currency, money in sorted(report.money.items()):
@@ -133,12 +143,6 @@ class Command(BaseCommand):
             if money.left_out:
                 charges = "1 charge was" if money.left_out == 1 else f"{money.left_out:,} charges were"
                 write(f"  {currency}: {charges} left out, charged {left_out}")
-        for note in report.notes:
-            write(f"\nNote: {note}.")
-        if report.problems:
-            write(self.style.WARNING(f"\nRows left out: {len(report.problems)}"))
-            for problem in report.problems[:_MOST_PROBLEMS_SHOWN]:
-                write(f"  {problem.file}, line {problem.line}: {problem.reason}")
 
 
 def _opener(path: Path) -> Source:
