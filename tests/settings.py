@@ -11,6 +11,8 @@ from portal.settings import *  # noqa: F403
 from portal.settings import BASE_DIR, STATIC_ROOT, VAR_DIR, database
 
 DEBUG = False
+# Looked up in every folder by each new client, which no test needs: pages of tests are not styled.
+WHITENOISE_USE_FINDERS = False
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
