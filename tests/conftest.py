@@ -47,6 +47,8 @@ def _no_server_side_state_between_tests() -> Iterator[None]:
     from outbox import mail
 
     mail.circuit.worked()
+    # Attempts to sign in are counted here, and the clock of many tests stands still.
+    cache.clear()
     with translation.override("en"):
         yield
 
@@ -70,9 +72,3 @@ def person(world: World) -> User:
 def agent(world: World) -> User:
     """A staff member, without any permission yet."""
     return world.person(None, is_staff=True)
-
-
-@pytest.fixture
-def fresh_rates() -> None:
-    """Nothing was counted before: for tests of what counts attempts."""
-    cache.clear()

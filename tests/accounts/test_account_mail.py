@@ -27,7 +27,7 @@ from tests.accounts.test_people import sign_in
 from tests.outsiders import silent
 from tests.world import PASSWORD, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
+pytestmark = pytest.mark.django_db
 RESET = "/accounts/password/reset/"
 
 

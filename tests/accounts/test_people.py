@@ -20,7 +20,7 @@ from tenants.models import Membership, User
 from tests.graphql.documents import VIEWER
 from tests.world import PASSWORD, Api, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
+pytestmark = pytest.mark.django_db
 
 LOGIN = "/accounts/login/"
 

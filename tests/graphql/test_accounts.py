@@ -17,7 +17,7 @@ from tests.graphql.documents import VIEWER
 from tests.graphql.test_access import everything
 from tests.world import PASSWORD, Api, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_rates")]
+pytestmark = pytest.mark.django_db
 
 SESSION = "session { viewer { email } expiresAt accessToken accessTokenLives refreshToken }"
 PROBLEM = "... on Problem { code message path }"

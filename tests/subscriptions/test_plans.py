@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from bench.growth import Works, fill
+from bench.growth import Scenario, fill
 
 pytestmark = [
     pytest.mark.django_db,
@@ -23,15 +23,15 @@ GROWING = (
 
 
 @pytest.fixture
-def works(settings: Any) -> Works:
+def works(settings: Any) -> Scenario:
     settings.WAYOUT_STAFF_SECOND_FACTOR = False
     fill(20_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return Works(20_000)
+    return Scenario(20_000)
 
 
-def test_no_plan_scans_a_growing_table(works: Works) -> None:
+def test_no_plan_scans_a_growing_table(works: Scenario) -> None:
     found = {name: scans(act) for name, act in works.plan().items()}
     assert {name: plans for name, plans in found.items() if plans} == {}
 
