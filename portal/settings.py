@@ -279,7 +279,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
 if WAYOUT_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Whether the hosts beside this one, and browsers' preload lists, are ready for HSTS is not ours to say.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# fields.W161 takes the hours of the desk for a clock that was read once, at nine and at six.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "fields.W161"]
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -13,7 +13,7 @@ import psycopg
 
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 # Neither touches the database that the other tests use.
-ONCE = ("tests/unit", "tests/served", "tests/browser")
+ONCE = ("tests/unit", "tests/served", "tests/browser", "tests/bench")
 # The matrix of who may do what, and pages: on PostgreSQL in the long run. Services and the API are tried on both.
 LATER = ("tests/graphql/test_access.py", "tests/accounts", "tests/admin", "tests/web")
 
