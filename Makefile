@@ -7,7 +7,7 @@ CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-long test-gateway bench bench-quick soak lint format schema messages lock
+.PHONY: help run demo-reset check test test-long test-gateway bench bench-quick soak lint format schema messages lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -17,6 +17,14 @@ run: $(RUN_READY) $(CATALOGS:.po=.mo) .env  ## start Wayout with demo data on PO
 
 demo-reset: $(RUN_READY) .env  ## throw the demo database away, so that the next run starts afresh
 	@$(DEMO) demo --reset
+
+check: $(DEV_READY) $(CATALOGS:.po=.mo)  ## before a commit, in seconds: style, imports, types, and the tests of the rules
+	@.venv/bin/ruff check -q .
+	@.venv/bin/ruff format -q --check .
+	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
+	@.venv/bin/mypy
+	@.venv/bin/pytest -p no:schemathesis --hypothesis-profile=quick tests/unit \
+		--ignore tests/unit/test_frontend.py --ignore tests/unit/test_outside.py
 
 test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQLite and PostgreSQL
 	@$(PY) -m tests.run

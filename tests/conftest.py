@@ -21,6 +21,7 @@ __all__ = ["partner", "receiver"]
 
 settings.register_profile("wayout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("wayout"), max_examples=1000)
+settings.register_profile("quick", settings.get_profile("wayout"), max_examples=10)
 settings.load_profile("long" if os.environ.get("WAYOUT_LONG") else "wayout")
 
 
