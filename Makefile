@@ -26,7 +26,7 @@ check: $(DEV_READY) $(CATALOGS:.po=.mo)  ## before a commit, in seconds: style, 
 	@.venv/bin/pytest -p no:schemathesis --hypothesis-profile=quick tests/unit \
 		--ignore tests/unit/test_frontend.py --ignore tests/unit/test_outside.py
 
-test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and all tests on SQLite and PostgreSQL
+test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and the quick tests, on SQLite and PostgreSQL
 	@$(PY) -m tests.run
 
 test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as well

@@ -1,1 +1,1 @@
-"""What a tenant has and how it ends: policy, licenses, cancellations, callbacks."""
+"""What a tenant has and how it ends: directory, policy, cancellations."""

@@ -1,4 +1,8 @@
-"""Who may do what, as one table: the doors ask it, the tests walk it, docs/access.md prints it."""
+"""Who may do what, as one table: the tests walk every cell of it, docs/access.md prints it.
+
+Queries, and the mutations of webhooks, ask it. Mutations about a subscription are checked where that is locked
+(subscriptions/inputs.py), fields where they are answered: the tests hold both to the table.
+"""
 
 from __future__ import annotations
 
