@@ -24,6 +24,7 @@ LINKED = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 # A path from the top of the repository, with or without the ending; prose may go on behind it.
 PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(FOLDERS)})/[\w./*-]*\w")
 FILE = re.compile(r"[\w-]+\.(?:py|mjs|js|graphql|html|css)")
+TARGET = re.compile(r"^\s*make ([a-z-]+)|`make ([a-z-]+)", re.MULTILINE)
 MODULE = re.compile(rf"(?:python -m |celery -A |--interface asginl )((?:{'|'.join(FOLDERS)})(?:\.\w+)*)")
 
 
@@ -55,6 +56,8 @@ def test_a_document_points_at_what_is_there(document: Path) -> None:
         name for said in quoted for name in FILE.findall(said) if said == name and not (name in known or is_there(name))
     ]
     gone += [name for name in MODULE.findall(text) if not is_a_module(name)]
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    gone += [f"make {name}" for pair in TARGET.findall(text) for name in pair if name and name not in targets]
     gone += [to for to in LINKED.findall(text) if "://" not in to and not (document.parent / to).exists()]
     assert not gone
 
