@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import shutil
@@ -30,15 +29,6 @@ def test_an_operation_is_one_that_the_schema_answers(name: str) -> None:
 def test_what_is_served_is_made_from_the_operations() -> None:
     assert len(list(OPERATIONS.glob("*.graphql"))) > 1
     assert (FRONTEND / "src" / "operations.js").read_text() == operations_as_module(), "run `make schema`"
-
-
-def test_the_page_about_it_says_how_large_it_is() -> None:
-    modules = [path.read_bytes() for path in (FRONTEND / "src").rglob("*.js")]
-    said = re.search(r"is (\d+) modules of (\d+) kB, (\d+) kB gzipped", (ROOT / "docs" / "portal.md").read_text())
-    assert said
-    assert int(said[1]) == len(modules)
-    assert int(said[2]) == pytest.approx(sum(map(len, modules)) / 1000, rel=0.05)
-    assert int(said[3]) == pytest.approx(sum(len(gzip.compress(module)) for module in modules) / 1000, rel=0.05)
 
 
 @needs_node
