@@ -125,6 +125,21 @@ test("a refund that another one took the place of is not promised", () => {
   }
 });
 
+test("what has ended is not said to renew", () => {
+  globalThis.document = fakeDocument();
+  const said = (status) => {
+    const found = subscription(["NOTHING_TO_CANCEL"], { status, recurringBilling: true, currentPeriodEnd: "2026-12-01T00:00:00Z" });
+    return view(opened(found, "details"), textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+  };
+  try {
+    assert.match(said("ACTIVE"), /Renews on 1 December 2026/);
+    assert.match(said("SUSPENDED"), /Renews on/);
+    for (const status of ["EXPIRED", "DISABLED", "DELETED"]) assert.doesNotMatch(said(status), /Renews|1 December/);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
 test("a quote that changed shows both, and is confirmed anew with a new key", () => {
   const renewed = quote("IMMEDIATE", "€3.33", "IMMEDIATE-2");
   const { state, effects } = play(

@@ -8,7 +8,8 @@ export function detailsScreen(context) {
   const { state, t, say, send } = context;
   const row = state.subscription;
   const left = inForce(row.cancellation) ? row.cancellation : null;
-  const end = row.currentPeriodEnd && t.day(row.currentPeriodEnd, row.tenant.timeZone);
+  const goesOn = ["ACTIVE", "SUSPENDED"].includes(row.status) && !left;
+  const end = goesOn && row.currentPeriodEnd && t.day(row.currentPeriodEnd, row.tenant.timeZone);
   return [
     button(say("toList"), "to-list", () => send({ type: "openedList" }), { class: "link" }),
     heading(row.name),
@@ -20,7 +21,7 @@ export function detailsScreen(context) {
         [say("account"), row.tenant.name],
         [say("state"), stateOf(row, t)],
         [say("licensesLabel"), say("licenses", { assigned: row.assignedLicenses, purchased: row.purchasedLicenses })],
-        [say("period"), end && !left && say(row.recurringBilling ? "renews" : "ends", { date: end })],
+        [say("period"), end && say(row.recurringBilling ? "renews" : "ends", { date: end })],
       ]),
       left ? button(`${say("receipt")} ${left.reference}`, "receipt", () => send({ type: "opened", id: row.id, step: "done" })) : null,
     ),
