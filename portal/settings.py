@@ -78,7 +78,7 @@ WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds. Older refunds stay with the provider they were promised by. What each of them
 # needs it declares itself (billing.providers), and is read from the environment under that name.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
-WAYOUT_PROVIDERS: list[str] = env.list("WAYOUT_PROVIDERS", [])
+WAYOUT_PROVIDERS: list[str] = env.str("WAYOUT_PROVIDERS", "").replace(",", " ").split()
 WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
 WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
 WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")

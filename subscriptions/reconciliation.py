@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from operator import methodcaller
+from typing import TypeVar
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -22,7 +25,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.providers import billing_providers, provider
-from billing.providers.base import Outcome, ProviderRefused, ProviderUnavailable
+from billing.providers.base import Outcome, Provider, ProviderRefused, ProviderUnavailable
 from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
 from billing.renewal import TELL, wanted_of
@@ -30,6 +33,8 @@ from billing.selectors import charges_at, late_charges, untold
 from outbox.models import Effect, EffectStatus
 from subscriptions.models import Cancellation, License, Subscription
 
+logger = logging.getLogger("wayout.subscriptions")
+Answer = TypeVar("Answer")
 # Work that is due a little is not yet late.
 _GRACE = timedelta(minutes=10)
 
@@ -106,17 +111,25 @@ def _endings(now: datetime, *, ask_provider: bool) -> Iterator[str]:
             yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.told or 'nothing certain'}, it should be {wanted}"
         if agreement.told != wanted or not ask_provider:
             continue
-        try:
-            said = provider(agreement.provider).ending(agreement.external_id)
-        except ProviderUnavailable as error:
-            yield f"agreement {agreement.pk}: the provider does not answer, {error}"
-            continue
-        except ProviderRefused as error:
-            yield f"agreement {agreement.pk}: the provider does not know it, {error}"
-            continue
+        said, silence = _asked(agreement.provider, methodcaller("ending", agreement.external_id))
+        if silence:
+            yield f"agreement {agreement.pk}: {silence}"
         # A period that ran out has stopped.
-        if said != wanted and (wanted, said) != (Ending.AT_PERIOD_END, Ending.NOW):
+        elif said != wanted and (wanted, said) != (Ending.AT_PERIOD_END, Ending.NOW):
             yield f"agreement {agreement.pk}: {agreement.provider} was told {wanted} and says {said}"
+
+
+def _asked(name: str, ask: Callable[[Provider], Answer]) -> tuple[Answer | None, str]:
+    """What a provider answers, or why it does not. Its code may be anybody's, and one that fails hides no other."""
+    try:
+        return ask(provider(name)), ""
+    except ProviderUnavailable as error:
+        return None, f"the provider does not answer, {error}"
+    except ProviderRefused as error:
+        return None, f"the provider does not know it, {error}"
+    except Exception as error:
+        logger.exception("a provider failed")
+        return None, f"the provider fails with {type(error).__name__}"
 
 
 def _is_about_to_be_told(agreement_id: int, now: datetime) -> bool:
@@ -182,10 +195,9 @@ def _provider() -> Iterator[str]:
     parts = RefundPart.objects.select_related("refund__agreement", "charge")
     for part in parts.exclude(status=PartStatus.FAILED).iterator():
         keys.add(part.key)
-        try:
-            found = provider(part.refund.provider).find(order_of(part, part.refund.requested_at))
-        except ProviderUnavailable as error:
-            yield f"refund part {part.pk}: the provider does not answer, {error}"
+        found, silence = _asked(part.refund.provider, methodcaller("find", order_of(part, part.refund.requested_at)))
+        if silence:
+            yield f"refund part {part.pk}: {silence}"
             continue
         paid = found is not None and found.outcome is Outcome.SUCCEEDED
         if paid != (part.status == PartStatus.SUCCEEDED) and part.status != PartStatus.SENT:

@@ -35,9 +35,7 @@ def provider(name: str) -> Provider:
 def default_provider() -> str:
     """The name of the one that is asked where an agreement names none."""
     chosen: str = settings.WAYOUT_PROVIDER
-    if "." not in chosen:
-        return chosen
-    return _at(chosen).declares.name
+    return _at(chosen).declares.name if "." in chosen else chosen
 
 
 def billing_providers() -> list[str]:
@@ -60,8 +58,9 @@ def subscription_id_example(name: str) -> str:
 def known() -> Mapping[str, type[Provider]]:
     """All of them by name."""
     chosen = settings.WAYOUT_PROVIDER
-    others = [*settings.WAYOUT_PROVIDERS, *([chosen] if "." in chosen else [])]
-    return _load(tuple(dict.fromkeys([*_built_in(), *others])))
+    built_in = _load(_built_in())
+    others = [path for path in settings.WAYOUT_PROVIDERS if path not in built_in]
+    return _load(tuple(dict.fromkeys([*_built_in(), *others, *([chosen] if "." in chosen else [])])))
 
 
 def settings_of(declaration: Declaration) -> dict[str, str]:
@@ -85,7 +84,15 @@ def problems() -> Iterator[str]:
         is_added = name == default_provider() or name not in _load(_built_in())
         if is_added or any(settings_of(found.declares).values()):
             yield from (f"{name} needs {missing}." for missing in _missing(found.declares))
-            yield from provider(name).problems()
+            yield from _own_problems(name)
+
+
+def _own_problems(name: str) -> Iterator[str]:
+    """What it says itself. What its code raises may name a secret, so only the kind of it is said."""
+    try:
+        yield from provider(name).problems() or ()
+    except Exception as error:
+        yield f"{name} could not say what is wrong with its settings: {type(error).__name__}."
 
 
 def _missing(declaration: Declaration) -> list[str]:
@@ -111,18 +118,35 @@ def _load(paths: tuple[str, ...]) -> Mapping[str, type[Provider]]:
     for path in paths:
         made = _at(path)
         name = made.declares.name
-        if not _NAME.fullmatch(name):
-            raise ImproperlyConfigured(f"{path}: {name!r} is no name of 2 to 20 lower-case letters, digits and dashes.")
         if found.setdefault(name, made) is not made:
             raise ImproperlyConfigured(f"{path}: another provider is called {name!r}, too.")
     return found
 
 
 def _at(path: str) -> type[Provider]:
+    """The class at a dotted path, once it is one that can be used. Raises ImproperlyConfigured."""
     try:
         found: object = import_string(path)
-    except ImportError as error:
-        raise ImproperlyConfigured(f"There is no provider at {path}: {error}") from error
+    except Exception as error:  # somebody's module, which may fail in any way
+        said = str(error) if isinstance(error, ImportError) else type(error).__name__
+        raise ImproperlyConfigured(f"There is no provider at {path}: {said}") from error
     if not (isinstance(found, type) and issubclass(found, Provider)):
         raise ImproperlyConfigured(f"What is at {path} is no class of billing.providers.base.Provider.")
+    if wrong := _what_is_wrong(found):
+        raise ImproperlyConfigured(f"{path}: {wrong}.")
     return found
+
+
+def _what_is_wrong(made: type[Provider]) -> str:
+    declares: object = getattr(made, "declares", None)
+    if not isinstance(declares, Declaration):
+        return f"{made.__name__} declares nothing: give it declares = Declaration(name=..., credit=...)"
+    if not (isinstance(declares.name, str) and _NAME.fullmatch(declares.name)):
+        return f"{declares.name!r} is no name of 2 to 20 lower-case letters, digits and dashes"
+    if missing := ", ".join(sorted(made.__abstractmethods__)):
+        return f"{made.__name__} has no {missing}"
+    try:
+        re.compile(declares.subscription_id)
+    except (re.error, TypeError):
+        return f"{declares.subscription_id!r} of subscription_id is no pattern"
+    return ""

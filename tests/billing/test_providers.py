@@ -55,6 +55,14 @@ def test_a_class_elsewhere_is_chosen_by_its_path_and_stored_by_its_name(settings
         (f"{__name__}.Twin", "another provider is called 'ledger'"),
         (f"{__name__}.Loud", "is no name of 2 to 20"),
         ("stripe", "WAYOUT_STRIPE_KEY .the secret key of the account"),
+        (".", "no provider at \\."),
+        ("tests.billing.odd_module.Odd", "no provider at tests.billing.odd_module.Odd: RuntimeError"),
+        ("tests.billing.odd_providers.Undeclared", "Undeclared declares nothing"),
+        ("billing.providers.base.Provider", "Provider declares nothing"),
+        ("tests.billing.odd_providers.DeclaredByText", "DeclaredByText declares nothing"),
+        ("tests.billing.odd_providers.Nameless", "None is no name of 2 to 20"),
+        ("tests.billing.odd_providers.BrokenPattern", "subscription_id is no pattern"),
+        ("tests.billing.odd_providers.Half", "Half has no find"),
     ],
 )
 def test_nothing_starts_with_a_provider_that_cannot_work(settings: Any, chosen: str, said: str) -> None:
@@ -82,6 +90,19 @@ def test_a_check_says_what_a_provider_misses(settings: Any, capsys: pytest.Captu
     settings.WAYOUT_STRIPE_KEY, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "", "whsec_1"
     call_command("check")
     assert "stripe needs WAYOUT_STRIPE_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"), [("Whole", "odd could not say what is wrong with its settings: ValueError"), ("SaysNothing", "")]
+)
+def test_a_check_outlives_a_provider_that_fails(
+    settings: Any, capsys: pytest.CaptureFixture[str], odd: str, said: str
+) -> None:
+    settings.WAYOUT_PROVIDERS = [f"tests.billing.odd_providers.{odd}", "ledger"]
+    call_command("check")
+    err = capsys.readouterr().err
+    assert said in err
+    assert "a secret key" not in err
 
 
 @pytest.mark.parametrize("name", ["ledger", "barter"])

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
-from billing.models import Agreement, Refund
+from billing.models import Agreement, Refund, RefundPart
 from billing.renewal import set_provider_id
 from outbox.models import Effect
 from subscriptions.cancellations.service import undo_cancellation
@@ -125,6 +125,20 @@ def test_reconcile_compares_what_the_provider_says(stripe: FakeStripe, imported:
     del stripe.subscriptions["sub_11111111"]
     assert "the provider does not know it" in " ".join(findings(after(hours=1)))
     assert list(findings(after(hours=1), ask_provider=False)) == []
+
+
+def test_reconcile_outlives_a_provider_that_fails(stripe: FakeStripe, imported: Any, settings: Any) -> None:
+    imported(charge(1))
+    world, subscription = world_of()
+    cancel(world, subscription, Mode.IMMEDIATE)
+    work(after(minutes=1))
+    settings.WAYOUT_PROVIDERS = ["tests.billing.odd_providers.Whole"]
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="odd", external_id="odd_1")
+    Refund.objects.update(provider="odd")
+    said = " ".join(findings(after(minutes=2)))
+    assert f"agreement {subscription.agreement_id}: the provider fails with ValueError" in said
+    assert f"refund part {RefundPart.objects.get().pk}: the provider fails with ValueError" in said
+    assert "a secret key" not in said
 
 
 def test_a_cancellation_that_nobody_could_be_told_of_is_a_finding_until_the_id_comes(

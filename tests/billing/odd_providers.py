@@ -1,0 +1,62 @@
+"""Providers as somebody may write them by mistake: each is at its dotted path here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.ending import Ending
+from billing.providers.base import CreditForm, Declaration, Order, Provider, Result
+
+
+class Whole(Provider):
+    """Declares itself, and fails at everything else."""
+
+    declares = Declaration(
+        name="odd", credit=CreditForm.PAID_OUT, subscription_id="odd_.*", subscription_id_example="odd_1"
+    )
+
+    def refund(self, order: Order) -> Result:
+        raise ValueError("a secret key")
+
+    def find(self, order: Order) -> Result | None:
+        raise ValueError("a secret key")
+
+    def ending(self, subscription_id: str) -> Ending:
+        raise ValueError("a secret key")
+
+    def problems(self) -> Any:
+        raise ValueError("a secret key")
+
+
+class SaysNothing(Whole):
+    declares = Declaration(name="silent", credit=CreditForm.PAID_OUT)
+
+    def problems(self) -> Any:
+        return None
+
+
+class Undeclared(Provider):
+    def refund(self, order: Order) -> Result:
+        raise NotImplementedError
+
+    def find(self, order: Order) -> Result | None:
+        raise NotImplementedError
+
+
+class DeclaredByText(Whole):
+    declares = "odd"  # type: ignore[assignment]
+
+
+class Nameless(Whole):
+    declares = Declaration(name=None, credit=CreditForm.PAID_OUT)  # type: ignore[arg-type]
+
+
+class BrokenPattern(Whole):
+    declares = Declaration(name="pattern", credit=CreditForm.PAID_OUT, subscription_id="(((")
+
+
+class Half(Provider):
+    declares = Declaration(name="half", credit=CreditForm.PAID_OUT)
+
+    def refund(self, order: Order) -> Result:
+        raise NotImplementedError
