@@ -10,10 +10,12 @@ import logging
 import os
 
 from celery import Celery
+from celery.signals import worker_init as as_a_worker_starts
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 logger = logging.getLogger("wayout.outbox")
+__all__ = ["WORK", "app", "as_a_worker_starts", "call"]
 
 WORK = "outbox.work"
 # Seconds that connecting, and each answer, of a broker may take where one is told that there is something to do.

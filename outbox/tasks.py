@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from outbox.broker import WORK, app
+from typing import Any
+
+from outbox.broker import WORK, app, as_a_worker_starts
 
 
 @app.task(name=WORK, ignore_result=True)
@@ -11,3 +13,21 @@ def work() -> int:
     from outbox.worker import work_off  # noqa: PLC0415 (Celery loads this module before the apps are)
 
     return work_off()
+
+
+@as_a_worker_starts.connect
+def look_at_the_database(**_: Any) -> None:
+    """Start no worker on a database of an earlier version; one that is away for now is waited for."""
+    from django.db import OperationalError, connection  # noqa: PLC0415 (the apps are loaded by now)
+
+    from common.history import OlderDatabase  # noqa: PLC0415
+
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        pass
+    except OlderDatabase as error:
+        # Celery logs what its signals raise, and goes on.
+        raise SystemExit(str(error)) from None
+    finally:
+        connection.close()

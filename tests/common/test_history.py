@@ -90,6 +90,18 @@ def test_a_command_refuses_it(older: Older, tmp_path: Path, command: str) -> Non
 
 
 @pytest.mark.long
+def test_a_worker_of_celery_does_not_start_on_it(older: Older, tmp_path: Path) -> None:
+    url, dump = older
+    before = dump()
+    at = {**given(url, tmp_path), "WAYOUT_BROKER_URL": "memory://", "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    refused = run(ROOT, "-m", "celery", "-A", "outbox.tasks", "worker", "--pool", "solo", **at)
+    assert refused.returncode == 1
+    assert SENTENCE.partition(" ")[2] in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert dump() == before
+
+
+@pytest.mark.long
 def test_debug_refuses_it_as_well(older: Older, tmp_path: Path) -> None:
     url, dump = older
     before = dump()
