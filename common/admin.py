@@ -5,6 +5,7 @@ Nothing here knows of tenants: what writes a change down is supplied by record_w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms.models import model_to_dict
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.functional import cached_property
@@ -98,6 +99,7 @@ class Recorder(Protocol):
 
 
 _recorder: Recorder | None = None
+_LARGEST_KEY = 2**63 - 1
 
 
 def record_with(recorder: Recorder) -> None:
@@ -304,7 +306,15 @@ def shown_once(said: str, secret: str) -> str:
 def button(model_admin: admin.ModelAdmin[Any], name: str, view: Any) -> URLPattern:
     """The address of an action on one object: <pk>/<name>/."""
     meta = model_admin.model._meta
+
+    @functools.wraps(view)
+    def found(request: HttpRequest, pk: int) -> HttpResponse:
+        if pk > _LARGEST_KEY:  # SQLite cannot even be asked for it
+            raise Http404
+        response: HttpResponse = view(request, pk)
+        return response
+
     pattern: URLPattern = path(
-        f"<int:pk>/{name}/", model_admin.admin_site.admin_view(view), name=f"{meta.app_label}_{meta.model_name}_{name}"
+        f"<int:pk>/{name}/", model_admin.admin_site.admin_view(found), name=f"{meta.app_label}_{meta.model_name}_{name}"
     )
     return pattern
