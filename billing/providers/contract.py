@@ -5,7 +5,8 @@
         def provider(self) -> Provider:
             return Mine({"WAYOUT_MINE_KEY": "secret"})
 
-Takes pytest alone (the extra ``contract``); nothing of Wayout imports it. docs/providers.md says the rest.
+Takes pytest (the extra ``contract``) beside what Wayout runs on; nothing of Wayout imports it. docs/providers.md says the
+rest.
 """
 
 from __future__ import annotations
