@@ -1,4 +1,4 @@
-"""The example of a provider outside of the tree: its own tests, and a refund that goes through it."""
+"""The examples of providers outside of the tree: their own tests, and a refund that goes through one."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def service(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield server
 
 
-def test_it_keeps_what_providers_promise() -> None:
-    """As its author runs them: nothing of our tests or settings is there."""
+def test_they_keep_what_providers_promise() -> None:
+    """As their author runs the tests: nothing of our tests or settings is there."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("WAYOUT_", "DJANGO_", "PYTEST_"))
     }
@@ -49,14 +49,16 @@ def test_it_keeps_what_providers_promise() -> None:
         timeout=100, check=False, env={**environment, "PYTHONPATH": f"{EXAMPLE}{os.pathsep}{ROOT}"},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "24 passed" in ran.stdout
+    assert "31 passed" in ran.stdout
 
 
-def test_what_the_page_shows_stands_in_it() -> None:
+def test_what_the_page_shows_stands_in_them() -> None:
     shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "providers.md").read_text(), re.DOTALL)
     code = "".join(path.read_text() for path in EXAMPLE.glob("*.py"))
-    assert len(shown) == 4
+    assert len(shown) == 6
     assert [block for block in shown if block not in code] == []
+    # Whoever copies the first one has a provider.
+    assert shown[0] == (EXAMPLE / "wayout_transfers.py").read_text()
 
 
 @pytest.mark.django_db
