@@ -47,6 +47,10 @@ class Command(BaseCommand):
         if options["while_parent"]:
             # Nobody else watches over it.
             worker.leave = lambda: os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+        else:
+            self.stdout.write(_("Waiting for work. Ctrl+C stops."))
+            # Also where the output is a file or a pipe, which would keep it until the end.
+            self.stdout.flush()
         while not stop.is_set() and (not options["while_parent"] or os.getppid() == parent):
             close_old_connections()
             try:
