@@ -69,9 +69,9 @@ SELECT 'R-' || n, (n - 1) / {each} + 1, n, 'GRAPHQL', 'Ada', '+35988' || n, '', 
   CASE WHEN n % 4 = 0 THEN at END, CASE WHEN n % 4 > 0 THEN '' ELSE 'OTHER' END, 0, '', ''
 FROM (SELECT n, now() - interval '1 year' * n / {size} AS at FROM generate_series(1, {size}) n) s;
 INSERT INTO subscriptions_cancellation (reference, tenant_id, subscription_id, mode, requested_at, by_staff, staff_reason,
-  effective_at, undo_until, access_ends_at, data_available_until, data_erased_by, priced_at, no_refund_reason,
+  customer_language, effective_at, undo_until, access_ends_at, data_available_until, data_erased_by, priced_at, no_refund_reason,
   policy_id, quote, facts, licenses_30_days_before, language, feedback, comment, undone_at)
-SELECT 'C-' || n, (n - 1) / {each} + 1, n, 'IMMEDIATE', now(), false, '', now(), now(), now(), now(), now(), now(), '',
+SELECT 'C-' || n, (n - 1) / {each} + 1, n, 'IMMEDIATE', now(), false, '', '', now(), now(), now(), now(), now(), now(), '',
   {policy}, '{{}}', '{{}}', 1, 'en', '', '', now() FROM generate_series(1, {size}) n;
 """
 
