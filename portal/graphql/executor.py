@@ -1,6 +1,6 @@
 """strawberry and graphql-core, made to do less for the same answer: all that is replaced of them, and nothing else.
 
-A list of twenty subscriptions is a thousand fields; together these take a third off its time (docs/decisions/0023).
+A list of twenty subscriptions is a thousand fields; together these take a quarter to a third off its time (docs/decisions/0023).
 tests/graphql/test_executor.py answers every document of the suite with and without them, and compares the bytes. What
 would make each superfluous upstream is said beside it; then it goes.
 """
@@ -11,7 +11,18 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, cast
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    Undefined,
+    get_nullable_type,
+    is_leaf_type,
+    is_non_null_type,
+)
+from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
@@ -27,6 +38,30 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         # execute_sync passes graphql-core's assume_not_awaitable instead of its optimized_is_awaitable.
         self.is_awaitable = ().__contains__  # type: ignore[assignment]
         self._infos: dict[int, GraphQLResolveInfo[Any]] = {}  # by id of the node, for one of the types it is asked of
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: list[FieldDetails],
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """Read a leaf and coerce it, where nothing else is to be done; whatever is odd about it is said by graphql-core.
+
+        Most fields of a list are such. Superfluous once graphql-core makes no info, no list of nodes and no arguments
+        for a field that has none, and does not ask of every value again which type it is.
+        """
+        field = parent_type.fields.get(field_details_list[0].node.name.value)
+        read = getattr(field, "read_leaf", None)
+        if read is not None:
+            try:
+                value = read(source)
+            except Exception:
+                value = Undefined
+            if value is not Undefined:
+                return value
+        return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
     def build_resolve_info(
         self, field_def: GraphQLField, field_nodes: list[FieldNode], parent_type: GraphQLObjectType, path: Path
@@ -49,10 +84,30 @@ def patch(schema: GraphQLSchema) -> None:
     for graphql_type in schema.type_map.values():
         if isinstance(graphql_type, CustomGraphQLEnumType):
             graphql_type.coerce_output_value = _by_member(graphql_type)  # type: ignore[method-assign, assignment]
+    for graphql_type in schema.type_map.values():
         for field in getattr(graphql_type, "fields", {}).values():
             definition = field.extensions.get("strawberry-definition")
-            if isinstance(definition, StrawberryField):
-                field.resolve = _directly(definition) or field.resolve
+            if isinstance(definition, StrawberryField) and (resolve := _directly(definition)):
+                field.resolve, leaf = resolve, get_nullable_type(field.type)
+                if is_leaf_type(leaf):
+                    nullable = not is_non_null_type(field.type)
+                    field.read_leaf = _read_and_coerce(resolve, leaf.coerce_output_value, nullable=nullable)
+
+
+def _read_and_coerce(
+    resolve: Callable[..., Any], coerce: Callable[[Any], Any], *, nullable: bool
+) -> Callable[[Any], Any]:
+    """The value as it is sent, or Undefined where there is more to it."""
+    of_none = None if nullable else Undefined
+
+    def read(source: Any) -> Any:
+        value = resolve(source, None)
+        if value is None:
+            return of_none
+        found = Undefined if isinstance(value, Exception) else coerce(value)
+        return Undefined if found is None else found
+
+    return read
 
 
 def _directly(field: StrawberryField) -> Callable[..., Any] | None:
