@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 from common.admin import CappedPaginator, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import zone_name
 from desk.admin import steps
-from desk.admin.actions import BUTTONS, CASE, FORMS, LIST, Button, CaseForm, form_of
+from desk.admin.actions import BUTTONS, CASE, FORMS, LIST, Button, form_of
 from desk.admin.bulk import BulkActions
 from desk.admin.history import changes_of
 from desk.admin.queue import QueueFilter, how_many_due, search_queue
@@ -132,7 +132,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
             path("due/", view(self.due), name="desk_callbackrequest_due"),
             path("reports/", view(self.reports), name="desk_callbackrequest_reports"),
             *(button(self, name, require_POST(self._pressing(does))) for name, does in BUTTONS.items()),
-            *(button(self, name, require_POST(self._sending(does))) for name, does in FORMS.items()),
+            *(button(self, name, require_POST(self._sending(name))) for name in FORMS),
             *super().get_urls(),
         ]
 
@@ -247,9 +247,9 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
 
         return view
 
-    def _sending(self, sent: CaseForm) -> Callable[[HttpRequest, int], HttpResponse]:
+    def _sending(self, name: str) -> Callable[[HttpRequest, int], HttpResponse]:
         """Do what a form asks: what is wrong with it is said beside the field."""
-        name = next(name for name, form in FORMS.items() if form is sent)
+        sent = FORMS[name]
 
         def view(request: HttpRequest, pk: int) -> HttpResponse:
             row = get_object_or_404(CallbackRequest, pk=pk)

@@ -44,10 +44,10 @@ class Step:
         return self.user.has_perm(HAND_OVER)
 
 
-def step_of(request: HttpRequest, permission: str, pk: int, given: Mapping[str, Any] | None = None) -> Step:
+def step_of(request: HttpRequest, permission: str, pk: int) -> Step:
     """Somebody's step. Raises PermissionDenied."""
     user, caller = staff(request, permission)
-    return Step(pk, user, caller, given or {})
+    return Step(pk, user, caller)
 
 
 # Each returns what to say when it is done, or None when it was not to be done (any more).
