@@ -33,9 +33,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; without it says what was not tested, and fails in CI."""
+    """Chromium; without it says what was not tested, and fails in CI.
+
+    It is closed with each module: while its event loop runs, this process may not use the database.
+    """
     found = chromium_path()
     if found is None:
         said = "NOT TESTED: Chromium is not there, nothing was looked at in a browser"
