@@ -14,14 +14,23 @@ import psycopg
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 # Neither touches the database that the other tests use.
 ONCE = ("tests/unit", "tests/served", "tests/browser", "tests/bench")
-# The matrix of who may do what, and pages: on PostgreSQL in the long run. Services and the API are tried on both.
-LATER = ("tests/graphql/test_access.py", "tests/accounts", "tests/admin", "tests/web")
+# Tried on SQLite by the quick run and on PostgreSQL by the long one: the API and pages, whose SQL is the services', and
+# what is about mail, brokers and providers more than about a database.
+LATER = (
+    "tests/graphql", "tests/accounts", "tests/admin", "tests/web", "tests/common",
+    "tests/billing/test_contract.py", "tests/billing/test_example.py", "tests/billing/test_stripe.py",
+    "tests/outbox/test_bell.py", "tests/outbox/test_celery.py", "tests/outbox/test_mail.py",
+)  # fmt: skip
+# The other way round: many at once are what PostgreSQL is for.
+TOGETHER = ("tests/races", "tests/kills")
+# Tests wait for sockets and processes as well, so one more than there are cores.
+PROCESSES = str((os.cpu_count() or 1) + 1)
 
 
 def pytest(title: str, *args: str, **environment: str) -> bool:
-    """Run pytest on two processes; True when it passed."""
+    """Run pytest on all cores; True when it passed."""
     print(f"\n== {title}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *args]
+    command = [sys.executable, "-m", "pytest", "-n", PROCESSES, "--dist", "loadgroup", *args]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode == 0
 
 
@@ -40,16 +49,20 @@ def postgres_is_there() -> bool:
 
 def main() -> int:
     """The exit code: 0 when everything that could run passed."""
+    long = "--long" in sys.argv
+    there = postgres_is_there()
     # Long: what is marked so, and every property with many more examples.
-    is_long = "--long" in sys.argv
-    kind = ["-m", "long or hypothesis" if is_long else "not long"]
-    more = {"WAYOUT_LONG": "1"} if is_long else {}
-    passed = [pytest("SQLite, and the pure tests", *kind, WAYOUT_TEST_DB="sqlite", **more)]
-    if postgres_is_there():
+    kind = ["-m", "long or hypothesis" if long else "not long"]
+    more = {"WAYOUT_LONG": "1"} if long else {}
+    on_server = [] if long or not there else [f"--ignore={path}" for path in TOGETHER]
+    passed = [pytest("SQLite, and the pure tests", *kind, *on_server, WAYOUT_TEST_DB="sqlite", **more)]
+    if long:
+        passed.append(pytest("SQLite, many at once", "-m", "not long", *TOGETHER, WAYOUT_TEST_DB="sqlite"))
+    if there:
         without = [f"--ignore={path}" for path in (*ONCE, *LATER)]
         passed.append(pytest("PostgreSQL", *kind, *without, WAYOUT_TEST_DB="postgres", **more))
-        if is_long:
-            passed.append(pytest("PostgreSQL, matrices and pages", *LATER, WAYOUT_TEST_DB="postgres", **more))
+        if long:
+            passed.append(pytest("PostgreSQL, the API and pages", *LATER, WAYOUT_TEST_DB="postgres", **more))
     elif os.environ.get("CI") == "true":
         passed.append(False)
     return 0 if all(passed) else 1

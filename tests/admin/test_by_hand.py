@@ -24,7 +24,7 @@ from tests.admin.scenes import REGISTRY, client_of, furnished, tables
 from tests.builders import NOW
 from tests.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
+pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 ADMINS = {model_admin.opts.label: model_admin for model_admin in REGISTRY.values()}
 
 

@@ -22,7 +22,7 @@ from tests.builders import NOW
 from tests.world import World
 from webhooks.sending import Answer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
+pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 # What any of the actions and buttons may ask for.
 TYPED = {
     "confirmed": "1", "disposition": "OTHER", "tell": "no", "provider": "stripe", "external_id": "sub_12345678", "was": "",

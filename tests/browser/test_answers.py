@@ -13,7 +13,7 @@ from tests.browser.conftest import ELEMENT, Own, Visitor, heading, new_token, to
 from tests.served.conftest import Served
 
 # One process drives the one browser.
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
 # Every answer waits at the door until it is let in by the name of its operation.
 HOLD = """
   const ask = window.fetch; window.held = []; window.holding = false;

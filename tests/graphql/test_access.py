@@ -44,7 +44,7 @@ from tests.graphql.documents import (
 from tests.world import Api, World
 from webhooks.models import Endpoint
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen", "nothing_is_sent")]
+pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("frozen", "nothing_is_sent")]
 PARTNER = "thepartner"
 
 

@@ -37,6 +37,7 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.long
 def test_make_run_makes_a_new_one_and_says_where_the_older_is(var: Path) -> None:
     before = dump_file(var / "demo.sqlite3")
     made = run(ROOT, "manage.py", "demo", "--json", WAYOUT_DEBUG="1", WAYOUT_VAR=str(var))
