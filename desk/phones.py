@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from subscriptions.errors import PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported
+from desk.errors import PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported
 
 _UNSUPPORTED_KINDS = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
 

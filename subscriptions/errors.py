@@ -1,146 +1,82 @@
-"""What can go wrong when leaving a subscription. Pure: stable codes and data, no sentences.
+"""What can go wrong when leaving a subscription, besides what every app meets. Pure.
 
-``path`` names the field of the mutation's input that the error is about, in the public API's spelling.
-The sentences are in wording.py.
+ExpectedError
+├── IdempotencyKeyReused
+├── QuoteChanged
+│   └── QuoteExpired
+├── QuoteInvalid
+├── RouteNotAvailable
+│   └── UndoClosed
+└── TooManyUsers
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from common.errors import N_, ExpectedError, Plural
 
 
-class SubscriptionError(Exception):
-    """Base of every expected failure in the subscriptions room."""
-
-    code: ClassVar[str]
-    subscription_id: int = 0
-
-    def __init__(self, *path: str, **data: object) -> None:
-        super().__init__(self.code)
-        self.path = list(path)
-        self.data = data
-
-    def about(self, subscription_id: int) -> Self:
-        """Say which subscription it is about, where the caller named something else of it."""
-        self.subscription_id = subscription_id
-        return self
-
-
-class NotFound(SubscriptionError):
-    """No such object, or one of a tenant that the caller cannot see: both look alike."""
-
-    code = "NOT_FOUND"
-
-
-class NotPermitted(SubscriptionError):
-    """The caller sees the object but its role or scopes forbid the act. data: scope (for a partner token)."""
-
-    code = "NOT_PERMITTED"
-
-
-class QuoteInvalid(SubscriptionError):
+class QuoteInvalid(ExpectedError):
     """Not a quote of ours, or one for another subscription."""
 
     code = "QUOTE_INVALID"
+    sentence = N_("This is not a quote for this subscription. Ask for a new one.")
 
 
-class QuoteChanged(SubscriptionError):
+class QuoteChanged(ExpectedError):
     """The facts moved since the quote was made. Nothing was changed."""
 
     code = "QUOTE_CHANGED"
+    sentence = N_("Something changed since this quote was made; nothing was canceled.")
+
+    def __init__(self, *path: str, mode: str) -> None:
+        """``mode``: the policy.facts.Mode of the quote."""
+        super().__init__(*path)
+        self.mode = mode
 
 
 class QuoteExpired(QuoteChanged):
     """The quote is older than it may be. Nothing was changed."""
 
     code = "QUOTE_EXPIRED"
+    sentence = N_("This quote has expired; nothing was canceled. Here is a new one.")
 
 
-class RouteNotAvailable(SubscriptionError):
-    """The subscription cannot be left this way. data: reason (a policy.decision.Reason)."""
+class RouteNotAvailable(ExpectedError):
+    """The subscription cannot be left this way."""
 
     code = "ROUTE_NOT_AVAILABLE"
+    sentence = N_("This is not possible for this subscription any more. See its options.")
+
+    def __init__(self, *path: str, reason: str = "", subscription_id: int = 0) -> None:
+        """``reason``: a policy.decision.Reason. ``subscription_id``: where the caller named something else of it."""
+        super().__init__(*path)
+        self.reason = reason
+        self.subscription_id = subscription_id
 
 
 class UndoClosed(RouteNotAvailable):
     """The cancellation can no longer be reversed."""
 
     code = "UNDO_CLOSED"
+    sentence = N_("The time to undo this cancellation is over.")
 
 
-class IdempotencyKeyReused(SubscriptionError):
+class IdempotencyKeyReused(ExpectedError):
     """The key was already used for another input."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
+    sentence = N_("This idempotency key was already used for something else. Use a new one.")
 
 
-class InputInvalid(SubscriptionError):
-    """A value that is not of its kind. data: rule (what it should have been), limit; or the sentence of who refused it."""
-
-    code = "INPUT_INVALID"
-
-
-class TooManyUsers(SubscriptionError):
-    """More users in one call than it takes. data: limit."""
+class TooManyUsers(ExpectedError):
+    """More users in one call than it takes."""
 
     code = "TOO_MANY_USERS"
+    sentence = Plural(
+        "At most %(limit)d user in one call. Send the rest in another.",
+        "At most %(limit)d users in one call. Send the rest in another.",
+    )
 
-
-class PhoneInvalid(SubscriptionError):
-    """Not even a possible phone number."""
-
-    code = "PHONE_INVALID"
-
-
-class PhoneRegionUnsupported(SubscriptionError):
-    """A number in a country that the desk does not call."""
-
-    code = "PHONE_REGION_UNSUPPORTED"
-
-
-class PhoneKindUnsupported(SubscriptionError):
-    """A premium-rate or shared-cost number."""
-
-    code = "PHONE_KIND_UNSUPPORTED"
-
-
-class ClaimedElsewhere(SubscriptionError):
-    """Another agent has the customer's call."""
-
-    code = "CLAIMED_ELSEWHERE"
-
-
-class CallbackOpen(SubscriptionError):
-    """A request for a call about the subscription is open already. data: callback (its key), reference."""
-
-    code = "CALLBACK_OPEN"
-
-
-class ChangedMeanwhile(SubscriptionError):
-    """Somebody changed it since the page was shown. Nothing was changed."""
-
-    code = "CHANGED_MEANWHILE"
-
-
-class DoNotCall(SubscriptionError):
-    """The number asked not to be called."""
-
-    code = "DO_NOT_CALL"
-
-
-class TimeZoneInvalid(SubscriptionError):
-    """No such IANA time zone."""
-
-    code = "TIME_ZONE_INVALID"
-
-
-class WindowNotAvailable(SubscriptionError):
-    """That window is over, full, on a holiday, or was never one."""
-
-    code = "WINDOW_NOT_AVAILABLE"
-
-
-class RateLimited(SubscriptionError):
-    """Too many requests of one kind. data: limit."""
-
-    code = "RATE_LIMITED"
+    def __init__(self, *path: str, limit: int) -> None:
+        super().__init__(*path)
+        self.limit = limit

@@ -6,8 +6,8 @@ import unicodedata
 
 from django.conf import settings
 
+from common.errors import CharactersInvalid, NotFound, RateLimited, ScopeMissing, TextTooLong, ValueMissing
 from common.rates import spend
-from subscriptions.errors import InputInvalid, NotFound, NotPermitted, RateLimited
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, CallerKind, Scope
@@ -20,12 +20,12 @@ def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
     ``most`` characters, or nothing where something is ``required``.
     """
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in text):
-        raise InputInvalid(*path, rule="characters")
+        raise CharactersInvalid(*path)
     if len(text) > most:
-        raise InputInvalid(*path, rule="length", limit=most)
+        raise TextTooLong(*path, limit=most)
     cleaned = text.strip()
     if required and not cleaned:
-        raise InputInvalid(*path, rule="required")
+        raise ValueMissing(*path)
     return cleaned
 
 
@@ -48,10 +48,10 @@ def _within_rate(caller: Caller, tenant_id: int) -> None:
     """Changes of one tenant by people and partners are counted together; staff and commands are not."""
     counted = caller.kind in (CallerKind.PERSON, CallerKind.PARTNER)
     if counted and not spend(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id)).allowed:
-        raise RateLimited(limit=settings.WAYOUT_TENANT_RATE)
+        raise RateLimited
 
 
 def require(caller: Caller, scope: Scope, tenant_id: int) -> None:
     """Raise NotPermitted, naming the missing scope, unless the caller may do ``scope`` in the tenant."""
     if not caller.may(scope, tenant_id):
-        raise NotPermitted(scope=scope)
+        raise ScopeMissing(scope=scope)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from subscriptions.errors import ChangedMeanwhile
+from common.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from tenants.audit import record
 from tenants.callers import Caller

@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import button
+from common.errors import ExpectedError
 from common.formatting import active_language, format_datetime
+from common.messages import error_message
 from desk.admin.on_behalf import OnBehalfForm
 from desk.selectors import open_call
 from desk.services.cancellations import batch_on_behalf, cancel_on_behalf
 from subscriptions.admin.cancellations import CANCEL
 from subscriptions.admin.subscriptions import SubscriptionAdmin
-from subscriptions.errors import SubscriptionError
-from subscriptions.messages.errors import error_message
 from subscriptions.messages.routes import headline
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -65,7 +65,7 @@ class SubscriptionAtTheDeskAdmin(SubscriptionAdmin):
                         reason=form.cleaned_data["reason"],
                         amount=form.cleaned_data.get("amount"),
                     )
-                except SubscriptionError as error:
+                except ExpectedError as error:
                     messages.error(request, error_message(error))
                     return redirect(request.path)
                 done = _("Canceled: %(reference)s.") % {"reference": canceled.cancellation.reference}

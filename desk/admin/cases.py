@@ -21,7 +21,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from common.admin import CappedPaginator, ReadOnlyAdmin, button, changed_meanwhile
+from common.errors import ChangedMeanwhile, ExpectedError
 from common.formatting import zone_name
+from common.messages import error_message
 from desk.admin import steps
 from desk.admin.actions import BUTTONS, CASE, FORMS, LIST, Button, form_of
 from desk.admin.bulk import BulkActions
@@ -29,13 +31,12 @@ from desk.admin.history import changes_of
 from desk.admin.queue import QueueFilter, how_many_due, search_queue
 from desk.admin.reports import REPORTS, reports
 from desk.admin.steps import ERASE, HAND_OVER, WORK, is_claimed_by, may_close, reopening, step_of, why_not
+from desk.errors import CallbackOpen
 from desk.models import OPEN_STATUSES, REOPENABLE, CallbackAttempt, CallbackRequest, CallbackStatus
 from desk.phones import international, masked
 from desk.services.cases import subject_of
 from desk.services.reopening import open_instead
 from desk.windows import CUSTOMER_FROM, is_day
-from subscriptions.errors import CallbackOpen, ChangedMeanwhile, SubscriptionError
-from subscriptions.messages.errors import error_message
 from tenants.audit import events_about
 from tenants.staff import staff
 
@@ -263,7 +264,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
                     done = sent.act(replace(step, given=form.cleaned_data))
                 except ChangedMeanwhile:
                     return self._overtaken(request, row, form.cleaned_data["seen"])
-                except SubscriptionError as error:
+                except ExpectedError as error:
                     field = error.path[0] if error.path and error.path[0] in form.fields else None
                     form.add_error(field, _with_link(error))
                 else:
@@ -291,9 +292,9 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         return changed_meanwhile(self, request, reverse(CASE, args=[row.pk]), changes)
 
 
-def _with_link(error: SubscriptionError) -> str:
+def _with_link(error: ExpectedError) -> str:
     """The sentence, with the way to the request that it names."""
     sentence = error_message(error)
     if not isinstance(error, CallbackOpen):
         return sentence
-    return format_html('<a href="{}">{}</a>', reverse(CASE, args=[error.data["callback"]]), sentence)
+    return format_html('<a href="{}">{}</a>', reverse(CASE, args=[error.callback]), sentence)

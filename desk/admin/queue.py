@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from common.errors import ExpectedError
 from common.search import fold
 from desk.models import OPEN_STATUSES, CallbackQuerySet, CallbackRequest, CallbackStatus
 from desk.phones import read_phone
 from desk.selectors import desk, due_now, to_be_called
-from subscriptions.errors import SubscriptionError
 from tenants.models import Tenant
 
 # Counting further costs time and tells nobody more.
@@ -86,7 +86,7 @@ def search_queue(queryset: QuerySet[CallbackRequest], term: str) -> QuerySet[Cal
 
 def _by_key(queryset: QuerySet[CallbackRequest], term: str) -> Iterator[QuerySet[CallbackRequest]]:
     yield queryset.filter(reference=term.upper())
-    with suppress(SubscriptionError):
+    with suppress(ExpectedError):
         yield queryset.filter(phone=read_phone(term, desk().country, []).e164)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from common.errors import ChangedMeanwhile
+from desk.errors import ClaimedElsewhere
 from desk.mail import CallOccasion, announce_call
 from desk.models import CallbackRequest, CallbackStatus, CloseReason
 from desk.selectors import open_call
 from desk.services.cases import audit_call, close_request, note_reached
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription
-from subscriptions.errors import ChangedMeanwhile, ClaimedElsewhere
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import OnBehalf
 from subscriptions.selectors.batches import SubscriptionBatch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from common.errors import ChangedMeanwhile, NotFound
 from desk.attempts import Next, Outcome
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import CallbackAttempt, CallbackRequest, CallbackStatus, CloseReason
-from subscriptions.errors import ChangedMeanwhile, NotFound
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
+from common.errors import ChoiceInvalid, RateLimited
+from desk.errors import DoNotCall, NumberUnanswered
 from desk.models import (
     OPEN_STATUSES,
     CallbackAttempt,
@@ -20,7 +22,6 @@ from desk.phones import Phone, read_phone
 from desk.selectors import desk
 from desk.services.cases import audit_call, subject_of
 from outbox.each import each_by_itself
-from subscriptions.errors import DoNotCall, InputInvalid, RateLimited
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
@@ -40,7 +41,7 @@ def read_language(code: str) -> str:
     try:
         return get_supported_language_variant(code)
     except LookupError:
-        raise InputInvalid("language", rule="choice") from None
+        raise ChoiceInvalid("language") from None
 
 
 def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
@@ -53,14 +54,14 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
     """Take the number, unless this tenant gave it for three other requests within a day, or it is the one that was wrong."""
     if request.pk and request.phone == phone.e164 and request.phone_extension == phone.extension:
         if request.number_is_wrong:
-            raise InputInvalid("phone", rule="another_number")
+            raise NumberUnanswered("phone")
         return
     if is_opted_out(request.tenant_id, phone.e164):
         raise DoNotCall("phone")
     theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
     same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
     if same.count() >= _MOST_A_DAY:
-        raise RateLimited("phone", limit=_MOST_A_DAY)
+        raise RateLimited("phone")
     request.phone, request.phone_extension = phone.e164, phone.extension
     if request.number_is_wrong:
         request.last_outcome = ""

@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from common.errors import ChoiceInvalid
 from desk.attempts import LOGGED, Next, Outcome, what_next
+from desk.errors import NightThere, TimeNotAhead
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import DISPOSITIONS, CallbackRequest, CallbackStatus, CloseReason
@@ -18,7 +20,6 @@ from desk.services.cases import audit_call, close_request, close_unwanted, note_
 from desk.services.claims import claimed_by, free_for
 from desk.services.contacts import LONGEST_NOTE, never_call, read_language
 from desk.windows import HORIZON, is_day
-from subscriptions.errors import InputInvalid
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from tenants.callers import Caller
@@ -47,7 +48,7 @@ def log_attempt(
     """
     note = clean_text(note, "note", most=LONGEST_NOTE)
     if outcome not in LOGGED:
-        raise InputInvalid("outcome", rule="choice")
+        raise ChoiceInvalid("outcome")
     with one_transaction():
         request = claimed_by(agent, callback_id, now)
         if request is None:
@@ -77,9 +78,9 @@ def log_attempt(
 def _require_slot(later: datetime | None, zone: ZoneInfo, now: datetime) -> None:
     """A time that is ahead, and day for the customer."""
     if later is None or not now < later <= now + HORIZON:
-        raise InputInvalid("later", rule="slot")
+        raise TimeNotAhead("later")
     if not is_day(zone, later):
-        raise InputInvalid("later", rule="day", time=f"{later.astimezone(zone):%H:%M}")
+        raise NightThere("later", time=f"{later.astimezone(zone):%H:%M}")
 
 
 def close_callback(
@@ -142,7 +143,7 @@ def close_without_call(
 
 def _require_disposition(disposition: CloseReason) -> None:
     if disposition not in DISPOSITIONS:
-        raise InputInvalid("disposition", rule="choice")
+        raise ChoiceInvalid("disposition")
 
 
 def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: User) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from common.errors import NotPermitted
+from desk.errors import CallbackOpen
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import REOPENABLE, CallbackDesk, CallbackRequest, CallbackStatus
 from desk.services.cases import audit_call, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, lift, set_phone
 from desk.services.times import locked_desk, set_window
-from subscriptions.errors import (
-    CallbackOpen,
-    NotPermitted,
-    RouteNotAvailable,
-)
+from subscriptions.errors import RouteNotAvailable
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription

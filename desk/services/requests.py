@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.references import new_reference
+from desk.errors import NumberUnanswered
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import OPEN_STATUSES, CallbackRequest, CallbackSource, CallbackStatus, CloseReason
 from desk.services.cases import audit_call, close_request, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, read_language, set_phone
 from desk.services.times import locked_desk, read_time_zone, set_window
-from subscriptions.errors import (
-    InputInvalid,
-    RouteNotAvailable,
-)
+from subscriptions.errors import RouteNotAvailable
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Subscription
@@ -105,13 +103,13 @@ def reschedule_callback(
     with one_transaction():
         request, subscription = locked_request(caller, callback_id)
         if request.status not in OPEN_STATUSES:
-            raise RouteNotAvailable("callbackId").about(subscription.pk)
+            raise RouteNotAvailable("callbackId", subscription_id=subscription.pk)
         require_seen(request, seen)
         settings = locked_desk()
         if phone is not None:
             set_phone(request, given_phone(phone, subscription, settings), phone, now)
         elif request.number_is_wrong:
-            raise InputInvalid("phone", rule="another_number")
+            raise NumberUnanswered("phone")
         credit = request.credit_from
         set_window(request, settings, window_start, now)
         if caller.kind is CallerKind.STAFF:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
+from desk.errors import TimeZoneInvalid, WindowNotAvailable
 from desk.models import CallbackDesk, CallbackRequest, CallbackStatus
 from desk.selectors import desk_hours, open_windows
 from desk.windows import HORIZON, call_by, credit_from, next_call
-from subscriptions.errors import TimeZoneInvalid, WindowNotAvailable
 
 
 def read_time_zone(name: str, *path: str) -> ZoneInfo:

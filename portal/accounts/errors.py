@@ -1,35 +1,61 @@
-"""Why somebody does not come in: stable codes, told the same for what must not be told apart."""
+"""Why somebody does not come in: told the same for what must not be told apart. Pure.
+
+ExpectedError
+├── AlreadySignedIn
+├── ResetKeyInvalid
+├── SecondFactorRequired
+├── SessionEnded
+├── SignInFailed
+└── InputInvalid
+    └── InputRefused
+"""
 
 from __future__ import annotations
 
-from subscriptions.errors import SubscriptionError
+from common.errors import N_, ExpectedError, InputInvalid
 
 
-class SignInFailed(SubscriptionError):
-    """The name, the password or the code is wrong: never told which, nor whether there is such an account."""
-
-    code = "SIGN_IN_FAILED"
-
-
-class SecondFactorRequired(SubscriptionError):
-    """The password is right; the account asks for a code as well."""
-
-    code = "SECOND_FACTOR_REQUIRED"
-
-
-class AlreadySignedIn(SubscriptionError):
+class AlreadySignedIn(ExpectedError):
     """Somebody is signed in in this session."""
 
     code = "ALREADY_SIGNED_IN"
+    sentence = N_("Somebody is signed in here. Sign out first.")
 
 
-class SessionEnded(SubscriptionError):
-    """There is no session to go on with: it ended, or its refresh token was used."""
-
-    code = "SESSION_ENDED"
-
-
-class ResetKeyInvalid(SubscriptionError):
+class ResetKeyInvalid(ExpectedError):
     """The key of a reset link that is unknown, used, or too old."""
 
     code = "RESET_KEY_INVALID"
+    sentence = N_("This link was used or is too old. Ask for a new one.")
+
+
+class SecondFactorRequired(ExpectedError):
+    """The password is right; the account asks for a code as well."""
+
+    code = "SECOND_FACTOR_REQUIRED"
+    sentence = N_("Enter the code of your authenticator app, or a recovery code.")
+
+
+class SessionEnded(ExpectedError):
+    """There is no session to go on with: it ended, or its refresh token was used."""
+
+    code = "SESSION_ENDED"
+    sentence = N_("This session has ended. Sign in again.")
+
+
+class SignInFailed(ExpectedError):
+    """The name, the password or the code is wrong: never told which, nor whether there is such an account."""
+
+    code = "SIGN_IN_FAILED"
+    sentence = N_("The name, the password or the code is wrong.")
+
+
+class InputRefused(InputInvalid):
+    """A value that allauth, or a validator of Django's, refuses in a sentence of its own."""
+
+    sentence = "%(why)s"
+
+    def __init__(self, *path: str, why: str) -> None:
+        """``why``: translated already."""
+        super().__init__(*path)
+        self.why = why

@@ -18,8 +18,8 @@ from allauth.headless.internal.authkit import authentication_context
 from allauth.headless.internal.decorators import mark_request_as_headless
 from django.http import HttpRequest
 
+from common.errors import CharactersInvalid, RateLimited
 from portal.accounts.errors import SessionEnded
-from subscriptions.errors import InputInvalid, RateLimited
 from tenants.models import User
 
 
@@ -97,4 +97,4 @@ def require_whole(given: Mapping[str, str]) -> None:
             said.encode()
         except UnicodeEncodeError:
             first, *others = name.split("_")
-            raise InputInvalid(first + "".join(map(str.title, others)), rule="characters") from None
+            raise CharactersInvalid(first + "".join(map(str.title, others))) from None

@@ -10,11 +10,10 @@ from allauth.headless.account.inputs import RequestPasswordResetInput
 from allauth.headless.account.views import ChangePasswordView, RequestPasswordResetView, ResetPasswordView
 from django.http import HttpRequest
 
-from portal.accounts.errors import ResetKeyInvalid
+from portal.accounts.errors import InputRefused, ResetKeyInvalid
 from portal.accounts.flows import Session, flow_of
 from portal.accounts.mail import RESET, ask_for_mail
 from portal.accounts.tokens import bears_token
-from subscriptions.errors import InputInvalid
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]
@@ -43,7 +42,7 @@ def request_password_reset(request: HttpRequest, email: str) -> None:
     """
     with flow_of(request, by_token=False) as flow:
         if sentence := flow.ask(_RequestResetView, email=email).errors.get("email"):
-            raise InputInvalid("email", sentence=sentence)
+            raise InputRefused("email", why=sentence)
 
 
 def reset_password(request: HttpRequest, key: str, password: str) -> None:
@@ -56,7 +55,7 @@ def reset_password(request: HttpRequest, key: str, password: str) -> None:
     if "key" in errors:
         raise ResetKeyInvalid("key")
     if sentence := errors.get("password"):
-        raise InputInvalid("password", sentence=sentence)
+        raise InputRefused("password", why=sentence)
 
 
 def change_password(request: HttpRequest, current: str, new: str) -> Session:
@@ -68,6 +67,6 @@ def change_password(request: HttpRequest, current: str, new: str) -> Session:
         errors = flow.ask(ChangePasswordView, current_password=current, new_password=new).errors
         for parameter, path in (("current_password", "currentPassword"), ("new_password", "newPassword")):
             if parameter in errors:
-                raise InputInvalid(path, sentence=errors[parameter])
+                raise InputRefused(path, why=errors[parameter])
         pair = app_settings.TOKEN_STRATEGY.create_access_token_payload(request) if flow.by_token else {}
         return flow.session(pair)

@@ -12,10 +12,10 @@ from allauth.headless.mfa.views import AuthenticateView
 from allauth.headless.tokens.strategies.jwt import internal as tokens
 from django.http import HttpRequest
 
+from common.errors import InputInvalid
 from portal.accounts.errors import AlreadySignedIn, SecondFactorRequired, SessionEnded, SignInFailed
 from portal.accounts.flows import Flow, Session, flow_of, require_whole
 from portal.accounts.tokens import bears_token
-from subscriptions.errors import InputInvalid
 from tenants.models import User
 
 

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone, translation
 
+from common.errors import NotAuthenticated, NotPermitted, ScopeMissing
 from common.formatting import active_language
 from common.rates import Standing, spend
 from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
-from subscriptions.errors import NotPermitted, SubscriptionError
 from tenants.callers import Caller, CallerKind, Scope, with_included
 
 STANDING = "wayout.standing"
@@ -27,12 +27,6 @@ class TooManyRequests(Exception):
     def __init__(self, standing: Standing) -> None:
         super().__init__()
         self.standing = standing
-
-
-class NotAuthenticated(SubscriptionError):
-    """Nobody is signed in, or the token is wrong, expired or revoked."""
-
-    code = "NOT_AUTHENTICATED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,7 @@ class Context:
         """The caller of a query: a token needs one of ``wanted``. Raises NotAuthenticated, NotPermitted."""
         caller = self.caller
         if caller.kind is CallerKind.PARTNER and not set(wanted) & with_included(caller.scopes):
-            raise NotPermitted(scope=wanted[0])
+            raise ScopeMissing(scope=wanted[0])
         return caller
 
     def partner(self, *wanted: Scope) -> Caller:

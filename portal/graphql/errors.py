@@ -12,15 +12,17 @@ from django.utils.translation import gettext as _
 from graphql import GraphQLError
 from structlog.contextvars import get_contextvars
 
+from common.errors import ExpectedError
+from common.messages import error_message
 from common.public_ids import Kind, read_id
+from portal.accounts.errors import InputRefused
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
 from portal.graphql.timeouts import RequestTimeout
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
 from portal.graphql.types.verdict import Verdict
-from subscriptions.errors import InputInvalid, QuoteChanged, RouteNotAvailable, SubscriptionError
-from subscriptions.messages.errors import error_message
+from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
@@ -30,7 +32,7 @@ from webhooks.wording import refusal_sentence, too_many_sentence
 
 logger = logging.getLogger("wayout.graphql")
 # What a mutation answers as a problem. Everything else is a fault, of ours or of the document: see coded().
-EXPECTED = (SubscriptionError, AddressRefused, TooManyEndpoints)
+EXPECTED = (ExpectedError, AddressRefused, TooManyEndpoints)
 
 
 class _Plain(TypedDict):
@@ -47,27 +49,27 @@ def as_problem(error: Exception, info: Info, given: object, members: Collection[
     ``given`` is the mutation's input; it names the subscription where the error does not.
     """
     found = _said(error)
-    subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", "")) or found.subscription_id
+    subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", ""))
     if isinstance(found, QuoteChanged) and QuoteChangedProblem in members:
         return _quote_changed(found, Verdict.now(info, subscription_id))
     if isinstance(found, RouteNotAvailable) and NotAvailableProblem in members:
-        return _not_available(found, Verdict.now(info, subscription_id))
+        return _not_available(found, Verdict.now(info, subscription_id or found.subscription_id))
     return InputProblem(**_plain(found))
 
 
-def _said(error: Exception) -> SubscriptionError:
+def _said(error: Exception) -> ExpectedError:
     """The error as callers know it."""
     match error:
         case AddressRefused():
-            return InputInvalid("url", sentence=refusal_sentence(error.refusal))
+            return InputRefused("url", why=refusal_sentence(error.refusal))
         case TooManyEndpoints():
-            return InputInvalid("url", sentence=too_many_sentence(MOST_ENDPOINTS))
+            return InputRefused("url", why=too_many_sentence(MOST_ENDPOINTS))
         case _:
-            assert isinstance(error, SubscriptionError)
+            assert isinstance(error, ExpectedError)
             return error
 
 
-def _plain(error: SubscriptionError) -> _Plain:
+def _plain(error: ExpectedError) -> _Plain:
     """A code, a sentence, and the field as the mutation's arguments name it."""
     path = ["input", *error.path] if error.path else []
     return _Plain(code=ProblemCode(error.code), message=error_message(error), path=path)
@@ -76,7 +78,7 @@ def _plain(error: SubscriptionError) -> _Plain:
 def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem:
     """The new quote, or the reason why there is none."""
     plain = _plain(error)
-    quote = verdict.decision.quote(Mode(str(error.data["mode"])))
+    quote = verdict.decision.quote(Mode(error.mode))
     if quote is None:
         online = verdict.decision.option(Route.CANCEL_ONLINE)
         plain["message"] += f" {option_message(online, verdict.snapshot, verdict.decision)}"
@@ -86,9 +88,8 @@ def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem
 def _not_available(error: RouteNotAvailable, verdict: Verdict) -> NotAvailableProblem:
     """What is open instead."""
     plain = _plain(error)
-    reason = error.data.get("reason")
-    if isinstance(reason, Reason):
-        plain["message"] = reason_message(reason, verdict.snapshot, verdict.decision)
+    if error.reason:
+        plain["message"] = reason_message(Reason(error.reason), verdict.snapshot, verdict.decision)
     return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(verdict))
 
 
@@ -96,7 +97,7 @@ def coded(error: GraphQLError) -> GraphQLError:
     """An error of errors[]: with its code; what nobody expected masked, and logged under an id the client sees."""
     cause = error.original_error
     extensions: dict[str, object]
-    if isinstance(cause, SubscriptionError):
+    if isinstance(cause, ExpectedError):
         message, extensions = error_message(cause), {"code": cause.code, "path": cause.path}
     elif isinstance(cause, RecursionError):
         return coded(LimitExceeded("depth", settings.GRAPHQL_LIMITS["depth"]))

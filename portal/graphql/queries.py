@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import strawberry
 
+from common.errors import NotFound, NumberOutOfRange, TextTooLong
 from common.public_ids import Kind, read_id, split_id
 from desk.selectors import open_windows
 from desk.services.times import read_time_zone
@@ -25,7 +26,6 @@ from portal.graphql.types.subscriptions import (
 from portal.graphql.types.viewer import Viewer
 from portal.graphql.types.webhooks import Webhook
 from subscriptions import models
-from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.policy.facts import Status
 from subscriptions.selectors.lists import Listing, visible
 from tenants.callers import Caller
@@ -57,7 +57,7 @@ class Query:
         caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
         tenants = _tenants(caller, tenant_id or None)
         if status and len(status) > len(Status):
-            raise InputInvalid("status", rule="length", limit=len(Status))
+            raise TextTooLong("status", limit=len(Status))
         listing = Listing(tenants, status or (), read_search(search or None), now)
         return subscription_page(listing, first, after or None, now)
 
@@ -86,7 +86,7 @@ class Query:
     ) -> list[CallbackWindow] | None:
         caller = info.context.reader(*QUERIES["callbackWindows"])
         if not 1 <= days <= _MOST_DAYS:
-            raise InputInvalid("days", rule="range", least=1, limit=_MOST_DAYS)
+            raise NumberOutOfRange("days", least=1, limit=_MOST_DAYS)
         zone = read_time_zone(time_zone, "timeZone")
         rows = visible(models.Subscription.objects.all(), caller)
         if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():

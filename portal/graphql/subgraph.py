@@ -22,6 +22,7 @@ from graphql import DirectiveNode, DocumentNode, ObjectTypeDefinitionNode, parse
 from graphql.language import FieldDefinitionNode, Visitor
 from strawberry.schema.config import StrawberryConfig
 
+from common.errors import ChoiceInvalid, ExpectedError, NotFound, TextTooLong
 from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
@@ -37,7 +38,6 @@ from portal.graphql.types.problems import Problem
 from portal.graphql.types.subscriptions import ProductSubscription
 from portal.graphql.types.viewer import Tenant
 from portal.graphql.view import ApiView
-from subscriptions.errors import InputInvalid, NotFound, SubscriptionError
 
 ENTITIES = {
     "ProductSubscription": Kind.SUBSCRIPTION,
@@ -77,38 +77,38 @@ class SubgraphQuery(Query):
     def entities(self, info: Info, representations: list[Representation]) -> list[_Entity | None]:
         info.context.reader(*QUERIES["node"])
         if len(representations) > MOST:
-            raise InputInvalid("representations", rule="length", limit=MOST)
+            raise TextTooLong("representations", limit=MOST)
         read = [_read(representation) for representation in representations]
         wanted: dict[Kind, set[int]] = defaultdict(set)
         for key in read:
-            if not isinstance(key, SubscriptionError):
+            if not isinstance(key, ExpectedError):
                 wanted[key[0]].add(key[1])
         found = {kind: _found(info, kind, numbers) for kind, numbers in wanted.items()}
         # An error in the list is the error of its place.
-        return [key if isinstance(key, SubscriptionError) else _entity(found[key[0]], key[1]) for key in read]  # type: ignore[misc]
+        return [key if isinstance(key, ExpectedError) else _entity(found[key[0]], key[1]) for key in read]  # type: ignore[misc]
 
 
-def _read(representation: object) -> tuple[Kind, int] | SubscriptionError:
+def _read(representation: object) -> tuple[Kind, int] | ExpectedError:
     """Kind and number of a representation: its ``__typename`` and the ``id`` of that kind, nothing less."""
     if not isinstance(representation, dict):
-        return InputInvalid("representations", rule="choice")
+        return ChoiceInvalid("representations")
     kind, identity = ENTITIES.get(str(representation.get("__typename"))), representation.get("id")
     if kind is None or not isinstance(identity, str):
-        return InputInvalid("representations", rule="choice")
+        return ChoiceInvalid("representations")
     split = split_id(identity)
     return split if split and split[0] is kind else NotFound("representations")
 
 
-def _found(info: Info, kind: Kind, numbers: set[int]) -> Mapping[int, Any] | SubscriptionError:
+def _found(info: Info, kind: Kind, numbers: set[int]) -> Mapping[int, Any] | ExpectedError:
     """What there is; or why none of this kind may be seen, which is no reason to keep the others back."""
     try:
         return find_nodes(info, kind, numbers)
-    except SubscriptionError as error:
+    except ExpectedError as error:
         return error
 
 
-def _entity(found: Mapping[int, Any] | SubscriptionError, number: int) -> Any:
-    if isinstance(found, SubscriptionError):
+def _entity(found: Mapping[int, Any] | ExpectedError, number: int) -> Any:
+    if isinstance(found, ExpectedError):
         return found
     return found.get(number) or NotFound("representations")
 

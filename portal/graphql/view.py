@@ -21,14 +21,14 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
+from common.errors import RateLimited
+from common.messages import error_message
 from common.rates import Standing
 from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
 from portal.graphql.errors import coded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
-from subscriptions.errors import RateLimited
-from subscriptions.messages.errors import error_message
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"

@@ -18,13 +18,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from common.errors import ExpectedError, NotFound
 from common.formatting import active_language, format_date
+from common.messages import error_message
 from desk.selectors import Calls
 from portal.accounts.callers import identify
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
-from subscriptions.errors import NotFound, SubscriptionError
-from subscriptions.messages.errors import error_message
+from subscriptions.errors import RouteNotAvailable
 from subscriptions.messages.quotes import quote_in_words
 from subscriptions.messages.routes import headline, option_message, route_name, status_name
 from subscriptions.models import Subscription
@@ -90,7 +91,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
             language=active_language(),
             now=now,
         )
-    except SubscriptionError as error:
+    except ExpectedError as error:
         return _refused(request, error, pk)
     return redirect("receipt", reference=canceled.cancellation.reference)
 
@@ -104,8 +105,8 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
         undone = undo_cancellation(
             caller=_caller(request, now), cancellation_id=pk, language=active_language(), now=now
         )
-    except SubscriptionError as error:
-        return _refused(request, error, error.subscription_id)
+    except ExpectedError as error:
+        return _refused(request, error, error.subscription_id if isinstance(error, RouteNotAvailable) else 0)
     messages.success(request, _("The cancellation was undone. You keep the subscription."))
     return redirect("details", pk=undone.subscription_id)
 
@@ -117,7 +118,7 @@ def _caller(request: HttpRequest, now: datetime) -> Caller:
     return caller
 
 
-def _refused(request: HttpRequest, error: SubscriptionError, subscription_id: int) -> HttpResponse:
+def _refused(request: HttpRequest, error: ExpectedError, subscription_id: int) -> HttpResponse:
     if isinstance(error, NotFound) or not subscription_id:
         raise Http404
     messages.error(request, error_message(error))

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
 from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
+from common.errors import ExpectedError
 from common.formatting import active_language
+from common.messages import error_message
 from subscriptions.cancellations.service import undo_cancellation
-from subscriptions.errors import SubscriptionError
-from subscriptions.messages.errors import error_message
 from subscriptions.models import Cancellation
 from tenants.staff import staff
 
@@ -73,7 +73,7 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
         try:
             undo_cancellation(caller=caller, cancellation_id=pk, language=active_language(), now=timezone.now())
             messages.success(request, _("The cancellation was undone."))
-        except SubscriptionError as error:
+        except ExpectedError as error:
             messages.error(request, error_message(error))
         return redirect("admin:subscriptions_cancellation_change", pk)
 

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
+from common.errors import ChangedMeanwhile
 from common.formatting import active_language
-from subscriptions.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
 from subscriptions.publishing import publish_policy, withdraw_policy
 from tenants.audit import actor_names

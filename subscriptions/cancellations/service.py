@@ -11,18 +11,11 @@ from billing.ending import Ending
 from billing.models import EndingTerms, RefundStatus
 from billing.refunds.requests import request_refund, void_refund
 from billing.renewal import set_ending
+from common.errors import NotFound, NumberOutOfRange
 from common.references import new_reference
 from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id
-from subscriptions.errors import (
-    InputInvalid,
-    NotFound,
-    QuoteChanged,
-    QuoteExpired,
-    QuoteInvalid,
-    RouteNotAvailable,
-    UndoClosed,
-)
+from subscriptions.errors import QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
 from subscriptions.events import tell_cancellation
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
@@ -128,7 +121,7 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         if cancellation.undone_at:
             return cancellation
         if now >= cancellation.undo_until or not _void_held(cancellation, caller, now):
-            raise UndoClosed("cancellationId").about(cancellation.subscription_id)
+            raise UndoClosed("cancellationId", subscription_id=cancellation.subscription_id)
         cancellation.undone_at = now
         _end_billing(cancellation, Ending.NONE, now)
         cancellation.save(update_fields=["undone_at"])
@@ -196,7 +189,7 @@ def _promised_quote(
 def _agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
     most = refundable(quote, snapshot)
     if not 0 <= amount <= most:
-        raise InputInvalid("amount", rule="range", least=0, limit=most)
+        raise NumberOutOfRange("amount", least=0, limit=most)
     return agreed(quote, amount, snapshot)
 
 

@@ -10,7 +10,9 @@ from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models import QuerySet
 
+from common.errors import ChangedMeanwhile, InputInvalid
 from desk.attempts import Outcome
+from desk.errors import DoNotCall
 from desk.models import (
     DISPOSITIONS,
     CallbackAttempt,
@@ -26,7 +28,6 @@ from desk.services.claims import claim_callback, claim_next, reassign_callback, 
 from desk.services.contacts import erase_contact, erase_old_contacts, opt_out_digest
 from desk.services.outcomes import close_callback, close_without_call, log_attempt
 from desk.services.requests import Wish, request_callback, reschedule_callback
-from subscriptions.errors import ChangedMeanwhile, DoNotCall, InputInvalid
 from tenants.audit import events_about, verify
 from tenants.models import AuditEvent, AuditPersonalData, User
 from tenants.people import SYSTEM, caller_of_staff

@@ -10,6 +10,8 @@ from django.core import mail
 
 from billing.charges import payment_settled
 from billing.models import Charge, Refund
+from common.errors import ChangedMeanwhile, InputInvalid
+from desk.errors import ClaimedElsewhere
 from desk.models import CallbackRequest
 from desk.services.cancellations import batch_on_behalf, cancel_on_behalf
 from desk.services.claims import claim_callback
@@ -18,14 +20,7 @@ from outbox.worker import work_off
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
-from subscriptions.errors import (
-    ChangedMeanwhile,
-    ClaimedElsewhere,
-    InputInvalid,
-    QuoteChanged,
-    QuoteExpired,
-    RouteNotAvailable,
-)
+from subscriptions.errors import QuoteChanged, QuoteExpired, RouteNotAvailable
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from common.errors import InputInvalid, NotFound, NotPermitted
 from desk.attempts import Outcome
+from desk.errors import CallbackOpen, DoNotCall
 from desk.models import OPEN_STATUSES, CallbackRequest, CallbackStatus, CloseReason, OptOut
 from desk.selectors import open_windows
 from desk.services.claims import claim_next
@@ -16,7 +18,7 @@ from desk.services.outcomes import close_callback, log_attempt
 from desk.services.reopening import reopen_callback
 from desk.services.requests import withdraw_callback
 from subscriptions.cancellations.service import undo_cancellation
-from subscriptions.errors import CallbackOpen, DoNotCall, InputInvalid, NotFound, NotPermitted, RouteNotAvailable
+from subscriptions.errors import RouteNotAvailable
 from tenants.audit import verify
 from tenants.models import AuditEvent, User
 from tenants.people import SYSTEM, caller_of_staff
@@ -117,7 +119,7 @@ def test_what_is_open_is_not_reopened(world: World, agent: User, status: Callbac
     before = everything()
     with pytest.raises(CallbackOpen) as refused:
         reopen(agent, request)
-    assert refused.value.data == {"callback": request.pk, "reference": request.reference}
+    assert (refused.value.callback, refused.value.reference) == (request.pk, request.reference)
     assert everything() == before
 
 
@@ -130,7 +132,7 @@ def test_another_open_request_is_named(world: World, agent: User, status: Callba
     before = everything()
     with pytest.raises(CallbackOpen) as refused:
         reopen(agent, request)
-    assert refused.value.data["callback"] == other.pk
+    assert refused.value.callback == other.pk
     assert everything() == before
 
 

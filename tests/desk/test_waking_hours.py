@@ -11,12 +11,12 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 from time_machine import travel
 
+from common.errors import InputInvalid
 from desk.attempts import LOGGED, Outcome
 from desk.models import CallbackRequest, CallbackSource
 from desk.selectors import due_now
 from desk.services.claims import claim_next, release_callback
 from desk.services.requests import Wish, request_callback, reschedule_callback
-from subscriptions.errors import InputInvalid
 from tenants.models import User
 from tenants.people import caller_of_staff
 from tests.admin.test_admin import client_of

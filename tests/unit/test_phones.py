@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from common.errors import ExpectedError
+from desk.errors import PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported
 from desk.phones import international, masked, read_phone
-from subscriptions.errors import PhoneInvalid, PhoneKindUnsupported, PhoneRegionUnsupported, SubscriptionError
 
 EUROPE = ["BG", "DE", "FR", "GB"]
 
@@ -42,7 +43,7 @@ def test_one_kind_of_thing(text: str, region: str, e164: str) -> None:
         ("0700 12 345", "BG", PhoneKindUnsupported),
     ],
 )
-def test_refused(text: str, region: str, error: type[SubscriptionError]) -> None:
+def test_refused(text: str, region: str, error: type[ExpectedError]) -> None:
     with pytest.raises(error) as raised:
         read_phone(text, region, EUROPE)
     assert raised.value.path == ["phone"]

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import strawberry
 
+from common.errors import NotPermitted
 from portal.accounts import passwords, sign_in
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.accounts import PersonSession, SessionKind
 from portal.graphql.types.problems import InputProblem
-from subscriptions.errors import NotPermitted
 from tenants.callers import CallerKind
 
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import strawberry
 
 from common.public_ids import Kind, read_id
+from desk.errors import WindowNotAvailable
 from desk.models import CallbackSource
 from desk.services import requests as services
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.callbacks import CallbackRequest, wrap_callback
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
-from subscriptions.errors import WindowNotAvailable
 
 
 @strawberry.input

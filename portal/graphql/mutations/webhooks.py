@@ -8,15 +8,14 @@ from typing import Annotated
 import strawberry
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.translation import gettext as _
 
+from common.errors import EmailInvalid, NotFound
 from common.public_ids import Kind, read_id
 from portal.graphql.access import MUTATIONS
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.problems import InputProblem
 from portal.graphql.types.webhooks import Webhook
-from subscriptions.errors import InputInvalid, NotFound
 from subscriptions.inputs import clean_text
 from webhooks import endpoints as services
 from webhooks.models import Endpoint, EventType
@@ -154,5 +153,5 @@ def _address(text: str) -> str:
         if email:
             validate_email(email)
     except ValidationError:
-        raise InputInvalid("contactEmail", sentence=_("This is no email address.")) from None
+        raise EmailInvalid("contactEmail") from None
     return email

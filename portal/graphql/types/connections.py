@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import strawberry
 
-from subscriptions.errors import InputInvalid
+from common.errors import InputInvalid, NumberOutOfRange
 from subscriptions.inputs import clean_text
 
 LARGEST_PAGE = 100
@@ -31,7 +31,7 @@ class Page(Generic[Row]):
     def __init__(self, read: Callable[[int], Iterable[Row]], first: int, *, after: bool) -> None:
         """``read`` finds the rows, at most as many as it is told. Raises InputInvalid."""
         if not 1 <= first <= LARGEST_PAGE:
-            raise InputInvalid("first", rule="range", least=1, limit=LARGEST_PAGE)
+            raise NumberOutOfRange("first", least=1, limit=LARGEST_PAGE)
         found = list(read(first + 1))
         self.rows: Sequence[Row] = found[:first]
         self._more = len(found) > first
@@ -57,7 +57,7 @@ def read_cursor(text: str, keys: int) -> list[int]:
     tag, *parts = text.split("-")
     numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 19]
     if tag != "c" or len(numbers) != keys or make_cursor(*numbers) != text:
-        raise InputInvalid("after", rule="cursor")
+        raise InputInvalid("after")
     return numbers
 
 

@@ -7,11 +7,11 @@ from datetime import date, datetime
 import strawberry
 
 from billing import proration
+from common.errors import ScopeMissing
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
 from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions.cancellations.signing import quote_id
-from subscriptions.errors import NotPermitted
 from subscriptions.messages.quotes import quote_explanation
 from subscriptions.messages.routes import headline, option_message
 from subscriptions.policy.decision import Option, Reason, Route
@@ -175,7 +175,7 @@ class CancellationOption:
         if self.option.route is not Route.CANCEL_ONLINE:
             return None
         if not info.context.caller.may(Scope.QUOTE, self.verdict.row.tenant_id):
-            raise NotPermitted(scope=Scope.QUOTE)
+            raise ScopeMissing(scope=Scope.QUOTE)
         return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.verdict.decision.quotes]
 
 

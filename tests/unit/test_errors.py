@@ -1,0 +1,86 @@
+"""Every expected error: one class with a code, a sentence in every language, and the data that the sentence takes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+from common.errors import ExpectedError, Plural
+from common.messages import error_message
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for app in ROOT.glob("*/apps.py")
+    for path in app.parent.rglob("errors.py")
+    if "graphql" not in path.parts
+)
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
+SAMPLES = {"int": 5, "str": "2026"}
+
+
+def errors(of: type[ExpectedError] = ExpectedError) -> Iterator[type[ExpectedError]]:
+    """The classes below one, without those that a test made up."""
+    for kind in of.__subclasses__():
+        if kind.__module__ in MODULES:
+            yield kind
+            yield from errors(kind)
+
+
+for module in MODULES:
+    import_module(module)
+EVERY = sorted(set(errors()), key=lambda kind: kind.__name__)
+
+
+def example(kind: type[ExpectedError]) -> ExpectedError:
+    """One with something in everything that it is told."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    told = {p.name: SAMPLES[str(p.annotation)] for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return kind(*(["x"] if "path" in inspect.signature(kind.__init__).parameters else []), **told)  # type: ignore[arg-type]
+
+
+def placeholders(kind: type[ExpectedError]) -> set[str]:
+    said = kind.sentence
+    return set(PLACEHOLDER.findall(said.one + said.many if isinstance(said, Plural) else said))
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_error_is_said_in_every_language_with_its_data(kind: type[ExpectedError]) -> None:
+    error, said = example(kind), set()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            sentence = error_message(error)
+        assert "%(" not in sentence
+        assert all(str(getattr(error, name)) in sentence for name in placeholders(kind))
+        said.add(sentence)
+    is_somebody_elses = kind.sentence == "%(why)s"
+    assert len(said) == (1 if is_somebody_elses else len(settings.LANGUAGES))
+
+
+def test_a_code_is_one_error_and_its_variants() -> None:
+    named = [kind for kind in EVERY if "code" in vars(kind)]
+    codes = [kind.code for kind in named]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[A-Z]+(_[A-Z]+)*", code) for code in codes)
+
+
+def test_a_count_decides_between_one_and_many() -> None:
+    from common.errors import TextTooLong
+
+    assert error_message(TextTooLong(limit=1)) == "At most 1 character."
+    assert error_message(TextTooLong(limit=2)) == "At most 2 characters."
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_draws_its_tree(name: str) -> None:
+    module = import_module(name)
+    own = {kind.__name__ for kind in EVERY if kind.__module__ == name}
+    drawn = set(re.findall(r"[├└]── (\w+)", module.__doc__ or ""))
+    assert own <= drawn <= set(vars(module))
