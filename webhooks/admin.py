@@ -16,14 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from common.admin import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
+from common.messages import error_message
 from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
 from webhooks import endpoints
-from webhooks.errors import AddressRefused
+from webhooks.errors import AddressRefused, TooManyEndpoints
 from webhooks.models import Delivery, Endpoint, EventType
 from webhooks.sending import check_url
-from webhooks.wording import refusal_sentence, too_many_sentence
 
 _A_WEEK = timedelta(days=7)
 
@@ -75,7 +75,7 @@ class NewEndpointForm(EndpointForm):
             if own.filter(url=cleaned.get("url")).exists():
                 self.add_error("url", _("The partner has this address already."))
             elif own.count() >= endpoints.MOST_ENDPOINTS:
-                self.add_error("url", too_many_sentence(endpoints.MOST_ENDPOINTS))
+                self.add_error("url", error_message(TooManyEndpoints(count=endpoints.MOST_ENDPOINTS)))
         return cleaned
 
 
@@ -267,7 +267,7 @@ def _require_allowed(url: str) -> None:
     try:
         check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
     except AddressRefused as refused:
-        raise forms.ValidationError(refusal_sentence(refused.refusal)) from None
+        raise forms.ValidationError(error_message(refused)) from None
 
 
 def _shown_once(endpoint: Endpoint, secret: str) -> str:

@@ -57,7 +57,7 @@ def register(
             audit("webhook.changed", endpoint, caller, now, personal, changes=changes)
             return endpoint, None
         if len(known) >= MOST_ENDPOINTS:
-            raise TooManyEndpoints
+            raise TooManyEndpoints("url", count=MOST_ENDPOINTS)
         endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
         audit("webhook.registered", endpoint, caller, now)
         return endpoint, secret_of(endpoint.salt)

@@ -1,25 +1,52 @@
-"""Why an address is not one that events are sent to. Pure."""
+"""Why events are not sent to an address. Pure.
+
+InputInvalid
+├── AddressRefused
+│   ├── AddressMalformed
+│   ├── AddressNotHttps
+│   └── AddressPrivate
+└── TooManyEndpoints
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import ClassVar
+
+from common.errors import N_, InputInvalid
 
 
-class Refusal(StrEnum):
-    """What is wrong with an address."""
+class AddressRefused(InputInvalid):
+    """Events are not sent there: one of those below."""
 
-    MALFORMED = "MALFORMED"
-    NOT_HTTPS = "NOT_HTTPS"
-    PRIVATE = "PRIVATE"
+    problem: ClassVar[str]  # as it is noted with a delivery
 
 
-class AddressRefused(Exception):
-    """Events are not sent there."""
+class AddressMalformed(AddressRefused):
+    """Not an address that a message could be sent to as it stands."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.value)
-        self.refusal = refusal
+    problem = "MALFORMED"
+    sentence = N_("This is no address: https, a host, no user name and no fragment.")
 
 
-class TooManyEndpoints(Exception):
-    """A partner has as many endpoints as it may."""
+class AddressNotHttps(AddressRefused):
+    """Everybody on the way could read it."""
+
+    problem = "NOT_HTTPS"
+    sentence = N_("Events are sent by https alone.")
+
+
+class AddressPrivate(AddressRefused):
+    """It leads into somebody's own network, maybe ours."""
+
+    problem = "PRIVATE"
+    sentence = N_("Events are not sent to private addresses. Give a host on the open internet.")
+
+
+class TooManyEndpoints(InputInvalid):
+    """A partner has as many as it may."""
+
+    sentence = N_("There are %(count)d webhooks already. Remove one first.")
+
+    def __init__(self, *path: str, count: int) -> None:
+        super().__init__(*path)
+        self.count = count

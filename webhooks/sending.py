@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from common.outbound import InTime, retry_after
-from webhooks.errors import AddressRefused, Refusal
+from webhooks.errors import AddressMalformed, AddressNotHttps, AddressPrivate, AddressRefused
 
 _EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
 
@@ -44,13 +44,13 @@ def check_url(url: str, *, private: bool) -> None:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise AddressRefused(Refusal.MALFORMED) from None
+        raise AddressMalformed("url") from None
     if not host or parts.username is not None or parts.fragment or not url.isascii() or any(c <= " " for c in url):
-        raise AddressRefused(Refusal.MALFORMED)
+        raise AddressMalformed("url")
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
-        raise AddressRefused(Refusal.NOT_HTTPS)
+        raise AddressNotHttps("url")
     if not private and _is_private_name(host):
-        raise AddressRefused(Refusal.PRIVATE)
+        raise AddressPrivate("url")
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, private: bool) -> Answer:
@@ -63,7 +63,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, p
         ):
             return _answer(response)
     except AddressRefused as error:
-        return Answer(None, error.refusal.value)
+        return Answer(None, error.problem)
     except httpcore.TimeoutException:
         return Answer(None, "TIMEOUT")
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError, ValueError) as error:
@@ -82,7 +82,7 @@ def _checked(host: str, port: int, *, private: bool) -> str:
     """The address to connect to: the very one that was checked."""
     found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if not private and not all(is_public(address) for address in found):
-        raise AddressRefused(Refusal.PRIVATE)
+        raise AddressPrivate("url")
     return found[0]
 
 

@@ -15,7 +15,6 @@ from structlog.contextvars import get_contextvars
 from common.errors import ExpectedError
 from common.messages import error_message
 from common.public_ids import Kind, read_id
-from portal.accounts.errors import InputRefused
 from portal.graphql.context import Info
 from portal.graphql.limits import LimitExceeded
 from portal.graphql.timeouts import RequestTimeout
@@ -26,13 +25,8 @@ from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
-from webhooks.endpoints import MOST_ENDPOINTS
-from webhooks.errors import AddressRefused, TooManyEndpoints
-from webhooks.wording import refusal_sentence, too_many_sentence
 
 logger = logging.getLogger("wayout.graphql")
-# What a mutation answers as a problem. Everything else is a fault, of ours or of the document: see coded().
-EXPECTED = (ExpectedError, AddressRefused, TooManyEndpoints)
 
 
 class _Plain(TypedDict):
@@ -43,30 +37,17 @@ class _Plain(TypedDict):
     path: list[str]
 
 
-def as_problem(error: Exception, info: Info, given: object, members: Collection[type]) -> Problem:
-    """One of EXPECTED in the form that helps most, of those in ``members``: a closed route brings the open ones.
+def as_problem(error: ExpectedError, info: Info, given: object, members: Collection[type]) -> Problem:
+    """The error in the form that helps most, of those in ``members``: a closed route brings the open ones.
 
     ``given`` is the mutation's input; it names the subscription where the error does not.
     """
-    found = _said(error)
     subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", ""))
-    if isinstance(found, QuoteChanged) and QuoteChangedProblem in members:
-        return _quote_changed(found, Verdict.now(info, subscription_id))
-    if isinstance(found, RouteNotAvailable) and NotAvailableProblem in members:
-        return _not_available(found, Verdict.now(info, subscription_id or found.subscription_id))
-    return InputProblem(**_plain(found))
-
-
-def _said(error: Exception) -> ExpectedError:
-    """The error as callers know it."""
-    match error:
-        case AddressRefused():
-            return InputRefused("url", why=refusal_sentence(error.refusal))
-        case TooManyEndpoints():
-            return InputRefused("url", why=too_many_sentence(MOST_ENDPOINTS))
-        case _:
-            assert isinstance(error, ExpectedError)
-            return error
+    if isinstance(error, QuoteChanged) and QuoteChangedProblem in members:
+        return _quote_changed(error, Verdict.now(info, subscription_id))
+    if isinstance(error, RouteNotAvailable) and NotAvailableProblem in members:
+        return _not_available(error, Verdict.now(info, subscription_id or error.subscription_id))
+    return InputProblem(**_plain(error))
 
 
 def _plain(error: ExpectedError) -> _Plain:

@@ -8,8 +8,9 @@ from typing import Any, get_args, get_type_hints
 
 import strawberry
 
+from common.errors import ExpectedError
 from portal.graphql.context import Info
-from portal.graphql.errors import EXPECTED, as_problem
+from portal.graphql.errors import as_problem
 
 
 def mutation(*, description: str | None = None) -> Callable[[Callable[..., Any]], Any]:
@@ -25,7 +26,7 @@ def mutation(*, description: str | None = None) -> Callable[[Callable[..., Any]]
         def resolve(root: Any, info: Info, **arguments: Any) -> Any:
             try:
                 return body(root, info, **arguments)
-            except EXPECTED as error:
+            except ExpectedError as error:
                 return as_problem(error, info, arguments.get("input"), members)
 
         return strawberry.mutation(resolve, description=description)

@@ -67,7 +67,7 @@ def test_no_address_of_ten_is_public_however_it_is_wrapped(rest: int) -> None:
 def test_addresses_that_are_refused(url: str, refusal: str) -> None:
     with pytest.raises(AddressRefused) as refused:
         check_url(url, private=False)
-    assert refused.value.refusal == refusal
+    assert refused.value.problem == refusal
 
 
 def test_an_address_that_is_taken() -> None:
