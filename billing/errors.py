@@ -1,39 +1,128 @@
-"""What can go wrong with money. Pure: each error has a stable code and data, no sentences."""
+"""What can go wrong with money. Pure.
+
+ExpectedError
+├── ChargeInvalid
+├── MoneyInvalid
+├── ProviderIdInvalid
+│   ├── ProviderBillsNothing
+│   ├── ProviderIdMalformed
+│   └── ProviderIdTaken
+├── RefundExceedsSettled
+└── RefundNotPossible
+    ├── RefundAmountMissing
+    ├── RefundMayBePaid
+    ├── RefundOvertaken
+    └── RefundReasonMissing
+"""
 
 from __future__ import annotations
 
-
-class BillingError(Exception):
-    """Base of every expected failure in the billing room."""
-
-    code = "BILLING_ERROR"
+from common.errors import N_, ExpectedError
 
 
-class MoneyInvalid(BillingError):
-    """An amount that cannot be money: a float, too many digits, an unknown currency."""
-
-    code = "MONEY_INVALID"
-
-
-class ChargeInvalid(BillingError):
+class ChargeInvalid(ExpectedError):
     """A charge that contradicts itself or one that is already on record."""
 
     code = "CHARGE_INVALID"
+    sentence = N_("This charge contradicts itself, or what is on record.")
+
+    def __init__(self, detail: str) -> None:
+        """``detail``: for the report of an import, in English."""
+        super().__init__()
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
 
 
-class RefundExceedsSettled(BillingError):
+class MoneyInvalid(ExpectedError):
+    """An amount that cannot be money: a float, too many digits, an unknown currency."""
+
+    code = "MONEY_INVALID"
+    sentence = N_("Write the amount with a point, for example 12.50.")
+
+    def __init__(self, detail: str) -> None:
+        """``detail``: for the report of an import, in English."""
+        super().__init__()
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class ProviderIdInvalid(ExpectedError):
+    """An id that nothing can be told by: one of those below."""
+
+    code = "PROVIDER_ID_INVALID"
+
+
+class ProviderBillsNothing(ProviderIdInvalid):
+    """Not one of the providers that bill."""
+
+    sentence = N_("“%(provider)s” bills nothing here; what does is %(known)s.")
+
+    def __init__(self, *, provider: str, known: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.known = known
+
+
+class ProviderIdMalformed(ProviderIdInvalid):
+    """No id of this provider's."""
+
+    sentence = N_(
+        "“%(external_id)s” is not how %(provider)s calls a subscription: copy its id from there, for example %(example)s"
+    )
+
+    def __init__(self, *, provider: str, external_id: str, example: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.external_id = external_id
+        self.example = example
+
+
+class ProviderIdTaken(ProviderIdInvalid):
+    """Another agreement has it."""
+
+    sentence = N_("%(external_id)s is the id of another subscription.")
+
+    def __init__(self, *, external_id: str) -> None:
+        super().__init__()
+        self.external_id = external_id
+
+
+class RefundExceedsSettled(ExpectedError):
     """More would be returned on a charge than was settled on it."""
 
     code = "REFUND_EXCEEDS_SETTLED"
+    sentence = N_("That is more than is left of what was paid on this charge.")
 
 
-class RefundNotPossible(BillingError):
-    """Staff asked for a move that makes no sense: without a reason or amount, or while a provider may be paying."""
+class RefundNotPossible(ExpectedError):
+    """Staff asked for a move that makes no sense: one of those below."""
 
     code = "REFUND_NOT_POSSIBLE"
 
 
-class ProviderIdInvalid(BillingError):
-    """An id that nothing can be told by: ``provider`` bills nothing here, another ``shape``, or ``taken``."""
+class RefundAmountMissing(RefundNotPossible):
+    """Nothing, or less, would go back."""
 
-    code = "PROVIDER_ID_INVALID"
+    sentence = N_("The amount has to be above zero.")
+
+
+class RefundMayBePaid(RefundNotPossible):
+    """A part was sent, and the provider has not answered."""
+
+    sentence = N_("The provider may be paying this right now. Wait for its answer.")
+
+
+class RefundOvertaken(RefundNotPossible):
+    """Something was promised since the page was shown: pressed twice, or by somebody else."""
+
+    sentence = N_("A part of this charge was given back meanwhile. Look at what is left, and decide again.")
+
+
+class RefundReasonMissing(RefundNotPossible):
+    """Nobody could tell later why."""
+
+    sentence = N_("Say why: the reason is kept with the refund.")

@@ -8,10 +8,10 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from billing.ending import Ending
-from billing.errors import ProviderIdInvalid
+from billing.errors import ProviderBillsNothing, ProviderIdMalformed, ProviderIdTaken
 from billing.models import Agreement, EndingTerms
 from billing.outages import again
-from billing.providers import billing_providers, default_provider, is_subscription_id, provider
+from billing.providers import billing_providers, default_provider, is_subscription_id, provider, subscription_id_example
 from billing.providers.base import ProviderRefused, ProviderUnavailable
 from outbox.queue import put_again
 from outbox.registry import Hopeless, handles
@@ -51,9 +51,10 @@ def set_provider_id(
     that bills nothing here, an id that is none of its own, and one that another agreement has.
     """
     if provider not in billing_providers():
-        raise ProviderIdInvalid("provider")
+        raise ProviderBillsNothing(provider=provider, known=", ".join(billing_providers()))
     if not is_subscription_id(provider, external_id):
-        raise ProviderIdInvalid("shape")
+        example = subscription_id_example(provider)
+        raise ProviderIdMalformed(provider=provider, external_id=external_id, example=example)
     agreement.refresh_from_db(from_queryset=Agreement.objects.select_for_update(no_key=True))
     if (agreement.provider, agreement.external_id) == (provider, external_id):
         return False
@@ -63,7 +64,7 @@ def set_provider_id(
         with transaction.atomic():
             agreement.save(update_fields=["provider", "external_id", "told"])
     except IntegrityError:
-        raise ProviderIdInvalid("taken") from None
+        raise ProviderIdTaken(external_id=external_id) from None
     record(
         tenant_id=agreement.account.tenant_id,
         at=now,

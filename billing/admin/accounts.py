@@ -10,8 +10,6 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.words import refund_error
-from billing.errors import BillingError
 from billing.formatting import format_money
 from billing.models import BillingAccount, Charge, Correction, PaymentMethod
 from billing.money import Money
@@ -19,7 +17,9 @@ from billing.periods import refund_due_by
 from billing.refunds.requests import refund_by_hand
 from billing.selectors import LineKind, statement
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
+from common.errors import ExpectedError
 from common.formatting import format_date
+from common.messages import error_message
 from tenants.staff import staff
 
 _LINE_NAMES = {
@@ -128,8 +128,8 @@ class ChargeAdmin(ReadOnlyAdmin):
                     caller=caller,
                     now=now,
                 )
-            except BillingError as error:
-                messages.error(request, refund_error(error))
+            except ExpectedError as error:
+                messages.error(request, error_message(error))
             else:
                 messages.success(request, _("%(amount)s goes back.") % {"amount": format_money(refund.money)})
                 return redirect("admin:billing_refund_change", refund.pk)

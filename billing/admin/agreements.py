@@ -12,7 +12,6 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.words import provider_id_error
 from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
@@ -21,6 +20,7 @@ from billing.renewal import set_provider_id
 from billing.selectors import untold
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
+from common.messages import error_message
 from tenants.audit import actor_names, events_about
 from tenants.staff import staff
 
@@ -88,7 +88,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
                     now=timezone.now(),
                 )
             except ProviderIdInvalid as error:
-                messages.error(request, provider_id_error(error, request.POST.get("provider", "")))
+                messages.error(request, error_message(error))
                 return redirect(reverse("admin:billing_agreement_change", args=[pk], query={"typed": typed}))
         if changed:
             messages.success(request, _("Written down. What was decided already is told now."))

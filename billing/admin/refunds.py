@@ -12,7 +12,6 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.words import refund_error
 from billing.errors import RefundNotPossible
 from billing.formatting import format_money
 from billing.models import (
@@ -30,6 +29,7 @@ from billing.selectors import Week, credits_by_week
 from common.admin import ReadOnlyAdmin, button
 from common.exports import csv_response
 from common.formatting import format_day
+from common.messages import error_message
 from tenants.staff import staff
 
 SETTLE = "billing.settle_refund"
@@ -155,7 +155,7 @@ class RefundAdmin(ReadOnlyAdmin):
                 reason = request.POST.get("reason", "")
                 moved = settle_by_hand(refund=refund, reason=reason, caller=caller, now=timezone.now())
             except RefundNotPossible as error:
-                messages.error(request, refund_error(error))
+                messages.error(request, error_message(error))
             else:
                 if moved:
                     messages.success(request, _("Noted as settled by hand."))

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import ClassVar
 
 from billing.ending import Ending
-from billing.errors import BillingError
 from billing.money import Money
 
 
@@ -65,10 +64,8 @@ class PaymentUpdate:
 Update = RefundUpdate | PaymentUpdate
 
 
-class ProviderUnavailable(BillingError):
+class ProviderUnavailable(Exception):
     """No answer, or none that says what happened. Nothing is known: ask ``find`` before sending again."""
-
-    code = "PROVIDER_UNAVAILABLE"
 
     def __init__(self, reason: str, after: timedelta = timedelta(0)) -> None:
         super().__init__(reason)
@@ -78,25 +75,17 @@ class ProviderUnavailable(BillingError):
 class KeyRefused(ProviderUnavailable):
     """The provider does not take our key: it is as if it were down, and only staff can end that."""
 
-    code = "PROVIDER_KEY_REFUSED"
-
 
 class ProviderUnknown(ProviderUnavailable, LookupError):
     """No provider goes by that name here. As if it were down: whoever runs this can add it, or add it again."""
 
-    code = "PROVIDER_UNKNOWN"
 
-
-class ProviderRefused(BillingError):
+class ProviderRefused(Exception):
     """A definite no: trying again cannot help. Nothing was changed."""
 
-    code = "PROVIDER_REFUSED"
 
-
-class NotSigned(BillingError):
+class NotSigned(Exception):
     """What came to the webhook is not, or no longer, signed by the provider. Also where no secret is configured."""
-
-    code = "NOT_SIGNED"
 
 
 class NoWebhook(LookupError):

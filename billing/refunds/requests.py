@@ -8,7 +8,13 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import F
 
-from billing.errors import RefundExceedsSettled, RefundNotPossible
+from billing.errors import (
+    RefundAmountMissing,
+    RefundExceedsSettled,
+    RefundMayBePaid,
+    RefundOvertaken,
+    RefundReasonMissing,
+)
 from billing.models import (
     UNSETTLED_REFUND_STATUSES,
     Agreement,
@@ -73,11 +79,11 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
     Raises RefundNotPossible without a reason, and while a provider may still be paying it.
     """
     if not reason.strip():
-        raise RefundNotPossible("reason")
+        raise RefundReasonMissing
     with transaction.atomic(durable=True):
         lock(refund)
         if refund.parts.filter(status=PartStatus.SENT).exists():
-            raise RefundNotPossible("sent")
+            raise RefundMayBePaid
         why = reason.strip()
         values = {"settled_at": now, "reason": why[:300]}
         return move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
@@ -90,11 +96,11 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
     of it was promised since (pressed twice, or by somebody else); RefundExceedsSettled above what is left of it.
     """
     if not reason.strip() or amount <= 0:
-        raise RefundNotPossible("reason" if amount > 0 else "amount")
+        raise RefundReasonMissing if amount > 0 else RefundAmountMissing
     with transaction.atomic(durable=True):
         Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
         if not Charge.objects.filter(pk=charge.pk, refunded=charge.refunded).exists():
-            raise RefundNotPossible("changed")
+            raise RefundOvertaken
         refund = Refund.objects.create(
             agreement=charge.agreement,
             amount=amount,

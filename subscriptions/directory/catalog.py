@@ -16,6 +16,7 @@ from billing.providers import billing_providers, is_subscription_id
 from billing.refunds.repricing import Repricing, reprice
 from billing.renewal import set_provider_id
 from billing.selectors import late_charges, provider_of
+from common.messages import error_message
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
 from subscriptions.directory.report import Report
 from subscriptions.directory.tables import RowProblem
@@ -160,12 +161,7 @@ class Catalog:
                 now=self._now,
             )
         except ProviderIdInvalid as error:
-            reason = {
-                "provider": f"“{provider}” bills nothing here; what does is {', '.join(billing_providers())}",
-                "shape": f"“{first.provider_id}” is not how {provider} calls a subscription",
-                "taken": f"{first.provider_id} is the id of another subscription",
-            }[str(error)]
-            self._problem(first, f"provider_id: {reason}")
+            self._problem(first, f"provider_id: {error_message(error)}")
         else:
             self.report.provider_ids += changed
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Generic, TypeVar
 
-from billing.errors import BillingError
+from billing.errors import ChargeInvalid, MoneyInvalid
 from common.search import fold
 
 _HEADERS = {
@@ -95,7 +95,7 @@ class Table(Generic[Row]):
                 if isinstance(cells, str):
                     raise RowUnreadable(cells)
                 yield self._read_row(cells, line)
-            except (RowUnreadable, BillingError) as error:
+            except (RowUnreadable, ChargeInvalid, MoneyInvalid) as error:
                 self.problems.append(RowProblem(self._file, line, str(error)))
 
     def _cells(self) -> Iterator[tuple[int, Mapping[str, str] | str]]:
