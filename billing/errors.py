@@ -51,7 +51,7 @@ class MoneyInvalid(ExpectedError):
 
 
 class ProviderIdInvalid(ExpectedError):
-    """An id that nothing can be told by: one of those below."""
+    """An id that nothing can be told by."""
 
     code = "PROVIDER_ID_INVALID"
 
@@ -99,7 +99,7 @@ class RefundExceedsSettled(ExpectedError):
 
 
 class RefundNotPossible(ExpectedError):
-    """Staff asked for a move that makes no sense: one of those below."""
+    """Staff asked for a move that makes no sense."""
 
     code = "REFUND_NOT_POSSIBLE"
 

@@ -16,7 +16,7 @@ from common.errors import N_, InputInvalid
 
 
 class AddressRefused(InputInvalid):
-    """Events are not sent there: one of those below."""
+    """Events are not sent there."""
 
     problem: ClassVar[str]  # as it is noted with a delivery
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from graphql import GraphQLError
 from structlog.contextvars import get_contextvars
 
-from common.errors import ExpectedError
+from common.errors import ExpectedError, InputInvalid
 from common.messages import error_message
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
@@ -86,7 +86,7 @@ def coded(error: GraphQLError) -> GraphQLError:
         message, extensions = _("This took too long and was stopped. Ask for less."), {"code": "TIMEOUT", "path": []}
     elif cause is None or isinstance(cause, GraphQLError):
         message = error.message
-        extensions = dict(error.extensions or {}) or {"code": ProblemCode.INPUT_INVALID.value, "path": []}
+        extensions = dict(error.extensions or {}) or {"code": InputInvalid.code, "path": []}
     else:
         correlation_id = get_contextvars().get("request_id") or uuid.uuid4().hex
         logger.error("unexpected error %s", correlation_id, exc_info=cause)

@@ -26,6 +26,7 @@ from graphql import (
 )
 from strawberry.extensions import ValidationCache
 
+from common.errors import InputInvalid
 from portal.graphql.types.connections import LARGEST_PAGE
 
 
@@ -34,7 +35,7 @@ class LimitExceeded(GraphQLError):
 
     def __init__(self, limit: str, most: int) -> None:
         message = _("The query is too large: at most %(most)d for “%(limit)s”.") % {"most": most, "limit": limit}
-        super().__init__(message, extensions={"code": "INPUT_INVALID", "path": [], "limit": limit, "most": most})
+        super().__init__(message, extensions={"code": InputInvalid.code, "path": [], "limit": limit, "most": most})
 
 
 @dataclass(frozen=True, slots=True)

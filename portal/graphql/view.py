@@ -21,7 +21,7 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
-from common.errors import RateLimited
+from common.errors import InputInvalid, RateLimited
 from common.messages import error_message
 from common.rates import Standing
 from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
@@ -51,7 +51,7 @@ class ApiView(GraphQLView[Context, None]):
         except PersistedQueryNotFound:
             return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)
         except HTTPException as error:
-            response = _errors(error.reason, "INPUT_INVALID", error.status_code)
+            response = _errors(error.reason, InputInvalid.code, error.status_code)
             if error.status_code == 405:
                 response["Allow"] = "POST" if request.method == "GET" else "GET, POST"
             return response

@@ -9,13 +9,14 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
+from common.errors import InputInvalid
 from portal.web.refusals import refusal
 from portal.web.requests import BODY_REFUSED
 
 _REFUSALS = {
     HTTPStatus.REQUEST_TIMEOUT: ("TIMEOUT", _("The body did not arrive in time. Nothing was changed.")),
-    HTTPStatus.LENGTH_REQUIRED: ("INPUT_INVALID", _("Say how long the body is, in Content-Length.")),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("INPUT_INVALID", _("The body is too large.")),
+    HTTPStatus.LENGTH_REQUIRED: (InputInvalid.code, _("Say how long the body is, in Content-Length.")),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (InputInvalid.code, _("The body is too large.")),
 }
 
 

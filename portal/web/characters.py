@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
+from common.errors import InputInvalid
 from portal.web.refusals import refusal
 
 _NUL = "\x00"
@@ -34,5 +35,5 @@ class CharactersMiddleware:
         if match and match.app_name == "admin":
             sent = chain.from_iterable(chain(request.GET.lists(), request.POST.lists()))
             if any(_NUL in text for texts in sent for text in texts):
-                return refusal(request, 400, "INPUT_INVALID", _NOT_KEPT)
+                return refusal(request, 400, InputInvalid.code, _NOT_KEPT)
         return None

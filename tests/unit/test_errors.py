@@ -91,3 +91,11 @@ def test_a_module_draws_its_tree(name: str) -> None:
     own = {kind.__name__ for kind in EVERY if kind.__module__ == name}
     drawn = set(re.findall(r"[├└]── (\w+)", module.__doc__ or ""))
     assert own <= drawn <= set(vars(module))
+
+
+def test_the_api_knows_every_code_and_says_what_it_is() -> None:
+    from portal.graphql.types.problems import ProblemCode
+
+    assert {code.value for code in ProblemCode} == {kind.code for kind in EVERY}
+    values = ProblemCode.__strawberry_definition__.values  # type: ignore[attr-defined]
+    assert [value.name for value in values if not value.description.endswith(".")] == []

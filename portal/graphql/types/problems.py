@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 
 import strawberry
 
+import billing.errors
+import common.errors
+import desk.errors
+import portal.accounts.errors
+import subscriptions.errors
+from common.errors import ExpectedError
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
 
 
-@strawberry.enum
+def _codes() -> Iterator[type[ExpectedError]]:
+    """The classes that bring a code; those without one say another sentence for the code above them."""
+    for module in (common.errors, subscriptions.errors, desk.errors, billing.errors, portal.accounts.errors):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, ExpectedError) and "code" in vars(kind):
+                yield kind
+
+
+@strawberry.enum(description="What was wrong: stable, in every language.")
 class ProblemCode(Enum):
-    NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
-    NOT_PERMITTED = "NOT_PERMITTED"
-    NOT_FOUND = "NOT_FOUND"
-    QUOTE_CHANGED = "QUOTE_CHANGED"
-    QUOTE_EXPIRED = "QUOTE_EXPIRED"
-    QUOTE_INVALID = "QUOTE_INVALID"
-    ROUTE_NOT_AVAILABLE = "ROUTE_NOT_AVAILABLE"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    UNDO_CLOSED = "UNDO_CLOSED"
-    PHONE_INVALID = "PHONE_INVALID"
-    PHONE_REGION_UNSUPPORTED = "PHONE_REGION_UNSUPPORTED"
-    PHONE_KIND_UNSUPPORTED = "PHONE_KIND_UNSUPPORTED"
-    TIME_ZONE_INVALID = "TIME_ZONE_INVALID"
-    WINDOW_NOT_AVAILABLE = "WINDOW_NOT_AVAILABLE"
-    DO_NOT_CALL = "DO_NOT_CALL"
-    TOO_MANY_USERS = "TOO_MANY_USERS"
-    INPUT_INVALID = "INPUT_INVALID"
-    RATE_LIMITED = "RATE_LIMITED"
-    SIGN_IN_FAILED = "SIGN_IN_FAILED"
-    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
-    ALREADY_SIGNED_IN = "ALREADY_SIGNED_IN"
-    SESSION_ENDED = "SESSION_ENDED"
-    RESET_KEY_INVALID = "RESET_KEY_INVALID"
+    # Its members are the classes: a code that the API does not know would be a fault where it is answered.
+    vars().update(
+        {
+            kind.code: strawberry.enum_value(kind.code, description=(kind.__doc__ or "").partition("\n")[0])
+            for kind in _codes()
+        }
+    )
 
 
 @strawberry.interface(
