@@ -8,6 +8,7 @@ ExpectedError
 │   ├── EmailInvalid
 │   ├── NumberOutOfRange
 │   ├── TextTooLong
+│   ├── TooManyValues
 │   └── ValueMissing
 ├── NotAuthenticated
 ├── NotFound
@@ -123,6 +124,16 @@ class TextTooLong(InputInvalid):
     """More than ``limit`` characters."""
 
     sentence = Plural("At most %(limit)d character.", "At most %(limit)d characters.")
+
+    def __init__(self, *path: str, limit: int) -> None:
+        super().__init__(*path)
+        self.limit = limit
+
+
+class TooManyValues(InputInvalid):
+    """More than ``limit`` in a list."""
+
+    sentence = Plural("At most %(limit)d value.", "At most %(limit)d values.")
 
     def __init__(self, *path: str, limit: int) -> None:
         super().__init__(*path)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import strawberry
 
-from common.errors import NotFound, NumberOutOfRange, TextTooLong
+from common.errors import NotFound, NumberOutOfRange, TooManyValues
 from common.public_ids import Kind, read_id, split_id
 from desk.selectors import open_windows
 from desk.services.times import read_time_zone
@@ -57,7 +57,7 @@ class Query:
         caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
         tenants = _tenants(caller, tenant_id or None)
         if status and len(status) > len(Status):
-            raise TextTooLong("status", limit=len(Status))
+            raise TooManyValues("status", limit=len(Status))
         listing = Listing(tenants, status or (), read_search(search or None), now)
         return subscription_page(listing, first, after or None, now)
 

@@ -22,7 +22,7 @@ from graphql import DirectiveNode, DocumentNode, ObjectTypeDefinitionNode, parse
 from graphql.language import FieldDefinitionNode, Visitor
 from strawberry.schema.config import StrawberryConfig
 
-from common.errors import ChoiceInvalid, ExpectedError, NotFound, TextTooLong
+from common.errors import ChoiceInvalid, ExpectedError, NotFound, TooManyValues
 from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
@@ -77,7 +77,7 @@ class SubgraphQuery(Query):
     def entities(self, info: Info, representations: list[Representation]) -> list[_Entity | None]:
         info.context.reader(*QUERIES["node"])
         if len(representations) > MOST:
-            raise TextTooLong("representations", limit=MOST)
+            raise TooManyValues("representations", limit=MOST)
         read = [_read(representation) for representation in representations]
         wanted: dict[Kind, set[int]] = defaultdict(set)
         for key in read:
