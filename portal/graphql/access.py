@@ -1,67 +1,127 @@
-"""Who may do what, as one table: the tests walk every cell of it, docs/access.md prints it.
+"""Who may do what, as one table: every field of Query and Mutation asks its entry first (fields.py).
 
-Queries, and the mutations of webhooks, ask it. Mutations about a subscription are checked where that is locked
-(subscriptions/inputs.py), fields where they are answered: the tests hold both to the table.
+What depends on a tenant is asked again where that is known: mutations about a subscription where it is locked
+(subscriptions/inputs.py), the fields of FIELDS where they are answered. The tests walk every cell, docs/access.md
+prints it.
 """
 
 from __future__ import annotations
 
-from tenants.callers import ACTING_ROLES, Role, Scope, with_included
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
-# The scopes of a token of which one is enough. Roles follow from tenants/callers.py.
-QUERIES: dict[str, tuple[Scope, ...]] = {
-    "viewer": tuple(Scope),
-    "subscriptions": (Scope.READ,),
-    "subscription": (Scope.READ,),
-    "cancellationOptions": (Scope.READ,),
-    "callbackRequest": (Scope.READ, Scope.CALLBACK),
-    "callbackWindows": (Scope.READ, Scope.CALLBACK),
-    "node": (Scope.READ,),
-    "webhooks": (Scope.WEBHOOKS,),
+from common.errors import NotAuthenticated, NotPermitted, ScopeMissing
+from portal.accounts.errors import AlreadySignedIn
+from tenants.callers import ACTING_ROLES, Caller, CallerKind, Role, Scope, with_included
+
+
+class Who(StrEnum):
+    """Whom an entry lets in at all."""
+
+    ANYBODY = "anybody"
+    NOBODY = "nobody signed in"
+    PERSON = "a signed-in person; no partner token"
+    PARTNER = "a partner's token"
+    CALLER = "a signed-in person or a partner's token"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One entry.
+
+    ``scopes``: of a token, any one is enough; none: any token. ``acts``: of people only those of ACTING_ROLES in the
+    tenant. ``proof``: what the input has to show, which only the body can check.
+    """
+
+    who: Who
+    scopes: tuple[Scope, ...] = ()
+    acts: bool = False
+    proof: str = ""
+
+    def check(self, caller: Caller | None) -> None:
+        """Raise NotAuthenticated, NotPermitted or AlreadySignedIn for one that does not come in, whatever the tenant."""
+        if self.who is Who.ANYBODY:
+            return
+        if self.who is Who.NOBODY:
+            if caller and caller.kind is CallerKind.PERSON:
+                raise AlreadySignedIn
+            return
+        if caller is None:
+            raise NotAuthenticated
+        if caller.kind is CallerKind.PARTNER:
+            if self.who is Who.PERSON:
+                raise NotPermitted
+            if self.scopes and not set(self.scopes) & with_included(caller.scopes):
+                raise ScopeMissing(scope=self.scopes[0])
+        elif self.who is Who.PARTNER:
+            raise NotPermitted
+
+    def opens_to_scope(self, scope: Scope) -> bool:
+        """Whether a token with only this scope comes in."""
+        return not self.scopes or bool(with_included(frozenset({scope})) & set(self.scopes))
+
+    def opens_to_role(self, role: Role) -> bool:
+        """Whether a person with this role comes in: viewers see everything and change nothing."""
+        return self.who is not Who.PARTNER and (not self.acts or role in ACTING_ROLES)
+
+
+def _read(*scopes: Scope) -> Access:
+    return Access(Who.CALLER, scopes)
+
+
+def _act(scope: Scope) -> Access:
+    return Access(Who.CALLER, (scope,), acts=True)
+
+
+# A person has a portal that shows it.
+_WEBHOOKS = Access(Who.PARTNER, (Scope.WEBHOOKS,))
+
+QUERIES: Mapping[str, Access] = {
+    "viewer": _read(),
+    "subscriptions": _read(Scope.READ),
+    "subscription": _read(Scope.READ),
+    "cancellationOptions": _read(Scope.READ),
+    "callbackRequest": _read(Scope.READ, Scope.CALLBACK),
+    "callbackWindows": _read(Scope.READ, Scope.CALLBACK),
+    "node": _read(Scope.READ),
+    "webhooks": _WEBHOOKS,
 }
-FIELDS: dict[str, tuple[Scope, ...]] = {
-    "CancellationOption.quotes": (Scope.QUOTE,),
-    "ProductSubscription.licenses": (Scope.READ_USERS,),
-    "UserRemoval.user": (Scope.READ_USERS,),
-    "CallbackRequest.phone (whole)": (Scope.CALLBACK,),
+FIELDS: Mapping[str, Access] = {
+    "CancellationOption.quotes": _read(Scope.QUOTE),
+    "ProductSubscription.licenses": _read(Scope.READ_USERS),
+    "UserRemoval.user": _read(Scope.READ_USERS),
+    "node (License, DirectoryUser)": _read(Scope.READ_USERS),
+    "CallbackRequest.phone (whole)": _act(Scope.CALLBACK),
 }
-MUTATIONS: dict[str, tuple[Scope, ...]] = {
-    "cancelSubscription": (Scope.CANCEL,),
-    "undoCancellation": (Scope.CANCEL,),
-    "submitCancellationFeedback": (Scope.CANCEL,),
-    "removeUsers": (Scope.REMOVE_USERS,),
-    "requestCallback": (Scope.CALLBACK,),
-    "rescheduleCallback": (Scope.CALLBACK,),
-    "withdrawCallback": (Scope.CALLBACK,),
-    "registerWebhook": (Scope.WEBHOOKS,),
-    "rotateWebhookSecret": (Scope.WEBHOOKS,),
-    "testWebhook": (Scope.WEBHOOKS,),
-    "replayWebhook": (Scope.WEBHOOKS,),
-    "removeWebhook": (Scope.WEBHOOKS,),
+MUTATIONS: Mapping[str, Access] = {
+    "cancelSubscription": _act(Scope.CANCEL),
+    "undoCancellation": _act(Scope.CANCEL),
+    "submitCancellationFeedback": _act(Scope.CANCEL),
+    "removeUsers": _act(Scope.REMOVE_USERS),
+    "requestCallback": _act(Scope.CALLBACK),
+    "rescheduleCallback": _act(Scope.CALLBACK),
+    "withdrawCallback": _act(Scope.CALLBACK),
+    "registerWebhook": _WEBHOOKS,
+    "rotateWebhookSecret": _WEBHOOKS,
+    "testWebhook": _WEBHOOKS,
+    "replayWebhook": _WEBHOOKS,
+    "removeWebhook": _WEBHOOKS,
 }
-# Of partners alone: a person has a portal that shows it.
-PARTNERS_ONLY = {name for name, scopes in {**QUERIES, **MUTATIONS}.items() if scopes == (Scope.WEBHOOKS,)}
 # Accounts are no tenant's: each of these takes what it says, whatever the role.
-ACCOUNTS = {
-    "signIn": "nobody signed in",
-    "signOut": "anybody",
-    "refreshSession": "who has a session or a refresh token",
-    "requestPasswordReset": "anybody",
-    "resetPassword": "who has the key of a mailed link",
-    "changePassword": "a signed-in person with the current password; no partner token",
+ACCOUNTS: Mapping[str, Access] = {
+    "signIn": Access(Who.NOBODY, proof="the name, the password, and a code where the account asks for one"),
+    "signOut": Access(Who.ANYBODY),
+    "refreshSession": Access(Who.ANYBODY, proof="a session or a refresh token"),
+    "requestPasswordReset": Access(Who.ANYBODY),
+    "resetPassword": Access(Who.ANYBODY, proof="the key of a mailed link"),
+    "changePassword": Access(Who.PERSON, proof="the current password"),
 }
-
-
-def scope_opens(scope: Scope, wanted: tuple[Scope, ...]) -> bool:
-    """Whether a token with only this scope comes in."""
-    return bool(with_included(frozenset({scope})) & set(wanted))
-
-
-def role_opens(role: Role, name: str) -> bool:
-    """Whether a person with this role comes in: viewers see everything and change nothing."""
-    if name in PARTNERS_ONLY:
-        return False
-    return role in ACTING_ROLES or (name not in MUTATIONS and name != "CallbackRequest.phone (whole)")
+# What a gateway asks, which has shown its credential; the caller is whose request it passes on.
+SUBGRAPH: Mapping[str, Access] = {
+    "_service": Access(Who.ANYBODY),
+    "_entities": QUERIES["node"],
+}
 
 
 def as_markdown() -> str:
@@ -77,9 +137,9 @@ def as_markdown() -> str:
         f"| | {' | '.join(columns)} |",
         f"|---|{'---|' * len(columns)}",
     ]
-    for name, wanted in {**QUERIES, **FIELDS, **MUTATIONS}.items():
-        cells = [role_opens(role, name) for role in Role] + [scope_opens(scope, wanted) for scope in Scope]
+    for name, entry in {**QUERIES, **FIELDS, **MUTATIONS}.items():
+        cells = [*map(entry.opens_to_role, Role), *map(entry.opens_to_scope, Scope)]
         lines.append(f"| {name} | {' | '.join('yes' if cell else '' for cell in cells)} |")
-    lines += ["", "Of accounts, which are no tenant's:", "", "| | who |", "|---|---|"]
-    lines += [f"| {name} | {who} |" for name, who in ACCOUNTS.items()]
+    lines += ["", "Of accounts, which are no tenant's:", "", "| | who | with |", "|---|---|---|"]
+    lines += [f"| {name} | {entry.who} | {entry.proof} |" for name, entry in ACCOUNTS.items()]
     return "\n".join(lines) + "\n"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import strawberry
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone, translation
 
-from common.errors import NotAuthenticated, NotPermitted, ScopeMissing
+from common.errors import NotAuthenticated
 from common.formatting import active_language
 from common.rates import Standing, spend
 from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
-from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.callers import Caller
 
 STANDING = "wayout.standing"
 
@@ -27,6 +27,14 @@ class TooManyRequests(Exception):
     def __init__(self, standing: Standing) -> None:
         super().__init__()
         self.standing = standing
+
+
+class Basics(TypedDict):
+    """Keywords of services: who calls, in which language, when."""
+
+    caller: Caller
+    language: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +53,10 @@ class Context:
             raise NotAuthenticated
         return self.identified
 
-    def reader(self, *wanted: Scope) -> Caller:
-        """The caller of a query: a token needs one of ``wanted``. Raises NotAuthenticated, NotPermitted."""
-        caller = self.caller
-        if caller.kind is CallerKind.PARTNER and not set(wanted) & with_included(caller.scopes):
-            raise ScopeMissing(scope=wanted[0])
-        return caller
-
-    def partner(self, *wanted: Scope) -> Caller:
-        """The calling partner, with one of ``wanted``. Raises NotAuthenticated, NotPermitted: also for a person."""
-        caller = self.reader(*wanted)
-        if caller.kind is not CallerKind.PARTNER:
-            raise NotPermitted
-        return caller
+    @property
+    def basics(self) -> Basics:
+        """What every service about a tenant is told, to be unpacked. Raises NotAuthenticated."""
+        return Basics(caller=self.caller, language=self.language, now=self.now)
 
 
 def build_context(request: HttpRequest) -> Context:

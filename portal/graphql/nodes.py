@@ -7,6 +7,7 @@ from typing import Any
 
 from common.public_ids import Kind
 from desk import models as desk_models
+from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.callbacks import CallbackRequest
@@ -17,7 +18,6 @@ from portal.graphql.types.verdict import Verdict
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
-from tenants.callers import Scope
 from tenants.models import Tenant
 
 Found = Mapping[int, Any]
@@ -74,13 +74,13 @@ def _refunds(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _users(info: Info, numbers: Collection[int]) -> Found:
-    info.context.reader(Scope.READ_USERS)
+    FIELDS["node (License, DirectoryUser)"].check(info.context.caller)
     rows = models.DirectoryUser.objects.filter(deleted_at=None, pk__in=numbers)
     return {row.pk: DirectoryUser(row=row) for row in visible(rows, info.context.caller)}
 
 
 def _licenses(info: Info, numbers: Collection[int]) -> Found:
-    info.context.reader(Scope.READ_USERS)
+    FIELDS["node (License, DirectoryUser)"].check(info.context.caller)
     rows = models.License.objects.held().filter(pk__in=numbers).select_related("user")
     return {row.pk: License(row=row) for row in visible(rows, info.context.caller, "subscription__tenant")}
 

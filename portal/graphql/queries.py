@@ -1,4 +1,4 @@
-"""What can be asked: each query checks who may ask, reads what it is given, and finds."""
+"""What can be asked: each query reads what it is given, and finds. Who may ask is in access.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from common.errors import NotFound, NumberOutOfRange, TooManyValues
 from common.public_ids import Kind, read_id, split_id
 from desk.selectors import open_windows
 from desk.services.times import read_time_zone
-from portal.graphql.access import QUERIES
 from portal.graphql.context import Info
+from portal.graphql.fields import query
 from portal.graphql.nodes import find_nodes
 from portal.graphql.types.callbacks import CallbackRequest, CallbackWindow, find_callback
 from portal.graphql.types.connections import read_search
@@ -37,14 +37,14 @@ _MOST_DAYS = 30
 
 @strawberry.type
 class Query:
-    @strawberry.field(
+    @query(
         description="Who is calling: a signed-in person or a partner token, with the tenants and the role or scopes"
         " it has."
     )
     def viewer(self, info: Info) -> Viewer:
         return Viewer(caller=info.context.caller)
 
-    @strawberry.field(description="Subscriptions the caller may see, newest first. first is 1..100.")
+    @query(description="Subscriptions the caller may see, newest first. first is 1..100.")
     def subscriptions(
         self,
         info: Info,
@@ -54,37 +54,34 @@ class Query:
         status: list[Status] | None = strawberry.UNSET,
         search: str | None = strawberry.UNSET,
     ) -> SubscriptionConnection:
-        caller, now = info.context.reader(*QUERIES["subscriptions"]), info.context.now
+        caller, now = info.context.caller, info.context.now
         tenants = _tenants(caller, tenant_id or None)
         if status and len(status) > len(Status):
             raise TooManyValues("status", limit=len(Status))
         listing = Listing(tenants, status or (), read_search(search or None), now)
         return subscription_page(listing, first, after or None, now)
 
-    @strawberry.field
+    @query()
     def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
-        info.context.reader(*QUERIES["subscription"])
         return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
 
-    @strawberry.field(description="How this subscription can be canceled now, by whom, and what it would give back.")
+    @query(description="How this subscription can be canceled now, by whom, and what it would give back.")
     def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
-        info.context.reader(*QUERIES["cancellationOptions"])
         found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
         return CancellationOptions.of(found.verdict) if found else None
 
-    @strawberry.field
+    @query()
     def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
-        info.context.reader(*QUERIES["callbackRequest"])
         return find_callback(info, read_id(Kind.CALLBACK, id))
 
-    @strawberry.field(
+    @query(
         description="Windows in which support can call: inside the desk's business hours and 09:00-19:00 of timeZone,"
         " with capacity left."
     )
     def callback_windows(
         self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
     ) -> list[CallbackWindow] | None:
-        caller = info.context.reader(*QUERIES["callbackWindows"])
+        caller = info.context.caller
         if not 1 <= days <= _MOST_DAYS:
             raise NumberOutOfRange("days", least=1, limit=_MOST_DAYS)
         zone = read_time_zone(time_zone, "timeZone")
@@ -94,14 +91,13 @@ class Query:
         found = open_windows(zone, info.context.now, days)
         return [CallbackWindow(begins=window.start, ends=window.end, zone=zone) for window in found]
 
-    @strawberry.field(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
+    @query(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
     def webhooks(self, info: Info) -> list[Webhook]:
-        own = Endpoint.objects.filter(partner=info.context.partner(*QUERIES["webhooks"]).partner)
+        own = Endpoint.objects.filter(partner=info.context.caller.partner)
         return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MOST_ENDPOINTS]]
 
-    @strawberry.field
+    @query()
     def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        info.context.reader(*QUERIES["node"])
         found = split_id(id)
         return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
 

@@ -13,7 +13,9 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from portal.graphql.access import ACCOUNTS, MUTATIONS, QUERIES
 from portal.graphql.executor import Executor, patch
+from portal.graphql.fields import require_asking
 from portal.graphql.limits import LimitedValidation, page_sizes
 from portal.graphql.mutations.accounts import AccountMutation
 from portal.graphql.mutations.callbacks import CallbackMutation
@@ -58,3 +60,4 @@ schema: Schema = Schema(
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=extensions(lambda: schema),
 )
+require_asking(schema._schema, QUERIES, MUTATIONS, ACCOUNTS)

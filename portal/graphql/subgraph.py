@@ -24,8 +24,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from common.errors import ChoiceInvalid, ExpectedError, NotFound, TooManyValues
 from common.public_ids import Kind, split_id
-from portal.graphql.access import QUERIES
+from portal.graphql.access import QUERIES, SUBGRAPH
 from portal.graphql.context import Info
+from portal.graphql.fields import query, require_asking
 from portal.graphql.nodes import MOST, find_nodes
 from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
@@ -69,13 +70,12 @@ class Service:
 
 @strawberry.type(name="Query")
 class SubgraphQuery(Query):
-    @strawberry.field(name="_service")
-    def service(self) -> Service:
+    @query(name="_service")
+    def service(self, info: Info) -> Service:
         return Service(sdl=sdl())
 
-    @strawberry.field(name="_entities")
+    @query(name="_entities")
     def entities(self, info: Info, representations: list[Representation]) -> list[_Entity | None]:
-        info.context.reader(*QUERIES["node"])
         if len(representations) > MOST:
             raise TooManyValues("representations", limit=MOST)
         read = [_read(representation) for representation in representations]
@@ -149,6 +149,7 @@ subgraph: Schema = Schema(
     ),
     extensions=extensions(lambda: subgraph),
 )
+require_asking(subgraph._schema, QUERIES, SUBGRAPH)
 _view = ApiView.as_view(schema=subgraph, graphql_ide=None, multipart_uploads_enabled=False)
 
 

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import strawberry
 
-from common.errors import NotPermitted
 from portal.accounts import passwords, sign_in
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.accounts import PersonSession, SessionKind
 from portal.graphql.types.problems import InputProblem
-from tenants.callers import CallerKind
 
 
 @strawberry.input
@@ -124,7 +122,5 @@ class AccountMutation:
 
     @mutation(description="Of a signed-in person. This session goes on, every other one ends.")
     def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
-        if info.context.caller.kind is not CallerKind.PERSON:
-            raise NotPermitted
         session = passwords.change_password(info.context.request, input.current_password, input.new_password)
         return ChangePasswordSuccess(session=PersonSession(session=session))

@@ -70,13 +70,11 @@ class CallbackMutation:
     )
     def request_callback(self, info: Info, input: RequestCallbackInput) -> RequestCallbackPayload:
         requested = services.request_callback(
-            caller=info.context.caller,
             subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
             wish=_wish(input, info.context.language),
             idempotency_key=input.idempotency_key or None,
             source=CallbackSource.GRAPHQL,
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         request = wrap_callback(info, requested.request)
         return RequestCallbackSuccess(callback_request=request, existing=requested.existing)
@@ -84,22 +82,18 @@ class CallbackMutation:
     @mutation()
     def reschedule_callback(self, info: Info, input: RescheduleCallbackInput) -> RequestCallbackPayload:
         request = services.reschedule_callback(
-            caller=info.context.caller,
             callback_id=read_id(Kind.CALLBACK, input.callback_id),
             phone=input.phone or None,
             window_start=_window_start(input.window_id),
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         return RequestCallbackSuccess(callback_request=wrap_callback(info, request), existing=True)
 
     @mutation()
     def withdraw_callback(self, info: Info, input: WithdrawCallbackInput) -> WithdrawCallbackPayload:
         request = services.withdraw_callback(
-            caller=info.context.caller,
             callback_id=read_id(Kind.CALLBACK, input.callback_id),
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         return WithdrawCallbackSuccess(callback_request=wrap_callback(info, request))
 

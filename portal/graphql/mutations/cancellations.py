@@ -67,12 +67,10 @@ class CancellationMutation:
     @mutation(description="Cancels exactly what the quote said, or answers with the new quote and changes nothing.")
     def cancel_subscription(self, info: Info, input: CancelSubscriptionInput) -> CancelSubscriptionPayload:
         canceled = services.cancel_subscription(
-            caller=info.context.caller,
             subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
             quote_id=input.quote_id,
             idempotency_key=input.idempotency_key,
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         cancellation = wrap_cancellation(info, canceled.cancellation)
         return CancelSubscriptionSuccess(cancellation=cancellation, replayed=canceled.replayed)
@@ -80,21 +78,17 @@ class CancellationMutation:
     @mutation(description="Reverses a cancellation until its undoUntil. Repeating it is a no-op that answers the same.")
     def undo_cancellation(self, info: Info, input: UndoCancellationInput) -> UndoCancellationPayload:
         undone = services.undo_cancellation(
-            caller=info.context.caller,
             cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         return UndoCancellationSuccess(cancellation=wrap_cancellation(info, undone))
 
     @mutation(description="Why they left: after canceling, optional, can be repeated.")
     def submit_cancellation_feedback(self, info: Info, input: CancellationFeedbackInput) -> CancellationFeedbackPayload:
         row = services.submit_cancellation_feedback(
-            caller=info.context.caller,
             cancellation_id=read_id(Kind.CANCELLATION, input.cancellation_id),
             feedback=input.feedback,
             comment=input.comment or "",
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         return CancellationFeedbackSuccess(cancellation=wrap_cancellation(info, row))

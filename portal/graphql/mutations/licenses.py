@@ -84,13 +84,11 @@ class LicenseMutation:
     )
     def remove_users(self, info: Info, input: RemoveUsersInput) -> RemoveUsersPayload:
         removed = services.remove_users(
-            caller=info.context.caller,
             subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
             users=[(str(user_id), read_id(Kind.USER, user_id)) for user_id in input.user_ids],
             dry_run=input.dry_run,
             idempotency_key=input.idempotency_key or None,
-            language=info.context.language,
-            now=info.context.now,
+            **info.context.basics,
         )
         return _removed(removed, info.context.caller, dry_run=input.dry_run)
 

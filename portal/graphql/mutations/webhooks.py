@@ -11,7 +11,6 @@ from django.core.validators import validate_email
 
 from common.errors import EmailInvalid, NotFound
 from common.public_ids import Kind, read_id
-from portal.graphql.access import MUTATIONS
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.problems import InputProblem
@@ -92,15 +91,12 @@ RemoveWebhookPayload = Annotated[RemoveWebhookSuccess | InputProblem, strawberry
 class WebhookMutation:
     @mutation(description="Have events sent to an address. Repeating it changes the one that is there.")
     def register_webhook(self, info: Info, input: RegisterWebhookInput) -> RegisterWebhookPayload:
-        caller = info.context.partner(*MUTATIONS["registerWebhook"])
         endpoint, secret = services.register(
-            partner=caller.partner,
+            partner=info.context.caller.partner,
             url=clean_text(input.url, "url", most=_LONGEST_URL, required=True),
             events=input.events,
             contact_email=_address(input.contact_email or ""),
-            language=info.context.language,
-            caller=caller,
-            now=info.context.now,
+            **info.context.basics,
         )
         return RegisterWebhookSuccess(webhook=_shown(endpoint), secret=secret)
 
@@ -135,7 +131,7 @@ class WebhookMutation:
 
 def _endpoint(info: Info, webhook_id: str) -> Endpoint:
     """The partner's own. Raises NotFound for any other."""
-    rows = Endpoint.objects.filter(partner=info.context.partner(*MUTATIONS["registerWebhook"]).partner)
+    rows = Endpoint.objects.filter(partner=info.context.caller.partner)
     endpoint = rows.filter(pk=read_id(Kind.WEBHOOK, webhook_id)).first()
     if endpoint is None:
         raise NotFound("webhookId")
