@@ -57,6 +57,15 @@ class Access:
         elif self.who is Who.PARTNER:
             raise NotPermitted
 
+    def allows(self, caller: Caller, tenant_id: int) -> bool:
+        """Whether the caller comes in there, in a tenant that is known."""
+        return any(caller.may(scope, tenant_id) for scope in self.scopes)
+
+    def require(self, caller: Caller, tenant_id: int) -> None:
+        """Raise NotPermitted, naming the scope, for one that does not come in there."""
+        if not self.allows(caller, tenant_id):
+            raise ScopeMissing(scope=self.scopes[0])
+
     def opens_to_scope(self, scope: Scope) -> bool:
         """Whether a token with only this scope comes in."""
         return not self.scopes or bool(with_included(frozenset({scope})) & set(self.scopes))

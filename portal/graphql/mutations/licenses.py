@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from common.public_ids import Kind, read_id
+from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
 from portal.graphql.types.licenses import DirectoryUser
@@ -15,7 +16,7 @@ from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 from portal.graphql.types.verdict import Verdict
 from subscriptions.directory import licenses as services
 from subscriptions.messages.removals import removal_message, would_be_message
-from tenants.callers import Caller, Scope
+from tenants.callers import Caller
 
 
 @strawberry.type
@@ -97,7 +98,7 @@ def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -
     row = removed.batch.rows[0]
     return RemoveUsersSuccess(
         removed=removed,
-        shows_names=caller.may(Scope.READ_USERS, row.tenant_id),
+        shows_names=FIELDS["UserRemoval.user"].allows(caller, row.tenant_id),
         dry_run=dry_run,
         removed_count=sum(removal.outcome is services.Outcome.REMOVED for removal in removed.removals),
         cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),

@@ -13,11 +13,11 @@ from desk import models as desk_models
 from desk.models import CallbackStatus as Status
 from desk.models import CloseReason
 from desk.phones import international, masked
+from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.verdict import Verdict, subscription_of
 from subscriptions.selectors.lists import visible
-from tenants.callers import Scope
 
 
 @strawberry.type
@@ -70,7 +70,11 @@ class CallbackRequest(Node):
         " else."
     )
     def phone(self, info: Info) -> str:
-        show = international if info.context.caller.may(Scope.CALLBACK, self.row.tenant_id) else masked
+        show = (
+            international
+            if FIELDS["CallbackRequest.phone (whole)"].allows(info.context.caller, self.row.tenant_id)
+            else masked
+        )
         return show(self.row.phone)
 
     @strawberry.field

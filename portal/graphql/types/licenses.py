@@ -8,13 +8,13 @@ from enum import Enum
 import strawberry
 from django.db.models import F, Q, QuerySet
 
-from common.errors import ScopeMissing
 from common.public_ids import Kind
+from portal.graphql.access import FIELDS
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.types.node import Node
 from subscriptions import models
 from subscriptions.selectors.lists import license_rows
-from tenants.callers import Caller, Scope
+from tenants.callers import Caller
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -99,8 +99,7 @@ def license_page(
     caller: Caller, subscription: models.Subscription, first: int, after: str | None, search: str | None
 ) -> LicenseConnection:
     """A page of holders, least recently active first (never active before all)."""
-    if not caller.may(Scope.READ_USERS, subscription.tenant_id):
-        raise ScopeMissing(scope=Scope.READ_USERS)
+    FIELDS["ProductSubscription.licenses"].require(caller, subscription.tenant_id)
     counted = license_rows(subscription, read_search(search))
     rows = counted.order_by(F("user__last_active_at").asc(nulls_first=True), "pk").prefetch_related("groups")
     if after:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import strawberry
 
 from billing import proration
-from common.errors import ScopeMissing
+from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
 from portal.graphql.types.verdict import Verdict, subscription_of
@@ -174,8 +174,7 @@ class CancellationOption:
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
         if self.option.route is not Route.CANCEL_ONLINE:
             return None
-        if not info.context.caller.may(Scope.QUOTE, self.verdict.row.tenant_id):
-            raise ScopeMissing(scope=Scope.QUOTE)
+        FIELDS["CancellationOption.quotes"].require(info.context.caller, self.verdict.row.tenant_id)
         return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.verdict.decision.quotes]
 
 
