@@ -10,7 +10,7 @@ import strawberry
 from billing.models import RefundStatus
 from billing.proration import Convention, NoRefundReason
 from desk.models import CallbackStatus, CloseReason
-from subscriptions.directory.licenses import Outcome
+from subscriptions.directory.licenses import RemovalOutcome
 from subscriptions.models.cancellations import CancellationStatus, Feedback
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Channel, Mode, Status
@@ -28,7 +28,7 @@ for _enum, _name in (
     (CancellationStatus, "CancellationStatus"),
     (Feedback, "CancellationFeedback"),
     (RefundStatus, "RefundStatus"),
-    (Outcome, "RemovalOutcome"),
+    (RemovalOutcome, "RemovalOutcome"),
     (CallbackStatus, "CallbackStatus"),
     (CloseReason, "CallbackCloseReason"),
     (EventType, "WebhookEventType"),
