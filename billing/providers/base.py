@@ -14,7 +14,7 @@ from billing.errors import BillingError
 from billing.money import Money
 
 
-class Outcome(StrEnum):
+class RefundOutcome(StrEnum):
     """What the provider says of a refund. PENDING: it has it and will say more."""
 
     SUCCEEDED = "SUCCEEDED"
@@ -41,7 +41,7 @@ class Order:
 class Result:
     """The provider's word: what became of an order, its own reference for it, and why it failed."""
 
-    outcome: Outcome
+    outcome: RefundOutcome
     reference: str
     failure: str = ""
 
