@@ -12,7 +12,7 @@ from desk.windows import Hours, business_hours_later, business_morning, next_cal
 MOST_COUNTED = 3
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What came of dialing."""
 
     NO_ANSWER = "NO_ANSWER"
@@ -27,8 +27,8 @@ class Outcome(StrEnum):
 
 
 # What an agent notes of a call that is not the last; closing or canceling notes REACHED, giving back RELEASED.
-LOGGED = tuple(outcome for outcome in Outcome if outcome not in (Outcome.REACHED, Outcome.RELEASED))
-NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL)
+LOGGED = tuple(outcome for outcome in CallOutcome if outcome not in (CallOutcome.REACHED, CallOutcome.RELEASED))
+NOT_REACHED = (CallOutcome.NO_ANSWER, CallOutcome.BUSY, CallOutcome.VOICEMAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Next:
 
 
 def what_next(
-    outcome: Outcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int, later: datetime | None
+    outcome: CallOutcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int, later: datetime | None
 ) -> Next:
     """The next step after ``outcome`` at ``now``, with ``counted`` attempts counted before, in the customer's ``zone``.
 
@@ -51,18 +51,18 @@ def what_next(
     """
     if outcome in NOT_REACHED:
         return _not_reached(outcome, hours, zone, now, counted + 1)
-    if outcome is Outcome.CALL_LATER:
+    if outcome is CallOutcome.CALL_LATER:
         return Next(later)
-    if outcome in (Outcome.LANGUAGE_NEEDED, Outcome.RELEASED):
+    if outcome in (CallOutcome.LANGUAGE_NEEDED, CallOutcome.RELEASED):
         return Next(next_call(hours, zone, now))
     return Next(None)
 
 
-def _not_reached(outcome: Outcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int) -> Next:
+def _not_reached(outcome: CallOutcome, hours: Hours, zone: ZoneInfo, now: datetime, counted: int) -> Next:
     unreachable = counted >= MOST_COUNTED
     if unreachable:
         at = business_morning(hours, now, 2)
-    elif counted == 1 and outcome is not Outcome.VOICEMAIL:
+    elif counted == 1 and outcome is not CallOutcome.VOICEMAIL:
         at = business_hours_later(hours, now, timedelta(hours=2))
     else:
         at = business_morning(hours, now, 1)

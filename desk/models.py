@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from desk.attempts import Outcome
+from desk.attempts import CallOutcome
 from desk.windows import LONGEST_WINDOW
 from subscriptions.models.cancellations import Cancellation
 from subscriptions.models.plans import Subscription
@@ -163,15 +163,15 @@ class CallbackQuerySet(models.QuerySet["CallbackRequest"]):
 
 
 OUTCOME_CHOICES = [
-    (Outcome.NO_ANSWER.value, _("no answer")),
-    (Outcome.BUSY.value, _("busy")),
-    (Outcome.VOICEMAIL.value, _("voicemail left")),
-    (Outcome.WRONG_NUMBER.value, _("wrong number")),
-    (Outcome.CALL_LATER.value, _("reached, call later")),
-    (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
-    (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
-    (Outcome.REACHED.value, _("reached")),
-    (Outcome.RELEASED.value, _("released")),
+    (CallOutcome.NO_ANSWER.value, _("no answer")),
+    (CallOutcome.BUSY.value, _("busy")),
+    (CallOutcome.VOICEMAIL.value, _("voicemail left")),
+    (CallOutcome.WRONG_NUMBER.value, _("wrong number")),
+    (CallOutcome.CALL_LATER.value, _("reached, call later")),
+    (CallOutcome.LANGUAGE_NEEDED.value, _("another language needed")),
+    (CallOutcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
+    (CallOutcome.REACHED.value, _("reached")),
+    (CallOutcome.RELEASED.value, _("released")),
 ]
 
 
@@ -288,7 +288,7 @@ class CallbackRequest(models.Model):
     @property
     def number_is_wrong(self) -> bool:
         """Whether it rests until another number is given."""
-        return self.last_outcome == Outcome.WRONG_NUMBER
+        return self.last_outcome == CallOutcome.WRONG_NUMBER
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether an agent holds it: a claim that ran out does not count."""

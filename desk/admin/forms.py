@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.formatting import format_span
-from desk.attempts import LOGGED, Outcome
+from desk.attempts import LOGGED, CallOutcome
 from desk.models import DISPOSITIONS, OUTCOME_CHOICES, CallbackRequest, CloseReason
 from desk.selectors import open_windows
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE
@@ -89,7 +89,7 @@ class ReopenForm(SeenForm):
 class AttemptForm(SeenForm):
     """A call that was not the last."""
 
-    outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=Outcome)
+    outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=CallOutcome)
     later = forms.DateTimeField(
         label=_("Call later"),
         required=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from desk.attempts import Next, Outcome
+from desk.attempts import CallOutcome, Next
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import CallbackAttempt, CallbackRequest, CallbackStatus, CloseReason
@@ -61,11 +61,11 @@ def close_unwanted(request: CallbackRequest, caller: Caller, language: str, now:
 def note_reached(request: CallbackRequest, now: datetime) -> None:
     """Write down that the agent who has claimed a request spoke with the customer, and that was the last call."""
     assert request.claimed_by_id is not None
-    write_attempt(request, request.claimed_by_id, Outcome.REACHED, Next(None, counts=True), "", now)
+    write_attempt(request, request.claimed_by_id, CallOutcome.REACHED, Next(None, counts=True), "", now)
 
 
 def write_attempt(
-    request: CallbackRequest, agent_id: int, outcome: Outcome, step: Next, note: str, now: datetime
+    request: CallbackRequest, agent_id: int, outcome: CallOutcome, step: Next, note: str, now: datetime
 ) -> None:
     """Append an attempt; it began with the claim."""
     CallbackAttempt.objects.create(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Case, F, Q, When
 
-from desk.attempts import Next, Outcome
+from desk.attempts import CallOutcome, Next
 from desk.models import CallbackRequest, CallbackStatus
 from desk.selectors import due_now
 from desk.services.cases import CLAIM_LEASE, audit_call, close_unwanted, write_attempt
@@ -68,7 +68,7 @@ def release_callback(*, agent: User, caller: Caller, callback_id: int, language:
             return False
         released = held.update(status=request.waited_as, claimed_by=None, claim_expires_at=None)
         if released:
-            write_attempt(request, agent.pk, Outcome.RELEASED, Next(request.next_attempt_at), "", now)
+            write_attempt(request, agent.pk, CallOutcome.RELEASED, Next(request.next_attempt_at), "", now)
             audit_call("callback.released", caller, request, language, now)
         return bool(released)
 

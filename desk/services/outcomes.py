@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from desk.attempts import LOGGED, Next, Outcome, what_next
+from desk.attempts import LOGGED, CallOutcome, Next, what_next
 from desk.events import tell_callback
 from desk.mail import CallOccasion, announce_call
 from desk.models import DISPOSITIONS, CallbackRequest, CallbackStatus, CloseReason
@@ -31,7 +31,7 @@ def log_attempt(
     agent: User,
     caller: Caller,
     callback_id: int,
-    outcome: Outcome,
+    outcome: CallOutcome,
     note: str,
     later: datetime | None,
     other_language: str,
@@ -54,14 +54,14 @@ def log_attempt(
             return None
         require_seen(request, seen)
         zone = ZoneInfo(request.time_zone)
-        if outcome is Outcome.CALL_LATER:
+        if outcome is CallOutcome.CALL_LATER:
             _require_slot(later, zone, now)
         step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
-        if outcome is Outcome.LANGUAGE_NEEDED:
+        if outcome is CallOutcome.LANGUAGE_NEEDED:
             request.language = read_language(other_language)
         write_attempt(request, agent.pk, outcome, step, note, now)
         _give_back(request, outcome, step, agent)
-        if outcome is Outcome.ASKED_NOT_TO_CALL:
+        if outcome is CallOutcome.ASKED_NOT_TO_CALL:
             never_call(request, now)
         request.save()
         audit_call(f"callback.{outcome.value.lower()}", caller, request, language, now)
@@ -69,7 +69,7 @@ def log_attempt(
             tell_callback(EventType.CALLBACK_CLOSED, request, now)
         if occasion := _occasion(outcome, step):
             announce_call(occasion, request, now)
-    if outcome is Outcome.ASKED_NOT_TO_CALL:
+    if outcome is CallOutcome.ASKED_NOT_TO_CALL:
         _close_others_with(request, caller, language, now)
     return request
 
@@ -145,25 +145,27 @@ def _require_disposition(disposition: CloseReason) -> None:
         raise InputInvalid("disposition", rule="choice")
 
 
-def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: User) -> None:
+def _give_back(request: CallbackRequest, outcome: CallOutcome, step: Next, agent: User) -> None:
     request.attempts += step.counts
     request.last_outcome = outcome.value
     request.next_attempt_at = step.at
     request.claimed_by = request.claim_expires_at = None
-    request.preferred_agent = agent if outcome is Outcome.CALL_LATER else None
-    if outcome is Outcome.CALL_LATER and step.at:
+    request.preferred_agent = agent if outcome is CallOutcome.CALL_LATER else None
+    if outcome is CallOutcome.CALL_LATER and step.at:
         request.due_at = step.at
-    waiting = CallbackStatus.SCHEDULED if outcome is Outcome.CALL_LATER or request.window_start else CallbackStatus.NEW
+    waiting = (
+        CallbackStatus.SCHEDULED if outcome is CallOutcome.CALL_LATER or request.window_start else CallbackStatus.NEW
+    )
     request.status = (CallbackStatus.UNREACHABLE if step.unreachable else waiting).value
 
 
-def _occasion(outcome: Outcome, step: Next) -> CallOccasion | None:
+def _occasion(outcome: CallOutcome, step: Next) -> CallOccasion | None:
     """What the customer hears of an attempt."""
     if step.unreachable:
         return CallOccasion.UNREACHABLE
     return {
-        Outcome.WRONG_NUMBER: CallOccasion.WRONG_NUMBER,
-        Outcome.ASKED_NOT_TO_CALL: CallOccasion.NOT_CALLED,
+        CallOutcome.WRONG_NUMBER: CallOccasion.WRONG_NUMBER,
+        CallOutcome.ASKED_NOT_TO_CALL: CallOccasion.NOT_CALLED,
     }.get(outcome)
 
 
