@@ -10,9 +10,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.choices import choices_of
 from common.formatting import format_span
 from desk.attempts import LOGGED, CallOutcome
-from desk.models import DISPOSITIONS, OUTCOME_CHOICES, CallbackRequest, CloseReason
+from desk.codes import DISPOSITIONS, CloseReason
+from desk.models import CallbackRequest
 from desk.selectors import open_windows
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE
 from desk.services.times import read_time_zone
@@ -42,8 +44,7 @@ class DispositionForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict(CallbackRequest.CLOSE_CHOICES)
-        self.fields["disposition"].choices = [*_NONE, *((r.value, names[r.value]) for r in DISPOSITIONS)]  # type: ignore[attr-defined]
+        self.fields["disposition"].choices = [*_NONE, *choices_of(DISPOSITIONS)]  # type: ignore[attr-defined]
 
 
 class CloseForm(DispositionForm, SeenForm):
@@ -101,8 +102,7 @@ class AttemptForm(SeenForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict(OUTCOME_CHOICES)
-        self.fields["outcome"].choices = [*_NONE, *((o.value, names[o.value]) for o in LOGGED)]  # type: ignore[attr-defined]
+        self.fields["outcome"].choices = [*_NONE, *choices_of(LOGGED)]  # type: ignore[attr-defined]
 
 
 class MoveForm(SeenForm):

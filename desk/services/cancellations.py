@@ -7,8 +7,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from desk.mail import CallOccasion, announce_call
-from desk.models import CallbackRequest, CallbackStatus, CloseReason
+from desk.codes import CloseReason
+from desk.mail import announce_call
+from desk.models import CallbackRequest
 from desk.selectors import open_call
 from desk.services.cases import audit_call, close_request, note_reached
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription
@@ -86,11 +87,7 @@ def close_call(*, cancellation: Cancellation, caller: Caller, language: str, now
     if by_staff and call.is_claimed(now):
         note_reached(call, now)
     CallbackRequest.objects.filter(pk=call.pk).update(cancellation=cancellation)
-    status, reason, occasion = (
-        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.CANCELED)
-        if by_staff
-        else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
-    )
-    if close_request(call, status, reason, now):
+    reason = CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE
+    if close_request(call, reason, now):
         audit_call("callback.canceled", caller, call, language, now, cancellation=cancellation.reference)
-        announce_call(occasion, call, now)
+        announce_call(reason.mail, call, now)

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Case, F, Q, When
 
 from desk.attempts import CallOutcome, Next
-from desk.models import CallbackRequest, CallbackStatus
+from desk.codes import CallbackStatus
+from desk.models import CallbackRequest
 from desk.selectors import due_now
 from desk.services.cases import CLAIM_LEASE, audit_call, close_unwanted, write_attempt
 from desk.services.contacts import is_opted_out

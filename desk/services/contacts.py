@@ -7,15 +7,9 @@ from datetime import datetime, timedelta
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
-from desk.models import (
-    OPEN_STATUSES,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackStatus,
-    CloseReason,
-    OptOut,
-)
+from desk.codes import OPEN_STATUSES, CloseReason
+from desk.events import tell_callback
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from desk.phones import Phone, read_phone
 from desk.selectors import desk
 from desk.services.cases import audit_call, subject_of
@@ -27,6 +21,7 @@ from subscriptions.models import Subscription
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData
 from tenants.people import SYSTEM
+from webhooks.models import EventType
 
 LONGEST_NOTE = 500
 LONGEST_NAME = 200
@@ -78,11 +73,13 @@ def is_opted_out(tenant_id: int, phone: str) -> bool:
 
 
 def never_call(request: CallbackRequest, now: datetime) -> None:
-    """Put the number on the list, and the request aside."""
+    """Put the number on the list, and the request aside, and tell partners. The caller saves it."""
     digest = opt_out_digest(request.tenant_id, request.phone)
     OptOut.objects.get_or_create(digest=digest, defaults={"asked_at": now})
-    request.status, request.close_reason = CallbackStatus.DO_NOT_CALL.value, CloseReason.ASKED_NOT_TO_CALL.value
+    reason = CloseReason.ASKED_NOT_TO_CALL
+    request.status, request.close_reason = reason.status.value, reason.value
     request.closed_at, request.next_attempt_at = now, None
+    tell_callback(EventType.CALLBACK_CLOSED, request, now)
 
 
 def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from desk.attempts import LOGGED, CallOutcome, Next, what_next
-from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import DISPOSITIONS, CallbackRequest, CallbackStatus, CloseReason
+from desk.attempts import Again, CallOutcome, Next, what_next
+from desk.codes import CallbackStatus, CallOccasion, CloseReason
+from desk.mail import announce_call
+from desk.models import CallbackRequest
 from desk.selectors import desk, desk_hours
 from desk.services.cases import audit_call, close_request, close_unwanted, note_reached, require_seen, write_attempt
 from desk.services.claims import claimed_by, free_for
@@ -23,7 +23,6 @@ from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from tenants.callers import Caller
 from tenants.models import User
-from webhooks.models import EventType
 
 
 def log_attempt(
@@ -46,7 +45,8 @@ def log_attempt(
     not spoken, a note that is too long.
     """
     note = clean_text(note, "note", most=LONGEST_NOTE)
-    if outcome not in LOGGED:
+    follows = outcome.follows
+    if not follows.by_agents:
         raise InputInvalid("outcome", rule="choice")
     with one_transaction():
         request = claimed_by(agent, callback_id, now)
@@ -54,22 +54,20 @@ def log_attempt(
             return None
         require_seen(request, seen)
         zone = ZoneInfo(request.time_zone)
-        if outcome is CallOutcome.CALL_LATER:
+        if follows.again is Again.AT_SLOT:
             _require_slot(later, zone, now)
         step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
-        if outcome is CallOutcome.LANGUAGE_NEEDED:
+        if follows.asks_language:
             request.language = read_language(other_language)
         write_attempt(request, agent.pk, outcome, step, note, now)
         _give_back(request, outcome, step, agent)
-        if outcome is CallOutcome.ASKED_NOT_TO_CALL:
+        if follows.opts_out:
             never_call(request, now)
         request.save()
         audit_call(f"callback.{outcome.value.lower()}", caller, request, language, now)
-        if request.closed_at:
-            tell_callback(EventType.CALLBACK_CLOSED, request, now)
-        if occasion := _occasion(outcome, step):
+        if occasion := CallOccasion.UNREACHABLE if step.unreachable else follows.mail:
             announce_call(occasion, request, now)
-    if outcome is CallOutcome.ASKED_NOT_TO_CALL:
+    if follows.opts_out:
         _close_others_with(request, caller, language, now)
     return request
 
@@ -104,9 +102,9 @@ def close_callback(
             return False
         require_seen(request, seen)
         note_reached(request, now)
-        close_request(request, CallbackStatus.DONE, disposition, now)
+        close_request(request, disposition, now)
         audit_call("callback.closed", caller, request, language, now)
-        announce_call(CallOccasion.DONE, request, now)
+        announce_call(disposition.mail, request, now)
         return True
 
 
@@ -133,7 +131,7 @@ def close_without_call(
         if request is None:
             return False
         require_seen(request, seen)
-        close_request(request, CallbackStatus.DONE, disposition, now)
+        close_request(request, disposition, now)
         audit_call("callback.closed_without_call", caller, request, language, now)
         if tell:
             announce_call(CallOccasion.CLOSED, request, now)
@@ -141,7 +139,7 @@ def close_without_call(
 
 
 def _require_disposition(disposition: CloseReason) -> None:
-    if disposition not in DISPOSITIONS:
+    if not disposition.by_agents:
         raise InputInvalid("disposition", rule="choice")
 
 
@@ -150,23 +148,12 @@ def _give_back(request: CallbackRequest, outcome: CallOutcome, step: Next, agent
     request.last_outcome = outcome.value
     request.next_attempt_at = step.at
     request.claimed_by = request.claim_expires_at = None
-    request.preferred_agent = agent if outcome is CallOutcome.CALL_LATER else None
-    if outcome is CallOutcome.CALL_LATER and step.at:
+    agreed = outcome.follows.again is Again.AT_SLOT
+    request.preferred_agent = agent if agreed else None
+    if agreed and step.at:
         request.due_at = step.at
-    waiting = (
-        CallbackStatus.SCHEDULED if outcome is CallOutcome.CALL_LATER or request.window_start else CallbackStatus.NEW
-    )
+    waiting = CallbackStatus.SCHEDULED if agreed or request.window_start else CallbackStatus.NEW
     request.status = (CallbackStatus.UNREACHABLE if step.unreachable else waiting).value
-
-
-def _occasion(outcome: CallOutcome, step: Next) -> CallOccasion | None:
-    """What the customer hears of an attempt."""
-    if step.unreachable:
-        return CallOccasion.UNREACHABLE
-    return {
-        CallOutcome.WRONG_NUMBER: CallOccasion.WRONG_NUMBER,
-        CallOutcome.ASKED_NOT_TO_CALL: CallOccasion.NOT_CALLED,
-    }.get(outcome)
 
 
 def _close_others_with(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from desk.codes import REOPENABLE, CallbackStatus, CallOccasion
 from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import REOPENABLE, CallbackDesk, CallbackRequest, CallbackStatus
+from desk.mail import announce_call
+from desk.models import CallbackDesk, CallbackRequest
 from desk.services.cases import audit_call, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, lift, set_phone
 from desk.services.times import locked_desk, set_window

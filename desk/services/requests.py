@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.references import new_reference
+from desk.codes import OPEN_STATUSES, CallOccasion, CloseReason
 from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import OPEN_STATUSES, CallbackRequest, CallbackSource, CallbackStatus, CloseReason
+from desk.mail import announce_call
+from desk.models import CallbackRequest, CallbackSource
 from desk.services.cases import audit_call, close_request, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, read_language, set_phone
 from desk.services.times import locked_desk, read_time_zone, set_window
@@ -129,9 +130,10 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
     """
     with one_transaction():
         request, _ = locked_request(caller, callback_id)
-        if close_request(request, CallbackStatus.WITHDRAWN, CloseReason.WITHDRAWN_BY_CUSTOMER, now):
+        reason = CloseReason.WITHDRAWN_BY_CUSTOMER
+        if close_request(request, reason, now):
             audit_call("callback.withdrawn", caller, request, language, now)
-            announce_call(CallOccasion.WITHDRAWN, request, now)
+            announce_call(reason.mail, request, now)
         request.refresh_from_db()
         return request
 

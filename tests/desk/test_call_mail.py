@@ -9,7 +9,8 @@ from django.core import mail
 from icalendar import Calendar
 
 from desk.attempts import CallOutcome
-from desk.models import DISPOSITIONS, CallbackRequest, CloseReason
+from desk.codes import DISPOSITIONS, CloseReason
+from desk.models import CallbackRequest
 from desk.selectors import open_windows
 from desk.services.outcomes import close_callback, close_without_call
 from desk.services.reopening import reopen_callback

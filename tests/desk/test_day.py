@@ -12,15 +12,8 @@ import pytest
 from django.db import connection
 
 from desk.attempts import LOGGED, MOST_COUNTED, CallOutcome
-from desk.models import (
-    OPEN_STATUSES,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackSource,
-    CallbackStatus,
-    CloseReason,
-)
+from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, CallbackSource
 from desk.selectors import open_windows
 from desk.services.cases import CLAIM_LEASE
 from desk.services.claims import claim_callback, claim_next, release_callback

@@ -11,15 +11,8 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from desk.attempts import CallOutcome
-from desk.models import (
-    DISPOSITIONS,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackSource,
-    CloseReason,
-    OptOut,
-)
+from desk.codes import DISPOSITIONS, CloseReason
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, CallbackSource, OptOut
 from desk.selectors import due_now, open_windows
 from desk.services.cases import subject_of
 from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback

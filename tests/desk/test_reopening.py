@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from desk.attempts import CallOutcome
-from desk.models import OPEN_STATUSES, CallbackRequest, CallbackStatus, CloseReason, OptOut
+from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
+from desk.models import CallbackRequest, OptOut
 from desk.selectors import open_windows
 from desk.services.claims import claim_next
 from desk.services.contacts import erase_contact, erase_old_contacts

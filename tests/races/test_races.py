@@ -14,7 +14,8 @@ from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
 from billing.refunds.requests import refund_by_hand
-from desk.models import CallbackDesk, CallbackRequest, CallbackSource, CloseReason
+from desk.codes import CloseReason
+from desk.models import CallbackDesk, CallbackRequest, CallbackSource
 from desk.selectors import open_windows
 from desk.services.claims import claim_callback, claim_next, release_callback
 from desk.services.outcomes import close_callback

@@ -9,7 +9,7 @@ import strawberry
 
 from billing.models import RefundStatus
 from billing.proration import Convention, NoRefundReason
-from desk.models import CallbackStatus, CloseReason
+from desk.codes import CallbackStatus, CloseReason
 from subscriptions.directory.licenses import RemovalOutcome
 from subscriptions.models.cancellations import CancellationStatus, Feedback
 from subscriptions.policy.decision import Reason, Route
