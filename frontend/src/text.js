@@ -32,6 +32,8 @@ export function createText(locale, words) {
   return {
     locale,
     languages: words.languages,
+    /** Why somebody may have left, in the order of the buttons: code and label. */
+    feedback: words.feedback,
     say,
     /** A day, in the zone it belongs to. */
     day: (instant, timeZone) => format({ dateStyle: "long", timeZone })(new Date(instant)),
