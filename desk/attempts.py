@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from common.codes import N_, CodeTable
 from desk.codes import CallOccasion
 from desk.windows import Hours, business_hours_later, business_morning, next_call
+from tenants.actions import Action
 
 MOST_COUNTED = 3
 
@@ -35,14 +36,15 @@ class Follows:
     """What follows from an outcome.
 
     ``counts`` towards the three after which a customer is unreachable. ``dialed``, ``reached``: what reports count.
-    ``by_agents``: an agent can choose it for a call that is not the last. ``mail``: what the customer is told.
+    ``action``: as the trail names it, where an agent can choose it for a call that is not the last. ``mail``: what the
+    customer is told.
     """
 
     again: Again = Again.NEVER
     counts: bool = False
     dialed: bool = True
     reached: bool = False
-    by_agents: bool = True
+    action: Action | None = None
     mail: CallOccasion | None = None
     # The request rests until another number is given.
     number_is_wrong: bool = False
@@ -58,33 +60,45 @@ class CallOutcome(CodeTable):
     label: str
     follows: Follows
 
-    NO_ANSWER = "NO_ANSWER", N_("no answer"), Follows(again=Again.IN_HOURS, counts=True)
-    BUSY = "BUSY", N_("busy"), Follows(again=Again.IN_HOURS, counts=True)
-    VOICEMAIL = "VOICEMAIL", N_("voicemail left"), Follows(again=Again.IN_THE_MORNING, counts=True)
+    NO_ANSWER = (
+        "NO_ANSWER",
+        N_("no answer"),
+        Follows(action=Action.CALLBACK_NO_ANSWER, again=Again.IN_HOURS, counts=True),
+    )
+    BUSY = "BUSY", N_("busy"), Follows(action=Action.CALLBACK_BUSY, again=Again.IN_HOURS, counts=True)
+    VOICEMAIL = (
+        "VOICEMAIL",
+        N_("voicemail left"),
+        Follows(action=Action.CALLBACK_VOICEMAIL, again=Again.IN_THE_MORNING, counts=True),
+    )
     WRONG_NUMBER = (
         "WRONG_NUMBER",
         N_("wrong number"),
-        Follows(number_is_wrong=True, mail=CallOccasion.WRONG_NUMBER),
+        Follows(action=Action.CALLBACK_WRONG_NUMBER, number_is_wrong=True, mail=CallOccasion.WRONG_NUMBER),
     )
-    CALL_LATER = "CALL_LATER", N_("reached, call later"), Follows(again=Again.AT_SLOT, reached=True)
+    CALL_LATER = (
+        "CALL_LATER",
+        N_("reached, call later"),
+        Follows(action=Action.CALLBACK_CALL_LATER, again=Again.AT_SLOT, reached=True),
+    )
     LANGUAGE_NEEDED = (
         "LANGUAGE_NEEDED",
         N_("another language needed"),
-        Follows(again=Again.SOON, reached=True, asks_language=True),
+        Follows(action=Action.CALLBACK_LANGUAGE_NEEDED, again=Again.SOON, reached=True, asks_language=True),
     )
     ASKED_NOT_TO_CALL = (
         "ASKED_NOT_TO_CALL",
         N_("asked not to be called"),
-        Follows(reached=True, opts_out=True, mail=CallOccasion.NOT_CALLED),
+        Follows(action=Action.CALLBACK_ASKED_NOT_TO_CALL, reached=True, opts_out=True, mail=CallOccasion.NOT_CALLED),
     )
     # The last call, which closing and canceling note.
-    REACHED = "REACHED", N_("reached"), Follows(reached=True, counts=True, by_agents=False)
+    REACHED = "REACHED", N_("reached"), Follows(reached=True, counts=True)
     # Given back without a call.
-    RELEASED = "RELEASED", N_("released"), Follows(again=Again.SOON, dialed=False, by_agents=False)
+    RELEASED = "RELEASED", N_("released"), Follows(again=Again.SOON, dialed=False)
 
 
 # What an agent notes of a call that is not the last.
-LOGGED = tuple(outcome for outcome in CallOutcome if outcome.follows.by_agents)
+LOGGED = tuple(outcome for outcome in CallOutcome if outcome.follows.action)
 
 
 @dataclass(frozen=True, slots=True)

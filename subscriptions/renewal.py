@@ -11,6 +11,7 @@ from billing.periods import rolled
 from outbox.each import each_by_itself
 from subscriptions.models import Subscription
 from subscriptions.policy.facts import Status
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.people import SYSTEM
 
@@ -38,11 +39,11 @@ def _roll(subscription: Subscription, now: datetime) -> bool:
         same = Subscription.objects.filter(pk=subscription.pk, canceled_mode=None, period_end=subscription.period_end)
         moved = same.update(period_start=period.start, period_end=period.end, anchored_at=anchor, is_trial=False)
         if moved:
-            _record(subscription, "subscription.renewed", now, period_end=period.end)
+            _record(subscription, Action.SUBSCRIPTION_RENEWED, now, period_end=period.end)
     return bool(moved)
 
 
-def _record(subscription: Subscription, action: str, now: datetime, **data: object) -> None:
+def _record(subscription: Subscription, action: Action, now: datetime, **data: object) -> None:
     record(
         tenant_id=subscription.tenant_id,
         at=now,

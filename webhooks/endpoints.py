@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
+from tenants.actions import Action
 from tenants.callers import Caller
 from webhooks.deliveries import ask_again, audit, secret_of, send
 from webhooks.errors import TooManyEndpoints
@@ -54,12 +55,12 @@ def register(
             endpoint.refresh_from_db()
             address = {name: changes.pop(name) for name in ("contact_email",) if name in changes}
             personal = {"changes": address} if address else None
-            audit("webhook.changed", endpoint, caller, now, personal, changes=changes)
+            audit(Action.WEBHOOK_CHANGED, endpoint, caller, now, personal, changes=changes)
             return endpoint, None
         if len(known) >= MOST_ENDPOINTS:
             raise TooManyEndpoints
         endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
-        audit("webhook.registered", endpoint, caller, now)
+        audit(Action.WEBHOOK_REGISTERED, endpoint, caller, now)
         return endpoint, secret_of(endpoint.salt)
 
 
@@ -70,7 +71,7 @@ def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
         endpoint.previous_salt, endpoint.salt = current.salt, _salt()
         endpoint.previous_until = now + OVERLAP
         endpoint.save(update_fields=["salt", "previous_salt", "previous_until"])
-        audit("webhook.rotated", endpoint, caller, now)
+        audit(Action.WEBHOOK_ROTATED, endpoint, caller, now)
         return secret_of(endpoint.salt)
 
 
@@ -83,7 +84,7 @@ def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> Answer:
     seconds = min(_TEST_SECONDS, settings.WAYOUT_WEBHOOK_TIMEOUT)
     answer = send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
     with transaction.atomic():
-        audit("webhook.tested", endpoint, caller, now, status=answer.status, problem=answer.problem)
+        audit(Action.WEBHOOK_TESTED, endpoint, caller, now, status=answer.status, problem=answer.problem)
     return answer
 
 
@@ -94,7 +95,7 @@ def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: d
             disabled_at=None, failing_since=None, failures=0, retry_at=None, last_problem=""
         )
         endpoint.refresh_from_db()
-        audit("webhook.resumed", endpoint, caller, now, since=since)
+        audit(Action.WEBHOOK_RESUMED, endpoint, caller, now, since=since)
         missed = ~Q(status=DeliveryStatus.DELIVERED)
         if since:
             missed |= Q(event__at__gte=since)
@@ -110,14 +111,14 @@ def send_again(*, deliveries: QuerySet[Delivery], caller: Caller, now: datetime)
         count = ask_again([pk for *_, pk, _ in rows], now)
         for (tenant_id, endpoint_id), some in groupby(rows, itemgetter(0, 1)):
             events = [message_id for *_, message_id in some]
-            audit("webhook.sent_again", endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)
+            audit(Action.WEBHOOK_SENT_AGAIN, endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)
         return count
 
 
 def remove(*, endpoint: Endpoint, caller: Caller, now: datetime) -> None:
     """Forget an endpoint and what waits for it."""
     with transaction.atomic():
-        audit("webhook.removed", endpoint, caller, now)
+        audit(Action.WEBHOOK_REMOVED, endpoint, caller, now)
         endpoint.delete()
 
 

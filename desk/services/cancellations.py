@@ -18,6 +18,7 @@ from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import OnBehalf
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.signals import canceled, canceling
+from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
 
 
@@ -89,5 +90,5 @@ def close_call(*, cancellation: Cancellation, caller: Caller, language: str, now
     CallbackRequest.objects.filter(pk=call.pk).update(cancellation=cancellation)
     reason = CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE
     if close_request(call, reason, now):
-        audit_call("callback.canceled", caller, call, language, now, cancellation=cancellation.reference)
+        audit_call(Action.CALLBACK_CANCELED, caller, call, language, now, cancellation=cancellation.reference)
         announce_call(reason.mail, call, now)

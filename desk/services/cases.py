@@ -13,6 +13,7 @@ from subscriptions.errors import ChangedMeanwhile, NotFound
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
+from tenants.actions import Action
 from tenants.audit import events_about, record
 from tenants.callers import Caller, Scope
 from webhooks.models import EventType
@@ -56,7 +57,7 @@ def close_unwanted(request: CallbackRequest, caller: Caller, language: str, now:
     """Close one whose number asked not to be called."""
     reason = CloseReason.ASKED_NOT_TO_CALL
     if close_request(request, reason, now):
-        audit_call("callback.asked_not_to_call", caller, request, language, now)
+        audit_call(Action.CALLBACK_ASKED_NOT_TO_CALL, caller, request, language, now)
         announce_call(reason.mail, request, now)
 
 
@@ -91,7 +92,7 @@ def subject_of(callback_id: int) -> str:
 
 
 def audit_call(
-    action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
+    action: Action, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
 ) -> None:
     """Put one event about a request on the tenant's trail, with what ``more`` is evidence."""
     record(

@@ -18,6 +18,7 @@ from subscriptions.errors import DoNotCall, InputInvalid, RateLimited
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData
 from tenants.people import SYSTEM
@@ -98,7 +99,7 @@ def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datet
         if erased:
             CallbackAttempt.objects.filter(request=callback_id).update(note="")
             _erase_trail(callback_id)
-            audit_call("callback.erased", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+            audit_call(Action.CALLBACK_ERASED, caller, CallbackRequest.objects.get(pk=callback_id), language, now)
         return bool(erased)
 
 

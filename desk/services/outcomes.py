@@ -21,6 +21,7 @@ from desk.windows import HORIZON, is_day
 from subscriptions.errors import InputInvalid
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import User
 
@@ -46,7 +47,7 @@ def log_attempt(
     """
     note = clean_text(note, "note", most=LONGEST_NOTE)
     follows = outcome.follows
-    if not follows.by_agents:
+    if follows.action is None:
         raise InputInvalid("outcome", rule="choice")
     with one_transaction():
         request = claimed_by(agent, callback_id, now)
@@ -64,7 +65,7 @@ def log_attempt(
         if follows.opts_out:
             never_call(request, now)
         request.save()
-        audit_call(f"callback.{outcome.value.lower()}", caller, request, language, now)
+        audit_call(follows.action, caller, request, language, now)
         if occasion := CallOccasion.UNREACHABLE if step.unreachable else follows.mail:
             announce_call(occasion, request, now)
     if follows.opts_out:
@@ -103,7 +104,7 @@ def close_callback(
         require_seen(request, seen)
         note_reached(request, now)
         close_request(request, disposition, now)
-        audit_call("callback.closed", caller, request, language, now)
+        audit_call(Action.CALLBACK_CLOSED, caller, request, language, now)
         announce_call(disposition.mail, request, now)
         return True
 
@@ -132,7 +133,7 @@ def close_without_call(
             return False
         require_seen(request, seen)
         close_request(request, disposition, now)
-        audit_call("callback.closed_without_call", caller, request, language, now)
+        audit_call(Action.CALLBACK_CLOSED_WITHOUT_CALL, caller, request, language, now)
         if tell:
             announce_call(CallOccasion.CLOSED, request, now)
         return True

@@ -21,6 +21,7 @@ from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.callers import Caller
 from webhooks.models import EventType
 
@@ -73,7 +74,7 @@ def reopen_callback(
         request.contact_name = request.contact_name or contact_name
         _begin_anew(request, settings, now)
         request.save()
-        audit_call("callback.reopened", caller, request, language, now, reason=reason)
+        audit_call(Action.CALLBACK_REOPENED, caller, request, language, now, reason=reason)
         announce_call(CallOccasion.REOPENED, request, now)
         tell_callback(EventType.CALLBACK_REQUESTED, request, now)
         return request

@@ -22,6 +22,7 @@ from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.callers import Caller, CallerKind, Scope
 from webhooks.models import EventType
 
@@ -79,7 +80,7 @@ def request_callback(
         request = open_one or _new(caller, subscription, source, now)
         _fill(request, subscription, wish, now)
         request.save()
-        audit_call("callback.updated" if open_one else "callback.requested", caller, request, language, now)
+        audit_call(Action.CALLBACK_UPDATED if open_one else Action.CALLBACK_REQUESTED, caller, request, language, now)
         announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
         if open_one is None:
             tell_callback(EventType.CALLBACK_REQUESTED, request, now)
@@ -118,7 +119,7 @@ def reschedule_callback(
         if caller.kind is CallerKind.STAFF:
             request.credit_from = min(credit, request.credit_from)
         request.save()
-        audit_call("callback.rescheduled", caller, request, language, now)
+        audit_call(Action.CALLBACK_RESCHEDULED, caller, request, language, now)
         announce_call(CallOccasion.CHANGED, request, now)
         return request
 
@@ -132,7 +133,7 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
         request, _ = locked_request(caller, callback_id)
         reason = CloseReason.WITHDRAWN_BY_CUSTOMER
         if close_request(request, reason, now):
-            audit_call("callback.withdrawn", caller, request, language, now)
+            audit_call(Action.CALLBACK_WITHDRAWN, caller, request, language, now)
             announce_call(reason.mail, request, now)
         request.refresh_from_db()
         return request

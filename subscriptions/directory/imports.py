@@ -15,6 +15,7 @@ from subscriptions.directory.report import Report
 from subscriptions.directory.tables import Parsed, Table
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.models import Tenant
 from tenants.people import SYSTEM
@@ -89,7 +90,7 @@ def _audit(tenant: Tenant, report: Report, now: datetime) -> None:
     record(
         tenant_id=tenant.pk,
         at=now,
-        action="directory.imported",
+        action=Action.DIRECTORY_IMPORTED,
         subject=f"Tenant:{tenant.pk}",
         caller=SYSTEM,
         language="en",

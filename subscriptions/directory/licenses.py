@@ -21,6 +21,7 @@ from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 
@@ -198,7 +199,7 @@ def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: st
     event = record(
         tenant_id=subscription.tenant_id,
         at=now,
-        action="users.removed",
+        action=Action.USERS_REMOVED,
         subject=f"Subscription:{subscription.pk}",
         caller=caller,
         language=language,
