@@ -18,7 +18,7 @@ from tenants.actions import Action
 from tenants.callers import Caller
 from webhooks.deliveries import ask_again, audit, secret_of, send
 from webhooks.errors import TooManyEndpoints
-from webhooks.models import Delivery, DeliveryStatus, Endpoint, EventType
+from webhooks.models import Delivery, DeliveryStatus, Endpoint
 from webhooks.sending import Answer, check_url
 
 MOST_ENDPOINTS = 10
@@ -35,7 +35,7 @@ def register(
     *,
     partner: str,
     url: str,
-    events: Sequence[EventType],
+    events: Sequence[str],
     contact_email: str,
     language: str,
     caller: Caller,
@@ -46,7 +46,7 @@ def register(
     No ``events``: all of them. Raises AddressRefused, TooManyEndpoints.
     """
     check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
-    values = {"events": sorted({event.value for event in events}), "contact_email": contact_email, "language": language}
+    values = {"events": sorted({str(event) for event in events}), "contact_email": contact_email, "language": language}
     with transaction.atomic():
         known = Endpoint.objects.select_for_update().filter(partner=partner)
         if endpoint := known.filter(url=url).first():

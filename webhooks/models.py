@@ -12,19 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from tenants.models import LANGUAGES, Tenant
 
 
-class EventType(StrEnum):
-    """What partners can be told of."""
-
-    CANCELLATION_REQUESTED = "cancellation.requested"
-    CANCELLATION_UNDONE = "cancellation.undone"
-    CANCELLATION_EFFECTIVE = "cancellation.effective"
-    REFUND_SETTLED = "refund.settled"
-    REFUND_FAILED = "refund.failed"
-    USERS_REMOVED = "users.removed"
-    CALLBACK_REQUESTED = "callback.requested"
-    CALLBACK_CLOSED = "callback.closed"
-
-
 class DeliveryStatus(StrEnum):
     """WAITING until the receiver said 2xx; FAILED after days of being refused, until somebody sends it again."""
 
@@ -39,8 +26,6 @@ class Endpoint(models.Model):
     ``retry_at``: the receiver is down; nothing but one probe is sent from then on. ``failing_since``: nothing
     arrived since; after three days it is disabled, and what is waiting is kept for it.
     """
-
-    EVENT_CHOICES: ClassVar = [(event.value, event.value) for event in EventType]
 
     partner = models.CharField(_("partner"), max_length=16, db_index=True, editable=False)
     url = models.CharField(_("address"), max_length=500)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from desk.attempts import CallOutcome, Next
 from desk.codes import CloseReason
-from desk.events import tell_callback
+from desk.events import CallEvent, tell_callback
 from desk.mail import announce_call
 from desk.models import CallbackAttempt, CallbackRequest
 from subscriptions.errors import ChangedMeanwhile, NotFound
@@ -16,7 +16,6 @@ from subscriptions.selectors.lists import visible
 from tenants.actions import Action
 from tenants.audit import events_about, record
 from tenants.callers import Caller, Scope
-from webhooks.models import EventType
 
 CLAIM_LEASE = timedelta(minutes=20)
 
@@ -49,7 +48,7 @@ def close_request(request: CallbackRequest, reason: CloseReason, now: datetime) 
     )
     if closed:
         request.status, request.close_reason, request.closed_at = reason.status.value, reason.value, now
-        tell_callback(EventType.CALLBACK_CLOSED, request, now)
+        tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
     return bool(closed)
 
 

@@ -8,7 +8,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
 from desk.codes import OPEN_STATUSES, CloseReason
-from desk.events import tell_callback
+from desk.events import CallEvent, tell_callback
 from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from desk.phones import Phone, read_phone
 from desk.selectors import desk
@@ -22,7 +22,6 @@ from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData
 from tenants.people import SYSTEM
-from webhooks.models import EventType
 
 LONGEST_NOTE = 500
 LONGEST_NAME = 200
@@ -80,7 +79,7 @@ def never_call(request: CallbackRequest, now: datetime) -> None:
     reason = CloseReason.ASKED_NOT_TO_CALL
     request.status, request.close_reason = reason.status.value, reason.value
     request.closed_at, request.next_attempt_at = now, None
-    tell_callback(EventType.CALLBACK_CLOSED, request, now)
+    tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
 
 
 def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:

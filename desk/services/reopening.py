@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from desk.codes import REOPENABLE, CallbackStatus, CallOccasion
-from desk.events import tell_callback
+from desk.events import CallEvent, tell_callback
 from desk.mail import announce_call
 from desk.models import CallbackDesk, CallbackRequest
 from desk.services.cases import audit_call, locked_request, require_seen
@@ -23,7 +23,6 @@ from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.actions import Action
 from tenants.callers import Caller
-from webhooks.models import EventType
 
 
 def open_instead(request: CallbackRequest) -> CallbackRequest | None:
@@ -76,7 +75,7 @@ def reopen_callback(
         request.save()
         audit_call(Action.CALLBACK_REOPENED, caller, request, language, now, reason=reason)
         announce_call(CallOccasion.REOPENED, request, now)
-        tell_callback(EventType.CALLBACK_REQUESTED, request, now)
+        tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         return request
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from common.references import new_reference
 from desk.codes import OPEN_STATUSES, CallOccasion, CloseReason
-from desk.events import tell_callback
+from desk.events import CallEvent, tell_callback
 from desk.mail import announce_call
 from desk.models import CallbackRequest, CallbackSource
 from desk.services.cases import audit_call, close_request, locked_request, require_seen
@@ -24,7 +24,6 @@ from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.actions import Action
 from tenants.callers import Caller, CallerKind, Scope
-from webhooks.models import EventType
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def request_callback(
         audit_call(Action.CALLBACK_UPDATED if open_one else Action.CALLBACK_REQUESTED, caller, request, language, now)
         announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
         if open_one is None:
-            tell_callback(EventType.CALLBACK_REQUESTED, request, now)
+            tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         call.remember({"callback": request.pk, "existing": open_one is not None})
         return Requested(request, existing=open_one is not None)
 

@@ -23,7 +23,7 @@ from subscriptions.errors import (
     RouteNotAvailable,
     UndoClosed,
 )
-from subscriptions.events import tell_cancellation
+from subscriptions.events import SubscriptionEvent, tell_cancellation
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Cancellation, Subscription
@@ -37,7 +37,6 @@ from subscriptions.signals import canceled, canceling
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
-from webhooks.models import EventType
 
 _ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
@@ -136,7 +135,7 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
         _audit(Action.CANCELLATION_UNDONE, caller, cancellation, language, now, {})
         announce(Occasion.UNDONE, cancellation, now)
-        tell_cancellation(EventType.CANCELLATION_UNDONE, cancellation, now)
+        tell_cancellation(SubscriptionEvent.CANCELLATION_UNDONE, cancellation, now)
         return cancellation
 
 
@@ -236,7 +235,7 @@ def _write(
     _end_billing(cancellation, _ENDINGS[quote.mode], now, _terms(quote, snapshot, now))
     _audit(Action.CANCELLATION_REQUESTED, caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
-    tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
+    tell_cancellation(SubscriptionEvent.CANCELLATION_REQUESTED, cancellation, now)
     canceled.send(Cancellation, cancellation=cancellation, caller=caller, language=language, now=now)
     return cancellation
 

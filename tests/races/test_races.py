@@ -26,6 +26,7 @@ from subscriptions.cancellations.service import Canceled, cancel_subscription, u
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.directory.licenses import RemovedUsers, remove_users
 from subscriptions.errors import QuoteChanged, SubscriptionError, UndoClosed, WindowNotAvailable
+from subscriptions.events import SubscriptionEvent
 from subscriptions.models import Cancellation, IdempotencyRecord, License
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -42,7 +43,7 @@ from tests.webhooks.receiver import Receiver
 from tests.world import World, later
 from webhooks.endpoints import register
 from webhooks.events import publish
-from webhooks.models import Endpoint, Event, EventType
+from webhooks.models import Endpoint, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -418,7 +419,7 @@ def happens(endpoint: Endpoint, key: str, subject: str = "sub_1") -> Event | Non
     tenant_id = PartnerToken.objects.get(partner=endpoint.partner).tenants.get().pk
     with transaction.atomic():
         return publish(
-            type=EventType.USERS_REMOVED, key=key, tenant_id=tenant_id, subject=subject, describe=dict, now=NOW
+            type=SubscriptionEvent.USERS_REMOVED, key=key, tenant_id=tenant_id, subject=subject, describe=dict, now=NOW
         )
 
 
