@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from common.choices import MAX_CODE, choices_of
 from common.codes import N_, CodeTable
+from common.languages import MAX_LANGUAGE, language_choices
 from desk.attempts import CallOutcome
 from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
 from desk.windows import LONGEST_WINDOW
 from subscriptions.models.cancellations import Cancellation
 from subscriptions.models.plans import Subscription
-from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
+from tenants.models import PartnerToken, Tenant, validate_time_zone
 
 
 class CallbackSource(CodeTable):
@@ -140,7 +141,7 @@ class CallbackRequest(models.Model):
     phone_extension = models.CharField(_("extension"), max_length=20, blank=True)
     phone_as_typed = models.CharField(_("phone as typed"), max_length=50, blank=True)
     phone_is_valid = models.BooleanField(_("phone is in a known numbering range"), default=True)
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES)
+    language = models.CharField(_("language"), max_length=MAX_LANGUAGE, choices=language_choices)
     time_zone = models.CharField(_("time zone"), max_length=64)
     note = models.CharField(_("note"), max_length=500, blank=True)
     requested_at = models.DateTimeField(_("requested"))

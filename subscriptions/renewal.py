@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from billing.periods import rolled
+from common.languages import DEFAULT_LANGUAGE
 from outbox.each import each_by_itself
 from subscriptions.models import Subscription
 from subscriptions.policy.facts import Status
@@ -50,6 +51,6 @@ def _record(subscription: Subscription, action: Action, now: datetime, **data: o
         action=action,
         subject=f"Subscription:{subscription.pk}",
         caller=SYSTEM,
-        language="en",
+        language=DEFAULT_LANGUAGE,
         data=data,
     )

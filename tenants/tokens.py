@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from common.languages import DEFAULT_LANGUAGE
 from common.prepared import PreparedQuery
 from tenants.actions import Action
 from tenants.audit import record
@@ -158,7 +159,7 @@ def _audit(action: Action, token: PartnerToken, caller: Caller, now: datetime) -
             action=action,
             subject=f"PartnerToken:{token.pk}",
             caller=caller,
-            language="en",
+            language=DEFAULT_LANGUAGE,
             data={"token": token.key_id, "scopes": token.scopes, "expires_at": token.expires_at},
             personal={"name": caller.name},
         )

@@ -9,7 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import LANGUAGES, Tenant
+from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
+from tenants.models import Tenant
 
 
 class DeliveryStatus(StrEnum):
@@ -31,7 +32,9 @@ class Endpoint(models.Model):
     url = models.CharField(_("address"), max_length=500)
     events = models.JSONField(_("events"), default=list, blank=True, help_text=_("None chosen: all of them."))
     contact_email = models.EmailField(_("who hears when we stop sending"), blank=True)
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, default="en")
+    language = models.CharField(
+        _("language"), max_length=MAX_LANGUAGE, choices=language_choices, default=DEFAULT_LANGUAGE
+    )
     salt = models.CharField(max_length=32, editable=False)
     previous_salt = models.CharField(max_length=32, blank=True, editable=False)
     previous_until = models.DateTimeField(_("old secret signs along until"), null=True, blank=True, editable=False)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from billing.models import STUCK_REFUND_STATUSES, Refund, RefundStatus
+from common.languages import DEFAULT_LANGUAGE
 from outbox.queue import put
 from tenants.actions import Action
 from tenants.audit import record
@@ -54,7 +55,7 @@ def audit_refund(refund: Refund, action: Action, caller: Caller, now: datetime, 
         action=action,
         subject=f"Refund:{refund.pk}",
         caller=caller,
-        language=caller.language or "en",
+        language=caller.language or DEFAULT_LANGUAGE,
         data={"amount": refund.amount, "currency": refund.agreement.currency, **evidence},
     )
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.choices import choices_of
 from common.formatting import format_span
+from common.languages import language_choices
 from desk.attempts import LOGGED, CallOutcome
 from desk.codes import DISPOSITIONS, CloseReason
 from desk.models import CallbackRequest
@@ -19,7 +20,7 @@ from desk.selectors import open_windows
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE
 from desk.services.times import read_time_zone
 from desk.windows import HORIZON
-from tenants.models import LANGUAGES, User
+from tenants.models import User
 
 _NONE: list[Any] = [("", "---")]
 
@@ -97,7 +98,7 @@ class AttemptForm(SeenForm):
         widget=forms.DateTimeInput({"type": "datetime-local"}),
         help_text=_("In the time of the desk, not of the customer."),
     )
-    other_language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
+    other_language = forms.ChoiceField(label=_("Language"), choices=language_choices)
     note = forms.CharField(label=_("Note"), max_length=LONGEST_NOTE, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

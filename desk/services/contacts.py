@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
+from common.languages import DEFAULT_LANGUAGE
 from desk.codes import OPEN_STATUSES, CloseReason
 from desk.events import CallEvent, tell_callback
 from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
@@ -108,7 +109,7 @@ def erase_old_contacts(now: datetime) -> int:
     old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).order_by("closed_at", "pk")[:500]
 
     def erase(request: CallbackRequest) -> bool:
-        return erase_contact(caller=SYSTEM, callback_id=request.pk, language="en", now=now)
+        return erase_contact(caller=SYSTEM, callback_id=request.pk, language=DEFAULT_LANGUAGE, now=now)
 
     return each_by_itself(old, erase, work="erase_old_contacts", now=now)
 

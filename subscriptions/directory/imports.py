@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from common.languages import DEFAULT_LANGUAGE
 from subscriptions.directory.catalog import Catalog
 from subscriptions.directory.files import ChargeRow, ProductRow, UserRow
 from subscriptions.directory.holders import Holders, named_twice
@@ -93,7 +94,7 @@ def _audit(tenant: Tenant, report: Report, now: datetime) -> None:
         action=Action.DIRECTORY_IMPORTED,
         subject=f"Tenant:{tenant.pk}",
         caller=SYSTEM,
-        language="en",
+        language=DEFAULT_LANGUAGE,
         data={
             "users_created": report.users_created,
             "users_changed": report.users_changed,

@@ -14,6 +14,7 @@ from billing.models import Refund
 from billing.proration import NoRefundReason
 from common.choices import MAX_CODE, choices_of
 from common.codes import N_, CodeTable
+from common.languages import MAX_LANGUAGE
 from subscriptions.models.plans import Subscription
 from subscriptions.models.policies import CancellationPolicy
 from tenants.models import PartnerToken, Tenant
@@ -64,7 +65,7 @@ class Cancellation(models.Model):
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("for whom")
     )
-    customer_language = models.CharField(max_length=2, blank=True, editable=False)
+    customer_language = models.CharField(max_length=MAX_LANGUAGE, blank=True, editable=False)
     effective_at = models.DateTimeField(_("effective"))
     undo_until = models.DateTimeField(_("undo until"))
     access_ends_at = models.DateTimeField(_("access ends"))
@@ -79,7 +80,7 @@ class Cancellation(models.Model):
     quote = models.JSONField(_("quote as shown"))
     facts = models.JSONField(_("facts"))
     licenses_30_days_before = models.PositiveIntegerField(_("licenses 30 days before"))
-    language = models.CharField(_("language"), max_length=8)
+    language = models.CharField(_("language"), max_length=MAX_LANGUAGE)
     feedback = models.CharField(_("feedback"), max_length=MAX_CODE, choices=partial(choices_of, Feedback), blank=True)
     comment = models.TextField(_("comment"), blank=True)
 
