@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 
 from common.admin import Change
+from desk.attempts import LOGGED
 from tenants.actions import Action
 from tenants.audit import actor_names
 from tenants.models import AuditEvent
@@ -25,7 +26,11 @@ def _said_of(event: AuditEvent) -> str:
 
 def event_name(action: str) -> str:
     """What happened to a callback request, for its history; the action itself where there are no words for it."""
+    called: Mapping[str, str] = {
+        str(outcome.follows.action): _("called: %(outcome)s") % {"outcome": _(outcome.label)} for outcome in LOGGED
+    }
     names: Mapping[str, str] = {
+        **called,
         Action.CALLBACK_REQUESTED: _("asked for a call"),
         Action.CALLBACK_UPDATED: _("asked again, with other details"),
         Action.CALLBACK_RESCHEDULED: _("moved the call"),
@@ -38,12 +43,5 @@ def event_name(action: str) -> str:
         Action.CALLBACK_REOPENED: _("reopened it"),
         Action.CALLBACK_CANCELED: _("canceled the subscription"),
         Action.CALLBACK_ERASED: _("erased the contact data"),
-        Action.CALLBACK_NO_ANSWER: _("called: no answer"),
-        Action.CALLBACK_BUSY: _("called: busy"),
-        Action.CALLBACK_VOICEMAIL: _("called: left a voicemail"),
-        Action.CALLBACK_WRONG_NUMBER: _("called: wrong number"),
-        Action.CALLBACK_CALL_LATER: _("called: to call later"),
-        Action.CALLBACK_LANGUAGE_NEEDED: _("called: another language is needed"),
-        Action.CALLBACK_ASKED_NOT_TO_CALL: _("called: asked not to be called"),
     }
     return names.get(action, action)
