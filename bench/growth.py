@@ -30,6 +30,7 @@ from bench.databases import databases
 from bench.dataset import at_noon
 from desk.services.claims import claim_next, release_callback
 from subscriptions.models import CancellationPolicy, License, Subscription
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Scope
 from tenants.models import Tenant, User
@@ -146,7 +147,7 @@ class Scenario:
         """One line on a tenant's trail."""
         with transaction.atomic():
             record(
-                tenant_id=1, at=datetime.now(UTC), action="bench", subject="Bench:1", caller=SYSTEM, language="en", data={},
+                tenant_id=1, at=datetime.now(UTC), action=Action.DIRECTORY_IMPORTED, subject="Bench:1", caller=SYSTEM, language="en", data={},
             )  # fmt: skip
 
     def plan(self) -> dict[str, Callable[[], None]]:

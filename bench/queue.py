@@ -29,7 +29,8 @@ from bench.databases import databases
 from bench.dataset import at_noon
 from billing.models import Agreement, BillingAccount
 from common.references import new_reference
-from desk.models import CallbackRequest, CallbackSource, CallbackStatus, CloseReason
+from desk.codes import CallbackStatus, CloseReason
+from desk.models import CallbackRequest, CallbackSource
 from desk.services.claims import claim_next, release_callback
 from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant, User

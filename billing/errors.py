@@ -17,7 +17,8 @@ ExpectedError
 
 from __future__ import annotations
 
-from common.errors import N_, ExpectedError
+from common.codes import N_
+from common.errors import ExpectedError
 
 
 class ChargeInvalid(ExpectedError):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from billing.money import Money, largest_remainder, round_half_up
 from billing.periods import Period
+from common.codes import N_, CodeTable
 
 
 class Convention(StrEnum):
@@ -26,18 +27,61 @@ class Convention(StrEnum):
     SECOND = "SECOND"
 
 
-class NoRefundReason(StrEnum):
-    """Why nothing comes back. One of these is always said when there is no refund."""
+class NoRefundReason(CodeTable):
+    """Why nothing comes back. One of these is always said when there is no refund.
 
-    PERIOD_END = "PERIOD_END"
-    TRIAL = "TRIAL"
-    PREPAID = "PREPAID"
-    WINDOW_CLOSED = "WINDOW_CLOSED"
-    FULLY_USED = "FULLY_USED"
-    ALREADY_REFUNDED = "ALREADY_REFUNDED"
-    NOTHING_SETTLED = "NOTHING_SETTLED"
-    NO_CHARGE_ON_RECORD = "NO_CHARGE_ON_RECORD"
-    AGREED = "AGREED"
+    ``label``: for staff. ``sentence``: to the customer. ``weight``: where the charges of a quote disagree, the highest
+    is said, which is the one that a person can do most with; 0 is never the reason of one charge.
+    """
+
+    label: str
+    sentence: str
+    weight: int
+
+    PERIOD_END = (
+        "PERIOD_END",
+        N_("it ends with the paid period"),
+        N_("No credit is due because you can use all that was paid, until %(date)s."),
+        0,
+    )
+    TRIAL = "TRIAL", N_("a trial costs nothing"), N_("No credit is due because a trial costs nothing."), 0
+    PREPAID = (
+        "PREPAID",
+        N_("paid with a product key"),
+        N_("No credit is due because it was paid with a product key."),
+        0,
+    )
+    WINDOW_CLOSED = (
+        "WINDOW_CLOSED",
+        N_("the refund window is closed"),
+        N_("No credit is due because the time for refunds is over."),
+        3,
+    )
+    FULLY_USED = (
+        "FULLY_USED",
+        N_("what was paid is used up"),
+        N_("No credit is due because all that was paid is used up."),
+        2,
+    )
+    ALREADY_REFUNDED = (
+        "ALREADY_REFUNDED",
+        N_("already refunded"),
+        N_("No credit is due because it was already refunded."),
+        4,
+    )
+    NOTHING_SETTLED = (
+        "NOTHING_SETTLED",
+        N_("nothing was paid yet"),
+        N_("No credit is due because no payment has arrived yet."),
+        1,
+    )
+    NO_CHARGE_ON_RECORD = (
+        "NO_CHARGE_ON_RECORD",
+        N_("no charge on record"),
+        N_("No credit is due because no charge is on record."),
+        0,
+    )
+    AGREED = "AGREED", N_("agreed with support"), N_("No credit is due, as agreed with support."), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +219,10 @@ def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
     return NoRefundReason.WINDOW_CLOSED if closed else NoRefundReason.FULLY_USED
 
 
-# When the lines disagree, the reason that a person can do most with is said.
-_REASONS_BY_WEIGHT = (
-    NoRefundReason.ALREADY_REFUNDED,
-    NoRefundReason.WINDOW_CLOSED,
-    NoRefundReason.FULLY_USED,
-    NoRefundReason.NOTHING_SETTLED,
-)
-
-
 def overall_reason(lines: Iterable[Line]) -> NoRefundReason:
     """The one reason to say for lines of which none gives anything back."""
-    reasons = {line.reason for line in lines}
-    return next((reason for reason in _REASONS_BY_WEIGHT if reason in reasons), NoRefundReason.NO_CHARGE_ON_RECORD)
+    reasons = (line.reason for line in lines if line.reason)
+    return max(reasons, key=lambda reason: reason.weight, default=NoRefundReason.NO_CHARGE_ON_RECORD)
 
 
 def _seconds(span: timedelta) -> int:

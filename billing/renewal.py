@@ -15,6 +15,7 @@ from billing.providers import billing_providers, default_provider, is_subscripti
 from billing.providers.base import ProviderRefused, ProviderUnavailable
 from outbox.queue import put_again
 from outbox.registry import Hopeless, handles
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
@@ -68,7 +69,7 @@ def set_provider_id(
     record(
         tenant_id=agreement.account.tenant_id,
         at=now,
-        action="agreement.provider_set",
+        action=Action.AGREEMENT_PROVIDER_SET,
         subject=f"Agreement:{agreement.pk}",
         caller=caller,
         language=language,

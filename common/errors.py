@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
+from common.codes import N_
+
 
 class Plural(NamedTuple):
     """A sentence that depends on a count: the attribute ``by`` of its error."""
@@ -31,11 +33,6 @@ class Plural(NamedTuple):
     one: str
     many: str
     by: str = "limit"
-
-
-def N_(text: str) -> str:  # noqa: N802
-    """Mark a sentence for the catalogs. It is translated when it is said, for there is no language here."""
-    return text
 
 
 class ExpectedError(Exception):

@@ -10,16 +10,17 @@ from babel.dates import format_date as babel_date
 from babel.dates import format_time, get_timezone_location
 from django.utils.translation import get_language
 
+from common.languages import DEFAULT_LANGUAGE, Language
+
 
 def active_language() -> str:
-    """The language that is spoken now: of the request, or English."""
-    return get_language() or "en"
+    """The language that is spoken now: of the request, or the default."""
+    return get_language() or DEFAULT_LANGUAGE
 
 
 def locale() -> Locale:
-    """The Babel locale of the active language; English is the one that writes the day first."""
-    language = active_language()
-    return Locale.parse("en_GB" if language == "en" else language)
+    """The Babel locale of the active language."""
+    return Locale.parse(Language(active_language()).locale)
 
 
 def format_day(day: date) -> str:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from common.public_ids import Kind, public_id
 from desk.models import CallbackRequest
 from subscriptions.events import Told, publish_event
-from webhooks.models import EventType
+from webhooks.kinds import event_kinds
 
 
-def tell_callback(type: EventType, request: CallbackRequest, now: datetime) -> None:
+@event_kinds
+class CallEvent(StrEnum):
+    """What partners can be told of a call."""
+
+    CALLBACK_REQUESTED = "callback.requested"
+    CALLBACK_CLOSED = "callback.closed"
+
+
+def tell_callback(type: CallEvent, request: CallbackRequest, now: datetime) -> None:
     """Tell of a call that was asked for or is over; both can come again, since a request can be reopened."""
     publish_event(
         type,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
-from typing import ClassVar
+from functools import partial
 
 import holidays
 from django.conf import settings
@@ -14,68 +13,25 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from desk.attempts import Outcome
+from common.choices import MAX_CODE, choices_of
+from common.codes import N_, CodeTable
+from common.languages import MAX_LANGUAGE, language_choices
+from desk.attempts import CallOutcome
+from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
 from desk.windows import LONGEST_WINDOW
 from subscriptions.models.cancellations import Cancellation
 from subscriptions.models.plans import Subscription
-from tenants.models import LANGUAGES, PartnerToken, Tenant, validate_time_zone
+from tenants.models import PartnerToken, Tenant, validate_time_zone
 
 
-class CallbackStatus(StrEnum):
-    """NEW (as soon as possible) or SCHEDULED, then CLAIMED and DONE; the others are ways aside."""
-
-    NEW = "NEW"
-    SCHEDULED = "SCHEDULED"
-    CLAIMED = "CLAIMED"
-    DONE = "DONE"
-    UNREACHABLE = "UNREACHABLE"
-    WITHDRAWN = "WITHDRAWN"
-    DO_NOT_CALL = "DO_NOT_CALL"
-
-
-OPEN_STATUSES = (
-    CallbackStatus.NEW,
-    CallbackStatus.SCHEDULED,
-    CallbackStatus.CLAIMED,
-    CallbackStatus.UNREACHABLE,
-)
-
-
-# What can be put back into the queue: it is over, or the tries are.
-REOPENABLE = (
-    CallbackStatus.DONE,
-    CallbackStatus.WITHDRAWN,
-    CallbackStatus.UNREACHABLE,
-    CallbackStatus.DO_NOT_CALL,
-)
-
-
-class CloseReason(StrEnum):
-    """How a request ended."""
-
-    CANCELED_BY_AGENT = "CANCELED_BY_AGENT"
-    CUSTOMER_KEEPS = "CUSTOMER_KEEPS"
-    DIRECTED_ONLINE = "DIRECTED_ONLINE"
-    RESOLVED_ONLINE = "RESOLVED_ONLINE"
-    WITHDRAWN_BY_CUSTOMER = "WITHDRAWN_BY_CUSTOMER"
-    ASKED_NOT_TO_CALL = "ASKED_NOT_TO_CALL"
-    OTHER = "OTHER"
-
-
-# What an agent can close a request with. CANCELED_BY_AGENT is what a cancellation for the customer leaves behind.
-DISPOSITIONS = (
-    CloseReason.CUSTOMER_KEEPS,
-    CloseReason.DIRECTED_ONLINE,
-    CloseReason.OTHER,
-)
-
-
-class CallbackSource(StrEnum):
+class CallbackSource(CodeTable):
     """Where a request came from."""
 
-    GRAPHQL = "graphql"
-    PORTAL = "portal"
-    STAFF = "staff"
+    label: str
+
+    GRAPHQL = "graphql", N_("API")
+    PORTAL = "portal", N_("portal page")
+    STAFF = "staff", N_("staff")
 
 
 def validate_regions(regions: object) -> None:
@@ -162,45 +118,8 @@ class CallbackQuerySet(models.QuerySet["CallbackRequest"]):
         return self.filter(closed_at=None, status__in=OPEN_STATUSES)
 
 
-OUTCOME_CHOICES = [
-    (Outcome.NO_ANSWER.value, _("no answer")),
-    (Outcome.BUSY.value, _("busy")),
-    (Outcome.VOICEMAIL.value, _("voicemail left")),
-    (Outcome.WRONG_NUMBER.value, _("wrong number")),
-    (Outcome.CALL_LATER.value, _("reached, call later")),
-    (Outcome.LANGUAGE_NEEDED.value, _("another language needed")),
-    (Outcome.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
-    (Outcome.REACHED.value, _("reached")),
-    (Outcome.RELEASED.value, _("released")),
-]
-
-
 class CallbackRequest(models.Model):
     """A customer waiting for a call about one subscription. At most one per subscription is open."""
-
-    STATUS_CHOICES: ClassVar = [
-        (CallbackStatus.NEW.value, _("new")),
-        (CallbackStatus.SCHEDULED.value, _("scheduled")),
-        (CallbackStatus.CLAIMED.value, _("claimed")),
-        (CallbackStatus.DONE.value, _("done")),
-        (CallbackStatus.UNREACHABLE.value, _("unreachable")),
-        (CallbackStatus.WITHDRAWN.value, _("withdrawn")),
-        (CallbackStatus.DO_NOT_CALL.value, _("do not call")),
-    ]
-    CLOSE_CHOICES: ClassVar = [
-        (CloseReason.CANCELED_BY_AGENT.value, _("canceled by agent")),
-        (CloseReason.CUSTOMER_KEEPS.value, _("the customer keeps it")),
-        (CloseReason.DIRECTED_ONLINE.value, _("directed online")),
-        (CloseReason.RESOLVED_ONLINE.value, _("resolved online")),
-        (CloseReason.WITHDRAWN_BY_CUSTOMER.value, _("withdrawn by the customer")),
-        (CloseReason.ASKED_NOT_TO_CALL.value, _("asked not to be called")),
-        (CloseReason.OTHER.value, _("other")),
-    ]
-    SOURCE_CHOICES: ClassVar = [
-        (CallbackSource.GRAPHQL.value, _("API")),
-        (CallbackSource.PORTAL.value, _("portal page")),
-        (CallbackSource.STAFF.value, _("staff")),
-    ]
 
     reference = models.CharField(_("reference"), max_length=16, unique=True)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="callbacks", verbose_name=_("tenant"))
@@ -216,13 +135,13 @@ class CallbackRequest(models.Model):
     cancellation = models.ForeignKey(
         Cancellation, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("cancellation")
     )
-    source = models.CharField(_("source"), max_length=8, choices=SOURCE_CHOICES)
+    source = models.CharField(_("source"), max_length=MAX_CODE, choices=partial(choices_of, CallbackSource))
     contact_name = models.CharField(_("contact name"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=16, blank=True, db_index=True)
     phone_extension = models.CharField(_("extension"), max_length=20, blank=True)
     phone_as_typed = models.CharField(_("phone as typed"), max_length=50, blank=True)
     phone_is_valid = models.BooleanField(_("phone is in a known numbering range"), default=True)
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES)
+    language = models.CharField(_("language"), max_length=MAX_LANGUAGE, choices=language_choices)
     time_zone = models.CharField(_("time zone"), max_length=64)
     note = models.CharField(_("note"), max_length=500, blank=True)
     requested_at = models.DateTimeField(_("requested"))
@@ -233,10 +152,14 @@ class CallbackRequest(models.Model):
     due_at = models.DateTimeField(_("due"))
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    status = models.CharField(_("status"), max_length=11, choices=STATUS_CHOICES)
+    status = models.CharField(_("status"), max_length=MAX_CODE, choices=partial(choices_of, CallbackStatus))
     # What it was before it was claimed, and is again once released.
-    waited_as = models.CharField(max_length=11, choices=STATUS_CHOICES, blank=True, editable=False)
-    last_outcome = models.CharField(_("last outcome"), max_length=17, choices=OUTCOME_CHOICES, blank=True)
+    waited_as = models.CharField(
+        max_length=MAX_CODE, choices=partial(choices_of, CallbackStatus), blank=True, editable=False
+    )
+    last_outcome = models.CharField(
+        _("last outcome"), max_length=MAX_CODE, choices=partial(choices_of, CallOutcome), blank=True
+    )
     preferred_agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -246,7 +169,9 @@ class CallbackRequest(models.Model):
     )
     claim_expires_at = models.DateTimeField(_("claim expires"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
-    close_reason = models.CharField(_("close reason"), max_length=21, choices=CLOSE_CHOICES, blank=True)
+    close_reason = models.CharField(
+        _("close reason"), max_length=MAX_CODE, choices=partial(choices_of, CloseReason), blank=True
+    )
 
     objects = CallbackQuerySet.as_manager()
 
@@ -260,6 +185,7 @@ class CallbackRequest(models.Model):
             ("view_reports", _("Can see the reports of the callback desk")),
         ]
         constraints = [
+            # It names those that are open: which they are is what it promises. A status that is not open is not in it.
             models.UniqueConstraint(
                 fields=["subscription"],
                 condition=Q(status__in=[status.value for status in OPEN_STATUSES]),
@@ -288,7 +214,7 @@ class CallbackRequest(models.Model):
     @property
     def number_is_wrong(self) -> bool:
         """Whether it rests until another number is given."""
-        return self.last_outcome == Outcome.WRONG_NUMBER
+        return bool(self.last_outcome) and CallOutcome(self.last_outcome).follows.number_is_wrong
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether an agent holds it: a claim that ran out does not count."""
@@ -305,7 +231,7 @@ class CallbackAttempt(models.Model):
     )
     started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"))
-    outcome = models.CharField(_("outcome"), max_length=17, choices=OUTCOME_CHOICES)
+    outcome = models.CharField(_("outcome"), max_length=MAX_CODE, choices=partial(choices_of, CallOutcome))
     note = models.CharField(_("note"), max_length=500, blank=True)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     counts = models.BooleanField(_("counts"))

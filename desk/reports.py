@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Min, Q
 
-from desk.attempts import MOST_COUNTED, NOT_REACHED, Outcome
-from desk.models import CallbackAttempt, CallbackRequest, CallbackStatus, CloseReason
+from desk.attempts import MOST_COUNTED, CallOutcome
+from desk.codes import CallbackStatus, CloseReason
+from desk.models import CallbackAttempt, CallbackRequest
 from desk.selectors import desk, desk_hours
 from desk.windows import Hours, business_time_between, call_by
 
 # A request is old when nobody has closed it for this many days: up to 1, up to 2, up to 7, longer.
 AGES = (1, 2, 7)
 # Given back without a call.
-_NO_CALL = (Outcome.RELEASED.value,)
+_NO_CALL = [outcome.value for outcome in CallOutcome if not outcome.follows.dialed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _reached(since: datetime, now: datetime) -> list[Share]:
     for request, outcome in calls.exclude(outcome__in=_NO_CALL).order_by("number").values_list("request", "outcome"):
         nth[request] += 1
         numbered.setdefault(nth[request], Counter())[outcome] += 1
-    silent = {*(outcome.value for outcome in NOT_REACHED), Outcome.WRONG_NUMBER.value}
+    silent = {outcome.value for outcome in CallOutcome if not outcome.follows.reached}
     return [
         Share(sum(n for outcome, n in numbered.get(number, Counter()).items() if outcome not in silent),
               numbered.get(number, Counter()).total())

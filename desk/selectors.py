@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from desk.models import OPEN_STATUSES, CallbackDesk, CallbackRequest, read_days
+from desk.codes import OPEN_STATUSES
+from desk.models import CallbackDesk, CallbackRequest, read_days
 from desk.windows import LONGEST_WINDOW, Hours, windows, zones_at_night
 
 

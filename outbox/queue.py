@@ -12,6 +12,7 @@ from django.db.models import F
 
 from outbox.bell import ring
 from outbox.models import Effect, EffectStatus
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
@@ -45,7 +46,7 @@ def do_again(*, effect: Effect, caller: Caller, language: str, now: datetime) ->
         record(
             tenant_id=None,
             at=now,
-            action="effect.done_again",
+            action=Action.EFFECT_DONE_AGAIN,
             subject=f"Effect:{effect.pk}",
             caller=caller,
             language=language,

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from billing.charges import ChargeInput, record_charge
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from billing.periods import Period, local_midnight, months_later
+from common.languages import Language
 from desk.models import CallbackSource
 from desk.services.requests import Wish, request_callback
 from subscriptions.cancellations.service import cancel_subscription
@@ -50,15 +51,15 @@ class Account:
 
 ACCOUNTS = (
     Account(
-        "contoso", "Contoso Ltd", "Europe/Sofia", "en", "BG", "Dana Reed",
+        "contoso", "Contoso Ltd", "Europe/Sofia", Language.EN, "BG", "Dana Reed",
         ("Alex", "Robin", "Sam", "Kim", "Jo"), ("Miller", "Novak", "Silva", "Jones", "Weber"),
     ),
     Account(
-        "rila", "Рила Софтуер ООД", "Europe/Sofia", "bg", "BG", "Даниела Петрова",
+        "rila", "Рила Софтуер ООД", "Europe/Sofia", Language.BG, "BG", "Даниела Петрова",
         ("Иван", "Мария", "Георги", "Елена", "Димитър"), ("Иванов", "Колев", "Щерев", "Ъглов", "Тодоров"),
     ),
     Account(
-        "northwind", "Northwind Traders", "America/New_York", "en", "US", "Pat Lane",
+        "northwind", "Northwind Traders", "America/New_York", Language.EN, "US", "Pat Lane",
         ("Chris", "Lee", "Taylor", "Morgan", "Ray"), ("Adams", "Baker", "Clark", "Davis", "Evans"),
     ),
 )  # fmt: skip

@@ -41,9 +41,9 @@ from urllib.parse import urlsplit
 import dj_database_url
 import limits
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 from environs import Env
 
+from common.languages import DEFAULT_LANGUAGE, language_choices
 from portal.logs import configure_logging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -255,8 +255,8 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]
 WAYOUT_STAFF_EMAIL: list[str] = env.list("WAYOUT_STAFF_EMAIL", [])
 DEFAULT_FROM_EMAIL = env.str("WAYOUT_EMAIL_FROM", "wayout@localhost")
 
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("bg", _("Bulgarian"))]
+LANGUAGE_CODE = DEFAULT_LANGUAGE
+LANGUAGES = language_choices()
 LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
 FORMAT_MODULE_PATH = ["portal.formats"]
 USE_TZ = True

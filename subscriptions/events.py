@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from billing.models import Refund
@@ -18,19 +19,33 @@ from subscriptions.idempotency import one_transaction
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
 from webhooks.events import publish
-from webhooks.models import EventType
+from webhooks.kinds import event_kinds
 
 EFFECTIVE = "event.effective"
+
+
+@event_kinds
+class SubscriptionEvent(StrEnum):
+    """What partners can be told of a subscription."""
+
+    CANCELLATION_REQUESTED = "cancellation.requested"
+    CANCELLATION_UNDONE = "cancellation.undone"
+    CANCELLATION_EFFECTIVE = "cancellation.effective"
+    REFUND_SETTLED = "refund.settled"
+    REFUND_FAILED = "refund.failed"
+    USERS_REMOVED = "users.removed"
+
+
 Told = Mapping[str, Any]
 
 
-def tell_cancellation(type: EventType, cancellation: Cancellation, now: datetime) -> None:
+def tell_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: datetime) -> None:
     """Tell of a cancellation, in the transaction of the change; a requested one is told of once more when it takes effect."""
     made_at = cancellation.requested_at.isoformat()
     publish_event(
         type, f"{cancellation.pk}:{made_at}", cancellation.subscription, now, lambda: _cancellation(cancellation)
     )
-    if type is EventType.CANCELLATION_REQUESTED:
+    if type is SubscriptionEvent.CANCELLATION_REQUESTED:
         put(
             kind=EFFECTIVE,
             key=f"{EFFECTIVE}:{cancellation.pk}:{made_at}",
@@ -50,10 +65,10 @@ def tell_effective(payload: dict[str, Any], now: datetime) -> None:
         )
         if cancellation := in_force.select_related("subscription").first():
             Subscription.objects.select_for_update().get(pk=cancellation.subscription_id)
-            tell_cancellation(EventType.CANCELLATION_EFFECTIVE, cancellation, now)
+            tell_cancellation(SubscriptionEvent.CANCELLATION_EFFECTIVE, cancellation, now)
 
 
-def tell_refund(type: EventType, refund: Refund, occasion: str, now: datetime) -> None:
+def tell_refund(type: SubscriptionEvent, refund: Refund, occasion: str, now: datetime) -> None:
     """Tell what became of money on its way; once per ``occasion``."""
     with one_transaction():
         subscription = Subscription.objects.select_for_update().filter(agreement=refund.agreement_id).first()
@@ -67,11 +82,11 @@ def tell_refund(type: EventType, refund: Refund, occasion: str, now: datetime) -
 def tell_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
     """Tell how many users lost their license; ``position``: where the audit trail says it."""
     key = f"{subscription.tenant_id}:{position}"
-    publish_event(EventType.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
+    publish_event(SubscriptionEvent.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
 
 
 def publish_event(
-    type: EventType, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], Told]
+    type: StrEnum, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], Told]
 ) -> None:
     """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from common.errors import ChangedMeanwhile
 from subscriptions.models import CancellationPolicy
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import Tenant
@@ -38,7 +39,7 @@ def publish_policy(
         policy.created_at = now
         policy.created_by_id = caller.user_id
         policy.save(force_insert=True)
-        _audit("policy.published", caller, policy, language, now, replaced)
+        _audit(Action.POLICY_PUBLISHED, caller, policy, language, now, replaced)
         return policy
 
 
@@ -48,12 +49,12 @@ def withdraw_policy(*, caller: Caller, tenant: Tenant, language: str, now: datet
         own = CancellationPolicy.objects.select_for_update().filter(tenant=tenant, in_force=True).first()
         if own is None or not CancellationPolicy.objects.filter(pk=own.pk, in_force=True).update(in_force=False):
             return False
-        _audit("policy.withdrawn", caller, own, language, now)
+        _audit(Action.POLICY_WITHDRAWN, caller, own, language, now)
         return True
 
 
 def _audit(
-    action: str,
+    action: Action,
     caller: Caller,
     policy: CancellationPolicy,
     language: str,

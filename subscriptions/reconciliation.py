@@ -25,7 +25,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.providers import billing_providers, provider
-from billing.providers.base import Outcome, Provider, ProviderRefused, ProviderUnavailable
+from billing.providers.base import Provider, ProviderRefused, ProviderUnavailable, RefundOutcome
 from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
 from billing.renewal import TELL, wanted_of
@@ -199,7 +199,7 @@ def _provider() -> Iterator[str]:
         if silence:
             yield f"refund part {part.pk}: {silence}"
             continue
-        paid = found is not None and found.outcome is Outcome.SUCCEEDED
+        paid = found is not None and found.outcome is RefundOutcome.SUCCEEDED
         if paid != (part.status == PartStatus.SUCCEEDED) and part.status != PartStatus.SENT:
             said = found.outcome if found else "nothing"
             yield f"refund part {part.pk}: we say {part.status}, the provider says {said}"

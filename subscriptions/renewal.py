@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from billing.periods import rolled
+from common.languages import DEFAULT_LANGUAGE
 from outbox.each import each_by_itself
 from subscriptions.models import Subscription
 from subscriptions.policy.facts import Status
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.people import SYSTEM
 
@@ -38,17 +40,17 @@ def _roll(subscription: Subscription, now: datetime) -> bool:
         same = Subscription.objects.filter(pk=subscription.pk, canceled_mode=None, period_end=subscription.period_end)
         moved = same.update(period_start=period.start, period_end=period.end, anchored_at=anchor, is_trial=False)
         if moved:
-            _record(subscription, "subscription.renewed", now, period_end=period.end)
+            _record(subscription, Action.SUBSCRIPTION_RENEWED, now, period_end=period.end)
     return bool(moved)
 
 
-def _record(subscription: Subscription, action: str, now: datetime, **data: object) -> None:
+def _record(subscription: Subscription, action: Action, now: datetime, **data: object) -> None:
     record(
         tenant_id=subscription.tenant_id,
         at=now,
         action=action,
         subject=f"Subscription:{subscription.pk}",
         caller=SYSTEM,
-        language="en",
+        language=DEFAULT_LANGUAGE,
         data=data,
     )

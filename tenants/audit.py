@@ -13,6 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
+from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead, PartnerToken, User
 
@@ -23,7 +24,7 @@ def record(
     *,
     tenant_id: int | None,
     at: datetime,
-    action: str,
+    action: Action,
     subject: str,
     caller: Caller,
     language: str,
@@ -44,7 +45,7 @@ def record(
         tenant_id=tenant_id,
         position=head.position + 1,
         at=at,
-        action=action,
+        action=action.value,
         subject=subject,
         actor_kind=caller.kind.value,
         actor_id=caller.id,

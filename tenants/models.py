@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import SearchKeyField
+from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
 from tenants.callers import Role, Scope
-
-LANGUAGES = [("en", "English"), ("bg", "Български")]
 
 
 def validate_time_zone(name: str) -> None:
@@ -28,7 +27,7 @@ def validate_time_zone(name: str) -> None:
 class User(AbstractUser):
     """A person who signs in: an admin of tenants, a staff member, or both."""
 
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, blank=True)
+    language = models.CharField(_("language"), max_length=MAX_LANGUAGE, choices=language_choices, blank=True)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
 
     class Meta:
@@ -47,14 +46,16 @@ class Tenant(models.Model):
     name = models.CharField(_("name"), max_length=200)
     domain = models.CharField(_("domain"), max_length=253, unique=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Sofia", validators=[validate_time_zone])
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, default="en")
+    language = models.CharField(
+        _("language"), max_length=MAX_LANGUAGE, choices=language_choices, default=DEFAULT_LANGUAGE
+    )
     phone_region = models.CharField(
         _("phone region"), max_length=2, default="BG", help_text=_("Country of phone numbers typed without a prefix.")
     )
     billing_contact_name = models.CharField(_("billing contact"), max_length=200, blank=True)
     billing_contact_email = models.EmailField(_("email of the billing contact"), blank=True)
     billing_contact_language = models.CharField(
-        _("language of the billing contact"), max_length=2, choices=LANGUAGES, blank=True
+        _("language of the billing contact"), max_length=MAX_LANGUAGE, choices=language_choices, blank=True
     )
     search_key = SearchKeyField(of=("name", "domain"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from common.formatting import active_language
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import User
@@ -51,12 +52,15 @@ def record_by_staff(
     data: Mapping[str, Any],
     personal: Mapping[str, Any],
 ) -> None:
-    """Put what a form of the admin changed on the trail, with who sent the form."""
+    """Put what a form of the admin changed on the trail, with who sent the form.
+
+    Raises ValueError for an action that Action does not know.
+    """
     caller = staff_caller(request)
     record(
         tenant_id=tenant_id,
         at=timezone.now(),
-        action=action,
+        action=Action(action),
         subject=subject,
         caller=caller,
         language=active_language(),

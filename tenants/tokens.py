@@ -18,7 +18,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from common.languages import DEFAULT_LANGUAGE
 from common.prepared import PreparedQuery
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, common_language
 from tenants.models import PartnerToken, Tenant
@@ -68,7 +70,7 @@ def create_token(
         text = mint(token)
         token.save()
         token.tenants.set(tenants)
-        _audit("token.created", token, caller, now)
+        _audit(Action.TOKEN_CREATED, token, caller, now)
         return token, text
 
 
@@ -84,7 +86,7 @@ def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now
         ends = old.expires_at
         old.expires_at = min(filter(None, (ends, now + overlap)))
         old.save(update_fields=["expires_at"])
-        _audit("token.rotated", old, caller, now)
+        _audit(Action.TOKEN_ROTATED, old, caller, now)
         return create_token(
             name=old.name,
             scopes=[Scope(scope) for scope in old.scopes],
@@ -101,7 +103,7 @@ def revoke_token(*, token: PartnerToken, caller: Caller, now: datetime) -> bool:
     with transaction.atomic():
         if not PartnerToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
             return False
-        _audit("token.revoked", token, caller, now)
+        _audit(Action.TOKEN_REVOKED, token, caller, now)
         return True
 
 
@@ -149,7 +151,7 @@ def live_tokens(now: datetime) -> QuerySet[PartnerToken]:
     return PartnerToken.objects.filter(unexpired, revoked_at=None)
 
 
-def _audit(action: str, token: PartnerToken, caller: Caller, now: datetime) -> None:
+def _audit(action: Action, token: PartnerToken, caller: Caller, now: datetime) -> None:
     for tenant in token.tenants.order_by("pk"):
         record(
             tenant_id=tenant.pk,
@@ -157,7 +159,7 @@ def _audit(action: str, token: PartnerToken, caller: Caller, now: datetime) -> N
             action=action,
             subject=f"PartnerToken:{token.pk}",
             caller=caller,
-            language="en",
+            language=DEFAULT_LANGUAGE,
             data={"token": token.key_id, "scopes": token.scopes, "expires_at": token.expires_at},
             personal={"name": caller.name},
         )

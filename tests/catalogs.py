@@ -15,8 +15,12 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
+from common.languages import DEFAULT_LANGUAGE, Language
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = sorted(path.parent for path in ROOT.glob("*/apps.py"))
+# The code is written in the default.
+TRANSLATED = [language.value for language in Language if language.value != DEFAULT_LANGUAGE]
 LOCALES = ROOT / "portal" / "locale"
 KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "N_": None, "Plural": (1, 2)}
 _CALL = re.compile(
@@ -87,8 +91,11 @@ def update(language: str) -> None:
 
 
 if __name__ == "__main__":
-    update("bg")
-    missing = [
-        str(m.id) for m in catalog("bg") if m.id and not (all(m.string) if isinstance(m.string, tuple) else m.string)
-    ]
-    print(f"{len(missing)} sentences without a translation", *missing, sep="\n  ")
+    for code in TRANSLATED:
+        update(code)
+        missing = [
+            str(m.id)
+            for m in catalog(code)
+            if m.id and not (all(m.string) if isinstance(m.string, tuple) else m.string)
+        ]
+        print(f"{code}: {len(missing)} sentences without a translation", *missing, sep="\n  ")

@@ -10,8 +10,11 @@ from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNod
 from graphql.language import FragmentSpreadNode, Visitor
 from graphql.utilities import strip_ignored_characters
 
+from common.languages import DEFAULT_LANGUAGE, Language
+
 ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = ROOT / "frontend" / "operations"
+LOCALES = ROOT / "frontend" / "src" / "locales" / "index.js"
 
 
 def main() -> None:
@@ -22,6 +25,7 @@ def main() -> None:
     (ROOT / "schema.graphql").write_text(schema.as_str() + "\n")
     (ROOT / "docs" / "access.md").write_text(as_markdown())
     (ROOT / "frontend" / "src" / "operations.js").write_text(operations_as_module())
+    LOCALES.write_text(locales_as_module())
 
 
 def operations() -> dict[str, str]:
@@ -48,6 +52,25 @@ def operations_as_module() -> str:
             "export const operations = {",
             *lines,
             "};",
+            "",
+        ]
+    )
+
+
+def locales_as_module() -> str:
+    """The languages of the element, from the one list there is."""
+    codes = [language.value for language in Language]
+    names = ", ".join(f"{language.value}: {json.dumps(language.label, ensure_ascii=False)}" for language in Language)
+    return "\n".join(
+        [
+            "// Made from common/languages.py by `make schema`.",
+            "",
+            *(f'import {code} from "./{code}.js";' for code in codes),
+            "",
+            f"export const locales = {{ {', '.join(codes)} }};",
+            "// What each calls itself.",
+            f"export const languages = {{ {names} }};",
+            f"export const fallback = {json.dumps(DEFAULT_LANGUAGE)};",
             "",
         ]
     )

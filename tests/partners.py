@@ -12,6 +12,7 @@ from django.db import transaction
 
 from outbox import registry
 from outbox.worker import work_off
+from subscriptions.events import SubscriptionEvent
 from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tenants.people import SYSTEM
@@ -20,7 +21,7 @@ from tests.webhooks.receiver import Receiver, receiving
 from tests.world import World
 from webhooks.endpoints import register
 from webhooks.events import publish
-from webhooks.models import Endpoint, Event, EventType
+from webhooks.models import Endpoint, Event
 
 
 @dataclass
@@ -33,7 +34,9 @@ class Partner:
     receiver: Receiver
     now: datetime = NOW
 
-    def happens(self, type: EventType = EventType.USERS_REMOVED, subject: str = "sub_1", **data: Any) -> Event | None:
+    def happens(
+        self, type: SubscriptionEvent = SubscriptionEvent.USERS_REMOVED, subject: str = "sub_1", **data: Any
+    ) -> Event | None:
         """Something happened; None where nobody listens."""
         key = f"{type}:{Event.objects.count()}:{self.now.isoformat()}"
         with transaction.atomic():

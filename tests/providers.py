@@ -17,9 +17,9 @@ from billing.providers.base import (
     Declaration,
     KeyRefused,
     Order,
-    Outcome,
     ProviderRefused,
     ProviderUnavailable,
+    RefundOutcome,
     Result,
 )
 
@@ -46,10 +46,10 @@ class TestProvider(providers.Provider):
         self.calls.append(f"refund {order.key}")
         trouble = self._trouble()
         if trouble == "decline":
-            return self.results.setdefault(order.key, Result(Outcome.FAILED, f"T-{order.key}", "declined"))
+            return self.results.setdefault(order.key, Result(RefundOutcome.FAILED, f"T-{order.key}", "declined"))
         if order.key not in self.results:
             self.paid[order.key] = order
-            outcome = Outcome.PENDING if trouble == "pending" else Outcome.SUCCEEDED
+            outcome = RefundOutcome.PENDING if trouble == "pending" else RefundOutcome.SUCCEEDED
             self.results[order.key] = Result(outcome, f"T-{order.key}")
         if trouble == "timeout after":
             raise ProviderUnavailable("timeout")
@@ -76,9 +76,9 @@ class TestProvider(providers.Provider):
         ends = {"stop now": Ending.NOW, "stop at period end": Ending.AT_PERIOD_END}
         return Ending.NOW if "stop now" in said else ends.get(said[-1], Ending.NONE) if said else Ending.NONE
 
-    def settle(self, key: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
+    def settle(self, key: str, outcome: RefundOutcome = RefundOutcome.SUCCEEDED) -> None:
         """What was pending has an end."""
-        self.results[key] = Result(outcome, f"T-{key}", "" if outcome is Outcome.SUCCEEDED else "bounced")
+        self.results[key] = Result(outcome, f"T-{key}", "" if outcome is RefundOutcome.SUCCEEDED else "bounced")
 
     def _say(self, what: str, external_id: str) -> None:
         self._trouble()

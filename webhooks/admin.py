@@ -22,17 +22,22 @@ from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
 from webhooks import endpoints
 from webhooks.errors import AddressRefused, TooManyEndpoints
-from webhooks.models import Delivery, Endpoint, EventType
+from webhooks.kinds import known_kinds
+from webhooks.models import Delivery, Endpoint
 from webhooks.sending import check_url
 
 _A_WEEK = timedelta(days=7)
+
+
+def _kinds() -> list[tuple[str, str]]:
+    return [(kind, kind) for kind in known_kinds().values()]
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     """Events as check boxes."""
 
     events = forms.MultipleChoiceField(
-        label=capfirst(_("events")), choices=Endpoint.EVENT_CHOICES, required=False, widget=forms.CheckboxSelectMultiple,
+        label=capfirst(_("events")), choices=_kinds, required=False, widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: all of them."),
     )  # fmt: skip
 
@@ -133,7 +138,7 @@ class EndpointAdmin(AuditedAdmin):
         made, secret = endpoints.register(
             partner=partner,
             url=obj.url,
-            events=[EventType(name) for name in form.cleaned_data["events"]],
+            events=form.cleaned_data["events"],
             contact_email=obj.contact_email,
             language=obj.language,
             caller=staff_caller(request),

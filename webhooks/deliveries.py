@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 from common.chunks import chunks
 from outbox.queue import put, put_again
 from outbox.registry import handles
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
 from tenants.people import SYSTEM
@@ -171,11 +172,11 @@ def _disable(endpoint: Endpoint, problem: str, now: datetime) -> None:
         return
     key = f"{DISABLED}:{endpoint.pk}:{now.isoformat()}"
     put(kind=DISABLED, key=key, payload={"endpoint": endpoint.pk}, run_at=now, now=now, once=True)
-    audit("webhook.disabled", endpoint, SYSTEM, now, problem=problem)
+    audit(Action.WEBHOOK_DISABLED, endpoint, SYSTEM, now, problem=problem)
 
 
 def audit(
-    action: str,
+    action: Action,
     endpoint: Endpoint,
     caller: Caller,
     now: datetime,

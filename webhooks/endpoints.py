@@ -14,10 +14,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
+from tenants.actions import Action
 from tenants.callers import Caller
 from webhooks.deliveries import ask_again, audit, secret_of, send
 from webhooks.errors import TooManyEndpoints
-from webhooks.models import Delivery, DeliveryStatus, Endpoint, EventType
+from webhooks.models import Delivery, DeliveryStatus, Endpoint
 from webhooks.sending import Answer, check_url
 
 MOST_ENDPOINTS = 10
@@ -34,7 +35,7 @@ def register(
     *,
     partner: str,
     url: str,
-    events: Sequence[EventType],
+    events: Sequence[str],
     contact_email: str,
     language: str,
     caller: Caller,
@@ -45,7 +46,7 @@ def register(
     No ``events``: all of them. Raises AddressRefused, TooManyEndpoints.
     """
     check_url(url, private=settings.WAYOUT_WEBHOOK_PRIVATE)
-    values = {"events": sorted({event.value for event in events}), "contact_email": contact_email, "language": language}
+    values = {"events": sorted({str(event) for event in events}), "contact_email": contact_email, "language": language}
     with transaction.atomic():
         known = Endpoint.objects.select_for_update().filter(partner=partner)
         if endpoint := known.filter(url=url).first():
@@ -54,12 +55,12 @@ def register(
             endpoint.refresh_from_db()
             address = {name: changes.pop(name) for name in ("contact_email",) if name in changes}
             personal = {"changes": address} if address else None
-            audit("webhook.changed", endpoint, caller, now, personal, changes=changes)
+            audit(Action.WEBHOOK_CHANGED, endpoint, caller, now, personal, changes=changes)
             return endpoint, None
         if len(known) >= MOST_ENDPOINTS:
             raise TooManyEndpoints("url", count=MOST_ENDPOINTS)
         endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
-        audit("webhook.registered", endpoint, caller, now)
+        audit(Action.WEBHOOK_REGISTERED, endpoint, caller, now)
         return endpoint, secret_of(endpoint.salt)
 
 
@@ -70,7 +71,7 @@ def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
         endpoint.previous_salt, endpoint.salt = current.salt, _salt()
         endpoint.previous_until = now + OVERLAP
         endpoint.save(update_fields=["salt", "previous_salt", "previous_until"])
-        audit("webhook.rotated", endpoint, caller, now)
+        audit(Action.WEBHOOK_ROTATED, endpoint, caller, now)
         return secret_of(endpoint.salt)
 
 
@@ -83,7 +84,7 @@ def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> Answer:
     seconds = min(_TEST_SECONDS, settings.WAYOUT_WEBHOOK_TIMEOUT)
     answer = send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
     with transaction.atomic():
-        audit("webhook.tested", endpoint, caller, now, status=answer.status, problem=answer.problem)
+        audit(Action.WEBHOOK_TESTED, endpoint, caller, now, status=answer.status, problem=answer.problem)
     return answer
 
 
@@ -94,7 +95,7 @@ def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: d
             disabled_at=None, failing_since=None, failures=0, retry_at=None, last_problem=""
         )
         endpoint.refresh_from_db()
-        audit("webhook.resumed", endpoint, caller, now, since=since)
+        audit(Action.WEBHOOK_RESUMED, endpoint, caller, now, since=since)
         missed = ~Q(status=DeliveryStatus.DELIVERED)
         if since:
             missed |= Q(event__at__gte=since)
@@ -110,14 +111,14 @@ def send_again(*, deliveries: QuerySet[Delivery], caller: Caller, now: datetime)
         count = ask_again([pk for *_, pk, _ in rows], now)
         for (tenant_id, endpoint_id), some in groupby(rows, itemgetter(0, 1)):
             events = [message_id for *_, message_id in some]
-            audit("webhook.sent_again", endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)
+            audit(Action.WEBHOOK_SENT_AGAIN, endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)
         return count
 
 
 def remove(*, endpoint: Endpoint, caller: Caller, now: datetime) -> None:
     """Forget an endpoint and what waits for it."""
     with transaction.atomic():
-        audit("webhook.removed", endpoint, caller, now)
+        audit(Action.WEBHOOK_REMOVED, endpoint, caller, now)
         endpoint.delete()
 
 

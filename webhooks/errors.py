@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from common.errors import N_, InputInvalid
+from common.codes import N_
+from common.errors import InputInvalid
 
 
 class AddressRefused(InputInvalid):

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -13,7 +14,7 @@ from django.db.models import F
 
 from outbox.registry import every
 from webhooks.deliveries import ask, hearing
-from webhooks.models import Delivery, Endpoint, Event, EventType, Stream
+from webhooks.models import Delivery, Endpoint, Event, Stream
 
 KEPT_FOR = timedelta(days=30)
 _BATCH = 1_000
@@ -21,7 +22,7 @@ _BATCH = 1_000
 
 def publish(
     *,
-    type: EventType,
+    type: StrEnum,
     key: str,
     tenant_id: int,
     subject: str,

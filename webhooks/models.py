@@ -9,20 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import LANGUAGES, Tenant
-
-
-class EventType(StrEnum):
-    """What partners can be told of."""
-
-    CANCELLATION_REQUESTED = "cancellation.requested"
-    CANCELLATION_UNDONE = "cancellation.undone"
-    CANCELLATION_EFFECTIVE = "cancellation.effective"
-    REFUND_SETTLED = "refund.settled"
-    REFUND_FAILED = "refund.failed"
-    USERS_REMOVED = "users.removed"
-    CALLBACK_REQUESTED = "callback.requested"
-    CALLBACK_CLOSED = "callback.closed"
+from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
+from tenants.models import Tenant
 
 
 class DeliveryStatus(StrEnum):
@@ -40,13 +28,13 @@ class Endpoint(models.Model):
     arrived since; after three days it is disabled, and what is waiting is kept for it.
     """
 
-    EVENT_CHOICES: ClassVar = [(event.value, event.value) for event in EventType]
-
     partner = models.CharField(_("partner"), max_length=16, db_index=True, editable=False)
     url = models.CharField(_("address"), max_length=500)
     events = models.JSONField(_("events"), default=list, blank=True, help_text=_("None chosen: all of them."))
     contact_email = models.EmailField(_("who hears when we stop sending"), blank=True)
-    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES, default="en")
+    language = models.CharField(
+        _("language"), max_length=MAX_LANGUAGE, choices=language_choices, default=DEFAULT_LANGUAGE
+    )
     salt = models.CharField(max_length=32, editable=False)
     previous_salt = models.CharField(max_length=32, blank=True, editable=False)
     previous_until = models.DateTimeField(_("old secret signs along until"), null=True, blank=True, editable=False)

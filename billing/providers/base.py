@@ -13,7 +13,7 @@ from billing.ending import Ending
 from billing.money import Money
 
 
-class Outcome(StrEnum):
+class RefundOutcome(StrEnum):
     """What the provider says of a refund. PENDING: it has it and will say more."""
 
     SUCCEEDED = "SUCCEEDED"
@@ -40,7 +40,7 @@ class Order:
 class Result:
     """The provider's word: what became of an order, its own reference for it, and why it failed."""
 
-    outcome: Outcome
+    outcome: RefundOutcome
     reference: str
     failure: str = ""
 

@@ -26,10 +26,10 @@ from billing.providers.base import (
     NotSigned,
     NoWebhook,
     Order,
-    Outcome,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
+    RefundOutcome,
     RefundUpdate,
     Result,
 )
@@ -95,7 +95,7 @@ class ProviderContract:
         """What was never sent is not there, and what was is under its own key alone."""
         assert provider.find(order) is None
         paid = provider.refund(order)
-        assert paid.outcome is not Outcome.FAILED
+        assert paid.outcome is not RefundOutcome.FAILED
         assert paid.reference
         assert provider.find(order) == paid
         assert provider.find(replace(order, key="part-2")) is None
@@ -123,7 +123,7 @@ class ProviderContract:
         elif outage != "silent":
             assert found is None
         paid = provider.refund(order)
-        assert paid.outcome is not Outcome.FAILED
+        assert paid.outcome is not RefundOutcome.FAILED
         assert provider.find(order) == paid
 
     @pytest.mark.parametrize("outage", ["timeout before", "5xx", "silent"])
@@ -136,15 +136,17 @@ class ProviderContract:
         with pytest.raises(ProviderUnavailable):
             provider.find(order)
 
-    @pytest.mark.parametrize(("answer", "outcome"), [("decline", Outcome.FAILED), ("pending", Outcome.PENDING)])
+    @pytest.mark.parametrize(
+        ("answer", "outcome"), [("decline", RefundOutcome.FAILED), ("pending", RefundOutcome.PENDING)]
+    )
     def test_an_answer_is_taken_at_its_word(
-        self, provider: Provider, order: Order, trouble: Callable[[str], None], answer: str, outcome: Outcome
+        self, provider: Provider, order: Order, trouble: Callable[[str], None], answer: str, outcome: RefundOutcome
     ) -> None:
         """A definite no says why. What is on its way is neither paid nor failed."""
         trouble(answer)
         result = provider.refund(order)
         assert result.outcome is outcome
-        assert bool(result.failure) == (outcome is Outcome.FAILED)
+        assert bool(result.failure) == (outcome is RefundOutcome.FAILED)
 
     def test_stopping_is_taken_back_until_it_is_final(self, provider: Provider, subscription: str) -> None:
         """Each may be said twice. What has stopped for good agrees to stop, and does not come back."""
@@ -183,13 +185,13 @@ class ProviderContract:
 
     def test_what_it_signed_is_read(self, provider: Provider, order: Order, signed: Signed) -> None:
         """With our key, the outcome and its own reference."""
-        result = Result(Outcome.SUCCEEDED, "ref-1")
+        result = Result(RefundOutcome.SUCCEEDED, "ref-1")
         body, headers = signed(order, result)
         assert list(provider.read_webhook(body, headers)) == [RefundUpdate(order.key, result)]
 
     def test_what_it_did_not_sign_is_refused(self, provider: Provider, order: Order, signed: Signed) -> None:
         """Neither another body under the same signature, nor none, nor with no secret to check it by."""
-        body, headers = signed(order, Result(Outcome.SUCCEEDED, "ref-1"))
+        body, headers = signed(order, Result(RefundOutcome.SUCCEEDED, "ref-1"))
         bare = type(provider)({setting.name: "" for setting in provider.declares.settings})
         unsigned: Mapping[str, str] = dict.fromkeys(headers, "")
         for reader, said, with_headers in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.models import Charge, LedgerEntry
-from billing.providers.base import CreditForm, Declaration, Order, Outcome, Provider, Result
+from billing.providers.base import CreditForm, Declaration, Order, Provider, RefundOutcome, Result
 
 
 class Ledger(Provider):
@@ -33,4 +33,4 @@ class Ledger(Provider):
 
 
 def _result(entry: LedgerEntry) -> Result:
-    return Result(Outcome.SUCCEEDED, f"L-{entry.pk}")
+    return Result(RefundOutcome.SUCCEEDED, f"L-{entry.pk}")

@@ -17,11 +17,11 @@ from billing.providers.base import (
     KeyRefused,
     NotSigned,
     Order,
-    Outcome,
     PaymentUpdate,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
+    RefundOutcome,
     RefundUpdate,
     Result,
     Setting,
@@ -39,7 +39,7 @@ _REFUNDS = ("refund.created", "refund.updated", "refund.failed", "charge.refund.
 _PAYMENTS = ("charge.succeeded", "charge.updated")
 # Where we write our key, because Stripe forgets idempotency keys after a day.
 KEY = "wayout_part"
-_OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED, "canceled": Outcome.FAILED}
+_OUTCOMES = {"succeeded": RefundOutcome.SUCCEEDED, "failed": RefundOutcome.FAILED, "canceled": RefundOutcome.FAILED}
 _PAGE = 100
 # Nothing is billed any more in these.
 _STOPPED = ("canceled", "incomplete_expired")
@@ -80,7 +80,7 @@ class Stripe(Provider):
         try:
             made = self._client.v1.refunds.create(params, {"idempotency_key": order.key})
         except (stripe.InvalidRequestError, stripe.CardError) as error:
-            return Result(Outcome.FAILED, "", str(error.code or error.user_message or "refused"))
+            return Result(RefundOutcome.FAILED, "", str(error.code or error.user_message or "refused"))
         except stripe.StripeError as error:
             raise _unavailable(error) from error
         return _required(_result_of(made.to_dict()))
@@ -195,8 +195,8 @@ def _result_of(refund: Mapping[str, Any]) -> Result | None:
     number = _text(refund.get("id"))
     if not number:
         return None
-    outcome = _OUTCOMES.get(_text(refund.get("status")), Outcome.PENDING)
-    return Result(outcome, number, _text(refund.get("failure_reason")) if outcome is Outcome.FAILED else "")
+    outcome = _OUTCOMES.get(_text(refund.get("status")), RefundOutcome.PENDING)
+    return Result(outcome, number, _text(refund.get("failure_reason")) if outcome is RefundOutcome.FAILED else "")
 
 
 def _key_of(refund: Mapping[str, Any]) -> str:

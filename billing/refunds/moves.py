@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from billing.models import STUCK_REFUND_STATUSES, Refund, RefundStatus
+from common.languages import DEFAULT_LANGUAGE
 from outbox.queue import put
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
@@ -40,12 +42,12 @@ def move(
     """
     if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to, **values):
         return False
-    audit_refund(refund, f"refund.{to.value.lower()}", caller, now, **evidence)
+    audit_refund(refund, Action(f"refund.{to.value.lower()}"), caller, now, **evidence)
     _tell(refund, to, now)
     return True
 
 
-def audit_refund(refund: Refund, action: str, caller: Caller, now: datetime, **evidence: str) -> None:
+def audit_refund(refund: Refund, action: Action, caller: Caller, now: datetime, **evidence: str) -> None:
     """Write down on the tenant's trail what became of a refund. Reads its agreement and account."""
     record(
         tenant_id=refund.agreement.account.tenant_id,
@@ -53,7 +55,7 @@ def audit_refund(refund: Refund, action: str, caller: Caller, now: datetime, **e
         action=action,
         subject=f"Refund:{refund.pk}",
         caller=caller,
-        language=caller.language or "en",
+        language=caller.language or DEFAULT_LANGUAGE,
         data={"amount": refund.amount, "currency": refund.agreement.currency, **evidence},
     )
 

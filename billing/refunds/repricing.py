@@ -36,6 +36,7 @@ from billing.signals import ending_repriced
 from outbox.mail import tell_staff
 from outbox.queue import put_again
 from outbox.registry import handles
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.people import SYSTEM
 
@@ -97,12 +98,12 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
         repricing = _reprice(refund.agreement_id, now)
         refund.refresh_from_db(fields=["status", "amount"])
         if refund.status == RefundStatus.PENDING:
-            audit_refund(refund, "refund.pending", caller, now)
+            audit_refund(refund, Action.REFUND_PENDING, caller, now)
             send_soon(refund, now)
         if repricing:
             _say(repricing, now)
         elif refund.status == RefundStatus.VOIDED:
-            audit_refund(refund, "refund.voided", caller, now)
+            audit_refund(refund, Action.REFUND_VOIDED, caller, now)
         return True
 
 
@@ -205,9 +206,11 @@ def _say(repricing: Repricing, now: datetime) -> None:
     for refund, before in repricing.changed:
         refund.agreement = repricing.agreement
         voided = refund.status == RefundStatus.VOIDED
-        audit_refund(refund, "refund.voided" if voided else "refund.repriced", SYSTEM, now, before=str(before))
+        audit_refund(
+            refund, Action.REFUND_VOIDED if voided else Action.REFUND_REPRICED, SYSTEM, now, before=str(before)
+        )
     if repricing.added:
-        audit_refund(repricing.added, "refund.added", SYSTEM, now)
+        audit_refund(repricing.added, Action.REFUND_ADDED, SYSTEM, now)
     for part in repricing.overdrawn:
         values = {
             "sent": Money(part.amount, repricing.agreement.currency),

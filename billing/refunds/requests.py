@@ -28,6 +28,7 @@ from billing.proration import Line
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
 from billing.selectors import provider_of
+from tenants.actions import Action
 from tenants.callers import Caller
 
 
@@ -115,7 +116,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
         )
         _reserve(refund, charge.pk, amount, 0)
         ask_to_send(refund, now, now)
-        audit_refund(refund, "refund.by_hand", caller, now, reason=reason.strip())
+        audit_refund(refund, Action.REFUND_BY_HAND, caller, now, reason=reason.strip())
         return refund
 
 

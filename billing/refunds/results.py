@@ -20,7 +20,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.outages import again
-from billing.providers.base import Order, Outcome, ProviderUnavailable, Result
+from billing.providers.base import Order, ProviderUnavailable, RefundOutcome, Result
 from billing.refunds.moves import move
 from outbox.mail import tell_staff
 from outbox.queue import put_again
@@ -63,7 +63,7 @@ def record_provider_event(*, provider: str, key: str, result: Result, now: datet
     RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
     record_result(part, result, PartStatus.SENT)
     part.refresh_from_db(fields=["status"])
-    if result.outcome is not Outcome.PENDING and part.status != result.outcome.value:
+    if result.outcome is not RefundOutcome.PENDING and part.status != result.outcome.value:
         _ask_what_became(part, key, now)
     conclude(part.refund, now)
     return True
@@ -83,14 +83,14 @@ def check(payload: dict[str, str], now: datetime) -> None:
         result = providers.provider(part.refund.provider).find(replace(order_of(part, now), key=payload["key"]))
     except ProviderUnavailable as error:
         raise again(error, part.refund.provider, now) from error
-    if result is None or result.outcome is Outcome.PENDING:
+    if result is None or result.outcome is RefundOutcome.PENDING:
         return
-    if result.outcome is Outcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):
+    if result.outcome is RefundOutcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):
         RefundPart.objects.filter(pk=part.pk).update(amount_by_rule=0)
         tell_staff(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
     if part.key == payload["key"]:
         record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
-    elif result.outcome is Outcome.SUCCEEDED:
+    elif result.outcome is RefundOutcome.SUCCEEDED:
         record_result(part, result, PartStatus.WAITING, PartStatus.FAILED)
     conclude(part.refund, now)
 
@@ -121,7 +121,7 @@ def _ask_what_became(part: RefundPart, key: str, now: datetime) -> bool:
 def record_result(part: RefundPart, result: Result, *expected: PartStatus) -> None:
     """Write down the provider's word for a part that stands where it is ``expected``."""
     rows = RefundPart.objects.filter(pk=part.pk, status__in=expected)
-    if result.outcome is Outcome.PENDING:
+    if result.outcome is RefundOutcome.PENDING:
         rows.update(reference=result.reference[:100])
     else:
         outcome = PartStatus(result.outcome.value)

@@ -31,8 +31,9 @@ from desk.admin.history import changes_of
 from desk.admin.queue import QueueFilter, how_many_due, search_queue
 from desk.admin.reports import REPORTS, reports
 from desk.admin.steps import ERASE, HAND_OVER, WORK, is_claimed_by, may_close, reopening, step_of, why_not
+from desk.codes import OPEN_STATUSES, REOPENABLE, CallbackStatus
 from desk.errors import CallbackOpen
-from desk.models import OPEN_STATUSES, REOPENABLE, CallbackAttempt, CallbackRequest, CallbackStatus
+from desk.models import CallbackAttempt, CallbackRequest
 from desk.phones import international, masked
 from desk.services.cases import subject_of
 from desk.services.reopening import open_instead

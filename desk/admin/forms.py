@@ -10,14 +10,17 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.choices import choices_of
 from common.formatting import format_span
-from desk.attempts import LOGGED, Outcome
-from desk.models import DISPOSITIONS, OUTCOME_CHOICES, CallbackRequest, CloseReason
+from common.languages import language_choices
+from desk.attempts import LOGGED, CallOutcome
+from desk.codes import DISPOSITIONS, CloseReason
+from desk.models import CallbackRequest
 from desk.selectors import open_windows
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE
 from desk.services.times import read_time_zone
 from desk.windows import HORIZON
-from tenants.models import LANGUAGES, User
+from tenants.models import User
 
 _NONE: list[Any] = [("", "---")]
 
@@ -42,8 +45,7 @@ class DispositionForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict(CallbackRequest.CLOSE_CHOICES)
-        self.fields["disposition"].choices = [*_NONE, *((r.value, names[r.value]) for r in DISPOSITIONS)]  # type: ignore[attr-defined]
+        self.fields["disposition"].choices = [*_NONE, *choices_of(DISPOSITIONS)]  # type: ignore[attr-defined]
 
 
 class CloseForm(DispositionForm, SeenForm):
@@ -89,20 +91,19 @@ class ReopenForm(SeenForm):
 class AttemptForm(SeenForm):
     """A call that was not the last."""
 
-    outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=Outcome)
+    outcome = forms.TypedChoiceField(label=_("What came of the call"), coerce=CallOutcome)
     later = forms.DateTimeField(
         label=_("Call later"),
         required=False,
         widget=forms.DateTimeInput({"type": "datetime-local"}),
         help_text=_("In the time of the desk, not of the customer."),
     )
-    other_language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
+    other_language = forms.ChoiceField(label=_("Language"), choices=language_choices)
     note = forms.CharField(label=_("Note"), max_length=LONGEST_NOTE, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = dict(OUTCOME_CHOICES)
-        self.fields["outcome"].choices = [*_NONE, *((o.value, names[o.value]) for o in LOGGED)]  # type: ignore[attr-defined]
+        self.fields["outcome"].choices = [*_NONE, *choices_of(LOGGED)]  # type: ignore[attr-defined]
 
 
 class MoveForm(SeenForm):

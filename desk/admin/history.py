@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext as _
 
 from common.admin import Change
+from desk.attempts import LOGGED
+from tenants.actions import Action
 from tenants.audit import actor_names
 from tenants.models import AuditEvent
 
@@ -22,24 +26,22 @@ def _said_of(event: AuditEvent) -> str:
 
 def event_name(action: str) -> str:
     """What happened to a callback request, for its history; the action itself where there are no words for it."""
-    return {
-        "callback.requested": _("asked for a call"),
-        "callback.updated": _("asked again, with other details"),
-        "callback.rescheduled": _("moved the call"),
-        "callback.withdrawn": _("withdrew the request"),
-        "callback.claimed": _("claimed it"),
-        "callback.released": _("released it"),
-        "callback.reassigned": _("handed it over"),
-        "callback.closed": _("closed it"),
-        "callback.closed_without_call": _("closed it without a call"),
-        "callback.reopened": _("reopened it"),
-        "callback.canceled": _("canceled the subscription"),
-        "callback.erased": _("erased the contact data"),
-        "callback.no_answer": _("called: no answer"),
-        "callback.busy": _("called: busy"),
-        "callback.voicemail": _("called: left a voicemail"),
-        "callback.wrong_number": _("called: wrong number"),
-        "callback.call_later": _("called: to call later"),
-        "callback.language_needed": _("called: another language is needed"),
-        "callback.asked_not_to_call": _("called: asked not to be called"),
-    }.get(action, action)
+    called: Mapping[str, str] = {
+        str(outcome.follows.action): _("called: %(outcome)s") % {"outcome": _(outcome.label)} for outcome in LOGGED
+    }
+    names: Mapping[str, str] = {
+        **called,
+        Action.CALLBACK_REQUESTED: _("asked for a call"),
+        Action.CALLBACK_UPDATED: _("asked again, with other details"),
+        Action.CALLBACK_RESCHEDULED: _("moved the call"),
+        Action.CALLBACK_WITHDRAWN: _("withdrew the request"),
+        Action.CALLBACK_CLAIMED: _("claimed it"),
+        Action.CALLBACK_RELEASED: _("released it"),
+        Action.CALLBACK_REASSIGNED: _("handed it over"),
+        Action.CALLBACK_CLOSED: _("closed it"),
+        Action.CALLBACK_CLOSED_WITHOUT_CALL: _("closed it without a call"),
+        Action.CALLBACK_REOPENED: _("reopened it"),
+        Action.CALLBACK_CANCELED: _("canceled the subscription"),
+        Action.CALLBACK_ERASED: _("erased the contact data"),
+    }
+    return names.get(action, action)

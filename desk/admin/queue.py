@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from common.errors import ExpectedError
 from common.search import fold
-from desk.models import OPEN_STATUSES, CallbackQuerySet, CallbackRequest, CallbackStatus
+from desk.codes import OPEN_STATUSES, CallbackStatus
+from desk.models import CallbackQuerySet, CallbackRequest
 from desk.phones import read_phone
 from desk.selectors import desk, due_now, to_be_called
 from tenants.models import Tenant

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from common.exports import csv_response
+from common.languages import language_choices
 from desk.models import CallbackRequest
 from desk.reports import AGES, Report, Share, Span, report
-from tenants.models import LANGUAGES
 from tenants.staff import staff
 
 REPORTS = "desk.view_reports"
@@ -113,7 +113,7 @@ def _loads(found: Report) -> Iterator[Table]:
     yield Table(
         _("Open by language"),
         _("Requests that are open now, by the language of the call."),
-        [_count_row(str(name), found.backlog_by_language.get(code, 0)) for code, name in LANGUAGES],
+        [_count_row(str(name), found.backlog_by_language.get(code, 0)) for code, name in language_choices()],
     )
 
 

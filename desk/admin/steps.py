@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.formatting import active_language
-from desk.models import OPEN_STATUSES, OUTCOME_CHOICES, CallbackRequest, CallbackStatus
+from desk.codes import OPEN_STATUSES, CallbackStatus
+from desk.models import CallbackRequest
 from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
 from desk.services.contacts import erase_contact
 from desk.services.outcomes import close_callback, close_without_call, log_attempt
@@ -90,9 +91,8 @@ def reopen(step: Step) -> str:
 
 def log(step: Step) -> str | None:
     """Write down what came of dialing."""
-    outcome = dict(OUTCOME_CHOICES)[step.given["outcome"]]
     logged = step.ask(log_attempt, agent=step.user, **step.given)
-    return _("Noted: %(outcome)s.") % {"outcome": outcome} if logged else None
+    return _("Noted: %(outcome)s.") % {"outcome": _(step.given["outcome"].label)} if logged else None
 
 
 def move(step: Step) -> str:

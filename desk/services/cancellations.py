@@ -8,9 +8,10 @@ from typing import Any
 from django.dispatch import receiver
 
 from common.errors import ChangedMeanwhile
+from desk.codes import CloseReason
 from desk.errors import ClaimedElsewhere
-from desk.mail import CallOccasion, announce_call
-from desk.models import CallbackRequest, CallbackStatus, CloseReason
+from desk.mail import announce_call
+from desk.models import CallbackRequest
 from desk.selectors import open_call
 from desk.services.cases import audit_call, close_request, note_reached
 from subscriptions.cancellations.service import Canceled, StaffCancellation, cancel_subscription
@@ -18,6 +19,7 @@ from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import OnBehalf
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.signals import canceled, canceling
+from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
 
 
@@ -87,11 +89,7 @@ def close_call(*, cancellation: Cancellation, caller: Caller, language: str, now
     if by_staff and call.is_claimed(now):
         note_reached(call, now)
     CallbackRequest.objects.filter(pk=call.pk).update(cancellation=cancellation)
-    status, reason, occasion = (
-        (CallbackStatus.DONE, CloseReason.CANCELED_BY_AGENT, CallOccasion.CANCELED)
-        if by_staff
-        else (CallbackStatus.WITHDRAWN, CloseReason.RESOLVED_ONLINE, CallOccasion.WITHDRAWN)
-    )
-    if close_request(call, status, reason, now):
-        audit_call("callback.canceled", caller, call, language, now, cancellation=cancellation.reference)
-        announce_call(occasion, call, now)
+    reason = CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE
+    if close_request(call, reason, now):
+        audit_call(Action.CALLBACK_CANCELED, caller, call, language, now, cancellation=cancellation.reference)
+        announce_call(reason.mail, call, now)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from common.errors import ChangedMeanwhile, NotFound
-from desk.attempts import Next, Outcome
-from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import CallbackAttempt, CallbackRequest, CallbackStatus, CloseReason
+from desk.attempts import CallOutcome, Next
+from desk.codes import CloseReason
+from desk.events import CallEvent, tell_callback
+from desk.mail import announce_call
+from desk.models import CallbackAttempt, CallbackRequest
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
+from tenants.actions import Action
 from tenants.audit import events_about, record
 from tenants.callers import Caller, Scope
-from webhooks.models import EventType
 
 CLAIM_LEASE = timedelta(minutes=20)
 
@@ -34,11 +35,11 @@ def require_seen(request: CallbackRequest, seen: int | None) -> None:
         raise ChangedMeanwhile
 
 
-def close_request(request: CallbackRequest, status: CallbackStatus, reason: CloseReason, now: datetime) -> bool:
+def close_request(request: CallbackRequest, reason: CloseReason, now: datetime) -> bool:
     """Close one request, and tell partners; False when it was not open."""
     still_open = CallbackRequest.objects.open().filter(pk=request.pk)
     closed = still_open.update(
-        status=status,
+        status=reason.status,
         close_reason=reason,
         closed_at=now,
         next_attempt_at=None,
@@ -46,26 +47,29 @@ def close_request(request: CallbackRequest, status: CallbackStatus, reason: Clos
         claim_expires_at=None,
     )
     if closed:
-        request.status, request.close_reason, request.closed_at = status.value, reason.value, now
-        tell_callback(EventType.CALLBACK_CLOSED, request, now)
+        request.status, request.close_reason, request.closed_at = reason.status.value, reason.value, now
+        tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
     return bool(closed)
 
 
 def close_unwanted(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:
     """Close one whose number asked not to be called."""
-    if close_request(request, CallbackStatus.DO_NOT_CALL, CloseReason.ASKED_NOT_TO_CALL, now):
-        audit_call("callback.asked_not_to_call", caller, request, language, now)
-        announce_call(CallOccasion.NOT_CALLED, request, now)
+    reason = CloseReason.ASKED_NOT_TO_CALL
+    if close_request(request, reason, now):
+        audit_call(Action.CALLBACK_ASKED_NOT_TO_CALL, caller, request, language, now)
+        announce_call(reason.mail, request, now)
 
 
 def note_reached(request: CallbackRequest, now: datetime) -> None:
     """Write down that the agent who has claimed a request spoke with the customer, and that was the last call."""
     assert request.claimed_by_id is not None
-    write_attempt(request, request.claimed_by_id, Outcome.REACHED, Next(None, counts=True), "", now)
+    write_attempt(
+        request, request.claimed_by_id, CallOutcome.REACHED, Next(None, CallOutcome.REACHED.follows.counts), "", now
+    )
 
 
 def write_attempt(
-    request: CallbackRequest, agent_id: int, outcome: Outcome, step: Next, note: str, now: datetime
+    request: CallbackRequest, agent_id: int, outcome: CallOutcome, step: Next, note: str, now: datetime
 ) -> None:
     """Append an attempt; it began with the claim."""
     CallbackAttempt.objects.create(
@@ -87,7 +91,7 @@ def subject_of(callback_id: int) -> str:
 
 
 def audit_call(
-    action: str, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
+    action: Action, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
 ) -> None:
     """Put one event about a request on the tenant's trail, with what ``more`` is evidence."""
     record(

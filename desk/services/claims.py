@@ -7,12 +7,14 @@ from typing import Any
 
 from django.db.models import Case, F, Q, When
 
-from desk.attempts import Next, Outcome
-from desk.models import CallbackRequest, CallbackStatus
+from desk.attempts import CallOutcome, Next
+from desk.codes import CallbackStatus
+from desk.models import CallbackRequest
 from desk.selectors import due_now
 from desk.services.cases import CLAIM_LEASE, audit_call, close_unwanted, write_attempt
 from desk.services.contacts import is_opted_out
 from subscriptions.idempotency import one_transaction
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import User
 
@@ -28,7 +30,7 @@ def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: s
     with one_transaction():
         found = CallbackRequest.objects.open().filter(not_anothers(agent, now), pk=callback_id)
         won = found.update(**_taken_by(agent, now))
-        return bool(won) and _hand_out("callback.claimed", caller, callback_id, language, now)
+        return bool(won) and _hand_out(Action.CALLBACK_CLAIMED, caller, callback_id, language, now)
 
 
 def claim_next(*, agent: User, caller: Caller, language: str, now: datetime) -> CallbackRequest | None:
@@ -56,7 +58,7 @@ def reassign_callback(*, to: User, caller: Caller, callback_id: int, language: s
         theirs = Q(claimed_by=to, claim_expires_at__gt=now)
         found = CallbackRequest.objects.open().filter(~theirs, pk=callback_id)
         moved = found.update(**_taken_by(to, now), preferred_agent=to)
-        return bool(moved) and _hand_out("callback.reassigned", caller, callback_id, language, now)
+        return bool(moved) and _hand_out(Action.CALLBACK_REASSIGNED, caller, callback_id, language, now)
 
 
 def release_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
@@ -68,8 +70,8 @@ def release_callback(*, agent: User, caller: Caller, callback_id: int, language:
             return False
         released = held.update(status=request.waited_as, claimed_by=None, claim_expires_at=None)
         if released:
-            write_attempt(request, agent.pk, Outcome.RELEASED, Next(request.next_attempt_at), "", now)
-            audit_call("callback.released", caller, request, language, now)
+            write_attempt(request, agent.pk, CallOutcome.RELEASED, Next(request.next_attempt_at), "", now)
+            audit_call(Action.CALLBACK_RELEASED, caller, request, language, now)
         return bool(released)
 
 
@@ -99,7 +101,7 @@ def _taken_by(agent: User, now: datetime) -> dict[str, Any]:
     return {"status": claimed, "waited_as": before, "claimed_by": agent, "claim_expires_at": now + CLAIM_LEASE}
 
 
-def _hand_out(action: str, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
+def _hand_out(action: Action, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
     """Note who has a request now; one whose number has asked not to be called leaves the queue instead: False.
 
     Such a one is left when it was asked for in the very moment in which the number was put on the list.

@@ -8,16 +8,11 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
 from common.errors import ChoiceInvalid, RateLimited
+from common.languages import DEFAULT_LANGUAGE
+from desk.codes import OPEN_STATUSES, CloseReason
 from desk.errors import DoNotCall, NumberUnanswered
-from desk.models import (
-    OPEN_STATUSES,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackStatus,
-    CloseReason,
-    OptOut,
-)
+from desk.events import CallEvent, tell_callback
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from desk.phones import Phone, read_phone
 from desk.selectors import desk
 from desk.services.cases import audit_call, subject_of
@@ -25,6 +20,7 @@ from outbox.each import each_by_itself
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import AuditPersonalData
 from tenants.people import SYSTEM
@@ -79,11 +75,13 @@ def is_opted_out(tenant_id: int, phone: str) -> bool:
 
 
 def never_call(request: CallbackRequest, now: datetime) -> None:
-    """Put the number on the list, and the request aside."""
+    """Put the number on the list, and the request aside, and tell partners. The caller saves it."""
     digest = opt_out_digest(request.tenant_id, request.phone)
     OptOut.objects.get_or_create(digest=digest, defaults={"asked_at": now})
-    request.status, request.close_reason = CallbackStatus.DO_NOT_CALL.value, CloseReason.ASKED_NOT_TO_CALL.value
+    reason = CloseReason.ASKED_NOT_TO_CALL
+    request.status, request.close_reason = reason.status.value, reason.value
     request.closed_at, request.next_attempt_at = now, None
+    tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
 
 
 def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:
@@ -102,7 +100,7 @@ def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datet
         if erased:
             CallbackAttempt.objects.filter(request=callback_id).update(note="")
             _erase_trail(callback_id)
-            audit_call("callback.erased", caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+            audit_call(Action.CALLBACK_ERASED, caller, CallbackRequest.objects.get(pk=callback_id), language, now)
         return bool(erased)
 
 
@@ -112,7 +110,7 @@ def erase_old_contacts(now: datetime) -> int:
     old = CallbackRequest.objects.filter(closed_at__lte=limit, erased_at=None).order_by("closed_at", "pk")[:500]
 
     def erase(request: CallbackRequest) -> bool:
-        return erase_contact(caller=SYSTEM, callback_id=request.pk, language="en", now=now)
+        return erase_contact(caller=SYSTEM, callback_id=request.pk, language=DEFAULT_LANGUAGE, now=now)
 
     return each_by_itself(old, erase, work="erase_old_contacts", now=now)
 

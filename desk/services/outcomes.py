@@ -10,11 +10,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from common.errors import ChoiceInvalid
-from desk.attempts import LOGGED, Next, Outcome, what_next
+from desk.attempts import Again, CallOutcome, Next, what_next
+from desk.codes import CallbackStatus, CallOccasion, CloseReason
 from desk.errors import NightThere, TimeNotAhead
-from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import DISPOSITIONS, CallbackRequest, CallbackStatus, CloseReason
+from desk.mail import announce_call
+from desk.models import CallbackRequest
 from desk.selectors import desk, desk_hours
 from desk.services.cases import audit_call, close_request, close_unwanted, note_reached, require_seen, write_attempt
 from desk.services.claims import claimed_by, free_for
@@ -22,9 +22,9 @@ from desk.services.contacts import LONGEST_NOTE, never_call, read_language
 from desk.windows import HORIZON, is_day
 from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
+from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.models import User
-from webhooks.models import EventType
 
 
 def log_attempt(
@@ -32,7 +32,7 @@ def log_attempt(
     agent: User,
     caller: Caller,
     callback_id: int,
-    outcome: Outcome,
+    outcome: CallOutcome,
     note: str,
     later: datetime | None,
     other_language: str,
@@ -47,7 +47,8 @@ def log_attempt(
     not spoken, a note that is too long.
     """
     note = clean_text(note, "note", most=LONGEST_NOTE)
-    if outcome not in LOGGED:
+    follows = outcome.follows
+    if follows.action is None:
         raise ChoiceInvalid("outcome")
     with one_transaction():
         request = claimed_by(agent, callback_id, now)
@@ -55,22 +56,20 @@ def log_attempt(
             return None
         require_seen(request, seen)
         zone = ZoneInfo(request.time_zone)
-        if outcome is Outcome.CALL_LATER:
+        if follows.again is Again.AT_SLOT:
             _require_slot(later, zone, now)
         step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
-        if outcome is Outcome.LANGUAGE_NEEDED:
+        if follows.asks_language:
             request.language = read_language(other_language)
         write_attempt(request, agent.pk, outcome, step, note, now)
         _give_back(request, outcome, step, agent)
-        if outcome is Outcome.ASKED_NOT_TO_CALL:
+        if follows.opts_out:
             never_call(request, now)
         request.save()
-        audit_call(f"callback.{outcome.value.lower()}", caller, request, language, now)
-        if request.closed_at:
-            tell_callback(EventType.CALLBACK_CLOSED, request, now)
-        if occasion := _occasion(outcome, step):
+        audit_call(follows.action, caller, request, language, now)
+        if occasion := CallOccasion.UNREACHABLE if step.unreachable else follows.mail:
             announce_call(occasion, request, now)
-    if outcome is Outcome.ASKED_NOT_TO_CALL:
+    if follows.opts_out:
         _close_others_with(request, caller, language, now)
     return request
 
@@ -105,9 +104,9 @@ def close_callback(
             return False
         require_seen(request, seen)
         note_reached(request, now)
-        close_request(request, CallbackStatus.DONE, disposition, now)
-        audit_call("callback.closed", caller, request, language, now)
-        announce_call(CallOccasion.DONE, request, now)
+        close_request(request, disposition, now)
+        audit_call(Action.CALLBACK_CLOSED, caller, request, language, now)
+        announce_call(disposition.mail, request, now)
         return True
 
 
@@ -134,38 +133,29 @@ def close_without_call(
         if request is None:
             return False
         require_seen(request, seen)
-        close_request(request, CallbackStatus.DONE, disposition, now)
-        audit_call("callback.closed_without_call", caller, request, language, now)
+        close_request(request, disposition, now)
+        audit_call(Action.CALLBACK_CLOSED_WITHOUT_CALL, caller, request, language, now)
         if tell:
             announce_call(CallOccasion.CLOSED, request, now)
         return True
 
 
 def _require_disposition(disposition: CloseReason) -> None:
-    if disposition not in DISPOSITIONS:
+    if not disposition.by_agents:
         raise ChoiceInvalid("disposition")
 
 
-def _give_back(request: CallbackRequest, outcome: Outcome, step: Next, agent: User) -> None:
+def _give_back(request: CallbackRequest, outcome: CallOutcome, step: Next, agent: User) -> None:
     request.attempts += step.counts
     request.last_outcome = outcome.value
     request.next_attempt_at = step.at
     request.claimed_by = request.claim_expires_at = None
-    request.preferred_agent = agent if outcome is Outcome.CALL_LATER else None
-    if outcome is Outcome.CALL_LATER and step.at:
+    agreed = outcome.follows.again is Again.AT_SLOT
+    request.preferred_agent = agent if agreed else None
+    if agreed and step.at:
         request.due_at = step.at
-    waiting = CallbackStatus.SCHEDULED if outcome is Outcome.CALL_LATER or request.window_start else CallbackStatus.NEW
+    waiting = CallbackStatus.SCHEDULED if agreed or request.window_start else CallbackStatus.NEW
     request.status = (CallbackStatus.UNREACHABLE if step.unreachable else waiting).value
-
-
-def _occasion(outcome: Outcome, step: Next) -> CallOccasion | None:
-    """What the customer hears of an attempt."""
-    if step.unreachable:
-        return CallOccasion.UNREACHABLE
-    return {
-        Outcome.WRONG_NUMBER: CallOccasion.WRONG_NUMBER,
-        Outcome.ASKED_NOT_TO_CALL: CallOccasion.NOT_CALLED,
-    }.get(outcome)
 
 
 def _close_others_with(request: CallbackRequest, caller: Caller, language: str, now: datetime) -> None:

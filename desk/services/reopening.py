@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from common.errors import NotPermitted
+from desk.codes import REOPENABLE, CallbackStatus, CallOccasion
 from desk.errors import CallbackOpen
-from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import REOPENABLE, CallbackDesk, CallbackRequest, CallbackStatus
+from desk.events import CallEvent, tell_callback
+from desk.mail import announce_call
+from desk.models import CallbackDesk, CallbackRequest
 from desk.services.cases import audit_call, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, lift, set_phone
 from desk.services.times import locked_desk, set_window
@@ -18,8 +19,8 @@ from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.callers import Caller
-from webhooks.models import EventType
 
 
 def open_instead(request: CallbackRequest) -> CallbackRequest | None:
@@ -70,9 +71,9 @@ def reopen_callback(
         request.contact_name = request.contact_name or contact_name
         _begin_anew(request, settings, now)
         request.save()
-        audit_call("callback.reopened", caller, request, language, now, reason=reason)
+        audit_call(Action.CALLBACK_REOPENED, caller, request, language, now, reason=reason)
         announce_call(CallOccasion.REOPENED, request, now)
-        tell_callback(EventType.CALLBACK_REQUESTED, request, now)
+        tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         return request
 
 

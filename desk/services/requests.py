@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.references import new_reference
+from desk.codes import OPEN_STATUSES, CallOccasion, CloseReason
 from desk.errors import NumberUnanswered
-from desk.events import tell_callback
-from desk.mail import CallOccasion, announce_call
-from desk.models import OPEN_STATUSES, CallbackRequest, CallbackSource, CallbackStatus, CloseReason
+from desk.events import CallEvent, tell_callback
+from desk.mail import announce_call
+from desk.models import CallbackRequest, CallbackSource
 from desk.services.cases import audit_call, close_request, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, read_language, set_phone
 from desk.services.times import locked_desk, read_time_zone, set_window
@@ -19,8 +20,8 @@ from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Route
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.callers import Caller, CallerKind, Scope
-from webhooks.models import EventType
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ def request_callback(
         request = open_one or _new(caller, subscription, source, now)
         _fill(request, subscription, wish, now)
         request.save()
-        audit_call("callback.updated" if open_one else "callback.requested", caller, request, language, now)
+        audit_call(Action.CALLBACK_UPDATED if open_one else Action.CALLBACK_REQUESTED, caller, request, language, now)
         announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
         if open_one is None:
-            tell_callback(EventType.CALLBACK_REQUESTED, request, now)
+            tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         call.remember({"callback": request.pk, "existing": open_one is not None})
         return Requested(request, existing=open_one is not None)
 
@@ -115,7 +116,7 @@ def reschedule_callback(
         if caller.kind is CallerKind.STAFF:
             request.credit_from = min(credit, request.credit_from)
         request.save()
-        audit_call("callback.rescheduled", caller, request, language, now)
+        audit_call(Action.CALLBACK_RESCHEDULED, caller, request, language, now)
         announce_call(CallOccasion.CHANGED, request, now)
         return request
 
@@ -127,9 +128,10 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
     """
     with one_transaction():
         request, _ = locked_request(caller, callback_id)
-        if close_request(request, CallbackStatus.WITHDRAWN, CloseReason.WITHDRAWN_BY_CUSTOMER, now):
-            audit_call("callback.withdrawn", caller, request, language, now)
-            announce_call(CallOccasion.WITHDRAWN, request, now)
+        reason = CloseReason.WITHDRAWN_BY_CUSTOMER
+        if close_request(request, reason, now):
+            audit_call(Action.CALLBACK_WITHDRAWN, caller, request, language, now)
+            announce_call(reason.mail, request, now)
         request.refresh_from_db()
         return request
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
+from desk.codes import CallbackStatus
 from desk.errors import TimeZoneInvalid, WindowNotAvailable
-from desk.models import CallbackDesk, CallbackRequest, CallbackStatus
+from desk.models import CallbackDesk, CallbackRequest
 from desk.selectors import desk_hours, open_windows
 from desk.windows import HORIZON, call_by, credit_from, next_call
 

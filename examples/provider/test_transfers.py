@@ -8,7 +8,7 @@ import pytest
 import wayout_transfers
 from wayout_transfers import Transfers
 
-from billing.providers.base import Order, Outcome, Provider, ProviderUnavailable
+from billing.providers.base import Order, Provider, ProviderUnavailable, RefundOutcome
 from billing.providers.contract import ProviderContract
 
 
@@ -30,11 +30,11 @@ class TestTransfers(ProviderContract):
 
     def test_what_accounting_has_paid_came_back(self, provider: Provider, order: Order, folder: Path) -> None:
         """Asked again, it says so; ordered again, nothing is paid twice."""
-        assert provider.refund(order).outcome is Outcome.PENDING
+        assert provider.refund(order).outcome is RefundOutcome.PENDING
         (folder / f"{order.key}.paid").touch()
         found = provider.find(order)
         assert found
-        assert found.outcome is Outcome.SUCCEEDED
+        assert found.outcome is RefundOutcome.SUCCEEDED
         assert provider.refund(order) == found
 
     def test_a_folder_that_is_not_there_tells_nothing(self, provider: Provider, order: Order, folder: Path) -> None:

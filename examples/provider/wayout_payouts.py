@@ -17,9 +17,9 @@ from billing.providers.base import (
     KeyRefused,
     NotSigned,
     Order,
-    Outcome,
     Provider,
     ProviderUnavailable,
+    RefundOutcome,
     RefundUpdate,
     Result,
     Setting,
@@ -32,7 +32,7 @@ URL, KEY, WEBHOOK_SECRET = "WAYOUT_PAYOUTS_URL", "WAYOUT_PAYOUTS_KEY", "WAYOUT_P
 TIMEOUT = 10.0
 # Seconds that what the service signed is good for.
 TOLERANCE = 300
-_OUTCOMES = {"paid": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
+_OUTCOMES = {"paid": RefundOutcome.SUCCEEDED, "failed": RefundOutcome.FAILED}
 
 
 class Payouts(Provider):
@@ -105,7 +105,7 @@ def signature_of(body: bytes, secret: str) -> str:
 
 def _result(said: Mapping[str, Any]) -> Result:
     try:
-        outcome = _OUTCOMES.get(said["status"], Outcome.PENDING)
-        return Result(outcome, str(said["id"]), str(said["reason"]) if outcome is Outcome.FAILED else "")
+        outcome = _OUTCOMES.get(said["status"], RefundOutcome.PENDING)
+        return Result(outcome, str(said["id"]), str(said["reason"]) if outcome is RefundOutcome.FAILED else "")
     except (KeyError, TypeError) as error:
         raise ProviderUnavailable("payouts: an answer that is no payout") from error

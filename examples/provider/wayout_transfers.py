@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from billing.providers.base import CreditForm, Declaration, Order, Outcome, Provider, ProviderUnavailable, Result
+from billing.providers.base import CreditForm, Declaration, Order, Provider, ProviderUnavailable, RefundOutcome, Result
 
 # Accounting makes the transfer that a file here asks for, and then puts an empty <key>.paid beside <key>.json.
 FOLDER = Path("/var/lib/transfers")
@@ -27,7 +27,7 @@ class Transfers(Provider):
             draft.replace(file)
         except OSError as error:
             raise ProviderUnavailable(f"transfers: {type(error).__name__}") from error
-        return self.find(order) or Result(Outcome.PENDING, order.key)
+        return self.find(order) or Result(RefundOutcome.PENDING, order.key)
 
     def find(self, order: Order) -> Result | None:
         """By the names in the folder. One that cannot be listed tells nothing: it may only not be mounted."""
@@ -36,5 +36,5 @@ class Transfers(Provider):
         except OSError as error:
             raise ProviderUnavailable(f"transfers: {type(error).__name__}") from error
         if f"{order.key}.paid" in names:
-            return Result(Outcome.SUCCEEDED, order.key)
-        return Result(Outcome.PENDING, order.key) if f"{order.key}.json" in names else None
+            return Result(RefundOutcome.SUCCEEDED, order.key)
+        return Result(RefundOutcome.PENDING, order.key) if f"{order.key}.json" in names else None

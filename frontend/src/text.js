@@ -1,9 +1,8 @@
 // Words and dates in one language. Amounts never pass here: the API formats them.
 
-import bg from "./locales/bg.js";
-import en from "./locales/en.js";
+import { fallback, languages, locales } from "./locales/index.js";
 
-const known = { en, bg };
+const known = { ...locales };
 
 /** Teach the element another language: its code and the words, with the keys of locales/en.js. */
 export function addLanguage(code, words) {
@@ -13,7 +12,7 @@ export function addLanguage(code, words) {
 /** The words of a locale such as "bg-BG"; English where the language is not known. */
 export function textOf(locale) {
   const code = locale?.slice(0, 2).toLowerCase();
-  return Object.hasOwn(known, code) ? createText(code, known[code]) : createText("en", en);
+  return Object.hasOwn(known, code) ? createText(code, known[code]) : createText(fallback, known[fallback]);
 }
 
 export function createText(locale, words) {
@@ -31,7 +30,9 @@ export function createText(locale, words) {
 
   return {
     locale,
-    languages: words.languages,
+    languages,
+    /** Why somebody may have left, in the order of the buttons: code and label. */
+    feedback: words.feedback,
     say,
     /** A day, in the zone it belongs to. */
     day: (instant, timeZone) => format({ dateStyle: "long", timeZone })(new Date(instant)),

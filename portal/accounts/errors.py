@@ -12,7 +12,8 @@ ExpectedError
 
 from __future__ import annotations
 
-from common.errors import N_, ExpectedError, InputInvalid
+from common.codes import N_
+from common.errors import ExpectedError, InputInvalid
 
 
 class AlreadySignedIn(ExpectedError):

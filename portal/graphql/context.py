@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 
 from common.errors import NotAuthenticated
 from common.formatting import active_language
+from common.languages import DEFAULT_LANGUAGE
 from common.rates import Standing, spend
 from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
@@ -68,7 +69,7 @@ def build_context(request: HttpRequest) -> Context:
         if not standing.allowed:
             raise TooManyRequests(standing)
     if caller and asked_language(request) is None:
-        translation.activate(supported(caller.tenant_language) or "en")
+        translation.activate(supported(caller.tenant_language) or DEFAULT_LANGUAGE)
     return Context(request, caller, now, active_language())
 
 

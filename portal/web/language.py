@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from common.formatting import active_language
+from common.languages import STAFF_LANGUAGES, Language
 from tenants.models import User
 
 
@@ -47,10 +48,11 @@ def asked_language(request: HttpRequest) -> str | None:
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     wanted = [request.headers.get("Wayout-Locale", ""), preferred, chosen]
     wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
-    return next((known for code in wanted if (known := supported(code))), None)
+    spoken = STAFF_LANGUAGES if request.path.startswith("/admin/") else Language
+    return next((known for code in wanted if (known := supported(code, spoken))), None)
 
 
-def supported(code: str) -> str | None:
+def supported(code: str, spoken: Iterable[Language] = Language) -> str | None:
     """Our language for a code such as bg, bg-BG or EN_us; None for one we do not speak."""
     base = code.strip().lower().replace("_", "-").split("-")[0]
-    return base if base in dict(settings.LANGUAGES) else None
+    return next((language.value for language in spoken if language == base), None)

@@ -20,6 +20,7 @@ from common.errors import ChangedMeanwhile
 from common.formatting import active_language
 from subscriptions.models import CancellationPolicy
 from subscriptions.publishing import publish_policy, withdraw_policy
+from tenants.actions import Action
 from tenants.audit import actor_names
 from tenants.models import AuditEvent
 from tenants.staff import staff
@@ -123,7 +124,10 @@ def _seen_of(tenant_id: int | None, seen: str) -> int | None:
 
 def _latest(tenant_id: int | None) -> list[Change]:
     """What happened to the tenant's policy last."""
-    said = {"policy.published": _("published a version"), "policy.withdrawn": _("withdrew it")}
+    said: dict[str, Any] = {
+        Action.POLICY_PUBLISHED: _("published a version"),
+        Action.POLICY_WITHDRAWN: _("withdrew it"),
+    }
     events = list(AuditEvent.objects.filter(tenant=tenant_id, action__in=said).order_by("-position")[:1])
     names = actor_names(events)
     return [Change(e.at, names[e.actor_kind, e.actor_id], str(said[e.action])) for e in events]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from django.conf import settings
 
 from billing.models import Refund
+from common.languages import DEFAULT_LANGUAGE
 from outbox.queue import put
 from subscriptions.models import Cancellation
 from tenants.models import User
@@ -39,7 +40,7 @@ def announce_refund(occasion: Occasion, refund: Refund, now: datetime) -> None:
     for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "customer"):
         recipients = dict(_recipients(cancellation, occasion))
         if occasion is Occasion.REFUND_LATE:
-            recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, "en")
+            recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, DEFAULT_LANGUAGE)
         _put_mail(occasion, cancellation, f"{refund.pk}.{now.isoformat()}", recipients.items(), refund, now)
 
 

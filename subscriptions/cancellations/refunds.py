@@ -18,16 +18,15 @@ from outbox.each import each_by_itself
 from outbox.mail import tell_staff
 from outbox.registry import handles
 from subscriptions.cancellations.announcements import Occasion, announce, announce_refund
-from subscriptions.events import tell_refund
+from subscriptions.events import SubscriptionEvent, tell_refund
 from subscriptions.models import Cancellation
-from webhooks.models import EventType
 
 
 @handles(SETTLED)
 def tell_settled(payload: dict[str, Any], now: datetime) -> None:
     """The provider said that the money is back: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(EventType.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
+    tell_refund(SubscriptionEvent.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
     announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
 
 
@@ -35,7 +34,7 @@ def tell_settled(payload: dict[str, Any], now: datetime) -> None:
 def tell_failed(payload: dict[str, Any], now: datetime) -> None:
     """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(EventType.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
+    tell_refund(SubscriptionEvent.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
     tell_late_refunds(now)
 
 

@@ -16,7 +16,7 @@ from common.references import new_reference
 from subscriptions.cancellations.announcements import Occasion, announce
 from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.errors import QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
-from subscriptions.events import tell_cancellation
+from subscriptions.events import SubscriptionEvent, tell_cancellation
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Cancellation, Subscription
@@ -27,9 +27,9 @@ from subscriptions.policy.quotes import QUOTE_LIFETIME, Quote, agreed, boundary_
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import licenses_at, visible
 from subscriptions.signals import canceled, canceling
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
-from webhooks.models import EventType
 
 _ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
@@ -126,9 +126,9 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         _end_billing(cancellation, Ending.NONE, now)
         cancellation.save(update_fields=["undone_at"])
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
-        _audit("cancellation.undone", caller, cancellation, language, now, {})
+        _audit(Action.CANCELLATION_UNDONE, caller, cancellation, language, now, {})
         announce(Occasion.UNDONE, cancellation, now)
-        tell_cancellation(EventType.CANCELLATION_UNDONE, cancellation, now)
+        tell_cancellation(SubscriptionEvent.CANCELLATION_UNDONE, cancellation, now)
         return cancellation
 
 
@@ -141,7 +141,7 @@ def submit_cancellation_feedback(
         cancellation.comment = clean_text(comment, "comment", most=_LONGEST_COMMENT)
         cancellation.feedback = feedback.value
         cancellation.save(update_fields=["feedback", "comment"])
-        _audit("cancellation.feedback", caller, cancellation, language, now, {"feedback": feedback.value})
+        _audit(Action.CANCELLATION_FEEDBACK, caller, cancellation, language, now, {"feedback": feedback.value})
         return cancellation
 
 
@@ -226,9 +226,9 @@ def _write(
     _request_refund(cancellation, subscription, quote, now)
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
     _end_billing(cancellation, _ENDINGS[quote.mode], now, _terms(quote, snapshot, now))
-    _audit("cancellation.requested", caller, cancellation, language, now, _decided(cancellation))
+    _audit(Action.CANCELLATION_REQUESTED, caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
-    tell_cancellation(EventType.CANCELLATION_REQUESTED, cancellation, now)
+    tell_cancellation(SubscriptionEvent.CANCELLATION_REQUESTED, cancellation, now)
     canceled.send(Cancellation, cancellation=cancellation, caller=caller, language=language, now=now)
     return cancellation
 
@@ -321,10 +321,10 @@ def _decided(cancellation: Cancellation) -> dict[str, Any]:
 
 
 def _audit(
-    action: str, caller: Caller, cancellation: Cancellation, language: str, now: datetime, data: dict[str, Any]
+    action: Action, caller: Caller, cancellation: Cancellation, language: str, now: datetime, data: dict[str, Any]
 ) -> None:
     personal = {"name": caller.name, "email": caller.email}
-    if action == "cancellation.feedback":
+    if action == Action.CANCELLATION_FEEDBACK:
         personal["comment"] = cancellation.comment
     record(
         tenant_id=cancellation.tenant_id,

@@ -16,6 +16,7 @@ from billing.providers import billing_providers, is_subscription_id
 from billing.refunds.repricing import Repricing, reprice
 from billing.renewal import set_provider_id
 from billing.selectors import late_charges, provider_of
+from common.languages import DEFAULT_LANGUAGE
 from common.messages import error_message
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
 from subscriptions.directory.report import Report
@@ -157,7 +158,7 @@ class Catalog:
                 provider=provider,
                 external_id=first.provider_id,
                 caller=SYSTEM,
-                language="en",
+                language=DEFAULT_LANGUAGE,
                 now=self._now,
             )
         except ProviderIdInvalid as error:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from common.languages import DEFAULT_LANGUAGE
 from subscriptions.directory.catalog import Catalog
 from subscriptions.directory.files import ChargeRow, ProductRow, UserRow
 from subscriptions.directory.holders import Holders, named_twice
@@ -15,6 +16,7 @@ from subscriptions.directory.report import Report
 from subscriptions.directory.tables import Parsed, Table
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.models import Tenant
 from tenants.people import SYSTEM
@@ -89,10 +91,10 @@ def _audit(tenant: Tenant, report: Report, now: datetime) -> None:
     record(
         tenant_id=tenant.pk,
         at=now,
-        action="directory.imported",
+        action=Action.DIRECTORY_IMPORTED,
         subject=f"Tenant:{tenant.pk}",
         caller=SYSTEM,
-        language="en",
+        language=DEFAULT_LANGUAGE,
         data={
             "users_created": report.users_created,
             "users_changed": report.users_changed,

@@ -21,6 +21,7 @@ from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel, Status
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 
@@ -28,7 +29,7 @@ MOST_USERS = 10_000
 _IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 
 
-class Outcome(StrEnum):
+class RemovalOutcome(StrEnum):
     """What became of one user's license."""
 
     REMOVED = "REMOVED"
@@ -47,7 +48,7 @@ class Removal:
     """
 
     user_id: str
-    outcome: Outcome
+    outcome: RemovalOutcome
     user: int = 0
     group_names: tuple[str, ...] = ()
 
@@ -144,11 +145,11 @@ def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan
     plan, seen = _Plan(), set[int]()
     for written, pk in users:
         if pk not in known:
-            removal = Removal(written, Outcome.NOT_FOUND)
+            removal = Removal(written, RemovalOutcome.NOT_FOUND)
         elif pk in seen:
-            removal = Removal(written, Outcome.DUPLICATE, pk)
+            removal = Removal(written, RemovalOutcome.DUPLICATE, pk)
         elif pk not in licenses:
-            removal = Removal(written, Outcome.NOT_ASSIGNED, pk)
+            removal = Removal(written, RemovalOutcome.NOT_ASSIGNED, pk)
         else:
             found, is_direct, is_inherited = licenses[pk]
             removal = Removal(written, _outcome(is_direct, is_inherited), pk, groups.get(found, ()))
@@ -160,10 +161,10 @@ def _plan(subscription: Subscription, users: Sequence[tuple[str, int]]) -> _Plan
     return plan
 
 
-def _outcome(is_direct: bool, is_inherited: bool) -> Outcome:
+def _outcome(is_direct: bool, is_inherited: bool) -> RemovalOutcome:
     if not is_inherited:
-        return Outcome.REMOVED
-    return Outcome.STILL_ASSIGNED_BY_GROUP if is_direct else Outcome.GROUP_INHERITED
+        return RemovalOutcome.REMOVED
+    return RemovalOutcome.STILL_ASSIGNED_BY_GROUP if is_direct else RemovalOutcome.GROUP_INHERITED
 
 
 def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
@@ -191,14 +192,14 @@ def _answer(
 
 
 def _replayed(known: Sequence[Any]) -> list[Removal]:
-    return [Removal(text, Outcome(outcome), pk, tuple(groups)) for text, pk, outcome, groups in known]
+    return [Removal(text, RemovalOutcome(outcome), pk, tuple(groups)) for text, pk, outcome, groups in known]
 
 
 def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: str, now: datetime) -> None:
     event = record(
         tenant_id=subscription.tenant_id,
         at=now,
-        action="users.removed",
+        action=Action.USERS_REMOVED,
         subject=f"Subscription:{subscription.pk}",
         caller=caller,
         language=language,

@@ -76,18 +76,7 @@ _CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
 
 def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, zone: ZoneInfo) -> str:
     """Why no credit is due. Never "a refund of 0.00"."""
-    sentences = {
-        NoRefundReason.PERIOD_END: _("No credit is due because you can use all that was paid, until %(date)s."),
-        NoRefundReason.TRIAL: _("No credit is due because a trial costs nothing."),
-        NoRefundReason.PREPAID: _("No credit is due because it was paid with a product key."),
-        NoRefundReason.WINDOW_CLOSED: _("No credit is due because the time for refunds is over."),
-        NoRefundReason.FULLY_USED: _("No credit is due because all that was paid is used up."),
-        NoRefundReason.ALREADY_REFUNDED: _("No credit is due because it was already refunded."),
-        NoRefundReason.NOTHING_SETTLED: _("No credit is due because no payment has arrived yet."),
-        NoRefundReason.NO_CHARGE_ON_RECORD: _("No credit is due because no charge is on record."),
-        NoRefundReason.AGREED: _("No credit is due, as agreed with support."),
-    }
-    return sentences[reason] % {"date": format_date(effective_at, zone)}
+    return _(reason.sentence) % {"date": format_date(effective_at, zone)}
 
 
 def mode_name(mode: Mode) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from functools import partial
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.proration import NoRefundReason
+from common.choices import MAX_CODE, choices_of
+from common.codes import N_, CodeTable
+from common.languages import MAX_LANGUAGE
 from subscriptions.models.plans import Subscription
 from subscriptions.models.policies import CancellationPolicy
 from tenants.models import PartnerToken, Tenant
@@ -25,43 +28,23 @@ class CancellationStatus(StrEnum):
     UNDONE = "UNDONE"
 
 
-class Feedback(StrEnum):
+class Feedback(CodeTable):
     """Why they left."""
 
-    TOO_EXPENSIVE = "TOO_EXPENSIVE"
-    MISSING_FEATURES = "MISSING_FEATURES"
-    SWITCHED_SERVICE = "SWITCHED_SERVICE"
-    UNUSED = "UNUSED"
-    CUSTOMER_SERVICE = "CUSTOMER_SERVICE"
-    TOO_COMPLEX = "TOO_COMPLEX"
-    LOW_QUALITY = "LOW_QUALITY"
-    OTHER = "OTHER"
+    label: str
+
+    TOO_EXPENSIVE = "TOO_EXPENSIVE", N_("too expensive")
+    MISSING_FEATURES = "MISSING_FEATURES", N_("missing features")
+    SWITCHED_SERVICE = "SWITCHED_SERVICE", N_("switched to another service")
+    UNUSED = "UNUSED", N_("not used")
+    CUSTOMER_SERVICE = "CUSTOMER_SERVICE", N_("customer service")
+    TOO_COMPLEX = "TOO_COMPLEX", N_("too complex")
+    LOW_QUALITY = "LOW_QUALITY", N_("low quality")
+    OTHER = "OTHER", N_("other")
 
 
 class Cancellation(models.Model):
     """One decision to leave. At most one per subscription is in force; an undone one stays as a record."""
-
-    NO_REFUND_CHOICES: ClassVar = [
-        (NoRefundReason.PERIOD_END.value, _("it ends with the paid period")),
-        (NoRefundReason.TRIAL.value, _("a trial costs nothing")),
-        (NoRefundReason.PREPAID.value, _("paid with a product key")),
-        (NoRefundReason.WINDOW_CLOSED.value, _("the refund window is closed")),
-        (NoRefundReason.FULLY_USED.value, _("what was paid is used up")),
-        (NoRefundReason.ALREADY_REFUNDED.value, _("already refunded")),
-        (NoRefundReason.NOTHING_SETTLED.value, _("nothing was paid yet")),
-        (NoRefundReason.NO_CHARGE_ON_RECORD.value, _("no charge on record")),
-        (NoRefundReason.AGREED.value, _("agreed with support")),
-    ]
-    FEEDBACK_CHOICES: ClassVar = [
-        (Feedback.TOO_EXPENSIVE.value, _("too expensive")),
-        (Feedback.MISSING_FEATURES.value, _("missing features")),
-        (Feedback.SWITCHED_SERVICE.value, _("switched to another service")),
-        (Feedback.UNUSED.value, _("not used")),
-        (Feedback.CUSTOMER_SERVICE.value, _("customer service")),
-        (Feedback.TOO_COMPLEX.value, _("too complex")),
-        (Feedback.LOW_QUALITY.value, _("low quality")),
-        (Feedback.OTHER.value, _("other")),
-    ]
 
     reference = models.CharField(_("reference"), max_length=16, unique=True)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="cancellations", verbose_name=_("tenant"))
@@ -82,21 +65,23 @@ class Cancellation(models.Model):
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("for whom")
     )
-    customer_language = models.CharField(max_length=2, blank=True, editable=False)
+    customer_language = models.CharField(max_length=MAX_LANGUAGE, blank=True, editable=False)
     effective_at = models.DateTimeField(_("effective"))
     undo_until = models.DateTimeField(_("undo until"))
     access_ends_at = models.DateTimeField(_("access ends"))
     data_available_until = models.DateTimeField(_("data available until"))
     data_erased_by = models.DateTimeField(_("data erased by"))
     priced_at = models.DateTimeField(_("priced"))
-    no_refund_reason = models.CharField(_("why no refund"), max_length=20, choices=NO_REFUND_CHOICES, blank=True)
+    no_refund_reason = models.CharField(
+        _("why no refund"), max_length=MAX_CODE, choices=partial(choices_of, NoRefundReason), blank=True
+    )
     refunds = models.ManyToManyField(Refund, related_name="cancellations", blank=True, verbose_name=_("refunds"))
     policy = models.ForeignKey(CancellationPolicy, models.PROTECT, related_name="+", verbose_name=_("policy"))
     quote = models.JSONField(_("quote as shown"))
     facts = models.JSONField(_("facts"))
     licenses_30_days_before = models.PositiveIntegerField(_("licenses 30 days before"))
-    language = models.CharField(_("language"), max_length=8)
-    feedback = models.CharField(_("feedback"), max_length=20, choices=FEEDBACK_CHOICES, blank=True)
+    language = models.CharField(_("language"), max_length=MAX_LANGUAGE)
+    feedback = models.CharField(_("feedback"), max_length=MAX_CODE, choices=partial(choices_of, Feedback), blank=True)
     comment = models.TextField(_("comment"), blank=True)
 
     class Meta:

@@ -15,6 +15,7 @@ from billing.models import Refund, RefundPart
 from desk.models import CallbackRequest
 from outbox.models import Effect
 from subscriptions.models import CancellationPolicy
+from tenants.actions import Action
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM
@@ -46,7 +47,7 @@ def furnished(world: World) -> World:
     endpoint = Endpoint.objects.create(
         partner=PartnerToken.objects.get().partner, url="https://partner.example/hook", salt="x", created_at=NOW
     )
-    audit("webhook.registered", endpoint, SYSTEM, NOW)
+    audit(Action.WEBHOOK_REGISTERED, endpoint, SYSTEM, NOW)
     event = Event.objects.create(
         message_id="evt_1",
         key="1",

@@ -303,7 +303,7 @@ def test_the_history_of_a_case_is_its_trail(world: World) -> None:
     press(client, "claim", request.pk)
     press(client, "attempt", request.pk, outcome="VOICEMAIL", note="will call 0888 123 451 again")
     page = client.get(page_of("callbackrequest_history", request.pk))
-    for said in ("asked for a call", "claimed it", "called: left a voicemail", "Grace"):
+    for said in ("asked for a call", "claimed it", "called: voicemail left", "Grace"):
         assert said in page.text
     assert "123 451" not in page.text
 

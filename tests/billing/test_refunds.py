@@ -13,7 +13,7 @@ from billing.charges import record_correction
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
 from billing.money import Money
-from billing.providers.base import Order, Outcome, Result
+from billing.providers.base import Order, RefundOutcome, Result
 from billing.refunds import late as late_ones
 from billing.refunds import repricing, requests, results, sending
 from outbox.models import Effect
@@ -146,7 +146,7 @@ def test_pending_is_not_succeeded_until_the_provider_says_so(promised: Refund, p
     provider.troubles = ["pending"]
     work()
     assert status(promised) == "SUBMITTED"
-    [key] = [key for key, result in provider.results.items() if result.outcome is Outcome.PENDING]
+    [key] = [key for key, result in provider.results.items() if result.outcome is RefundOutcome.PENDING]
     work(AFTER + timedelta(minutes=11))
     assert status(promised) == "SUBMITTED"
     provider.settle(key)
@@ -154,21 +154,23 @@ def test_pending_is_not_succeeded_until_the_provider_says_so(promised: Refund, p
     assert status(promised) == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED])
-def test_the_provider_may_speak_first_and_twice(promised: Refund, provider: TestProvider, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [RefundOutcome.SUCCEEDED, RefundOutcome.FAILED])
+def test_the_provider_may_speak_first_and_twice(
+    promised: Refund, provider: TestProvider, outcome: RefundOutcome
+) -> None:
     provider.troubles = ["pending", "pending"]
     work()
     keys = list(provider.results)
     for key in [*keys, *keys]:
         assert results.record_provider_event(provider="ledger", key=key, result=Result(outcome, "T", ""), now=AFTER)
-    assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
+    assert status(promised) == ("SUCCEEDED" if outcome is RefundOutcome.SUCCEEDED else "FAILED")
     # A word that contradicts the first may be an old one: what the provider says when asked is what counts.
-    other = Outcome.FAILED if outcome is Outcome.SUCCEEDED else Outcome.SUCCEEDED
+    other = RefundOutcome.FAILED if outcome is RefundOutcome.SUCCEEDED else RefundOutcome.SUCCEEDED
     for key in keys:
         provider.settle(key, outcome)
     assert results.record_provider_event(provider="ledger", key=keys[0], result=Result(other, "T", ""), now=AFTER)
     work()
-    assert status(promised) == ("SUCCEEDED" if outcome is Outcome.SUCCEEDED else "FAILED")
+    assert status(promised) == ("SUCCEEDED" if outcome is RefundOutcome.SUCCEEDED else "FAILED")
     assert not results.record_provider_event(
         provider="ledger", key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
     )
@@ -260,7 +262,9 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
     assert len(provider.paid) == 1
 
 
-def bounce(provider: TestProvider, key: str, outcome: Outcome = Outcome.FAILED, at: datetime = AFTER) -> None:
+def bounce(
+    provider: TestProvider, key: str, outcome: RefundOutcome = RefundOutcome.FAILED, at: datetime = AFTER
+) -> None:
     """The provider changes its mind days later, and says so."""
     provider.settle(key, outcome)
     assert results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=at)
@@ -293,7 +297,7 @@ def test_money_that_a_bank_sends_back_can_be_settled_by_hand(promised: Refund, p
     assert requests.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
     assert not list(findings(AFTER, ask_provider=False))
     # And if it arrives after all, somebody has to know.
-    bounce(provider, first, Outcome.SUCCEEDED)
+    bounce(provider, first, RefundOutcome.SUCCEEDED)
     assert status(promised) == "SETTLED_MANUALLY"
     assert Effect.objects.filter(key__startswith="mail.staff:twice:").count() == 1
     assert "by the facts since 0.00 EUR is due" in " ".join(findings(AFTER, ask_provider=False))
@@ -305,10 +309,12 @@ def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider:
     for key in list(provider.results):
         provider.settle(key)
         results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=AFTER)
-    late = Result(Outcome.FAILED, "T", "an event of yesterday")
+    late = Result(RefundOutcome.FAILED, "T", "an event of yesterday")
     for key in provider.results:
         assert results.record_provider_event(provider="ledger", key=key, result=late, now=AFTER)
-        assert results.record_provider_event(provider="ledger", key=key, result=Result(Outcome.PENDING, "T"), now=AFTER)
+        assert results.record_provider_event(
+            provider="ledger", key=key, result=Result(RefundOutcome.PENDING, "T"), now=AFTER
+        )
     work()
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
     assert AuditEvent.objects.filter(action__startswith="refund.").last().action == "refund.succeeded"  # type: ignore[union-attr]
@@ -356,7 +362,7 @@ def test_what_arrives_under_a_key_that_was_replaced_is_known(
         provider.troubles = ["decline", "decline"]
     work()
     assert status(promised) == ("SUCCEEDED" if now_paid else "FAILED")
-    bounce(provider, old[0], Outcome.SUCCEEDED)
+    bounce(provider, old[0], RefundOutcome.SUCCEEDED)
     assert Effect.objects.filter(key__startswith="mail.staff:twice:").exists() is twice
     assert status(promised) == ("SUCCEEDED" if now_paid else "PARTIALLY_SUCCEEDED")
     said = " ".join(findings(AFTER, ask_provider=False))

@@ -8,8 +8,9 @@ import pytest
 from django.core import mail
 from icalendar import Calendar
 
-from desk.attempts import Outcome
-from desk.models import DISPOSITIONS, CallbackRequest, CloseReason
+from desk.attempts import CallOutcome
+from desk.codes import DISPOSITIONS, CloseReason
+from desk.models import CallbackRequest
 from desk.selectors import open_windows
 from desk.services.outcomes import close_callback, close_without_call
 from desk.services.reopening import reopen_callback
@@ -72,9 +73,9 @@ def test_a_call_is_booked_moved_and_withdrawn_in_one_appointment(world: World) -
 
 @pytest.mark.parametrize(
     ("outcome", "words"),
-    [(Outcome.WRONG_NUMBER, "поправете номера"), (Outcome.ASKED_NOT_TO_CALL, "Няма да ви се обаждаме")],
+    [(CallOutcome.WRONG_NUMBER, "поправете номера"), (CallOutcome.ASKED_NOT_TO_CALL, "Няма да ви се обаждаме")],
 )
-def test_what_an_attempt_tells(world: World, agent: User, outcome: Outcome, words: str) -> None:
+def test_what_an_attempt_tells(world: World, agent: User, outcome: CallOutcome, words: str) -> None:
     request = ask(world)
     told()
     assert claim(agent, request)
@@ -103,7 +104,7 @@ def test_a_busy_line_tells_nothing_the_third_tells_once(world: World, agent: Use
     told()
     for day in (0, 1, 2):
         assert claim(agent, request, days=day)
-        log(agent, request, Outcome.BUSY, at=later(days=day))
+        log(agent, request, CallOutcome.BUSY, at=later(days=day))
     assert "Не успяхме да се свържем" in told().subject
 
 
@@ -158,7 +159,7 @@ def test_closing_without_a_call_never_says_that_there_was_one(world: World, agen
 def test_a_request_that_is_taken_up_again_says_so(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
-    log(agent, request, Outcome.ASKED_NOT_TO_CALL)
+    log(agent, request, CallOutcome.ASKED_NOT_TO_CALL)
     told_all = {"reason": "pressed the wrong one", "phone": "", "contact_name": "", "language": "en"}
     work_off(lambda: later(minutes=1))
     reopen_callback(

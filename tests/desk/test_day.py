@@ -11,16 +11,9 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
-from desk.attempts import LOGGED, MOST_COUNTED, Outcome
-from desk.models import (
-    OPEN_STATUSES,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackSource,
-    CallbackStatus,
-    CloseReason,
-)
+from desk.attempts import LOGGED, MOST_COUNTED, CallOutcome
+from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, CallbackSource
 from desk.selectors import open_windows
 from desk.services.cases import CLAIM_LEASE
 from desk.services.claims import claim_callback, claim_next, release_callback
@@ -39,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 OPENS = at("2026-11-25T09:00+02:00")
 REQUESTS = 500
-ANSWERED = (Outcome.CALL_LATER, Outcome.LANGUAGE_NEEDED, Outcome.ASKED_NOT_TO_CALL)
+ANSWERED = (CallOutcome.CALL_LATER, CallOutcome.LANGUAGE_NEEDED, CallOutcome.ASKED_NOT_TO_CALL)
 
 
 class Day:
@@ -137,7 +130,7 @@ class Day:
             callback_id=row.pk,
             outcome=outcome,
             note="",
-            later=slot if outcome is Outcome.CALL_LATER else None,
+            later=slot if outcome is CallOutcome.CALL_LATER else None,
             other_language="en",
             language="en",
             now=self.now,
@@ -149,11 +142,11 @@ class Day:
         assert logged.claimed_by is None
         assert logged.attempts - row.attempts in (0, 1)
         assert (logged.status == CallbackStatus.UNREACHABLE) is (
-            outcome not in (*ANSWERED, Outcome.WRONG_NUMBER) and logged.attempts >= MOST_COUNTED
+            outcome not in (*ANSWERED, CallOutcome.WRONG_NUMBER) and logged.attempts >= MOST_COUNTED
         )
-        if outcome is Outcome.CALL_LATER:
+        if outcome is CallOutcome.CALL_LATER:
             assert (logged.next_attempt_at, logged.preferred_agent) == (slot, agent)
-        if outcome is Outcome.WRONG_NUMBER:
+        if outcome is CallOutcome.WRONG_NUMBER:
             assert logged.next_attempt_at is None
 
     def close(self) -> None:
@@ -239,12 +232,12 @@ def test_a_day_of_500_requests_keeps_every_rule(world: World, seed: int) -> None
         is_open = row.status in OPEN_STATUSES
         assert row.requested_at == day.asked[row.pk]
         assert [attempt.number for attempt in log] == list(range(1, len(log) + 1))
-        assert row.attempts == sum(a.counts for a in log if a.outcome != Outcome.REACHED)
+        assert row.attempts == sum(a.counts for a in log if a.outcome != CallOutcome.REACHED)
         assert all(before.ended_at <= after.started_at for before, after in itertools.pairwise(log))
         assert (row.closed_at is None) is is_open
         assert bool(row.close_reason) is not is_open
         assert is_open or (row.claimed_by is None and row.next_attempt_at is None)
-        assert not is_open or row.next_attempt_at or row.last_outcome == Outcome.WRONG_NUMBER
+        assert not is_open or row.next_attempt_at or row.last_outcome == CallOutcome.WRONG_NUMBER
     # Everything that was noted is there, and nothing else.
     noted = Counter(CallbackAttempt.objects.values_list("outcome", flat=True))
     assert noted == {

@@ -11,17 +11,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from common.errors import ChangedMeanwhile, InputInvalid
-from desk.attempts import Outcome
+from desk.attempts import CallOutcome
+from desk.codes import DISPOSITIONS, CloseReason
 from desk.errors import DoNotCall
-from desk.models import (
-    DISPOSITIONS,
-    CallbackAttempt,
-    CallbackDesk,
-    CallbackRequest,
-    CallbackSource,
-    CloseReason,
-    OptOut,
-)
+from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, CallbackSource, OptOut
 from desk.selectors import due_now, open_windows
 from desk.services.cases import subject_of
 from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
@@ -57,7 +50,7 @@ def claim(agent: User, request: CallbackRequest, **span: int) -> bool:
 
 
 def log(
-    agent: User, request: CallbackRequest, outcome: Outcome, *, at: Any = NOW, **given: Any
+    agent: User, request: CallbackRequest, outcome: CallOutcome, *, at: Any = NOW, **given: Any
 ) -> CallbackRequest | None:
     values = {"note": "", "later": None, "other_language": "", **given}
     return log_attempt(
@@ -80,7 +73,7 @@ def test_three_times_nobody_answers(world: World, agent: User) -> None:
     for number in (1, 2, 3):
         found = following(agent, at)
         assert found
-        logged = log(agent, found, Outcome.NO_ANSWER, at=at)
+        logged = log(agent, found, CallOutcome.NO_ANSWER, at=at)
         assert logged
         assert (logged.attempts, logged.claimed_by) == (number, None)
         assert following(agent, at) is None
@@ -102,8 +95,8 @@ def test_a_slot_is_kept_for_the_same_agent(world: World, agent: User) -> None:
     assert claim(agent, first)
     for wrong in (None, NOW, later(days=31)):
         with pytest.raises(InputInvalid):
-            log(agent, first, Outcome.CALL_LATER, later=wrong)
-    logged = log(agent, first, Outcome.CALL_LATER, later=slot)
+            log(agent, first, CallOutcome.CALL_LATER, later=wrong)
+    logged = log(agent, first, CallOutcome.CALL_LATER, later=slot)
     assert logged
     assert (logged.status, logged.attempts, logged.next_attempt_at) == ("SCHEDULED", 0, slot)
     other = world.person(None, is_staff=True)
@@ -115,7 +108,7 @@ def test_a_slot_is_kept_for_the_same_agent(world: World, agent: User) -> None:
 def test_a_wrong_number_rests_until_the_customer_corrects_it(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
-    logged = log(agent, request, Outcome.WRONG_NUMBER)
+    logged = log(agent, request, CallOutcome.WRONG_NUMBER)
     assert logged
     assert (logged.status, logged.next_attempt_at, logged.attempts) == ("NEW", None, 0)
     assert following(agent, later(days=20)) is None
@@ -124,7 +117,7 @@ def test_a_wrong_number_rests_until_the_customer_corrects_it(world: World, agent
 def test_a_wrong_number_waits_for_another_one_whatever_else_is_asked_for(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
-    log(agent, request, Outcome.WRONG_NUMBER)
+    log(agent, request, CallOutcome.WRONG_NUMBER)
 
     def move(phone: str | None) -> CallbackRequest:
         return reschedule_callback(
@@ -145,12 +138,12 @@ def test_release_gives_back_what_was_claimed(world: World, agent: User) -> None:
     rests, chosen = ask(world), ask(world, "0888 123 457", window=window)
     slot, never = ask(world, "0888 123 458"), ask(world, "0888 123 459")
     assert claim(agent, rests)
-    log(agent, rests, Outcome.WRONG_NUMBER)
+    log(agent, rests, CallOutcome.WRONG_NUMBER)
     assert claim(agent, slot)
-    log(agent, slot, Outcome.CALL_LATER, later=later(days=1))
+    log(agent, slot, CallOutcome.CALL_LATER, later=later(days=1))
     for day in (0, 1, 2):
         assert claim(agent, never, days=day)
-        log(agent, never, Outcome.NO_ANSWER, at=later(days=day))
+        log(agent, never, CallOutcome.NO_ANSWER, at=later(days=day))
     colleague = world.person(None, is_staff=True)
     for request in (rests, chosen, slot, never):
         request.refresh_from_db()
@@ -183,8 +176,8 @@ def test_another_language_goes_back_with_it(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
     with pytest.raises(InputInvalid):
-        log(agent, request, Outcome.LANGUAGE_NEEDED, other_language="xx")
-    logged = log(agent, request, Outcome.LANGUAGE_NEEDED, other_language="en")
+        log(agent, request, CallOutcome.LANGUAGE_NEEDED, other_language="xx")
+    logged = log(agent, request, CallOutcome.LANGUAGE_NEEDED, other_language="en")
     assert logged
     assert (logged.language, logged.attempts, logged.next_attempt_at) == ("en", 0, NOW)
 
@@ -192,7 +185,7 @@ def test_another_language_goes_back_with_it(world: World, agent: User) -> None:
 def test_who_asked_not_to_be_called_is_not(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
-    logged = log(agent, request, Outcome.ASKED_NOT_TO_CALL)
+    logged = log(agent, request, CallOutcome.ASKED_NOT_TO_CALL)
     assert logged
     assert (logged.status, logged.close_reason) == ("DO_NOT_CALL", "ASKED_NOT_TO_CALL")
     assert request.phone.lstrip("+") not in OptOut.objects.get().digest
@@ -209,18 +202,18 @@ def test_every_call_to_a_number_that_asked_not_to_be_called_leaves_the_queue(
     elsewhere = ask(World.build(), now=NOW - timedelta(days=2))
     asked, waits, rests, another = ask(world), ask(world), ask(world), ask(world, "0888 123 457")
     assert claim(agent, rests)
-    log(agent, rests, Outcome.WRONG_NUMBER)
+    log(agent, rests, CallOutcome.WRONG_NUMBER)
     colleague = world.person(None, is_staff=True)
     assert claim(colleague, waits)
     assert claim(agent, asked)
-    log(agent, asked, Outcome.ASKED_NOT_TO_CALL)
+    log(agent, asked, CallOutcome.ASKED_NOT_TO_CALL)
     for request in (asked, waits, rests):
         request.refresh_from_db()
         assert (request.status, request.close_reason, request.claimed_by) == ("DO_NOT_CALL", "ASKED_NOT_TO_CALL", None)
         assert (
             AuditEvent.objects.filter(action="callback.asked_not_to_call", subject=subject_of(request.pk)).count() == 1
         )
-    assert log(colleague, waits, Outcome.BUSY) is None
+    assert log(colleague, waits, CallOutcome.BUSY) is None
     work(NOW)
     told = [mail.subject for mail in mailoutbox if "Няма да ви се обаждаме" in mail.subject]
     assert len(told) == len({*told}) == 3
@@ -247,10 +240,10 @@ def test_no_claim_hands_out_a_number_that_asked_not_to_be_called(world: World, a
 
 def test_nothing_is_logged_without_a_live_claim(world: World, agent: User) -> None:
     request, other = ask(world), world.person(None, is_staff=True)
-    assert log(agent, request, Outcome.BUSY) is None
+    assert log(agent, request, CallOutcome.BUSY) is None
     assert claim(other, request)
-    assert log(agent, request, Outcome.BUSY) is None
-    assert log(other, request, Outcome.BUSY, at=later(minutes=21)) is None
+    assert log(agent, request, CallOutcome.BUSY) is None
+    assert log(other, request, CallOutcome.BUSY, at=later(minutes=21)) is None
     assert claim(agent, request, minutes=21)
     assert not CallbackAttempt.objects.exists()
     assert release_callback(
@@ -268,7 +261,7 @@ def test_the_next_call_is_the_overdue_one_then_the_one_that_waits_longest(world:
 def test_contacts_are_forgotten_a_month_after_the_case_closed(world: World, agent: User) -> None:
     request, still_open = ask(world), ask(world, "0888 123 457")
     assert claim(agent, request)
-    log(agent, request, Outcome.ASKED_NOT_TO_CALL, note="please never")
+    log(agent, request, CallOutcome.ASKED_NOT_TO_CALL, note="please never")
     assert erase_old_contacts(later(days=29)) == 0
     assert erase_old_contacts(later(days=30)) == 1
     assert erase_old_contacts(later(days=90)) == 0
@@ -325,7 +318,7 @@ def test_a_call_is_due_when_it_was_promised(world: World, agent: User) -> None:
     assert (chosen.next_attempt_at, chosen.due_at) == (window.start, window.end)
     assert claim(agent, soon)
     slot = later(days=2)
-    moved = log(agent, soon, Outcome.CALL_LATER, later=slot)
+    moved = log(agent, soon, CallOutcome.CALL_LATER, later=slot)
     assert moved
     assert (moved.next_attempt_at, moved.due_at) == (slot, slot)
 
@@ -339,7 +332,7 @@ def test_a_supervisor_hands_a_call_over_and_closes_what_nobody_has(world: World,
 
     assert hand_over(other)
     assert not hand_over(other)
-    assert log(agent, request, Outcome.BUSY) is None
+    assert log(agent, request, CallOutcome.BUSY) is None
     # After their claim has run out it is theirs first.
     assert following(other, later(minutes=21)) == request
     assert not close(agent, request, supervising=True)
@@ -393,7 +386,7 @@ def test_what_was_changed_since_the_page_was_shown_is_not_overwritten(world: Wor
     }
     reschedule_callback(**moved)
     for act in (
-        lambda: log(agent, request, Outcome.BUSY, seen=last.position),
+        lambda: log(agent, request, CallOutcome.BUSY, seen=last.position),
         lambda: close(agent, request, supervising=False, seen=last.position),
         lambda: reschedule_callback(**{**moved, "phone": "0888 111 222"}, seen=last.position),
     ):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from common.errors import InputInvalid, NotFound, NotPermitted
-from desk.attempts import Outcome
+from desk.attempts import CallOutcome
+from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
 from desk.errors import CallbackOpen, DoNotCall
-from desk.models import OPEN_STATUSES, CallbackRequest, CallbackStatus, CloseReason, OptOut
+from desk.models import CallbackRequest, OptOut
 from desk.selectors import open_windows
 from desk.services.claims import claim_next
 from desk.services.contacts import erase_contact, erase_old_contacts
@@ -38,11 +39,11 @@ def over(world: World, agent: User, request: CallbackRequest, status: CallbackSt
             withdraw_callback(caller=world.caller(), callback_id=request.pk, language="en", now=NOW)
         case CallbackStatus.DO_NOT_CALL:
             assert claim(agent, request)
-            log(agent, request, Outcome.ASKED_NOT_TO_CALL)
+            log(agent, request, CallOutcome.ASKED_NOT_TO_CALL)
         case CallbackStatus.UNREACHABLE:
             for day in (0, 1, 2):
                 assert claim(agent, request, days=day)
-                log(agent, request, Outcome.NO_ANSWER, at=later(days=day))
+                log(agent, request, CallOutcome.NO_ANSWER, at=later(days=day))
         case _:
             assert claim(agent, request)
             assert close_callback(
@@ -184,7 +185,7 @@ def test_a_number_that_asked_not_to_be_called_is_for_supervisors_in_every_reques
 def test_a_wrong_number_is_corrected_before_it_is_called_again(world: World, agent: User) -> None:
     request = ask(world)
     assert claim(agent, request)
-    log(agent, request, Outcome.WRONG_NUMBER)
+    log(agent, request, CallOutcome.WRONG_NUMBER)
     withdraw_callback(caller=world.caller(), callback_id=request.pk, language="en", now=NOW)
     before = everything()
     for phone in ("", "0888 123 456"):
@@ -212,7 +213,7 @@ def test_nobody_answering_counts_anew(world: World, agent: User) -> None:
     again = reopen(agent, request)
     assert claim(agent, again, days=6)
     logged = log_attempt(
-        agent=agent, caller=caller_of_staff(agent), callback_id=again.pk, outcome=Outcome.BUSY, note="", later=None,
+        agent=agent, caller=caller_of_staff(agent), callback_id=again.pk, outcome=CallOutcome.BUSY, note="", later=None,
         other_language="", language="en", now=later(days=6),
     )  # fmt: skip
     assert logged

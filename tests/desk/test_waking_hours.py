@@ -12,7 +12,7 @@ from django.urls import reverse
 from time_machine import travel
 
 from common.errors import InputInvalid
-from desk.attempts import LOGGED, Outcome
+from desk.attempts import LOGGED, CallOutcome
 from desk.models import CallbackRequest, CallbackSource
 from desk.selectors import due_now
 from desk.services.claims import claim_next, release_callback
@@ -67,7 +67,7 @@ def test_as_soon_as_possible_is_in_the_customers_day(world: World, zone: str, ho
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("outcome", LOGGED)
 def test_what_follows_an_outcome_is_in_the_customers_day(
-    world: World, agent: User, zone: str, outcome: Outcome
+    world: World, agent: User, zone: str, outcome: CallOutcome
 ) -> None:
     request = ask(world, zone)
     at = request.next_attempt_at
@@ -119,12 +119,12 @@ def test_nobody_promises_a_call_at_night(world: World, agent: User, clock: str, 
     assert claim(agent, request, seconds=int((at - NOW).total_seconds()))
     slot = datetime.fromisoformat(f"2026-12-03T{clock}").replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     if taken:
-        logged = log(agent, request, Outcome.CALL_LATER, at=at, later=slot)
+        logged = log(agent, request, CallOutcome.CALL_LATER, at=at, later=slot)
         assert logged
         assert logged.next_attempt_at == slot
         return
     with pytest.raises(InputInvalid) as refused:
-        log(agent, request, Outcome.CALL_LATER, at=at, later=slot)
+        log(agent, request, CallOutcome.CALL_LATER, at=at, later=slot)
     assert refused.value.path == ["later"]
     request.refresh_from_db()
     assert request.status == "CLAIMED"

@@ -15,8 +15,9 @@ from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
 from billing.refunds.requests import refund_by_hand
 from common.errors import ExpectedError
+from desk.codes import CloseReason
 from desk.errors import WindowNotAvailable
-from desk.models import CallbackDesk, CallbackRequest, CallbackSource, CloseReason
+from desk.models import CallbackDesk, CallbackRequest, CallbackSource
 from desk.selectors import open_windows
 from desk.services.claims import claim_callback, claim_next, release_callback
 from desk.services.outcomes import close_callback
@@ -27,6 +28,7 @@ from subscriptions.cancellations.service import Canceled, cancel_subscription, u
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.directory.licenses import RemovedUsers, remove_users
 from subscriptions.errors import QuoteChanged, UndoClosed
+from subscriptions.events import SubscriptionEvent
 from subscriptions.models import Cancellation, IdempotencyRecord, License
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -43,7 +45,7 @@ from tests.webhooks.receiver import Receiver
 from tests.world import World, later
 from webhooks.endpoints import register
 from webhooks.events import publish
-from webhooks.models import Endpoint, Event, EventType
+from webhooks.models import Endpoint, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -419,7 +421,7 @@ def happens(endpoint: Endpoint, key: str, subject: str = "sub_1") -> Event | Non
     tenant_id = PartnerToken.objects.get(partner=endpoint.partner).tenants.get().pk
     with transaction.atomic():
         return publish(
-            type=EventType.USERS_REMOVED, key=key, tenant_id=tenant_id, subject=subject, describe=dict, now=NOW
+            type=SubscriptionEvent.USERS_REMOVED, key=key, tenant_id=tenant_id, subject=subject, describe=dict, now=NOW
         )
 
 

@@ -21,7 +21,7 @@ from django.db import transaction
 from billing.ending import Ending
 from billing.money import Money
 from billing.providers import provider
-from billing.providers.base import Order, Outcome, ProviderRefused
+from billing.providers.base import Order, ProviderRefused, RefundOutcome
 from billing.renewal import set_provider_id
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.policy.facts import Mode
@@ -106,5 +106,5 @@ def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> N
     order = Order("part-1", 1, charge.id, Money(500, "EUR"), "Product", NOW)
     assert provider("stripe").find(order) is None
     paid = provider("stripe").refund(order)
-    assert (paid.outcome, paid.reference[:3]) == (Outcome.SUCCEEDED, "re_")
+    assert (paid.outcome, paid.reference[:3]) == (RefundOutcome.SUCCEEDED, "re_")
     assert provider("stripe").find(order) == paid

@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from billing.charges import payment_settled
 from billing.models import Agreement, Charge, Refund, RefundPart
-from billing.providers.base import Outcome
+from billing.providers.base import RefundOutcome
 from billing.refunds.results import record_provider_event
 from outbox.models import Effect
 from outbox.worker import work_off
@@ -195,14 +195,14 @@ def test_who_was_told_that_it_came_back_hears_when_a_bank_returns_it_and_when_it
     work(after(hours=73))
     work(after(hours=73, seconds=1))
     [key] = provider.results
-    for days, outcome in ((6, Outcome.FAILED), (7, Outcome.SUCCEEDED), (8, Outcome.FAILED)):
+    for days, outcome in ((6, RefundOutcome.FAILED), (7, RefundOutcome.SUCCEEDED), (8, RefundOutcome.FAILED)):
         mail.outbox.clear()
         provider.settle(key, outcome)
         record_provider_event(provider="ledger", key=key, result=provider.results[key], now=after(days=days))
         for second in range(3):
             work(after(days=days, seconds=second))
         customers = {told.admin.email, "books@contoso.example"}
-        if outcome is Outcome.FAILED:
+        if outcome is RefundOutcome.FAILED:
             assert {message.to[0] for message in mail.outbox} == customers | {"desk@wayout.example"}
             assert any("is late" in message.subject for message in mail.outbox)
         else:

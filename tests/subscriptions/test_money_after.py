@@ -15,7 +15,7 @@ from billing.charges import ChargeInput, payment_settled, record_charge, record_
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
-from billing.providers.base import Outcome
+from billing.providers.base import RefundOutcome
 from billing.refunds.repricing import retry_refund
 from billing.refunds.results import record_provider_event
 from outbox.models import Effect
@@ -140,7 +140,7 @@ def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
         correct(charge, 6000, PERIOD.start + timedelta(hours=80))
         first = Refund.objects.earliest("pk")
         key = str(first.parts.get().pk)
-        provider.settle(key, Outcome.FAILED)
+        provider.settle(key, RefundOutcome.FAILED)
         record_provider_event(
             provider="ledger", key=key, result=provider.results[key], now=PERIOD.start + timedelta(hours=90)
         )

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from common.triggers import drop_append_only, make_append_only
 from tenants import audit
+from tenants.actions import Action
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData
 from tenants.people import SYSTEM
 from tests.builders import NOW
@@ -24,7 +25,7 @@ def write(world: World | None, count: int = 5) -> list[AuditEvent]:
         audit.record(
             tenant_id=world.tenant.pk if world else None,
             at=NOW,
-            action="test.done",
+            action=Action.DIRECTORY_IMPORTED,
             subject=f"Test:{number}",
             caller=SYSTEM,
             language="bg",
@@ -60,7 +61,7 @@ def test_the_database_refuses_to_change_the_past(world: World, change: Any) -> N
     AuditPersonalData.objects.all().delete()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         change(AuditEvent.objects)
-    assert AuditEvent.objects.filter(action="test.done").count() == 5
+    assert AuditEvent.objects.filter(action=Action.DIRECTORY_IMPORTED).count() == 5
 
 
 def unprotected(world: World) -> None:

@@ -10,10 +10,11 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from tests.builders import NOW
-from tests.catalogs import catalog, messages
+from tests.catalogs import TRANSLATED, catalog, messages
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 BG = catalog("bg")
+each_language = pytest.mark.parametrize("code", TRANSLATED)
 
 
 def texts(message: Message) -> tuple[str, ...]:
@@ -24,14 +25,16 @@ def ids(message: Message) -> tuple[str, ...]:
     return message.id if isinstance(message.id, tuple) else (message.id,)
 
 
-def test_the_catalog_has_exactly_the_sentences_there_are() -> None:
+@each_language
+def test_the_catalog_has_exactly_the_sentences_there_are(code: str) -> None:
     said = {message if isinstance(message, str) else message[0] for message in messages()}
-    known = {ids(message)[0] for message in BG if message.id}
+    known = {ids(message)[0] for message in catalog(code) if message.id}
     assert known == said, "run `make messages` and translate what is new"
 
 
-def test_nothing_is_empty_or_fuzzy() -> None:
-    assert not [message.id for message in BG if message.id and (message.fuzzy or not all(texts(message)))]
+@each_language
+def test_nothing_is_empty_or_fuzzy(code: str) -> None:
+    assert not [message.id for message in catalog(code) if message.id and (message.fuzzy or not all(texts(message)))]
 
 
 def test_plurals_have_two_forms() -> None:
@@ -39,10 +42,11 @@ def test_plurals_have_two_forms() -> None:
     assert not [m.id for m in BG if m.pluralizable and (len(texts(m)) != 2 or texts(m)[0] == texts(m)[1])]
 
 
-def test_placeholders_are_the_same_on_both_sides() -> None:
+@each_language
+def test_placeholders_are_the_same_on_both_sides(code: str) -> None:
     wrong = [
         message.id
-        for message in BG
+        for message in catalog(code)
         if message.id
         and any(set(PLACEHOLDER.findall(t)) != set(PLACEHOLDER.findall(ids(message)[0])) for t in texts(message))
     ]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from graphql import build_schema, parse, validate
 
-from tests.exports import OPERATIONS, ROOT, operations, operations_as_module
+from common.languages import DEFAULT_LANGUAGE, Language
+from tests.exports import LOCALES, OPERATIONS, ROOT, locales_as_module, operations, operations_as_module
 
 FRONTEND = ROOT / "frontend"
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
@@ -39,13 +40,21 @@ def test_the_elements_own_tests() -> None:
 
 @needs_node
 def test_every_language_says_everything() -> None:
-    words = {path.stem: _words(path.stem) for path in (FRONTEND / "src" / "locales").glob("*.js")}
-    assert set(words) == {"en", "bg"}
+    words = {path.stem: _words(path.stem) for path in LOCALES.parent.glob("*.js") if path != LOCALES}
+    assert set(words) == set(Language)
+    for found in words.values():
+        assert set(found["feedback"]) == set(SCHEMA.type_map["CancellationFeedback"].values)  # type: ignore[attr-defined]
     said = {code: _flat(found) for code, found in words.items()}
-    assert said["bg"].keys() == said["en"].keys()
-    for key, english in said["en"].items():
-        assert said["bg"][key].strip()
-        assert set(re.findall(r"{(\w+)}", said["bg"][key])) == set(re.findall(r"{(\w+)}", english)), key
+    english = said[DEFAULT_LANGUAGE]
+    for code, other in said.items():
+        assert other.keys() == english.keys(), code
+        for key, text in other.items():
+            assert text.strip()
+            assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", english[key])), (code, key)
+
+
+def test_the_element_speaks_what_is_listed() -> None:
+    assert LOCALES.read_text() == locales_as_module(), "run `make schema`"
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
@@ -58,7 +67,7 @@ def test_every_word_that_is_asked_for_is_there() -> None:
     asked = set(re.findall(r"""say\(\s*["']([\w.]+)["']""", views))
     known = set(re.findall(r"^ {2}(\w+):", (FRONTEND / "src" / "locales" / "en.js").read_text(), re.MULTILINE))
     assert {key.split(".")[0] for key in asked} <= known
-    dynamic = set(re.findall(r"say\(\s*`(\w+)\.", views)) | set(re.findall(r"\bt\.(languages)\b", views))
+    dynamic = set(re.findall(r"say\(\s*`(\w+)\.", views)) | set(re.findall(r"\bt\.(languages|feedback)\b", views))
     conditional = {"none", "noneFound", "cancelNow", "cancelAtEnd", "renews", "ends", "moveCall", "ask", "routes"}
     assert known - {key.split(".")[0] for key in asked} - dynamic <= conditional | {"dates"}
 

@@ -10,6 +10,7 @@ from django.core import mail
 
 from outbox.models import Effect
 from outbox.worker import LEASE
+from subscriptions.events import SubscriptionEvent
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken
 from tenants.people import SYSTEM
@@ -21,7 +22,7 @@ from tests.world import World
 from webhooks import deliveries
 from webhooks.endpoints import register, remove, resume, rotate_secret
 from webhooks.events import KEPT_FOR, forget_events
-from webhooks.models import Delivery, Event, EventType
+from webhooks.models import Delivery, Event
 from webhooks.sending import Answer
 
 pytestmark = pytest.mark.django_db
@@ -270,11 +271,11 @@ def test_versions_grow_by_one_per_subject_and_outlive_what_is_forgotten(partner:
 
 def test_it_hears_of_what_it_chose_alone(partner: Partner) -> None:
     register(
-        partner=partner.endpoint.partner, url=partner.endpoint.url, events=[EventType.REFUND_SETTLED],
+        partner=partner.endpoint.partner, url=partner.endpoint.url, events=[SubscriptionEvent.REFUND_SETTLED],
         contact_email="", language="en", caller=SYSTEM, now=NOW,
     )  # fmt: skip
-    assert partner.happens(EventType.USERS_REMOVED) is None
-    assert partner.happens(EventType.REFUND_SETTLED) is not None
+    assert partner.happens(SubscriptionEvent.USERS_REMOVED) is None
+    assert partner.happens(SubscriptionEvent.REFUND_SETTLED) is not None
 
 
 def test_nobody_hears_of_a_tenant_without_a_live_token_for_it(partner: Partner) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from desk.models import CallbackRequest, CloseReason
+from desk.codes import CloseReason
+from desk.models import CallbackRequest
 from desk.services.claims import claim_callback
 from desk.services.outcomes import close_callback
 from outbox import registry

@@ -102,7 +102,6 @@ export default {
   phoneHint: "With its country code, for example +359 88 812 3456",
   name: "Whom to ask for",
   language: "Language of the call",
-  languages: { en: "English", bg: "Български" },
   window: "When it suits you",
   anytime: "As soon as possible",
   note: "Note (optional)",

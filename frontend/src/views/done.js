@@ -3,9 +3,6 @@
 import { facts, h } from "../dom.js";
 import { button, heading } from "./parts.js";
 
-const FEEDBACK = [
-  "TOO_EXPENSIVE", "MISSING_FEATURES", "SWITCHED_SERVICE", "UNUSED", "CUSTOMER_SERVICE", "TOO_COMPLEX", "LOW_QUALITY", "OTHER",
-];
 const RETURNED = ["SUCCEEDED", "SETTLED_MANUALLY"];
 
 export function doneScreen(context) {
@@ -48,13 +45,13 @@ function creditView(refunds, { t, say }) {
   return promised.map((refund) => h("div", {}, said(refund)));
 }
 
-function survey({ state, say, send }) {
+function survey({ state, t, say, send }) {
   if (state.answered) return h("section", {}, h("p", { role: "status" }, say("thanks")));
   return h(
     "section",
     {},
     h("h2", { id: "why" }, say("survey")),
     h("div", { class: "actions", role: "group", "aria-labelledby": "why" },
-      FEEDBACK.map((feedback) => button(say(`feedback.${feedback}`), `why-${feedback}`, () => send({ type: "answeredWhy", feedback }), { busy: state.busy === "feedback" }))),
+      Object.entries(t.feedback).map(([feedback, label]) => button(label, `why-${feedback}`, () => send({ type: "answeredWhy", feedback }), { busy: state.busy === "feedback" }))),
   );
 }

@@ -30,7 +30,7 @@ class UserRemoval:
         row = self.of.removed.users.get(self.removal.user) if self.of.shows_names else None
         return DirectoryUser(row=row) if row else None
 
-    outcome: services.Outcome
+    outcome: services.RemovalOutcome
     group_names: list[str]
 
     @strawberry.field
@@ -100,6 +100,6 @@ def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -
         removed=removed,
         shows_names=FIELDS["UserRemoval.user"].allows(caller, row.tenant_id),
         dry_run=dry_run,
-        removed_count=sum(removal.outcome is services.Outcome.REMOVED for removal in removed.removals),
+        removed_count=sum(removal.outcome is services.RemovalOutcome.REMOVED for removal in removed.removals),
         cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),
     )

@@ -13,11 +13,12 @@ from common.errors import EmailInvalid, NotFound
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
+from portal.graphql.types.enums import WebhookEventType
 from portal.graphql.types.problems import InputProblem
 from portal.graphql.types.webhooks import Webhook
 from subscriptions.inputs import clean_text
 from webhooks import endpoints as services
-from webhooks.models import Endpoint, EventType
+from webhooks.models import Endpoint
 
 _LONGEST_URL = 500
 
@@ -25,7 +26,7 @@ _LONGEST_URL = 500
 @strawberry.input
 class RegisterWebhookInput:
     url: str = strawberry.field(description="https, of a host on the open internet; no redirects are followed.")
-    events: list[EventType] = strawberry.field(default_factory=list, description="Empty: all of them.")
+    events: list[WebhookEventType] = strawberry.field(default_factory=list, description="Empty: all of them.")
     contact_email: str | None = strawberry.field(
         default=strawberry.UNSET, description="Who hears when events are not sent any more."
     )

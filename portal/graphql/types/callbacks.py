@@ -10,8 +10,8 @@ import strawberry
 from common.formatting import format_span
 from common.public_ids import Kind
 from desk import models as desk_models
-from desk.models import CallbackStatus as Status
-from desk.models import CloseReason
+from desk.codes import CallbackStatus as Status
+from desk.codes import CloseReason
 from desk.phones import international, masked
 from portal.graphql.access import FIELDS
 from portal.graphql.context import Info

@@ -5,17 +5,28 @@ All in one place that is read before any type: a type that mentions an enum firs
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
 import strawberry
 
 from billing.models import RefundStatus
 from billing.proration import Convention, NoRefundReason
-from desk.models import CallbackStatus, CloseReason
-from subscriptions.directory.licenses import Outcome
+from desk.codes import CallbackStatus, CloseReason
+from subscriptions.directory.licenses import RemovalOutcome
 from subscriptions.models.cancellations import CancellationStatus, Feedback
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Channel, Mode, Status
 from tenants.callers import Role, Scope
-from webhooks.models import EventType
+from webhooks.kinds import known_kinds
+
+if TYPE_CHECKING:
+
+    class WebhookEventType(StrEnum):
+        """Whatever is declared, see webhooks.kinds."""
+
+else:
+    WebhookEventType = strawberry.enum(StrEnum("WebhookEventType", known_kinds()))
 
 for _enum, _name in (
     (Route, "CancellationRoute"),
@@ -28,10 +39,9 @@ for _enum, _name in (
     (CancellationStatus, "CancellationStatus"),
     (Feedback, "CancellationFeedback"),
     (RefundStatus, "RefundStatus"),
-    (Outcome, "RemovalOutcome"),
+    (RemovalOutcome, "RemovalOutcome"),
     (CallbackStatus, "CallbackStatus"),
     (CloseReason, "CallbackCloseReason"),
-    (EventType, "WebhookEventType"),
     (Role, "Role"),
 ):
     strawberry.enum(_enum, name=_name)

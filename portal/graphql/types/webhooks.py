@@ -8,8 +8,9 @@ from enum import Enum
 import strawberry
 
 from common.public_ids import Kind
+from portal.graphql.types.enums import WebhookEventType
 from portal.graphql.types.node import make_id
-from webhooks.models import Endpoint, EventType
+from webhooks.models import Endpoint
 
 
 @strawberry.enum
@@ -32,8 +33,8 @@ class Webhook:
         return self.row.url
 
     @strawberry.field(description="Empty: all of them, also those that are yet to come.")
-    def events(self) -> list[EventType]:
-        return [EventType(name) for name in self.row.events]
+    def events(self) -> list[WebhookEventType]:
+        return [WebhookEventType(name) for name in self.row.events]
 
     @strawberry.field(
         description="FAILING: nothing arrived since failingSince. DISABLED after three days of that, or by 410 Gone:"

@@ -1,0 +1,36 @@
+"""Each app declares its events, and everything that lists them is made of that."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from portal.graphql.schema import schema
+from webhooks import kinds
+from webhooks.admin import EndpointForm
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "events.md"
+
+
+def test_the_page_for_partners_lists_every_kind_and_no_other() -> None:
+    told = re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert told == list(kinds.known_kinds().values())
+
+
+def test_the_api_and_the_admin_offer_every_kind() -> None:
+    assert re.search(r"enum WebhookEventType {([^}]*)}", schema.as_str())[1].split() == list(kinds.known_kinds())  # type: ignore[index]
+    offered = EndpointForm().fields["events"].choices  # type: ignore[attr-defined]
+    assert [value for value, _label in offered] == list(kinds.known_kinds().values())
+
+
+def test_a_kind_is_declared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_kinds", {"LEFT": "customer.left"})
+
+    class Again(StrEnum):
+        GONE = "customer.left"
+
+    with pytest.raises(ValueError, match="declared twice"):
+        kinds.event_kinds(Again)
