@@ -1,0 +1,135 @@
+"""How long a worker holds an effect, how long a failed one waits, and after how many failures it is given up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from outbox import registry, worker
+from outbox.models import Effect
+from outbox.queue import put
+from outbox.registry import Again
+from outbox.worker import LEASE, claim, wait_after, work_off
+from tests.builders import NOW
+
+pytestmark = pytest.mark.django_db
+SECOND = timedelta(seconds=1)
+Does = Callable[[Callable[[dict[str, Any], datetime], datetime | None]], None]
+
+
+@pytest.fixture
+def does(monkeypatch: pytest.MonkeyPatch) -> Does:
+    """Says what handles the kind "note"; there is one effect of it, and no periodic work."""
+    monkeypatch.setattr(registry, "_sweeps", {})
+    put(kind="note", key="k", payload={}, run_at=NOW, now=NOW)
+    return lambda handler: monkeypatch.setattr(registry, "_handlers", {"note": handler})
+
+
+def fails(error: Exception) -> Callable[[dict[str, Any], datetime], None]:
+    def handler(payload: dict[str, Any], now: datetime) -> None:
+        raise error
+
+    return handler
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_extends_the_lease_while_its_handler_works(does: Does, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.3))
+    now, taken_meanwhile = [NOW], []
+
+    def slow(payload: dict[str, Any], _: datetime) -> None:
+        at_first = Effect.objects.get().leased_until
+        now[0] += timedelta(seconds=0.2)
+        give_up_at = time.monotonic() + 5
+        while Effect.objects.get().leased_until == at_first and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        # What was leased at first is over by now.
+        taken_meanwhile.append(claim(NOW + timedelta(seconds=0.4)))
+
+    does(slow)
+    assert work_off(lambda: now[0]) == 1
+    assert taken_meanwhile == [None]
+    assert Effect.objects.get().status == "DONE"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_is_extended_three_times_before_it_ends_and_no_more_once_the_handler_is_done(
+    does: Does, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.6))
+    beats: list[float] = []
+
+    def clock() -> datetime:
+        if threading.current_thread() is not threading.main_thread():
+            beats.append(time.monotonic())
+        return NOW
+
+    began = time.monotonic()
+    does(lambda *_: time.sleep(0.5))
+    work_off(clock)
+    assert len(beats) == 2
+    assert beats[0] - began >= 0.2
+    assert Effect.objects.get().leased_until is None
+    time.sleep(0.3)
+    assert len(beats) == 2
+
+
+def test_a_lease_is_over_at_its_last_instant_and_not_before(does: Does) -> None:
+    assert claim(NOW)
+    assert Effect.objects.get().leased_until == NOW + timedelta(seconds=60)
+    assert claim(NOW + LEASE - SECOND) is None
+    assert claim(NOW + LEASE)
+
+
+def test_a_lease_is_believed_up_to_twice_its_length_and_not_beyond(does: Does) -> None:
+    Effect.objects.update(leased_until=NOW + 2 * LEASE + SECOND)
+    assert claim(NOW + SECOND) is None
+    assert claim(NOW)
+
+
+def test_an_effect_is_taken_at_the_instant_it_is_due_and_not_before(does: Does) -> None:
+    assert claim(NOW - timedelta(microseconds=1)) is None
+    assert claim(NOW)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret"), Again("busy"), Again("unreachable", outage=True)], ids=str)
+@pytest.mark.parametrize(("before", "least", "longest"), [(0, 2, 4), (1, 4, 8), (5, 64, 128), (10, 1800, 3600)])
+def test_a_failure_waits_twice_as_long_as_the_one_before_half_of_it_by_chance(
+    does: Does, error: Exception, before: int, least: int, longest: int
+) -> None:
+    does(fails(error))
+    Effect.objects.update(failures=before, outages=before)
+    work_off(lambda: NOW)
+    waited = Effect.objects.get().run_at - NOW
+    assert timedelta(seconds=least) <= waited <= timedelta(seconds=longest)
+
+
+def test_half_of_a_wait_is_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    for chance, wait in ((0, 2), (0.5, 3), (1, 4)):
+        monkeypatch.setattr(worker.random, "random", lambda chance=chance: chance)
+        assert wait_after(1) == timedelta(seconds=wait)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret"), Again("busy")], ids=str)
+def test_the_twelfth_failure_in_a_row_is_the_last(does: Does, error: Exception) -> None:
+    does(fails(error))
+    tried, at = 0, NOW
+    while Effect.objects.get().status == "WAITING":
+        tried += work_off(lambda at=at: at)
+        at += timedelta(hours=2)
+    assert tried == 12
+    effect = Effect.objects.get()
+    assert (effect.status, effect.finished_at, effect.leased_until) == ("GIVEN_UP", at - timedelta(hours=2), None)
+
+
+def test_the_third_worker_that_ends_over_an_effect_is_the_last(does: Does) -> None:
+    at, taken = NOW, 0
+    while (effect := claim(at)) and effect.key == "k":
+        taken += 1
+        at += LEASE
+    assert (taken, Effect.objects.get(key="k").status) == (3, "STUCK")
