@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from outbox import registry, worker
 from outbox.models import Effect
 from outbox.queue import put
-from outbox.registry import Again
+from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, claim, wait_after, work_off
 from tests.builders import NOW
 
@@ -133,3 +134,74 @@ def test_the_third_worker_that_ends_over_an_effect_is_the_last(does: Does) -> No
         taken += 1
         at += LEASE
     assert (taken, Effect.objects.get(key="k").status) == (3, "STUCK")
+
+
+@pytest.mark.parametrize("outage", [False, True])
+def test_as_much_of_a_failure_is_kept_as_there_is_room_for(does: Does, outage: bool) -> None:
+    does(fails(Again("x" * 300, outage=outage)))
+    work_off(lambda: NOW)
+    assert Effect.objects.get().last_failure == "x" * 200
+
+
+def test_what_was_given_up_is_never_forgotten(does: Does) -> None:
+    does(fails(Hopeless("x" * 300)))
+    work_off(lambda: NOW)
+    assert worker.forget_done(NOW + timedelta(days=400)) == 0
+    assert Effect.objects.get().last_failure == "x" * 200
+
+
+def test_an_effect_that_was_done_is_forgotten_after_its_thirtieth_day(does: Does) -> None:
+    does(lambda *_: None)
+    work_off(lambda: NOW)
+    assert worker.forget_done(NOW + timedelta(days=30)) == 0
+    assert worker.forget_done(NOW + timedelta(days=30, seconds=1)) == 1
+
+
+def test_each_piece_of_periodic_work_has_an_interval_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(registry, "_sweeps", {
+        "often": (lambda _: ran.append("often") or 1, timedelta(minutes=1)),
+        "seldom": (lambda _: ran.append("seldom") or 1, timedelta(minutes=2)),
+    })  # fmt: skip
+    for minute in range(5):
+        worker.beat(lambda minute=minute: NOW + timedelta(minutes=minute))
+    assert (ran.count("often"), ran.count("seldom")) == (5, 3)
+
+
+def test_the_clock_of_the_database_is_right_and_goes_on_within_a_transaction() -> None:
+    first = worker.database_clock()
+    time.sleep(0.001)
+    second = worker.database_clock()
+    assert first < second
+    assert abs(second - timezone.now()) < timedelta(minutes=1)
+
+
+def test_what_must_not_happen_twice_is_given_up_when_it_fails_in_a_way_that_nobody_expected(does: Does) -> None:
+    Effect.objects.update(once=True)
+    does(fails(RuntimeError("secret")))
+    work_off(lambda: NOW + SECOND)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
+    assert (effect.finished_at, effect.leased_until) == (NOW + SECOND, None)
+
+
+def test_periodic_work_comes_first_and_everybody_is_told_the_time(does: Does, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(registry, "_sweeps", {"sweep": (lambda now: told.append(now) or 0, timedelta(minutes=1))})
+    does(lambda payload, now: told.append((payload, now)))
+    work_off(lambda: NOW + SECOND)
+    assert told == [NOW + SECOND, ({}, NOW + SECOND)]
+
+
+def test_a_turn_ends_after_as_many_effects_as_were_asked_for(does: Does) -> None:
+    for n in range(2):
+        put(kind="note", key=f"k{n}", payload={}, run_at=NOW, now=NOW)
+    does(lambda *_: None)
+    assert (work_off(lambda: NOW, 2), work_off(lambda: NOW, 2), work_off(lambda: NOW, 2)) == (2, 1, 0)
+
+
+def test_what_is_hopeless_is_given_up_at_once_and_keeps_when(does: Does) -> None:
+    does(fails(Hopeless("never")))
+    work_off(lambda: NOW + SECOND)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.finished_at, effect.leased_until) == ("GIVEN_UP", NOW + SECOND, None)
