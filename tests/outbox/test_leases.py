@@ -15,7 +15,7 @@ from outbox import registry, worker
 from outbox.models import Effect
 from outbox.queue import put
 from outbox.registry import Again, Hopeless
-from outbox.worker import LEASE, claim, wait_after, work_off
+from outbox.worker import LEASE, claim, run, wait_after, work_off
 from tests.builders import NOW
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +205,36 @@ def test_what_is_hopeless_is_given_up_at_once_and_keeps_when(does: Does) -> None
     work_off(lambda: NOW + SECOND)
     effect = Effect.objects.get()
     assert (effect.status, effect.finished_at, effect.leased_until) == ("GIVEN_UP", NOW + SECOND, None)
+
+
+def test_who_lost_an_effect_writes_nothing_about_it_while_another_works_on_it(does: Does) -> None:
+    does(lambda *_: None)
+    slow, other = claim(NOW), claim(NOW + LEASE)
+    assert slow
+    assert other
+    run(slow, lambda: NOW + LEASE)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.leased_until, effect.fence) == ("WAITING", NOW + 2 * LEASE, other.fence)
+    run(other, lambda: NOW + LEASE)
+    assert Effect.objects.get().status == "DONE"
+
+
+def test_who_did_one_effect_writes_nothing_about_another_that_was_taken_as_often(does: Does) -> None:
+    put(kind="note", key="other", payload={}, run_at=NOW, now=NOW)
+    does(lambda *_: None)
+    first, second = claim(NOW), claim(NOW)
+    assert first
+    assert second
+    assert first.fence == second.fence
+    run(first, lambda: NOW)
+    assert Effect.objects.get(pk=first.pk).status == "DONE"
+    assert Effect.objects.get(pk=second.pk).status == "WAITING"
+
+
+def test_a_handler_that_says_when_to_go_on_is_asked_again_then_with_everything_forgotten(does: Does) -> None:
+    Effect.objects.update(failures=3, outages=2, crashes=1)
+    does(lambda *_: NOW + timedelta(hours=5))
+    work_off(lambda: NOW)
+    effect = Effect.objects.get()
+    assert (effect.status, effect.run_at, effect.leased_until) == ("WAITING", NOW + timedelta(hours=5), None)
+    assert (effect.failures, effect.outages, effect.crashes) == (0, 0, 0)
