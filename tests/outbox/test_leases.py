@@ -238,3 +238,12 @@ def test_a_handler_that_says_when_to_go_on_is_asked_again_then_with_everything_f
     effect = Effect.objects.get()
     assert (effect.status, effect.run_at, effect.leased_until) == ("WAITING", NOW + timedelta(hours=5), None)
     assert (effect.failures, effect.outages, effect.crashes) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("once", "status"), [(True, "GIVEN_UP"), (False, "STUCK")])
+def test_what_ended_its_workers_keeps_when_it_was_given_up(does: Does, once: bool, status: str) -> None:
+    Effect.objects.update(once=once, crashes=2)
+    assert claim(NOW)
+    claim(NOW + LEASE)
+    effect = Effect.objects.get(key="k")
+    assert (effect.status, effect.finished_at, effect.leased_until) == (status, NOW + LEASE, None)
