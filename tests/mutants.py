@@ -32,10 +32,9 @@ MODULES = {
     "tenants/tokens.py": ["tests/tenants/test_tokens.py", "tests/tenants/test_token_life.py"],
     "outbox/worker.py": ["tests/outbox/test_worker.py", "tests/outbox/test_leases.py"],
     "subscriptions/cancellations/service.py": [
+        "tests/subscriptions/test_cancellation_service.py",
         "tests/subscriptions/test_evidence.py",
-        "tests/subscriptions/test_lifecycle.py",
         "tests/desk/test_on_behalf.py",
-        "tests/graphql/test_cancel.py",
     ],
 }
 # What is logged may read as it likes.
