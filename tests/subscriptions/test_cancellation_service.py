@@ -10,6 +10,7 @@ import pytest
 
 from billing.models import Agreement, EndingTerms, Refund
 from billing.refunds.requests import settle_by_hand
+from outbox.models import Effect
 from subscriptions.cancellations.service import (
     Canceled,
     StaffCancellation,
@@ -23,13 +24,14 @@ from subscriptions.errors import (
     InputInvalid,
     NotFound,
     NotPermitted,
+    QuoteChanged,
     QuoteExpired,
     QuoteInvalid,
     RouteNotAvailable,
     SubscriptionError,
     UndoClosed,
 )
-from subscriptions.models import Cancellation, CancellationPolicy, Subscription
+from subscriptions.models import Cancellation, CancellationPolicy, IdempotencyRecord, Subscription
 from subscriptions.models.cancellations import Feedback
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Mode
@@ -341,3 +343,59 @@ def test_a_comment_has_room_for_two_thousand_characters(world: World) -> None:
         submit_cancellation_feedback(**given, comment="x" * 2_001)
     kept.refresh_from_db()
     assert (kept.feedback, kept.comment) == ("OTHER", "x" * 2_000)
+
+
+def test_a_key_is_for_one_input(world: World) -> None:
+    subscription, other = world.subscription(), world.subscription()
+    mine = {mode: quote_of(world, subscription, mode, NOW) for mode in Mode}
+    assert cancel(world, subscription, quote_id=mine[Mode.AT_PERIOD_END], idempotency_key="k").replayed is False
+    assert IdempotencyRecord.objects.get().operation == "cancelSubscription"
+    with refused(IdempotencyKeyReused, ["idempotencyKey"]):
+        cancel(world, subscription, quote_id=mine[Mode.IMMEDIATE], idempotency_key="k")
+    with refused(IdempotencyKeyReused, ["idempotencyKey"]):
+        cancel(world, other, quote_id=mine[Mode.AT_PERIOD_END], idempotency_key="k")
+
+
+def test_each_subscription_has_a_cancellation_of_its_own_and_a_new_one_after_undo(world: World) -> None:
+    subscription, other = world.subscription(), world.subscription()
+    first = canceled(world, subscription)
+    assert canceled(world, other).subscription == other
+    undo(world, first)
+    again = cancel(world, subscription, now=NOW + SECOND)
+    assert again.replayed is False
+    assert again.cancellation != first
+    assert Cancellation.objects.count() == 3
+
+
+def test_facts_that_moved_are_said_about_the_quote(world: World) -> None:
+    subscription = world.subscription()
+    quote = quote_of(world, subscription, Mode.AT_PERIOD_END, NOW)
+    world.assign(subscription, 1)
+    with refused(QuoteChanged, ["quoteId"], mode=Mode.AT_PERIOD_END):
+        cancel(world, subscription, quote_id=quote)
+
+
+def test_executed_later_it_can_still_be_undone_only_until_the_period_ends(world: World) -> None:
+    subscription = world.subscription(period_end=after(hours=5))
+    assert canceled(world, subscription, now=after(minutes=20)).undo_until == after(hours=5)
+
+
+def test_staff_with_a_bad_quote_hear_that_and_not_of_the_limit_which_is_not_theirs(world: World, agent: User) -> None:
+    with refused(QuoteInvalid, ["quoteId"]):
+        cancel(
+            world,
+            world.subscription(25),
+            quote_id="x",
+            caller=caller_of_staff(agent),
+            staff=StaffCancellation("said so"),
+        )
+
+
+def test_the_provider_and_the_customer_are_told_at_once(world: World) -> None:
+    subscription = world.subscription()
+    Agreement.objects.update(provider="stripe", external_id="sub_11111111")
+    at = NOW + SECOND
+    canceled(world, subscription, now=at)
+    effects = Effect.objects.exclude(kind="refund.submit")
+    assert {effect.kind for effect in effects} >= {"agreement.tell", "mail.cancellation"}
+    assert {(effect.created_at, effect.run_at) for effect in effects} == {(at, at)}

@@ -163,8 +163,9 @@ def test_where_nothing_was_charged_nothing_can_be_agreed(period: Period | None) 
     assert (quote.lines, quote.refund, quote.no_refund_reason) == ((), None, NoRefundReason.AGREED)
 
 
-def test_an_amount_where_the_rules_give_none_is_due_like_any_other() -> None:
-    facts = snapshot(policy=PolicyTerms("Short", 1, prorated_refund_hours=24))
+@pytest.mark.parametrize("period", [PERIOD, None])
+def test_an_amount_where_the_rules_give_none_is_due_like_any_other(period: Period | None) -> None:
+    facts = snapshot(period=period, policy=PolicyTerms("Short", 1, prorated_refund_hours=24))
     by_rule = quoted(facts)
     assert by_rule.refund is None
     quote = agreed(by_rule, 700, facts)
