@@ -9,7 +9,7 @@ import pytest
 
 from billing.money import Money
 from billing.periods import Period
-from billing.proration import NoRefundReason
+from billing.proration import Convention, NoRefundReason
 from subscriptions.policy.decision import Route, evaluate
 from subscriptions.policy.facts import Channel, Mode, OnBehalf, PolicyTerms, Snapshot, Status
 from subscriptions.policy.quotes import Quote, agreed, effective, prorates, refundable
@@ -26,10 +26,12 @@ def quoted(facts: Snapshot, mode: Mode = Mode.IMMEDIATE, now: datetime = NOW) ->
 
 
 def test_a_quote_says_what_it_was_made_from() -> None:
-    quote = quoted(snapshot(assigned=7, still_covered=3))
+    policy = PolicyTerms("Seconds", 7, id=9, convention=Convention.SECOND)
+    quote = quoted(snapshot(assigned=7, still_covered=3, policy=policy))
     assert (quote.mode, quote.made_at, quote.priced_at) == (Mode.IMMEDIATE, NOW, NOW)
     assert (quote.affected_users, quote.users_still_covered) == (7, 3)
-    assert (quote.policy_version, quote.agreed, quote.by_rule) == (1, False, None)
+    assert (quote.policy_id, quote.policy_version, quote.convention) == (9, 7, Convention.SECOND)
+    assert (quote.agreed, quote.by_rule) == (False, None)
 
 
 def test_there_is_no_quote_for_a_mode_that_is_not_on_offer() -> None:
