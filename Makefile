@@ -1,13 +1,14 @@
 # Wayout: `make help` lists what there is to do.
 PORT ?= 8000
 PY := .venv/bin/python
+MUTMUT := $(CURDIR)/build/mutmut-3.8.0
 RUN_READY := .venv/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
 DEV_READY := .venv/.dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
 CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset check test test-long test-gateway bench bench-quick soak lint format schema messages lock
+.PHONY: help run demo-reset check test test-long test-gateway mutants bench bench-quick soak lint format schema messages lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -34,6 +35,13 @@ test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as w
 
 test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
 	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
+
+mutants: $(DEV_READY) $(CATALOGS:.po=.mo) $(MUTMUT)  ## changes of the rules that no test notices (installs mutmut; 10 minutes, or one MODULE)
+	@PYTHONPATH=$(MUTMUT) nice -n 19 $(PY) -m tests.mutants $(MODULE)
+
+# Apart from what the tests need: it brings a good many packages.
+$(MUTMUT):
+	@.venv/bin/pip install -q --disable-pip-version-check --target $@ -c requirements-dev.txt mutmut==3.8.0 || (rm -rf $@; exit 1)
 
 bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side (installs the baselines; 10 minutes)
 	@$(PY) -m bench --picture

@@ -154,7 +154,7 @@ def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
 
 
 def _ours(effect: Effect) -> QuerySet[Effect]:
-    return Effect.objects.filter(pk=effect.pk, fence=effect.fence, status=EffectStatus.WAITING)
+    return Effect.objects.filter(pk=effect.pk, fence=effect.fence)
 
 
 def _retry(effect: Effect, reason: str, after: timedelta, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from common.triggers import drop_append_only
 from tenants.callers import Role
@@ -19,9 +19,16 @@ from tests.world import PASSWORD, World
 
 __all__ = ["partner", "receiver"]
 
+if "WAYOUT_MUTANTS" in os.environ:
+    from tests.mutants import django_db_setup as django_db_setup
+
 settings.register_profile("wayout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("wayout"), max_examples=1000)
 settings.register_profile("quick", settings.get_profile("wayout"), max_examples=10)
+# An example that fails is enough to notice a mutant, and mutants are compared from run to run.
+settings.register_profile(
+    "mutants", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate], derandomize=True, database=None
+)
 settings.load_profile("long" if os.environ.get("WAYOUT_LONG") else "wayout")
 
 

@@ -22,7 +22,6 @@ from billing.proration import (
     RefundTerms,
     overall_reason,
     prorate,
-    unbegun,
 )
 from subscriptions.policy.facts import Channel, Mode, Snapshot
 from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, current_period, is_trial
@@ -72,7 +71,7 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
     period = current_period(snapshot, at)
     effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
     charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
-    lines = _lines(charges, snapshot, priced_at, prorated=_prorates(mode, snapshot, at))
+    lines = _lines(charges, snapshot, priced_at)
     total = reduce(add, (line.refund for line in lines)) if lines else None
     refund = total if total and total.minor_units else None
     return Quote(
@@ -105,11 +104,8 @@ def prorates(quote: Quote, snapshot: Snapshot) -> bool:
 
     Otherwise only what begins after the end does: a trial and a product key return nothing of their own time.
     """
-    return _prorates(quote.mode, snapshot, quote.made_at)
-
-
-def _prorates(mode: Mode, snapshot: Snapshot, at: datetime) -> bool:
-    return mode is Mode.IMMEDIATE and snapshot.channel is not Channel.PREPAID and not is_trial(snapshot, at)
+    is_paid_for = snapshot.channel is not Channel.PREPAID and not is_trial(snapshot, quote.made_at)
+    return quote.mode is Mode.IMMEDIATE and is_paid_for
 
 
 def refundable(quote: Quote, snapshot: Snapshot) -> int:
@@ -182,12 +178,10 @@ def _dates(mode: Mode, effective_at: datetime, period: Period | None) -> _Dates:
     }
 
 
-def _lines(
-    charges: Sequence[ChargeFacts], snapshot: Snapshot, priced_at: datetime, *, prorated: bool
-) -> tuple[Line, ...]:
+def _lines(charges: Sequence[ChargeFacts], snapshot: Snapshot, priced_at: datetime) -> tuple[Line, ...]:
     policy = snapshot.policy
     terms = RefundTerms(policy.convention, snapshot.zone, policy.full_refund_hours, policy.prorated_refund_hours)
-    return tuple(prorate(charge, priced_at, terms) if prorated else unbegun(charge, terms) for charge in charges)
+    return tuple(prorate(charge, priced_at, terms) for charge in charges)
 
 
 def _due_by(snapshot: Snapshot, lines: Sequence[Line], at: datetime) -> date | None:

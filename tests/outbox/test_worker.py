@@ -270,16 +270,6 @@ def test_a_lease_of_a_clock_that_ran_ahead_is_none(done: list[Any], clock: Clock
     assert done == [1]
 
 
-def test_a_long_effect_keeps_its_lease(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask(1)
-    effect = claim(clock())
-    assert effect
-    clock.wait(seconds=50)
-    worker._ours(effect).update(leased_until=clock() + LEASE)
-    clock.wait(seconds=50)
-    assert claim(clock()) is None
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_fails_once_does_not_end_the_lease_of_who_works_on(
     done: list[Any], monkeypatch: pytest.MonkeyPatch

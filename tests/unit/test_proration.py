@@ -137,6 +137,20 @@ def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None
     assert unbegun(charge(refunded=2000), closed).reason is NoRefundReason.ALREADY_REFUNDED
 
 
+def test_days_are_those_of_the_zone() -> None:
+    # From half past midnight on 1 November in Sofia, where it is still October in UTC, to the evening of 1 December.
+    long = Period(at("2026-10-31T22:30Z"), at("2026-12-01T21:30Z"))
+    for zone, days in ((SOFIA, 30), (ZoneInfo("UTC"), 31)):
+        line = prorate(charge(period=long), long.end, RefundTerms(Convention.CALENDAR_DAY, zone))
+        assert (line.used_units, line.period_units) == (days, days)
+
+
+def test_a_line_names_its_charge() -> None:
+    line = prorate(charge(id=7, description="Project Plan 3", charged=3000, settled=2000), HALF, terms())
+    assert (line.charge_id, line.description, line.period) == (7, "Project Plan 3", PERIOD)
+    assert (line.charged, line.used) == (Money(3000, "EUR"), Money(1500, "EUR"))
+
+
 START = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 ZONES = st.sampled_from(["Europe/Sofia", "America/New_York", "Asia/Kuwait", "UTC"]).map(ZoneInfo)
 
