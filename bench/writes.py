@@ -191,7 +191,7 @@ def _same(bare: psycopg.Connection[Any]) -> None:
         "subscriptions_cancellation",
         "desk_callbackrequest",
         "tenants_auditevent",
-        "outbox_effect",
+        "outbox_task",
         "billing_refund",
     ):
         sql = f"SELECT count(*), max(id) FROM {table}"

@@ -10,5 +10,5 @@ from outbox.registry import every
 
 @every(timedelta(minutes=5))
 def send_stranded_refunds(now: datetime) -> int:
-    """A refund that is due is sent although the effect that should have was lost or forgotten."""
+    """A refund that is due is sent although the task that should have was lost or forgotten."""
     return wake_stranded(now)

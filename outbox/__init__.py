@@ -1,1 +1,1 @@
-"""Effects that happen after the commit: rows, leases, the worker. Knows no business."""
+"""Tasks that happen after the commit: rows, leases, the worker. Knows no business."""

@@ -11,13 +11,13 @@ from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
 from common.formatting import active_language
-from outbox.models import Effect
-from outbox.queue import do_again
+from outbox.models import Task
+from outbox.queue import requeue_task
 from tenants.staff import staff_caller
 
 
-@admin.register(Effect)
-class EffectAdmin(ReadOnlyAdmin):
+@admin.register(Task)
+class TaskAdmin(ReadOnlyAdmin):
     list_display = (
         "key",
         "status",
@@ -37,13 +37,13 @@ class EffectAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     @admin.action(description=_("Do again now"), permissions=["requeue"])
-    def do_again(self, request: HttpRequest, queryset: QuerySet[Effect]) -> None:
-        """Put the chosen effects back, also those that were given up. Mail that may have left is sent again."""
+    def requeue_task(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Put the chosen tasks back, also those that were given up. Mail that may have left is sent again."""
         caller, now = staff_caller(request), timezone.now()
-        count = sum(do_again(effect=effect, caller=caller, language=active_language(), now=now) for effect in queryset)
-        text = ngettext("%(count)d effect is done again.", "%(count)d effects are done again.", count)
+        count = sum(requeue_task(task=task, caller=caller, language=active_language(), now=now) for task in queryset)
+        text = ngettext("%(count)d task is done again.", "%(count)d tasks are done again.", count)
         messages.success(request, text % {"count": count})
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Who may."""
-        return request.user.has_perm("outbox.requeue_effect")
+        return request.user.has_perm("outbox.requeue_task")

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OutboxConfig(AppConfig):
-    """Effects that happen after the commit."""
+    """Tasks that happen after the commit."""
 
     name = "outbox"
     verbose_name = _("Outbox")

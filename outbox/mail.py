@@ -1,4 +1,4 @@
-"""Mail as an effect."""
+"""Mail as a task."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
-class EffectStatus(StrEnum):
+class TaskStatus(StrEnum):
     """WAITING until a worker did it. For staff to see: GIVEN_UP after too many failures, STUCK when it ends its workers."""
 
     WAITING = "WAITING"
@@ -19,7 +19,7 @@ class EffectStatus(StrEnum):
     STUCK = "STUCK"
 
 
-class Effect(models.Model):
+class Task(models.Model):
     """One thing to do after the commit of the change that asked for it. The row is the truth, a broker only wakes.
 
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
@@ -29,16 +29,16 @@ class Effect(models.Model):
     """
 
     STATUS_CHOICES: ClassVar = [
-        (EffectStatus.WAITING.value, _("waiting")),
-        (EffectStatus.DONE.value, _("done")),
-        (EffectStatus.GIVEN_UP.value, _("given up")),
-        (EffectStatus.STUCK.value, _("stuck")),
+        (TaskStatus.WAITING.value, _("waiting")),
+        (TaskStatus.DONE.value, _("done")),
+        (TaskStatus.GIVEN_UP.value, _("given up")),
+        (TaskStatus.STUCK.value, _("stuck")),
     ]
 
     key = models.CharField(_("key"), max_length=100, unique=True)
     kind = models.CharField(_("kind"), max_length=50)
     payload = models.JSONField(_("what"), default=dict)
-    status = models.CharField(_("status"), max_length=8, choices=STATUS_CHOICES, default=EffectStatus.WAITING.value)
+    status = models.CharField(_("status"), max_length=8, choices=STATUS_CHOICES, default=TaskStatus.WAITING.value)
     once = models.BooleanField(default=False, editable=False)
     run_at = models.DateTimeField(_("next attempt"))
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
@@ -51,9 +51,9 @@ class Effect(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("effect")
-        verbose_name_plural = _("effects")
-        permissions = [("requeue_effect", _("Can do effects again"))]
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        permissions = [("requeue_task", _("Can do tasks again"))]
         indexes = [
             models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="effect_due"),
             models.Index(fields=["status", "finished_at"], name="effect_by_status"),

@@ -1,4 +1,4 @@
-"""Ask for an effect in the transaction of the change, and have one done again."""
+"""Ask for a task in the transaction of the change, and have one done again."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from django.db import transaction
 from django.db.models import F
 
 from outbox.bell import ring
-from outbox.models import Effect, EffectStatus
+from outbox.models import Task, TaskStatus
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
 
 def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, once: bool = False) -> None:
-    """Ask for an effect in the caller's transaction; a key that is known already asks for nothing new.
+    """Ask for a task in the caller's transaction; a key that is known already asks for nothing new.
 
     ``once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
     """
-    effect = Effect(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
-    Effect.objects.bulk_create([effect], ignore_conflicts=True)
+    task = Task(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
+    Task.objects.bulk_create([task], ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL and run_at <= now:
         transaction.on_commit(ring, robust=True)
 
 
 def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
-    """Do a known effect (again) now, also one that is done, was given up or is stuck; False when there is no such key.
+    """Do a known task (again) now, also one that is done, was given up or is stuck; False when there is no such key.
 
     A worker that holds it loses it: what it started is started again, which handlers bear. ``only_done``: leave one
     alone that waits, was given up or is stuck.
     """
-    found = Effect.objects.filter(key=key, **({"status": EffectStatus.DONE} if only_done else {}))
+    found = Task.objects.filter(key=key, **({"status": TaskStatus.DONE} if only_done else {}))
     return bool(found.update(**_anew(now)))
 
 
-def do_again(*, effect: Effect, caller: Caller, language: str, now: datetime) -> bool:
-    """Wake one for somebody who decided it, on the installation's audit trail: effects are no tenant's."""
+def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) -> bool:
+    """Wake one for somebody who decided it, on the installation's audit trail: tasks are no tenant's."""
     with transaction.atomic():
-        if not wake(key=effect.key, now=now):
+        if not wake(key=task.key, now=now):
             return False
         record(
             tenant_id=None,
             at=now,
             action=Action.EFFECT_DONE_AGAIN,
-            subject=f"Effect:{effect.pk}",
+            subject=f"Task:{task.pk}",
             caller=caller,
             language=language,
-            data={"key": effect.key, "was": effect.status, "failures": effect.failures},
+            data={"key": task.key, "was": task.status, "failures": task.failures},
             personal={"name": caller.name},
         )
         return True
 
 
 def put_again(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:
-    """Do many effects of one kind now, by key: those that are known again, the others for the first time."""
-    Effect.objects.filter(key__in=list(payloads)).update(**_anew(now))
-    new = [Effect(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
-    Effect.objects.bulk_create(new, ignore_conflicts=True)
+    """Do many tasks of one kind now, by key: those that are known again, the others for the first time."""
+    Task.objects.filter(key__in=list(payloads)).update(**_anew(now))
+    new = [Task(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
+    Task.objects.bulk_create(new, ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL:
         transaction.on_commit(ring, robust=True)
 
 
 def _anew(now: datetime) -> dict[str, Any]:
     return {
-        "status": EffectStatus.WAITING,
+        "status": TaskStatus.WAITING,
         "run_at": now,
         "failures": 0,
         "outages": 0,

@@ -1,4 +1,4 @@
-"""Who does which effect, and what happens again and again. Knows no row: apps fill it as they load. Pure."""
+"""Who does which task, and what happens again and again. Knows no row: apps fill it as they load. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _sweeps: dict[str, tuple[Sweep, timedelta]] = {}
 class Again(Exception):
     """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so.
 
-    ``outage``: the other side is down or out of reach, which is no failure of the effect. It is tried until it is over,
+    ``outage``: the other side is down or out of reach, which is no failure of the task. It is tried until it is over,
     at least once an hour, and never given up.
     """
 
@@ -32,9 +32,9 @@ class Hopeless(Exception):
 
 
 def handles(kind: str) -> Callable[[Handler], Handler]:
-    """Register who does effects of a kind.
+    """Register who does tasks of a kind.
 
-    The handler gets the payload and the time. It returns None when the effect is done, or when to go on with it;
+    The handler gets the payload and the time. It returns None when the task is done, or when to go on with it;
     it raises Again or Hopeless. It may run twice: its own writes decide whether something is left to do.
     """
 
@@ -56,7 +56,7 @@ def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
 
 
 def handler_of(kind: str) -> Handler:
-    """Who does effects of this kind. Raises Hopeless for a kind that nobody does (any more)."""
+    """Who does tasks of this kind. Raises Hopeless for a kind that nobody does (any more)."""
     if kind not in _handlers:
         raise Hopeless(f"nobody does {kind}")
     return _handlers[kind]

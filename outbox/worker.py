@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from outbox.mail import tell_staff
-from outbox.models import Beat, Effect, EffectStatus
+from outbox.models import Beat, Task, TaskStatus
 from outbox.registry import Again, Hopeless, handler_of, sweeps
 
 logger = logging.getLogger("wayout.outbox")
@@ -32,7 +32,7 @@ _INTERRUPTED = "interrupted: it may have happened"
 _ENDS_WORKERS = "it ends its worker each time"
 _STUCK = _(
     "%(key)s ended its worker %(count)d times and is left alone now; everything else goes on. The workers' log says why."
-    " When the cause is mended, choose it in Admin > Effects: Do again now."
+    " When the cause is mended, choose it in Admin > Tasks: Do again now."
 )
 _KEPT_FOR = timedelta(days=30)
 # What an attempt leaves behind that came to an end of its own.
@@ -59,66 +59,66 @@ def database_clock() -> datetime:
 
 
 def work_off(clock: Clock = database_clock, most: int = 1_000) -> int:
-    """Do the periodic work that is due and up to ``most`` effects; how many effects were attempted."""
+    """Do the periodic work that is due and up to ``most`` tasks; how many tasks were attempted."""
     beat(clock)
     attempted = 0
-    while attempted < most and (effect := claim(clock())):
+    while attempted < most and (task := claim(clock())):
         attempted += 1
-        run(effect, clock)
+        run(task, clock)
     return attempted
 
 
-def claim(now: datetime) -> Effect | None:
-    """Take the effect that has waited longest. On PostgreSQL workers skip what others are taking.
+def claim(now: datetime) -> Task | None:
+    """Take the task that has waited longest. On PostgreSQL workers skip what others are taking.
 
     One whose lease ran out ended its worker: it is taken again, unless it must not happen twice or has done that too
     often. A lease further ahead than any can be is of a clock that was wrong.
     """
     free = Q(leased_until=None) | Q(leased_until__lte=now) | Q(leased_until__gt=now + 2 * LEASE)
-    due = Effect.objects.filter(free, status=EffectStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
+    due = Task.objects.filter(free, status=TaskStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
     while True:
         with transaction.atomic():
-            effect = due.select_for_update(skip_locked=True).first()
-            if effect is None:
+            task = due.select_for_update(skip_locked=True).first()
+            if task is None:
                 return None
-            crashed = effect.leased_until is not None
-            effect.fence += 1
-            effect.crashes += crashed
-            effect.leased_until = now + LEASE
-            effect.save(update_fields=["fence", "crashes", "leased_until"])
-            if crashed and effect.once:
-                _give_up(effect, _INTERRUPTED, now)
-            elif effect.crashes >= MOST_CRASHES:
-                _give_up(effect, _ENDS_WORKERS, now, EffectStatus.STUCK)
-                values = {"key": effect.key, "count": effect.crashes}
-                tell_staff(key=f"stuck:{effect.pk}:{effect.fence}", sentence=_STUCK, values=values, now=now)
+            crashed = task.leased_until is not None
+            task.fence += 1
+            task.crashes += crashed
+            task.leased_until = now + LEASE
+            task.save(update_fields=["fence", "crashes", "leased_until"])
+            if crashed and task.once:
+                _give_up(task, _INTERRUPTED, now)
+            elif task.crashes >= MOST_CRASHES:
+                _give_up(task, _ENDS_WORKERS, now, TaskStatus.STUCK)
+                values = {"key": task.key, "count": task.crashes}
+                tell_staff(key=f"stuck:{task.pk}:{task.fence}", sentence=_STUCK, values=values, now=now)
             else:
-                return effect
+                return task
 
 
-def run(effect: Effect, clock: Clock) -> None:
-    """Let the handler do a claimed effect, and write down what came of it if the row is still ours."""
+def run(task: Task, clock: Clock) -> None:
+    """Let the handler do a claimed task, and write down what came of it if the row is still ours."""
     try:
-        with _kept_alive(effect, clock):
-            next_at = handler_of(effect.kind)(effect.payload, clock())
+        with _kept_alive(task, clock):
+            next_at = handler_of(task.kind)(task.payload, clock())
     except Hopeless as error:
-        _give_up(effect, str(error), clock())
+        _give_up(task, str(error), clock())
     except Again as error:
         if error.outage:
-            _wait_out(effect, error, clock())
+            _wait_out(task, error, clock())
         else:
-            _retry(effect, error.reason, error.after, clock())
+            _retry(task, error.reason, error.after, clock())
     except Exception as error:
-        logger.exception("effect %s failed", effect.key)
-        if effect.once:
-            _give_up(effect, _INTERRUPTED, clock())
+        logger.exception("task %s failed", task.key)
+        if task.once:
+            _give_up(task, _INTERRUPTED, clock())
             return
-        _retry(effect, type(error).__name__, timedelta(0), clock())
+        _retry(task, type(error).__name__, timedelta(0), clock())
     else:
         if next_at is None:
-            _ours(effect).update(status=EffectStatus.DONE, finished_at=clock(), **_FREE)
+            _ours(task).update(status=TaskStatus.DONE, finished_at=clock(), **_FREE)
         else:
-            _ours(effect).update(run_at=next_at, **_FREE)
+            _ours(task).update(run_at=next_at, **_FREE)
 
 
 def wait_after(failures: int) -> timedelta:
@@ -142,8 +142,8 @@ def beat(clock: Clock = database_clock) -> None:
 
 
 def forget_done(now: datetime) -> int:
-    """Drop effects that were done 30 days ago."""
-    return Effect.objects.filter(status=EffectStatus.DONE, finished_at__lt=now - _KEPT_FOR).delete()[0]
+    """Drop tasks that were done 30 days ago."""
+    return Task.objects.filter(status=TaskStatus.DONE, finished_at__lt=now - _KEPT_FOR).delete()[0]
 
 
 def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
@@ -153,36 +153,36 @@ def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
     return bool(Beat.objects.filter(is_due, name=name).update(next_at=next_at))
 
 
-def _ours(effect: Effect) -> QuerySet[Effect]:
-    return Effect.objects.filter(pk=effect.pk, fence=effect.fence)
+def _ours(task: Task) -> QuerySet[Task]:
+    return Task.objects.filter(pk=task.pk, fence=task.fence)
 
 
-def _retry(effect: Effect, reason: str, after: timedelta, now: datetime) -> None:
-    failures = effect.failures + 1
+def _retry(task: Task, reason: str, after: timedelta, now: datetime) -> None:
+    failures = task.failures + 1
     if failures >= MOST_FAILURES:
-        _give_up(effect, reason, now)
+        _give_up(task, reason, now)
         return
     run_at = now + max(after, wait_after(failures))
-    _ours(effect).update(**{**_FREE, "run_at": run_at, "failures": failures, "last_failure": reason[:200]})
+    _ours(task).update(**{**_FREE, "run_at": run_at, "failures": failures, "last_failure": reason[:200]})
 
 
-def _wait_out(effect: Effect, error: Again, now: datetime) -> None:
-    outages = effect.outages + 1
+def _wait_out(task: Task, error: Again, now: datetime) -> None:
+    outages = task.outages + 1
     run_at = now + max(error.after, wait_after(outages))
-    counts = {"failures": effect.failures, "outages": outages}
-    _ours(effect).update(**{**_FREE, **counts, "run_at": run_at, "last_failure": error.reason[:200]})
+    counts = {"failures": task.failures, "outages": outages}
+    _ours(task).update(**{**_FREE, **counts, "run_at": run_at, "last_failure": error.reason[:200]})
 
 
-def _give_up(effect: Effect, reason: str, now: datetime, status: EffectStatus = EffectStatus.GIVEN_UP) -> None:
-    logger.error("effect %s is %s: %s", effect.key, status.replace("_", " ").lower(), reason)
-    _ours(effect).update(status=status, leased_until=None, last_failure=reason[:200], finished_at=now)
+def _give_up(task: Task, reason: str, now: datetime, status: TaskStatus = TaskStatus.GIVEN_UP) -> None:
+    logger.error("task %s is %s: %s", task.key, status.replace("_", " ").lower(), reason)
+    _ours(task).update(status=status, leased_until=None, last_failure=reason[:200], finished_at=now)
 
 
 @contextmanager
-def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
+def _kept_alive(task: Task, clock: Clock) -> Iterator[None]:
     """Extend the lease while the handler works, from a thread with a connection of its own, but not for ever."""
     done = threading.Event()
-    end = threading.Timer(LONGEST.total_seconds(), _end, [effect.key])
+    end = threading.Timer(LONGEST.total_seconds(), _end, [task.key])
     end.daemon = True
 
     def extend() -> None:
@@ -190,7 +190,7 @@ def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
             while not done.wait(LEASE.total_seconds() / 3):
                 close_old_connections()
                 with suppress(DatabaseError):  # the next one may do
-                    _ours(effect).update(leased_until=clock() + LEASE)
+                    _ours(task).update(leased_until=clock() + LEASE)
         finally:
             connection.close()
 
@@ -207,5 +207,5 @@ def _kept_alive(effect: Effect, clock: Clock) -> Iterator[None]:
 
 def _end(key: str) -> None:
     """The lease stays as a dead worker leaves it: the next one counts a crash."""
-    logger.critical("effect %s took more than %d seconds: its worker ends", key, LONGEST.total_seconds())
+    logger.critical("task %s took more than %d seconds: its worker ends", key, LONGEST.total_seconds())
     leave()

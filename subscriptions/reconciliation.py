@@ -30,7 +30,7 @@ from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
 from billing.renewal import TELL, wanted_of
 from billing.selectors import charges_at, late_charges, untold
-from outbox.models import Effect, EffectStatus
+from outbox.models import Task, TaskStatus
 from subscriptions.models import Cancellation, License, Subscription
 
 logger = logging.getLogger("wayout.subscriptions")
@@ -134,7 +134,7 @@ def _asked(name: str, ask: Callable[[Provider], Answer]) -> tuple[Answer | None,
 
 def _is_about_to_be_told(agreement_id: int, now: datetime) -> bool:
     """Not while the provider is down: what waits for hours is worth a line."""
-    due = Effect.objects.filter(key=f"{TELL}:{agreement_id}", status=EffectStatus.WAITING, run_at__gt=now - _GRACE)
+    due = Task.objects.filter(key=f"{TELL}:{agreement_id}", status=TaskStatus.WAITING, run_at__gt=now - _GRACE)
     return due.filter(failures=0, outages=0).exists()
 
 
@@ -180,11 +180,11 @@ def _cancellations() -> Iterator[str]:
 
 
 def _outbox(now: datetime) -> Iterator[str]:
-    for effect in Effect.objects.filter(status__in=[EffectStatus.GIVEN_UP, EffectStatus.STUCK]).iterator():
-        yield f"effect {effect.key}: {effect.get_status_display()}, {effect.last_failure}"
-    for effect in Effect.objects.filter(status=EffectStatus.WAITING, run_at__lt=now - _GRACE, failures=0).iterator():
-        yield f"effect {effect.key}: due since {effect.run_at.isoformat()}, does a worker run?"
-    waiting = set(Effect.objects.filter(kind=SUBMIT).exclude(status=EffectStatus.DONE).values_list("key", flat=True))
+    for task in Task.objects.filter(status__in=[TaskStatus.GIVEN_UP, TaskStatus.STUCK]).iterator():
+        yield f"effect {task.key}: {task.get_status_display()}, {task.last_failure}"
+    for task in Task.objects.filter(status=TaskStatus.WAITING, run_at__lt=now - _GRACE, failures=0).iterator():
+        yield f"effect {task.key}: due since {task.run_at.isoformat()}, does a worker run?"
+    waiting = set(Task.objects.filter(kind=SUBMIT).exclude(status=TaskStatus.DONE).values_list("key", flat=True))
     for pk in Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES).values_list("pk", flat=True).iterator():
         if f"{SUBMIT}:{pk}" not in waiting:
             yield f"refund {pk}: nothing will send it"

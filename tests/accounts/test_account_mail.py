@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from outbox.mail import circuit
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.worker import work_off
 from tenants.callers import Role
 from tenants.models import User
@@ -32,7 +32,7 @@ RESET = "/accounts/password/reset/"
 
 
 def asked() -> list[dict[str, Any]]:
-    return list(Effect.objects.filter(kind="mail.account").order_by("pk").values_list("payload", flat=True))
+    return list(Task.objects.filter(kind="mail.account").order_by("pk").values_list("payload", flat=True))
 
 
 def links(message: EmailMessage) -> list[str]:
@@ -52,7 +52,7 @@ def test_ten_resets_under_a_silent_mail_server_and_the_page_answers(world: World
         assert server.calls == []
         work_off()
         assert len(server.calls) == 1
-    waiting = Effect.objects.filter(kind="mail.account", status="WAITING", failures=0, outages=1)
+    waiting = Task.objects.filter(kind="mail.account", status="WAITING", failures=0, outages=1)
     assert waiting.count() == 10
     # The server is back: everybody gets a link.
     circuit.worked()
@@ -84,7 +84,7 @@ def test_mail_that_may_have_left_is_not_sent_again_by_itself(
     for days in range(3):
         work_off(lambda late=timedelta(days=days / 4): timezone.now() + late)
     assert len(mail.outbox) == 1
-    assert Effect.objects.get(kind="mail.account").status == "GIVEN_UP"
+    assert Task.objects.get(kind="mail.account").status == "GIVEN_UP"
 
 
 def test_what_is_kept_of_a_reset_opens_nothing(world: World, person: User) -> None:
@@ -128,7 +128,7 @@ def test_no_link_is_made_for_who_is_gone_or_that_nobody_waits_for(person: User, 
             clock = lambda: timezone.now() + timedelta(days=2)  # noqa: E731
     work_off(clock)
     assert mail.outbox == []
-    assert Effect.objects.get(kind="mail.account").status == "DONE"
+    assert Task.objects.get(kind="mail.account").status == "DONE"
 
 
 def test_what_changed_in_an_account_is_told_by_the_worker(person: User, world: World) -> None:

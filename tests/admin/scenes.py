@@ -13,7 +13,7 @@ from django.test import Client
 
 from billing.models import Refund, RefundPart
 from desk.models import CallbackRequest
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.models import CancellationPolicy
 from tenants.actions import Action
 from tenants.callers import Scope
@@ -59,7 +59,7 @@ def furnished(world: World) -> World:
         data={},
     )
     Delivery.objects.create(endpoint=endpoint, event=event, status="DELIVERED", delivered_at=NOW)
-    Effect.objects.update(status="GIVEN_UP", run_at=NOW - timedelta(days=1))
+    Task.objects.update(status="GIVEN_UP", run_at=NOW - timedelta(days=1))
     return world
 
 

@@ -66,7 +66,7 @@ def callback(world: World, number: int = 1) -> CallbackRequest:
 
 LISTS = [
     "tenants_tenant", "tenants_user", "tenants_membership", "tenants_partnertoken", "tenants_auditevent",
-    "billing_billingaccount", "billing_charge", "billing_refund", "outbox_effect", "subscriptions_plan", "subscriptions_subscription",
+    "billing_billingaccount", "billing_charge", "billing_refund", "outbox_task", "subscriptions_plan", "subscriptions_subscription",
     "subscriptions_license", "subscriptions_cancellationpolicy", "subscriptions_cancellation",
     "desk_callbackdesk", "desk_callbackrequest",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from common.exports import csv_response
 from desk.models import CallbackDesk, CallbackRequest, CallbackSource, OptOut
 from desk.selectors import open_windows
 from desk.services.requests import Wish, request_callback, reschedule_callback, withdraw_callback
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.models import Cancellation
 from tenants.models import User
 from tests.admin.test_admin import callback, client_of, press
@@ -203,9 +203,9 @@ def test_closing_without_a_call_asks_whether_the_customer_is_told(world: World) 
     asked = {"action": "close_selected", "_selected_action": [three.pk], "confirmed": "1", "disposition": "OTHER"}
     assert "This field is required" in boss.post(page_of("callbackrequest_changelist"), asked).text
     boss.post(page_of("callbackrequest_changelist"), {**asked, "tell": "no"})
-    told = Effect.objects.filter(kind="mail.callback", payload__occasion="CLOSED")
-    assert [effect.payload["callback"] for effect in told] == [two.pk]
-    assert not Effect.objects.filter(kind="mail.callback", payload__occasion="DONE").exists()
+    told = Task.objects.filter(kind="mail.callback", payload__occasion="CLOSED")
+    assert [task.payload["callback"] for task in told] == [two.pk]
+    assert not Task.objects.filter(kind="mail.callback", payload__occasion="DONE").exists()
     for row in (one, two, three):
         row.refresh_from_db()
         assert (row.status, row.close_reason, row.log.count()) == ("DONE", "OTHER", 0)

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from billing.models import BillingAccount, Charge, Refund, RefundPart
 from billing.selectors import LineKind, statement
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.worker import work_off
 from tenants.models import AuditEvent, User
 from tests.admin.test_admin import agent, client_of
@@ -173,20 +173,20 @@ def test_the_statement_adds_up(world: World, staff: User) -> None:
 
 def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     cancel(world, world.subscription())
-    Effect.objects.update(status="GIVEN_UP")
-    pks = list(Effect.objects.values_list("pk", flat=True))
+    Task.objects.update(status="GIVEN_UP")
+    pks = list(Task.objects.values_list("pk", flat=True))
     form = {"action": "do_again", "_selected_action": pks}
     path = reverse("admin:outbox_effect_changelist")
     client_of(agent(world, "view_effect")).post(path, form)
-    assert not Effect.objects.filter(status="WAITING").exists()
+    assert not Task.objects.filter(status="WAITING").exists()
     page = client_of(staff).post(path, form, follow=True)
     assert "4 effects are done again." in page.text
-    assert Effect.objects.filter(status="WAITING").count() == 4
+    assert Task.objects.filter(status="WAITING").count() == 4
 
 
 def test_staff_see_how_often_an_outage_was_run_into(world: World, staff: User) -> None:
     cancel(world, world.subscription())
-    Effect.objects.update(outages=4711, last_failure="nobody answers there")
+    Task.objects.update(outages=4711, last_failure="nobody answers there")
     page = client_of(staff).get(reverse("admin:outbox_effect_changelist"))
     assert "4711" in page.text
     assert "nobody answers there" in page.text

@@ -85,14 +85,14 @@ def test_a_refund_goes_out_and_the_webhook_is_heard(service: Any, world: World) 
 
 @pytest.mark.django_db
 def test_one_that_is_taken_away_is_waited_for(service: Any, world: World, settings: Any) -> None:
-    from outbox.models import Effect
+    from outbox.models import Task
 
     cancel(world, world.subscription())
     settings.WAYOUT_PROVIDER, settings.WAYOUT_STAFF_EMAIL = "ledger", ["staff@x.example"]
     work_off(lambda: AFTER)
-    waiting = Effect.objects.get(kind="refund.submit")
+    waiting = Task.objects.get(kind="refund.submit")
     assert (waiting.status, waiting.failures, waiting.outages) == ("WAITING", 0, 1)
-    [mail] = Effect.objects.filter(kind="mail.staff")
+    [mail] = Task.objects.filter(kind="mail.staff")
     assert "payouts is no provider here" in mail.payload["text"]
     settings.WAYOUT_PROVIDERS = ["wayout_payouts.Payouts"]
     work_off(lambda: AFTER + timedelta(hours=2))

@@ -16,7 +16,7 @@ from billing.money import Money
 from billing.providers.base import Order, RefundOutcome, Result
 from billing.refunds import late as late_ones
 from billing.refunds import repricing, requests, results, sending
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.worker import work_off
 from subscriptions.reconciliation import findings
 from tenants.audit import verify
@@ -64,7 +64,7 @@ def work_until_quiet(at: datetime = AFTER) -> datetime:
     """Work through all retries; returns when that was."""
     for _ in range(60):
         work(at)
-        waiting = Effect.objects.filter(status="WAITING").order_by("run_at").first()
+        waiting = Task.objects.filter(status="WAITING").order_by("run_at").first()
         if waiting is None:
             break
         at = max(at, waiting.run_at)
@@ -111,7 +111,7 @@ def test_an_unknown_outcome_is_asked_about_before_anything_is_sent_again(
 def test_a_retry_after_is_kept(promised: Refund, provider: TestProvider) -> None:
     provider.troubles = ["429"]
     work()
-    assert Effect.objects.get(kind=sending.SUBMIT).run_at >= AFTER + timedelta(minutes=7)
+    assert Task.objects.get(kind=sending.SUBMIT).run_at >= AFTER + timedelta(minutes=7)
 
 
 def test_an_hour_without_a_provider_costs_only_time(promised: Refund, provider: TestProvider) -> None:
@@ -230,7 +230,7 @@ def test_staff_refund_a_part_but_never_above_what_was_paid(promised: Refund) -> 
 
 
 def test_a_refund_whose_effect_was_lost_is_found(promised: Refund, provider: TestProvider) -> None:
-    Effect.objects.all().delete()
+    Task.objects.all().delete()
     assert sending.wake_stranded(NOW) == 0
     sending.wake_stranded(AFTER)
     work()
@@ -299,7 +299,7 @@ def test_money_that_a_bank_sends_back_can_be_settled_by_hand(promised: Refund, p
     # And if it arrives after all, somebody has to know.
     bounce(provider, first, RefundOutcome.SUCCEEDED)
     assert status(promised) == "SETTLED_MANUALLY"
-    assert Effect.objects.filter(key__startswith="mail.staff:twice:").count() == 1
+    assert Task.objects.filter(key__startswith="mail.staff:twice:").count() == 1
     assert "by the facts since 0.00 EUR is due" in " ".join(findings(AFTER, ask_provider=False))
 
 
@@ -326,10 +326,10 @@ def test_money_is_never_given_up_for_an_outage(promised: Refund, provider: TestP
     at = AFTER
     for _ in range(40):
         work(at)
-        at = max(at, Effect.objects.get(kind="refund.submit").run_at)
+        at = max(at, Task.objects.get(kind="refund.submit").run_at)
     assert at > AFTER + timedelta(hours=20)
-    effect = Effect.objects.get(kind="refund.submit")
-    assert (effect.status, effect.failures, effect.outages) == ("WAITING", 0, 40)
+    task = Task.objects.get(kind="refund.submit")
+    assert (task.status, task.failures, task.outages) == ("WAITING", 0, 40)
     provider.troubles = []
     work(at)
     work_until_quiet(at)
@@ -363,7 +363,7 @@ def test_what_arrives_under_a_key_that_was_replaced_is_known(
     work()
     assert status(promised) == ("SUCCEEDED" if now_paid else "FAILED")
     bounce(provider, old[0], RefundOutcome.SUCCEEDED)
-    assert Effect.objects.filter(key__startswith="mail.staff:twice:").exists() is twice
+    assert Task.objects.filter(key__startswith="mail.staff:twice:").exists() is twice
     assert status(promised) == ("SUCCEEDED" if now_paid else "PARTIALLY_SUCCEEDED")
     said = " ".join(findings(AFTER, ask_provider=False))
     assert ("by the facts since 0.00 EUR is due" in said) is twice

@@ -16,7 +16,7 @@ from billing.ending import Ending
 from billing.errors import ProviderIdTaken
 from billing.models import Agreement, Refund, RefundPart
 from billing.renewal import set_provider_id
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import Mode
@@ -222,8 +222,8 @@ def test_a_definite_no_is_given_up_at_once_and_named(world: World) -> None:
         cancel(world, billed(world))
         provider.troubles = ["unknown"]
         work(after(minutes=1))
-        effect = Effect.objects.get(kind="agreement.tell")
-        assert (effect.status, effect.last_failure) == ("GIVEN_UP", "no such subscription")
+        task = Task.objects.get(kind="agreement.tell")
+        assert (task.status, task.last_failure) == ("GIVEN_UP", "no such subscription")
         said = " ".join(findings(after(minutes=1), ask_provider=False))
     assert "given up, no such subscription" in said
     assert "stripe was told NONE, it should be AT_PERIOD_END" in said
@@ -237,7 +237,7 @@ def test_an_outage_is_waited_out_and_is_worth_a_line(world: World, settings: Any
         at = after(minutes=1)
         for _ in range(21):
             work(at)
-            at = max(at, Effect.objects.get(kind="agreement.tell").run_at)
+            at = max(at, Task.objects.get(kind="agreement.tell").run_at)
         assert "stripe was told nothing certain" in " ".join(findings(at, ask_provider=False))
         assert any("refuses our key" in message.subject for message in mail.outbox)
         work(at)

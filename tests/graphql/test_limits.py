@@ -13,7 +13,7 @@ from graphql import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.models import Effect
+from outbox.models import Task
 from portal.graphql import context
 from portal.graphql.limits import LimitExceeded, Measure
 from portal.graphql.timeouts import RequestTimeout, deadline
@@ -209,7 +209,7 @@ def test_what_was_stopped_before_its_commit_changed_nothing(settings: Any, monke
     [error] = api.post(CANCEL, input=given).json()["errors"]
     assert error["extensions"]["code"] == "TIMEOUT"
     assert not Cancellation.objects.exists()
-    assert not Effect.objects.exists()
+    assert not Task.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import LedgerEntry, Refund
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.queue import put
 from outbox.worker import MOST_CRASHES, work_off
 from subscriptions.models import Cancellation
@@ -72,8 +72,8 @@ def test_workers_whose_clocks_are_five_minutes_apart_go_by_the_databases(tmp_pat
             worker.terminate()
             worker.wait()
     assert set(mails(tmp_path).values()) == {1}
-    assert not Effect.objects.filter(status="GIVEN_UP").exists()
-    assert Effect.objects.get(key="early").fence == 0
+    assert not Task.objects.filter(status="GIVEN_UP").exists()
+    assert Task.objects.get(key="early").fence == 0
 
 
 def test_workers_never_hold_the_same_effect() -> None:
@@ -82,9 +82,9 @@ def test_workers_never_hold_the_same_effect() -> None:
     from outbox.worker import claim
 
     now = timezone.now()
-    answers = together(8, lambda _: [effect.pk for _ in range(3) if (effect := claim(now))])
+    answers = together(8, lambda _: [task.pk for _ in range(3) if (task := claim(now))])
     claimed = [pk for answer in answers for pk in answer]  # type: ignore[union-attr]
-    assert len(claimed) == len(set(claimed)) == Effect.objects.filter(run_at__lte=now).count()
+    assert len(claimed) == len(set(claimed)) == Task.objects.filter(run_at__lte=now).count()
 
 
 def test_a_full_disk_is_an_error_that_loses_nothing() -> None:
@@ -256,7 +256,7 @@ def poison(notes: int) -> None:
 
 def wait_until_the_poison_is_stuck() -> None:
     for _ in range(300):
-        found = dict(Effect.objects.filter(kind__in=["poison", "note"]).values_list("key", "status"))
+        found = dict(Task.objects.filter(kind__in=["poison", "note"]).values_list("key", "status"))
         if found == {"poison": "STUCK", "note0": "DONE"}:
             return
         time.sleep(0.1)

@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import Charge, LedgerEntry, Refund
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.queue import wake
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
@@ -111,7 +111,7 @@ def test_kills_lose_nothing_and_double_nothing(
     settle(actors, subscriptions)
 
     later = timezone.now() + timedelta(days=4)
-    interrupted = list(Effect.objects.filter(status="GIVEN_UP").values_list("key", flat=True))
+    interrupted = list(Task.objects.filter(status="GIVEN_UP").values_list("key", flat=True))
     assert all(key.startswith("mail.") for key in interrupted)
     wrong = [finding for finding in findings(later) if not finding.startswith("effect mail.")]
     assert wrong == []
@@ -137,8 +137,8 @@ def settle(actors: list[Actor], subscriptions: int) -> None:
         done = Refund.objects.filter(status="SUCCEEDED").count() == subscriptions
         if (
             done
-            and not Effect.objects.filter(status="WAITING", kind__in=["refund.settled", "mail.cancellation"]).exists()
+            and not Task.objects.filter(status="WAITING", kind__in=["refund.settled", "mail.cancellation"]).exists()
         ):
             return
         time.sleep(0.1)
-    pytest.fail(f"not finished: {list(Effect.objects.filter(status='WAITING').values('key', 'last_failure')[:5])}")
+    pytest.fail(f"not finished: {list(Task.objects.filter(status='WAITING').values('key', 'last_failure')[:5])}")

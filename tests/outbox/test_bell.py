@@ -17,7 +17,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from outbox import bell
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.models import Cancellation
 from tests.graphql.documents import CANCEL
 from tests.kills.test_faults import cancel_input
@@ -84,7 +84,7 @@ def test_a_broker_in_trouble_costs_the_answer_nothing_and_is_asked_once_a_ring(
         assert len(outsider.calls) == (len(told) if trouble == "silent" else 0)
     assert caplog.text.count("the broker was not told") == len(told)
     assert Cancellation.objects.count() == 1
-    assert Effect.objects.filter(status="WAITING").exists()
+    assert Task.objects.filter(status="WAITING").exists()
 
 
 @pytest.mark.django_db(transaction=True)

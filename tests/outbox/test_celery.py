@@ -15,7 +15,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from outbox.models import Effect
+from outbox.models import Task
 from tests.kills.test_kills import ROOT, environment_of, mails
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
@@ -55,8 +55,8 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
         at=now,
     )
     for _ in range(300):
-        if not Effect.objects.filter(status="WAITING", run_at__lte=timezone.now()).exists():
+        if not Task.objects.filter(status="WAITING", run_at__lte=timezone.now()).exists():
             break
         time.sleep(0.1)
-    assert list(Effect.objects.filter(kind="mail.cancellation").values_list("status", flat=True)) == ["DONE"]
+    assert list(Task.objects.filter(kind="mail.cancellation").values_list("status", flat=True)) == ["DONE"]
     assert sum(mails(tmp_path).values()) == 1

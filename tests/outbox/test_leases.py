@@ -1,4 +1,4 @@
-"""How long a worker holds an effect, how long a failed one waits, and after how many failures it is given up."""
+"""How long a worker holds a task, how long a failed one waits, and after how many failures it is given up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from outbox import registry, worker
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.queue import put
 from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, claim, run, wait_after, work_off
@@ -25,7 +25,7 @@ Does = Callable[[Callable[[dict[str, Any], datetime], datetime | None]], None]
 
 @pytest.fixture
 def does(monkeypatch: pytest.MonkeyPatch) -> Does:
-    """Says what handles the kind "note"; there is one effect of it, and no periodic work."""
+    """Says what handles the kind "note"; there is one task of it, and no periodic work."""
     monkeypatch.setattr(registry, "_sweeps", {})
     put(kind="note", key="k", payload={}, run_at=NOW, now=NOW)
     return lambda handler: monkeypatch.setattr(registry, "_handlers", {"note": handler})
@@ -44,10 +44,10 @@ def test_the_worker_extends_the_lease_while_its_handler_works(does: Does, monkey
     now, taken_meanwhile = [NOW], []
 
     def slow(payload: dict[str, Any], _: datetime) -> None:
-        at_first = Effect.objects.get().leased_until
+        at_first = Task.objects.get().leased_until
         now[0] += timedelta(seconds=0.2)
         give_up_at = time.monotonic() + 5
-        while Effect.objects.get().leased_until == at_first and time.monotonic() < give_up_at:
+        while Task.objects.get().leased_until == at_first and time.monotonic() < give_up_at:
             time.sleep(0.01)
         # What was leased at first is over by now.
         taken_meanwhile.append(claim(NOW + timedelta(seconds=0.4)))
@@ -55,7 +55,7 @@ def test_the_worker_extends_the_lease_while_its_handler_works(does: Does, monkey
     does(slow)
     assert work_off(lambda: now[0]) == 1
     assert taken_meanwhile == [None]
-    assert Effect.objects.get().status == "DONE"
+    assert Task.objects.get().status == "DONE"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -75,20 +75,20 @@ def test_a_lease_is_extended_three_times_before_it_ends_and_no_more_once_the_han
     work_off(clock)
     assert len(beats) == 2
     assert beats[0] - began >= 0.2
-    assert Effect.objects.get().leased_until is None
+    assert Task.objects.get().leased_until is None
     time.sleep(0.3)
     assert len(beats) == 2
 
 
 def test_a_lease_is_over_at_its_last_instant_and_not_before(does: Does) -> None:
     assert claim(NOW)
-    assert Effect.objects.get().leased_until == NOW + timedelta(seconds=60)
+    assert Task.objects.get().leased_until == NOW + timedelta(seconds=60)
     assert claim(NOW + LEASE - SECOND) is None
     assert claim(NOW + LEASE)
 
 
 def test_a_lease_is_believed_up_to_twice_its_length_and_not_beyond(does: Does) -> None:
-    Effect.objects.update(leased_until=NOW + 2 * LEASE + SECOND)
+    Task.objects.update(leased_until=NOW + 2 * LEASE + SECOND)
     assert claim(NOW + SECOND) is None
     assert claim(NOW)
 
@@ -104,9 +104,9 @@ def test_a_failure_waits_twice_as_long_as_the_one_before_half_of_it_by_chance(
     does: Does, error: Exception, before: int, least: int, longest: int
 ) -> None:
     does(fails(error))
-    Effect.objects.update(failures=before, outages=before)
+    Task.objects.update(failures=before, outages=before)
     work_off(lambda: NOW)
-    waited = Effect.objects.get().run_at - NOW
+    waited = Task.objects.get().run_at - NOW
     assert timedelta(seconds=least) <= waited <= timedelta(seconds=longest)
 
 
@@ -120,34 +120,34 @@ def test_half_of_a_wait_is_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_twelfth_failure_in_a_row_is_the_last(does: Does, error: Exception) -> None:
     does(fails(error))
     tried, at = 0, NOW
-    while Effect.objects.get().status == "WAITING":
+    while Task.objects.get().status == "WAITING":
         tried += work_off(lambda at=at: at)
         at += timedelta(hours=2)
     assert tried == 12
-    effect = Effect.objects.get()
-    assert (effect.status, effect.finished_at, effect.leased_until) == ("GIVEN_UP", at - timedelta(hours=2), None)
+    task = Task.objects.get()
+    assert (task.status, task.finished_at, task.leased_until) == ("GIVEN_UP", at - timedelta(hours=2), None)
 
 
 def test_the_third_worker_that_ends_over_an_effect_is_the_last(does: Does) -> None:
     at, taken = NOW, 0
-    while (effect := claim(at)) and effect.key == "k":
+    while (task := claim(at)) and task.key == "k":
         taken += 1
         at += LEASE
-    assert (taken, Effect.objects.get(key="k").status) == (3, "STUCK")
+    assert (taken, Task.objects.get(key="k").status) == (3, "STUCK")
 
 
 @pytest.mark.parametrize("outage", [False, True])
 def test_as_much_of_a_failure_is_kept_as_there_is_room_for(does: Does, outage: bool) -> None:
     does(fails(Again("x" * 300, outage=outage)))
     work_off(lambda: NOW)
-    assert Effect.objects.get().last_failure == "x" * 200
+    assert Task.objects.get().last_failure == "x" * 200
 
 
 def test_what_was_given_up_is_never_forgotten(does: Does) -> None:
     does(fails(Hopeless("x" * 300)))
     work_off(lambda: NOW)
     assert worker.forget_done(NOW + timedelta(days=400)) == 0
-    assert Effect.objects.get().last_failure == "x" * 200
+    assert Task.objects.get().last_failure == "x" * 200
 
 
 def test_an_effect_that_was_done_is_forgotten_after_its_thirtieth_day(does: Does) -> None:
@@ -177,12 +177,12 @@ def test_the_clock_of_the_database_is_right_and_goes_on_within_a_transaction() -
 
 
 def test_what_must_not_happen_twice_is_given_up_when_it_fails_in_a_way_that_nobody_expected(does: Does) -> None:
-    Effect.objects.update(once=True)
+    Task.objects.update(once=True)
     does(fails(RuntimeError("secret")))
     work_off(lambda: NOW + SECOND)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
-    assert (effect.finished_at, effect.leased_until) == (NOW + SECOND, None)
+    task = Task.objects.get()
+    assert (task.status, task.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
+    assert (task.finished_at, task.leased_until) == (NOW + SECOND, None)
 
 
 def test_periodic_work_comes_first_and_everybody_is_told_the_time(does: Does, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,8 +203,8 @@ def test_a_turn_ends_after_as_many_effects_as_were_asked_for(does: Does) -> None
 def test_what_is_hopeless_is_given_up_at_once_and_keeps_when(does: Does) -> None:
     does(fails(Hopeless("never")))
     work_off(lambda: NOW + SECOND)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.finished_at, effect.leased_until) == ("GIVEN_UP", NOW + SECOND, None)
+    task = Task.objects.get()
+    assert (task.status, task.finished_at, task.leased_until) == ("GIVEN_UP", NOW + SECOND, None)
 
 
 def test_who_lost_an_effect_writes_nothing_about_it_while_another_works_on_it(does: Does) -> None:
@@ -213,10 +213,10 @@ def test_who_lost_an_effect_writes_nothing_about_it_while_another_works_on_it(do
     assert slow
     assert other
     run(slow, lambda: NOW + LEASE)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.leased_until, effect.fence) == ("WAITING", NOW + 2 * LEASE, other.fence)
+    task = Task.objects.get()
+    assert (task.status, task.leased_until, task.fence) == ("WAITING", NOW + 2 * LEASE, other.fence)
     run(other, lambda: NOW + LEASE)
-    assert Effect.objects.get().status == "DONE"
+    assert Task.objects.get().status == "DONE"
 
 
 def test_who_did_one_effect_writes_nothing_about_another_that_was_taken_as_often(does: Does) -> None:
@@ -227,23 +227,23 @@ def test_who_did_one_effect_writes_nothing_about_another_that_was_taken_as_often
     assert second
     assert first.fence == second.fence
     run(first, lambda: NOW)
-    assert Effect.objects.get(pk=first.pk).status == "DONE"
-    assert Effect.objects.get(pk=second.pk).status == "WAITING"
+    assert Task.objects.get(pk=first.pk).status == "DONE"
+    assert Task.objects.get(pk=second.pk).status == "WAITING"
 
 
 def test_a_handler_that_says_when_to_go_on_is_asked_again_then_with_everything_forgotten(does: Does) -> None:
-    Effect.objects.update(failures=3, outages=2, crashes=1)
+    Task.objects.update(failures=3, outages=2, crashes=1)
     does(lambda *_: NOW + timedelta(hours=5))
     work_off(lambda: NOW)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.run_at, effect.leased_until) == ("WAITING", NOW + timedelta(hours=5), None)
-    assert (effect.failures, effect.outages, effect.crashes) == (0, 0, 0)
+    task = Task.objects.get()
+    assert (task.status, task.run_at, task.leased_until) == ("WAITING", NOW + timedelta(hours=5), None)
+    assert (task.failures, task.outages, task.crashes) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("once", "status"), [(True, "GIVEN_UP"), (False, "STUCK")])
 def test_what_ended_its_workers_keeps_when_it_was_given_up(does: Does, once: bool, status: str) -> None:
-    Effect.objects.update(once=once, crashes=2)
+    Task.objects.update(once=once, crashes=2)
     assert claim(NOW)
     claim(NOW + LEASE)
-    effect = Effect.objects.get(key="k")
-    assert (effect.status, effect.finished_at, effect.leased_until) == (status, NOW + LEASE, None)
+    task = Task.objects.get(key="k")
+    assert (task.status, task.finished_at, task.leased_until) == (status, NOW + LEASE, None)

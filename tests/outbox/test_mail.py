@@ -15,7 +15,7 @@ from django.core.mail import EmailMessage
 
 from outbox import registry, smtp
 from outbox.mail import circuit, deliver
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.queue import put
 from outbox.worker import work_off
 from tests.builders import NOW
@@ -75,11 +75,11 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(registry, "_handlers", {"mail": send})
     monkeypatch.setattr(registry, "_sweeps", {})
 
-    def work(port: int) -> Effect:
+    def work(port: int) -> Task:
         settings.EMAIL_PORT = port
         put(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, once=True)
         work_off(lambda: NOW)
-        return Effect.objects.latest("pk")
+        return Task.objects.latest("pk")
 
     return work
 
@@ -104,11 +104,11 @@ def test_a_mail_that_is_taken_is_done_even_without_a_goodbye(mail: Any) -> None:
 )
 def test_an_outage_is_waited_out(mail: Any, trouble: dict[str, str | None]) -> None:
     with server({**USUAL, **trouble}) as port:
-        effect = mail(port)
-    assert (effect.status, effect.failures, effect.outages) == ("WAITING", 0, 1)
+        task = mail(port)
+    assert (task.status, task.failures, task.outages) == ("WAITING", 0, 1)
     circuit.worked()  # a moment later
     with server(USUAL) as port:
-        Effect.objects.update(run_at=NOW)
+        Task.objects.update(run_at=NOW)
         assert mail(port).status == "DONE"
 
 
@@ -121,17 +121,17 @@ def test_nobody_there_costs_no_more_than_the_time_of_a_mail(
     there = silent(b"2" if "drips" in trouble else b"", first=first, pause=0.05)
     with nullcontext(refused()) if trouble == "refused" else there as outsider:
         began = time.monotonic()
-        effect = mail(outsider.port)
+        task = mail(outsider.port)
         assert time.monotonic() - began < 2.5
-    assert (effect.status, effect.failures, effect.outages) == ("WAITING", 0, 1)
-    assert timedelta(0) < effect.run_at - NOW < timedelta(seconds=5)
+    assert (task.status, task.failures, task.outages) == ("WAITING", 0, 1)
+    assert timedelta(0) < task.run_at - NOW < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("trouble", [{"RCPT": "450 greylisted"}, {"MAIL": "550 not you"}, {".": "451 try later"}])
 def test_what_was_refused_for_now_is_tried_again(mail: Any, trouble: dict[str, str]) -> None:
     with server({**USUAL, **trouble}) as port:
-        effect = mail(port)
-    assert (effect.status, effect.failures, effect.outages) == ("WAITING", 1, 0)
+        task = mail(port)
+    assert (task.status, task.failures, task.outages) == ("WAITING", 1, 0)
 
 
 @pytest.mark.parametrize(("trouble", "said"), [
@@ -143,8 +143,8 @@ def test_what_never_will_do_or_may_have_left_is_left_to_staff(
     mail: Any, trouble: dict[str, str | None], said: str
 ) -> None:
     with server({**USUAL, **trouble}) as port:
-        effect = mail(port)
-    assert (effect.status, effect.last_failure) == ("GIVEN_UP", said)
+        task = mail(port)
+    assert (task.status, task.last_failure) == ("GIVEN_UP", said)
 
 
 def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> No
         for number in range(20):
             put(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, once=True)
         began = time.monotonic()
-        mail_effects = Effect.objects.filter(pk__lte=mail(outsider.port).pk)
+        mail_effects = Task.objects.filter(pk__lte=mail(outsider.port).pk)
         assert time.monotonic() - began < 3
         assert len(outsider.calls) == 1
     assert set(mail_effects.values_list("status", "failures", "outages")) == {("WAITING", 0, 1)}

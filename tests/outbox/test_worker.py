@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox import mail, registry, worker
-from outbox.models import Beat, Effect
+from outbox.models import Beat, Task
 from outbox.queue import put, wake
 from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
@@ -72,7 +72,7 @@ def test_effects_run_when_they_are_due_the_oldest_first(done: list[Any], clock: 
     clock.wait(hours=1)
     work_off(clock)
     assert done == [3, 2, 1]
-    assert set(Effect.objects.values_list("status", flat=True)) == {"DONE"}
+    assert set(Task.objects.values_list("status", flat=True)) == {"DONE"}
 
 
 def test_a_key_asks_once_and_a_rolled_back_change_asks_for_nothing(done: list[Any], clock: Clock) -> None:
@@ -88,37 +88,37 @@ def test_a_key_asks_once_and_a_rolled_back_change_asks_for_nothing(done: list[An
 def test_failures_wait_longer_each_time_and_are_given_up_in_the_end(done: list[Any], clock: Clock) -> None:
     ask(1, troubles=["again"] * 50)
     waits = []
-    while (effect := Effect.objects.get()).status == "WAITING":
-        waits.append(effect.run_at - clock.now)
-        clock.now = max(clock.now, effect.run_at)
+    while (task := Task.objects.get()).status == "WAITING":
+        waits.append(task.run_at - clock.now)
+        clock.now = max(clock.now, task.run_at)
         work_off(clock)
     assert len(done) == MOST_FAILURES
-    assert (effect.status, effect.last_failure) == ("GIVEN_UP", "busy")
+    assert (task.status, task.last_failure) == ("GIVEN_UP", "busy")
     assert waits[-1] > waits[2] > timedelta(0)
     assert wake(key="k1", now=clock.now)
     done.clear()
     done.extend([0] * 50)
     work_off(clock)
-    assert Effect.objects.get().status == "DONE"
+    assert Task.objects.get().status == "DONE"
 
 
 def test_what_the_other_side_asks_for_is_waited(done: list[Any], clock: Clock) -> None:
     ask(1, troubles=["later"])
     work_off(clock)
-    assert Effect.objects.get().run_at == NOW + timedelta(hours=3)
+    assert Task.objects.get().run_at == NOW + timedelta(hours=3)
 
 
 def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(done: list[Any], clock: Clock) -> None:
     ask(1, troubles=["again"] * (MOST_FAILURES - 1) + ["down"] * 200)
     waits = []
-    while (effect := Effect.objects.get()).status == "WAITING":
-        waits.append(effect.run_at - clock.now)
-        clock.now = max(clock.now, effect.run_at)
+    while (task := Task.objects.get()).status == "WAITING":
+        waits.append(task.run_at - clock.now)
+        clock.now = max(clock.now, task.run_at)
         work_off(clock)
         if len(done) == 100:
-            seen = Effect.objects.get()
+            seen = Task.objects.get()
             assert (seen.failures, seen.outages, seen.last_failure) == (MOST_FAILURES - 1, 89, "unreachable")
-    assert (effect.status, effect.failures, effect.outages) == ("DONE", 0, 0)
+    assert (task.status, task.failures, task.outages) == ("DONE", 0, 0)
     assert len(done) == MOST_FAILURES + 200
     outages = waits[MOST_FAILURES:]
     assert outages[0] < timedelta(seconds=5)
@@ -128,10 +128,10 @@ def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(
 def test_an_outage_lasts_at_least_as_long_as_the_other_side_says(done: list[Any], clock: Clock) -> None:
     ask(1, once=True, troubles=["down until"])
     work_off(clock)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.run_at) == ("WAITING", NOW + timedelta(hours=3))
+    task = Task.objects.get()
+    assert (task.status, task.run_at) == ("WAITING", NOW + timedelta(hours=3))
     assert wake(key="k1", now=NOW)
-    assert Effect.objects.get().outages == 0
+    assert Task.objects.get().outages == 0
 
 
 def test_an_outage_does_not_outlive_the_other_sides_answer(done: list[Any], clock: Clock) -> None:
@@ -139,23 +139,23 @@ def test_an_outage_does_not_outlive_the_other_sides_answer(done: list[Any], cloc
     for _ in range(3):
         work_off(clock)
         clock.wait(hours=1)
-    effect = Effect.objects.get()
-    assert (effect.failures, effect.outages) == (1, 0)
+    task = Task.objects.get()
+    assert (task.failures, task.outages) == (1, 0)
 
 
 @pytest.mark.parametrize("kind", ["note", "unknown"])
 def test_what_is_hopeless_is_given_up_at_once(done: list[Any], clock: Clock, kind: str) -> None:
     ask(1, kind=kind, troubles=["no"])
     work_off(clock)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.failures) == ("GIVEN_UP", 0)
+    task = Task.objects.get()
+    assert (task.status, task.failures) == ("GIVEN_UP", 0)
 
 
 def test_an_unexpected_failure_is_retried_and_tells_no_secret(done: list[Any], clock: Clock) -> None:
     ask(1, troubles=["boom"])
     work_off(clock)
-    effect = Effect.objects.get()
-    assert (effect.status, effect.failures, effect.last_failure) == ("WAITING", 1, "RuntimeError")
+    task = Task.objects.get()
+    assert (task.status, task.failures, task.last_failure) == ("WAITING", 1, "RuntimeError")
 
 
 def test_a_dead_workers_effect_is_taken_over_when_its_lease_is_over(done: list[Any], clock: Clock) -> None:
@@ -166,10 +166,10 @@ def test_a_dead_workers_effect_is_taken_over_when_its_lease_is_over(done: list[A
     clock.wait(seconds=LEASE.total_seconds() + 1)
     assert work_off(clock) == 1
     # The dead one was only slow: it does the thing, but writes nothing about it.
-    finished_at = Effect.objects.get().finished_at
+    finished_at = Task.objects.get().finished_at
     clock.wait(hours=1)
     run(dead, clock)
-    assert Effect.objects.get().finished_at == finished_at
+    assert Task.objects.get().finished_at == finished_at
 
 
 def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: Clock) -> None:
@@ -178,7 +178,7 @@ def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: 
     assert claim(clock())
     clock.wait(hours=1)
     work_off(clock)
-    interrupted, failed = Effect.objects.order_by("pk")
+    interrupted, failed = Task.objects.order_by("pk")
     assert (interrupted.status, interrupted.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
     # One that said itself that nothing happened is tried again.
     assert (failed.status, done) == ("WAITING", [2])
@@ -187,11 +187,11 @@ def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: 
     assert done == [2, 1]
 
 
-def crash(clock: Clock) -> Effect | None:
-    """A worker takes an effect and dies; until somebody may take it again."""
-    effect = claim(clock())
+def crash(clock: Clock) -> Task | None:
+    """A worker takes a task and dies; until somebody may take it again."""
+    task = claim(clock())
     clock.wait(seconds=LEASE.total_seconds() + 1)
-    return effect
+    return task
 
 
 def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
@@ -205,7 +205,7 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     for _ in range(2):
         work_off(clock)
         clock.wait(hours=1)
-    stuck = Effect.objects.get(key="k1")
+    stuck = Task.objects.get(key="k1")
     assert (stuck.status, stuck.crashes, done) == ("STUCK", MOST_CRASHES, [2])
     assert [message.to for message in mailoutbox] == [["staff@wayout.example"]]
     assert "k1" in mailoutbox[0].subject
@@ -213,10 +213,10 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     assert wake(key="k1", now=clock.now)
     for _ in range(MOST_CRASHES - 1):
         assert crash(clock)
-    assert Effect.objects.get(key="k1").status == "WAITING"
+    assert Task.objects.get(key="k1").status == "WAITING"
     assert crash(clock)
     work_off(clock)
-    assert Effect.objects.get(key="k1").status == "STUCK"
+    assert Task.objects.get(key="k1").status == "STUCK"
     assert len(mailoutbox) == 2
 
 
@@ -226,24 +226,24 @@ def test_only_crashes_in_a_row_count(done: list[Any], clock: Clock, between: str
     for _ in range(MOST_CRASHES - 1):
         assert crash(clock)
     work_off(clock)
-    assert Effect.objects.get().crashes == 0
+    assert Task.objects.get().crashes == 0
     clock.wait(hours=1)
     for _ in range(MOST_CRASHES - 1):
         assert crash(clock)
     work_off(clock)
-    assert (Effect.objects.get().status, done) == ("DONE", [1, 1])
+    assert (Task.objects.get().status, done) == ("DONE", [1, 1])
 
 
 def test_however_many_were_interrupted_the_worker_goes_on(done: list[Any], clock: Clock) -> None:
     long_ago = NOW - timedelta(days=1)
-    Effect.objects.bulk_create(
-        Effect(kind="note", key=f"i{n}", run_at=long_ago, created_at=long_ago, once=True, leased_until=long_ago)
+    Task.objects.bulk_create(
+        Task(kind="note", key=f"i{n}", run_at=long_ago, created_at=long_ago, once=True, leased_until=long_ago)
         for n in range(1_200)
     )
     ask(1)
     work_off(clock)
     assert done == [1]
-    assert Effect.objects.filter(status="GIVEN_UP").count() == 1_200
+    assert Task.objects.filter(status="GIVEN_UP").count() == 1_200
 
 
 def test_what_takes_too_long_ends_its_worker(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +334,7 @@ def test_done_effects_are_forgotten_after_a_month(done: list[Any], clock: Clock)
     work_off(clock)
     assert worker.forget_done(NOW + timedelta(days=29)) == 0
     assert worker.forget_done(NOW + timedelta(days=31)) == 1
-    assert list(Effect.objects.values_list("key", flat=True)) == ["k2"]
+    assert list(Task.objects.values_list("key", flat=True)) == ["k2"]
 
 
 @given(st.integers(min_value=1, max_value=10_000))
@@ -346,4 +346,4 @@ def test_the_command_does_what_is_due(done: list[Any], capsys: pytest.CaptureFix
     ask(1, datetime(2026, 1, 1, tzinfo=NOW.tzinfo))
     call_command("work", "--once")
     assert done == [1]
-    assert "Attempted 1 effects." in capsys.readouterr().out
+    assert "Attempted 1 tasks." in capsys.readouterr().out

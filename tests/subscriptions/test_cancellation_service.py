@@ -10,7 +10,7 @@ import pytest
 
 from billing.models import Agreement, EndingTerms, Refund
 from billing.refunds.requests import settle_by_hand
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.cancellations.service import (
     Canceled,
     StaffCancellation,
@@ -396,6 +396,6 @@ def test_the_provider_and_the_customer_are_told_at_once(world: World) -> None:
     Agreement.objects.update(provider="stripe", external_id="sub_11111111")
     at = NOW + SECOND
     canceled(world, subscription, now=at)
-    effects = Effect.objects.exclude(kind="refund.submit")
-    assert {effect.kind for effect in effects} >= {"agreement.tell", "mail.cancellation"}
-    assert {(effect.created_at, effect.run_at) for effect in effects} == {(at, at)}
+    tasks = Task.objects.exclude(kind="refund.submit")
+    assert {task.kind for task in tasks} >= {"agreement.tell", "mail.cancellation"}
+    assert {(task.created_at, task.run_at) for task in tasks} == {(at, at)}

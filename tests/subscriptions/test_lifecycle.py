@@ -15,7 +15,7 @@ from billing.charges import payment_settled
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.providers.base import RefundOutcome
 from billing.refunds.results import record_provider_event
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.worker import work_off
 from subscriptions.cancellations.service import cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
@@ -254,11 +254,11 @@ def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: 
         case "mode":
             Subscription.objects.update(canceled_mode=Mode.AT_PERIOD_END)
         case "stuck":
-            Effect.objects.filter(kind="refund.submit").update(status="STUCK")
+            Task.objects.filter(kind="refund.submit").update(status="STUCK")
         case "given up":
-            Effect.objects.filter(kind="refund.submit").update(status="GIVEN_UP")
+            Task.objects.filter(kind="refund.submit").update(status="GIVEN_UP")
         case "lost":
-            Effect.objects.filter(kind="refund.submit").delete()
+            Task.objects.filter(kind="refund.submit").delete()
         case "unpaid":
             RefundPart.objects.get().charge.ledger_entries.all().delete()
         case "foreign":

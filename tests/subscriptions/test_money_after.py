@@ -18,7 +18,7 @@ from billing.periods import Period
 from billing.providers.base import RefundOutcome
 from billing.refunds.repricing import retry_refund
 from billing.refunds.results import record_provider_event
-from outbox.models import Effect
+from outbox.models import Task
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
@@ -277,7 +277,7 @@ def test_repeating_changes_nothing(told: World) -> None:
     cancel(told, told.subscription(charged=10000), at=PERIOD.start)
     correct(Charge.objects.get(), 3000, PERIOD.start + timedelta(hours=1))
     events, mails = AuditEvent.objects.count(), len(mail.outbox)
-    Effect.objects.filter(kind="agreement.reprice").update(status="WAITING")
+    Task.objects.filter(kind="agreement.reprice").update(status="WAITING")
     work(PERIOD.start + timedelta(hours=2))
     assert amounts() == [(7000, "HELD")]
     assert (AuditEvent.objects.count(), len(mail.outbox)) == (events, mails)

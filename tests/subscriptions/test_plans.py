@@ -19,7 +19,7 @@ pytestmark = [
 GROWING = (
     "tenants_tenant|tenants_auditevent|tenants_auditpersonaldata|billing_agreement|billing_charge|billing_refund|billing_refundpart"
     "|subscriptions_subscription|subscriptions_license|subscriptions_directoryuser|desk_callbackrequest"
-    "|desk_callbackattempt|subscriptions_cancellation|subscriptions_licensetally|outbox_effect|webhooks_\\w+"
+    "|desk_callbackattempt|subscriptions_cancellation|subscriptions_licensetally|outbox_task|webhooks_\\w+"
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.worker import LEASE
 from subscriptions.events import SubscriptionEvent
 from tenants.callers import Scope
@@ -309,7 +309,7 @@ def test_a_removed_endpoint_gets_nothing_more(partner: Partner) -> None:
     remove(endpoint=partner.endpoint, caller=SYSTEM, now=NOW)
     partner.work()
     assert partner.receiver.asked == 0
-    assert set(Effect.objects.values_list("status", flat=True)) == {"DONE"}
+    assert set(Task.objects.values_list("status", flat=True)) == {"DONE"}
 
 
 def test_where_nobody_listens_it_costs_one_query(

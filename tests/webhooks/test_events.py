@@ -14,7 +14,7 @@ from desk.models import CallbackRequest
 from desk.services.claims import claim_callback
 from desk.services.outcomes import close_callback
 from outbox import registry
-from outbox.models import Effect
+from outbox.models import Task
 from outbox.queue import wake
 from outbox.worker import work_off
 from subscriptions.models import Cancellation, License
@@ -121,8 +121,8 @@ def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
     subscription = world.subscription(1)
     cancel(Api(world.admin), subscription, "IMMEDIATE")
     work(NOW)
-    [effect] = Effect.objects.filter(kind=EFFECTIVE)
-    wake(key=effect.key, now=NOW)
+    [task] = Task.objects.filter(kind=EFFECTIVE)
+    wake(key=task.key, now=NOW)
     work(NOW)
     assert events(subscription) == ["cancellation.requested", "cancellation.effective"]
 

@@ -32,13 +32,13 @@ class Command(BaseCommand):
         parser.add_argument("--pause", type=float, default=1.0, help="seconds between looks when nothing is due (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work until SIGTERM or SIGINT; a started effect is finished first. A database that is gone is waited for.
+        """Work until SIGTERM or SIGINT; a started task is finished first. A database that is gone is waited for.
 
-        An effect that takes too long ends the process (exit code 75): something has to start it again.
+        A task that takes too long ends the process (exit code 75): something has to start it again.
         """
         if options["once"]:
             attempted = work_off()
-            self.stdout.write(_("Attempted %(count)d effects.") % {"count": attempted})
+            self.stdout.write(_("Attempted %(count)d tasks.") % {"count": attempted})
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
