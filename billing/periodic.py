@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing.refunds.sending import wake_stranded
+from billing.refunds.sending import send_stranded
 from outbox.registry import every
 
 
 @every(timedelta(minutes=5))
 def send_stranded_refunds(now: datetime) -> int:
     """A refund that is due is sent although the task that should have was lost or forgotten."""
-    return wake_stranded(now)
+    return send_stranded(now)

@@ -13,7 +13,7 @@ from billing.models import Agreement, EndingTerms
 from billing.outages import again
 from billing.providers import billing_providers, default_provider, is_subscription_id, provider, subscription_id_example
 from billing.providers.base import ProviderRefused, ProviderUnavailable
-from outbox.queue import put_again
+from outbox.queue import enqueue_anew
 from outbox.registry import Hopeless, handles
 from tenants.actions import Action
 from tenants.audit import record
@@ -142,4 +142,4 @@ def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
 
 
 def _tell_soon(agreement_id: int, now: datetime) -> None:
-    put_again(kind=TELL, payloads={f"{TELL}:{agreement_id}": {"agreement": agreement_id}}, now=now)
+    enqueue_anew(kind=TELL, payloads={f"{TELL}:{agreement_id}": {"agreement": agreement_id}}, now=now)

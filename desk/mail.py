@@ -16,7 +16,7 @@ from common.formatting import format_span
 from desk.codes import CallOccasion
 from desk.models import CallbackRequest
 from outbox.mail import deliver
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.registry import handles
 
 CALL_MAIL = "mail.callback"
@@ -32,7 +32,7 @@ def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetim
         if request.window_end and request.window_start
         else None
     )
-    put(
+    enqueue(
         kind=CALL_MAIL,
         key=f"{CALL_MAIL}:{occasion}:{request.pk}:{now.isoformat()}",
         payload={

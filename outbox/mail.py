@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from common.circuit import Circuit
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.registry import Again, Hopeless, handles
 
 logger = logging.getLogger("wayout.outbox")
@@ -32,7 +32,7 @@ def tell_staff(*, key: str, sentence: Promise, values: Mapping[str, object], now
     with translation.override(settings.LANGUAGE_CODE):
         text = " ".join((str(sentence) % values).split())
     logger.warning("for staff: %s", text)
-    put(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, once=True)
+    enqueue(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, once=True)
 
 
 @handles(STAFF)

@@ -10,14 +10,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from outbox.bell import ring
 from outbox.models import Task, TaskStatus
+from outbox.notifier import notify_workers
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
 
-def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, once: bool = False) -> None:
+def enqueue(
+    *, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, once: bool = False
+) -> None:
     """Ask for a task in the caller's transaction; a key that is known already asks for nothing new.
 
     ``once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
@@ -25,10 +27,10 @@ def put(*, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: 
     task = Task(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
     Task.objects.bulk_create([task], ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL and run_at <= now:
-        transaction.on_commit(ring, robust=True)
+        transaction.on_commit(notify_workers, robust=True)
 
 
-def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
+def requeue(*, key: str, now: datetime, only_done: bool = False) -> bool:
     """Do a known task (again) now, also one that is done, was given up or is stuck; False when there is no such key.
 
     A worker that holds it loses it: what it started is started again, which handlers bear. ``only_done``: leave one
@@ -41,7 +43,7 @@ def wake(*, key: str, now: datetime, only_done: bool = False) -> bool:
 def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) -> bool:
     """Wake one for somebody who decided it, on the installation's audit trail: tasks are no tenant's."""
     with transaction.atomic():
-        if not wake(key=task.key, now=now):
+        if not requeue(key=task.key, now=now):
             return False
         record(
             tenant_id=None,
@@ -56,13 +58,13 @@ def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) ->
         return True
 
 
-def put_again(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:
+def enqueue_anew(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:
     """Do many tasks of one kind now, by key: those that are known again, the others for the first time."""
     Task.objects.filter(key__in=list(payloads)).update(**_anew(now))
     new = [Task(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
     Task.objects.bulk_create(new, ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL:
-        transaction.on_commit(ring, robust=True)
+        transaction.on_commit(notify_workers, robust=True)
 
 
 def _anew(now: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from billing.models import Refund
 from billing.money import Money
 from common.public_ids import Kind, public_id
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.registry import handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Cancellation, Subscription
@@ -46,7 +46,7 @@ def tell_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: 
         type, f"{cancellation.pk}:{made_at}", cancellation.subscription, now, lambda: _cancellation(cancellation)
     )
     if type is SubscriptionEvent.CANCELLATION_REQUESTED:
-        put(
+        enqueue(
             kind=EFFECTIVE,
             key=f"{EFFECTIVE}:{cancellation.pk}:{made_at}",
             payload={"cancellation": cancellation.pk, "requested_at": made_at},

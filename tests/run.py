@@ -19,7 +19,7 @@ ONCE = ("tests/unit", "tests/served", "tests/browser", "tests/bench")
 LATER = (
     "tests/graphql", "tests/accounts", "tests/admin", "tests/web", "tests/common",
     "tests/billing/test_contract.py", "tests/billing/test_example.py", "tests/billing/test_stripe.py",
-    "tests/outbox/test_bell.py", "tests/outbox/test_celery.py", "tests/outbox/test_mail.py",
+    "tests/outbox/test_notifier.py", "tests/outbox/test_celery.py", "tests/outbox/test_mail.py",
 )  # fmt: skip
 # The other way round: many at once are what PostgreSQL is for.
 TOGETHER = ("tests/races", "tests/kills")

@@ -16,7 +16,7 @@ from django.utils.crypto import salted_hmac
 from standardwebhooks import Webhook
 
 from common.chunks import chunks
-from outbox.queue import put, put_again
+from outbox.queue import enqueue, enqueue_anew
 from outbox.registry import handles
 from tenants.actions import Action
 from tenants.audit import record
@@ -75,7 +75,7 @@ def hearing(tenant_id: int, partners: Iterable[str] | QuerySet[Any, Any], now: d
 def ask(deliveries: Iterable[Delivery], now: datetime) -> None:
     """Have new deliveries made, in their order."""
     for delivery in deliveries:
-        put(kind=DELIVER, key=_key(delivery.pk), payload={"delivery": delivery.pk}, run_at=now, now=now)
+        enqueue(kind=DELIVER, key=_key(delivery.pk), payload={"delivery": delivery.pk}, run_at=now, now=now)
 
 
 def ask_again(delivery_ids: Collection[int], now: datetime) -> int:
@@ -83,7 +83,7 @@ def ask_again(delivery_ids: Collection[int], now: datetime) -> int:
     ids = sorted(delivery_ids)
     for some in chunks(ids):
         Delivery.objects.filter(pk__in=some).update(status=DeliveryStatus.WAITING, attempts=0, problem="")
-        put_again(kind=DELIVER, payloads={_key(pk): {"delivery": pk} for pk in some}, now=now)
+        enqueue_anew(kind=DELIVER, payloads={_key(pk): {"delivery": pk} for pk in some}, now=now)
     return len(ids)
 
 
@@ -171,7 +171,7 @@ def _disable(endpoint: Endpoint, problem: str, now: datetime) -> None:
     if not Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=now, retry_at=None):
         return
     key = f"{DISABLED}:{endpoint.pk}:{now.isoformat()}"
-    put(kind=DISABLED, key=key, payload={"endpoint": endpoint.pk}, run_at=now, now=now, once=True)
+    enqueue(kind=DISABLED, key=key, payload={"endpoint": endpoint.pk}, run_at=now, now=now, once=True)
     audit(Action.WEBHOOK_DISABLED, endpoint, SYSTEM, now, problem=problem)
 
 

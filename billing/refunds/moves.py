@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.models import STUCK_REFUND_STATUSES, Refund, RefundStatus
 from common.languages import DEFAULT_LANGUAGE
-from outbox.queue import put
+from outbox.queue import enqueue
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
@@ -64,7 +64,7 @@ def _tell(refund: Refund, status: RefundStatus, now: datetime) -> None:
     """Ask whoever lives above billing to tell people what has become of the money."""
     if status in (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY):
         payload = {"refund": refund.pk, "at": now.isoformat()}
-        put(kind=SETTLED, key=f"{SETTLED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
+        enqueue(kind=SETTLED, key=f"{SETTLED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
     elif status in STUCK_REFUND_STATUSES:
         payload = {"refund": refund.pk, "at": now.isoformat()}
-        put(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
+        enqueue(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)

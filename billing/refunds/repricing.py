@@ -34,7 +34,7 @@ from billing.refunds.sending import send_soon
 from billing.selectors import charges_not_over
 from billing.signals import ending_repriced
 from outbox.mail import tell_staff
-from outbox.queue import put_again
+from outbox.queue import enqueue_anew
 from outbox.registry import handles
 from tenants.actions import Action
 from tenants.callers import Caller
@@ -59,7 +59,7 @@ class Repricing:
 
 def reprice_soon(agreement: Agreement, now: datetime) -> None:
     """Ask, in the transaction that changes a charge of an agreement that ends, for pricing it again."""
-    put_again(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
+    enqueue_anew(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
 
 
 @handles(REPRICE)

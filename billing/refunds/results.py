@@ -23,7 +23,7 @@ from billing.outages import again
 from billing.providers.base import Order, ProviderUnavailable, RefundOutcome, Result
 from billing.refunds.moves import move
 from outbox.mail import tell_staff
-from outbox.queue import put_again
+from outbox.queue import enqueue_anew
 from outbox.registry import handles
 from tenants.people import SYSTEM
 
@@ -114,7 +114,7 @@ def _is_paid_otherwise(part: RefundPart, key: str) -> bool:
 
 def _ask_what_became(part: RefundPart, key: str, now: datetime) -> bool:
     with transaction.atomic():
-        put_again(kind=CHECK, payloads={f"{CHECK}:{key}": {"part": str(part.pk), "key": key}}, now=now)
+        enqueue_anew(kind=CHECK, payloads={f"{CHECK}:{key}": {"part": str(part.pk), "key": key}}, now=now)
     return True
 
 

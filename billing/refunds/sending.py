@@ -15,7 +15,7 @@ from billing.providers.base import ProviderUnavailable
 from billing.refunds.moves import lock, move
 from billing.refunds.results import conclude, order_of, record_result
 from outbox.each import each_by_itself
-from outbox.queue import put, wake
+from outbox.queue import enqueue, requeue
 from outbox.registry import handles
 from tenants.people import SYSTEM
 
@@ -63,28 +63,28 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
     record_result(part, result, PartStatus.SENT)
 
 
-def wake_stranded(now: datetime) -> int:
+def send_stranded(now: datetime) -> int:
     """Ask again for the sending of refunds that are due and that nothing will send. Returns how many."""
     due = Refund.objects.filter(
         Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
     )
-    return each_by_itself(due, lambda refund: _wake(refund, now), work="send_stranded_refunds", now=now)
+    return each_by_itself(due, lambda refund: _send_again(refund, now), work="send_stranded_refunds", now=now)
 
 
-def _wake(refund: Refund, now: datetime) -> bool:
+def _send_again(refund: Refund, now: datetime) -> bool:
     ask_to_send(refund, now, now)
-    return wake(key=_key(refund), now=now, only_done=True)
+    return requeue(key=_key(refund), now=now, only_done=True)
 
 
 def send_soon(refund: Refund, now: datetime) -> None:
     """Have a refund sent once more, in the caller's transaction."""
     ask_to_send(refund, now, now)
-    wake(key=_key(refund), now=now)
+    requeue(key=_key(refund), now=now)
 
 
 def ask_to_send(refund: Refund, run_at: datetime, now: datetime) -> None:
     """Have it sent from ``run_at`` on, in the caller's transaction. Asked for before, it stays as it was."""
-    put(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=run_at, now=now)
+    enqueue(kind=SUBMIT, key=_key(refund), payload={"refund": refund.pk}, run_at=run_at, now=now)
 
 
 def _key(refund: Refund) -> str:

@@ -23,7 +23,7 @@ from django.utils import timezone, translation
 
 from common.formatting import active_language
 from outbox.mail import deliver
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.registry import handles
 from tenants.models import User
 
@@ -47,7 +47,7 @@ def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapp
         "at": now.isoformat(),
         "facts": dict(facts or {}),
     }
-    put(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, once=True)
+    enqueue(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, once=True)
 
 
 @handles(MAIL)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from billing.models import Refund
 from common.languages import DEFAULT_LANGUAGE
-from outbox.queue import put
+from outbox.queue import enqueue
 from subscriptions.models import Cancellation
 from tenants.models import User
 
@@ -53,7 +53,7 @@ def _put_mail(
     now: datetime,
 ) -> None:
     for number, (address, language) in enumerate(dict(recipients).items()):
-        put(
+        enqueue(
             kind=MAIL,
             key=f"{MAIL}:{occasion}:{about}:{number}",
             payload={

@@ -231,8 +231,8 @@ def test_staff_refund_a_part_but_never_above_what_was_paid(promised: Refund) -> 
 
 def test_a_refund_whose_effect_was_lost_is_found(promised: Refund, provider: TestProvider) -> None:
     Task.objects.all().delete()
-    assert sending.wake_stranded(NOW) == 0
-    sending.wake_stranded(AFTER)
+    assert sending.send_stranded(NOW) == 0
+    sending.send_stranded(AFTER)
     work()
     assert status(promised) == "SUCCEEDED"
 

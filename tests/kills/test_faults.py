@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from billing.models import LedgerEntry, Refund
 from outbox.models import Task
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.worker import MOST_CRASHES, work_off
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
@@ -64,7 +64,7 @@ def test_workers_whose_clocks_are_five_minutes_apart_go_by_the_databases(tmp_pat
         for _ in range(10):
             canceled(world, 2)
         soon = timezone.now() + timedelta(minutes=2)
-        put(kind="nothing", key="early", payload={}, run_at=soon, now=timezone.now())
+        enqueue(kind="nothing", key="early", payload={}, run_at=soon, now=timezone.now())
         wait_for_mail(tmp_path, 20)
         time.sleep(1)
     finally:
@@ -249,9 +249,9 @@ def test_a_worker_that_nobody_watches_starts_itself_again(tmp_path: Path) -> Non
 
 def poison(notes: int) -> None:
     now = timezone.now()
-    put(kind="poison", key="poison", payload={}, run_at=now, now=now)
+    enqueue(kind="poison", key="poison", payload={}, run_at=now, now=now)
     for number in range(notes):
-        put(kind="note", key=f"note{number}", payload={}, run_at=now + timedelta(seconds=1), now=now)
+        enqueue(kind="note", key=f"note{number}", payload={}, run_at=now + timedelta(seconds=1), now=now)
 
 
 def wait_until_the_poison_is_stuck() -> None:

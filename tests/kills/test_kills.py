@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from billing.models import Charge, LedgerEntry, Refund
 from outbox.models import Task
-from outbox.queue import wake
+from outbox.queue import requeue
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
 from tenants.audit import verify
@@ -125,7 +125,7 @@ def test_kills_lose_nothing_and_double_nothing(
     assert max(sent.values()) == 1
     # Two events, two addresses; one that was interrupted may or may not have left, and staff see it.
     assert 4 * subscriptions - len(interrupted) <= len(sent) <= 4 * subscriptions
-    assert all(wake(key=key, now=later) for key in interrupted)
+    assert all(requeue(key=key, now=later) for key in interrupted)
     print(f"{killed} kills, {subscriptions} refunds promised and settled, {len(interrupted)} mails left to staff")
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from outbox import registry, worker
 from outbox.models import Task
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, claim, run, wait_after, work_off
 from tests.builders import NOW
@@ -27,7 +27,7 @@ Does = Callable[[Callable[[dict[str, Any], datetime], datetime | None]], None]
 def does(monkeypatch: pytest.MonkeyPatch) -> Does:
     """Says what handles the kind "note"; there is one task of it, and no periodic work."""
     monkeypatch.setattr(registry, "_sweeps", {})
-    put(kind="note", key="k", payload={}, run_at=NOW, now=NOW)
+    enqueue(kind="note", key="k", payload={}, run_at=NOW, now=NOW)
     return lambda handler: monkeypatch.setattr(registry, "_handlers", {"note": handler})
 
 
@@ -195,7 +195,7 @@ def test_periodic_work_comes_first_and_everybody_is_told_the_time(does: Does, mo
 
 def test_a_turn_ends_after_as_many_effects_as_were_asked_for(does: Does) -> None:
     for n in range(2):
-        put(kind="note", key=f"k{n}", payload={}, run_at=NOW, now=NOW)
+        enqueue(kind="note", key=f"k{n}", payload={}, run_at=NOW, now=NOW)
     does(lambda *_: None)
     assert (work_off(lambda: NOW, 2), work_off(lambda: NOW, 2), work_off(lambda: NOW, 2)) == (2, 1, 0)
 
@@ -220,7 +220,7 @@ def test_who_lost_an_effect_writes_nothing_about_it_while_another_works_on_it(do
 
 
 def test_who_did_one_effect_writes_nothing_about_another_that_was_taken_as_often(does: Does) -> None:
-    put(kind="note", key="other", payload={}, run_at=NOW, now=NOW)
+    enqueue(kind="note", key="other", payload={}, run_at=NOW, now=NOW)
     does(lambda *_: None)
     first, second = claim(NOW), claim(NOW)
     assert first

@@ -16,7 +16,7 @@ from django.core.mail import EmailMessage
 from outbox import registry, smtp
 from outbox.mail import circuit, deliver
 from outbox.models import Task
-from outbox.queue import put
+from outbox.queue import enqueue
 from outbox.worker import work_off
 from tests.builders import NOW
 from tests.outsiders import refused, silent
@@ -77,7 +77,7 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def work(port: int) -> Task:
         settings.EMAIL_PORT = port
-        put(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, once=True)
+        enqueue(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, once=True)
         work_off(lambda: NOW)
         return Task.objects.latest("pk")
 
@@ -150,7 +150,7 @@ def test_what_never_will_do_or_may_have_left_is_left_to_staff(
 def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> None:
     with silent() as outsider:
         for number in range(20):
-            put(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, once=True)
+            enqueue(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, once=True)
         began = time.monotonic()
         mail_effects = Task.objects.filter(pk__lte=mail(outsider.port).pk)
         assert time.monotonic() - began < 3

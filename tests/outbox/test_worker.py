@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from outbox import mail, registry, worker
 from outbox.models import Beat, Task
-from outbox.queue import put, wake
+from outbox.queue import enqueue, requeue
 from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
@@ -60,7 +60,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def ask(n: int = 1, run_at: datetime = NOW, **more: Any) -> None:
     once = more.pop("once", False)
-    put(kind=more.pop("kind", "note"), key=f"k{n}", payload={"n": n, **more}, run_at=run_at, now=NOW, once=once)
+    enqueue(kind=more.pop("kind", "note"), key=f"k{n}", payload={"n": n, **more}, run_at=run_at, now=NOW, once=once)
 
 
 def test_effects_run_when_they_are_due_the_oldest_first(done: list[Any], clock: Clock) -> None:
@@ -95,7 +95,7 @@ def test_failures_wait_longer_each_time_and_are_given_up_in_the_end(done: list[A
     assert len(done) == MOST_FAILURES
     assert (task.status, task.last_failure) == ("GIVEN_UP", "busy")
     assert waits[-1] > waits[2] > timedelta(0)
-    assert wake(key="k1", now=clock.now)
+    assert requeue(key="k1", now=clock.now)
     done.clear()
     done.extend([0] * 50)
     work_off(clock)
@@ -130,7 +130,7 @@ def test_an_outage_lasts_at_least_as_long_as_the_other_side_says(done: list[Any]
     work_off(clock)
     task = Task.objects.get()
     assert (task.status, task.run_at) == ("WAITING", NOW + timedelta(hours=3))
-    assert wake(key="k1", now=NOW)
+    assert requeue(key="k1", now=NOW)
     assert Task.objects.get().outages == 0
 
 
@@ -182,7 +182,7 @@ def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: 
     assert (interrupted.status, interrupted.last_failure) == ("GIVEN_UP", "interrupted: it may have happened")
     # One that said itself that nothing happened is tried again.
     assert (failed.status, done) == ("WAITING", [2])
-    assert wake(key="k1", now=clock.now)
+    assert requeue(key="k1", now=clock.now)
     work_off(clock)
     assert done == [2, 1]
 
@@ -210,7 +210,7 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     assert [message.to for message in mailoutbox] == [["staff@wayout.example"]]
     assert "k1" in mailoutbox[0].subject
     # Staff mended the cause, they think: it counts from the start.
-    assert wake(key="k1", now=clock.now)
+    assert requeue(key="k1", now=clock.now)
     for _ in range(MOST_CRASHES - 1):
         assert crash(clock)
     assert Task.objects.get(key="k1").status == "WAITING"

@@ -15,7 +15,7 @@ from desk.services.claims import claim_callback
 from desk.services.outcomes import close_callback
 from outbox import registry
 from outbox.models import Task
-from outbox.queue import wake
+from outbox.queue import requeue
 from outbox.worker import work_off
 from subscriptions.models import Cancellation, License
 from tenants.callers import Scope
@@ -122,7 +122,7 @@ def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
     cancel(Api(world.admin), subscription, "IMMEDIATE")
     work(NOW)
     [task] = Task.objects.filter(kind=EFFECTIVE)
-    wake(key=task.key, now=NOW)
+    requeue(key=task.key, now=NOW)
     work(NOW)
     assert events(subscription) == ["cancellation.requested", "cancellation.effective"]
 

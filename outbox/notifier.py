@@ -15,37 +15,37 @@ _PAUSE = 0.05
 
 _changed = threading.Condition()
 _thread: threading.Thread | None = None
-_asked = _told = 0
+_asked = _notified = 0
 
 
-def ring() -> None:
+def notify_workers() -> None:
     """Have a worker woken soon. Takes no time."""
     global _asked, _thread
     with _changed:
         _asked += 1
         if _thread is None:
-            _thread = threading.Thread(target=_ring_on, name="outbox bell", daemon=True)
+            _thread = threading.Thread(target=_notify_on, name="outbox bell", daemon=True)
             _thread.start()
         _changed.notify_all()
 
 
-def rings() -> bool:
+def is_anybody_to_notify() -> bool:
     """Whether somebody is still to be told."""
-    return _told < _asked
+    return _notified < _asked
 
 
-def _ring_on() -> None:
-    global _told
+def _notify_on() -> None:
+    global _notified
     while True:
         with _changed:
-            _changed.wait_for(rings)
+            _changed.wait_for(is_anybody_to_notify)
             asked = _asked
-        _tell()
-        _told = asked
+        _notify()
+        _notified = asked
         time.sleep(_PAUSE)
 
 
-def _tell() -> None:
+def _notify() -> None:
     from outbox.broker import call  # noqa: PLC0415 (Celery is loaded only where there is a broker, by this thread)
 
     call()
@@ -53,8 +53,8 @@ def _tell() -> None:
 
 def _in_a_child() -> None:
     """The thread stays with the parent; so may a lock that somebody held at that instant."""
-    global _changed, _thread, _asked, _told
-    _changed, _thread, _asked, _told = threading.Condition(), None, 0, 0
+    global _changed, _thread, _asked, _notified
+    _changed, _thread, _asked, _notified = threading.Condition(), None, 0, 0
 
 
 os.register_at_fork(after_in_child=_in_a_child)

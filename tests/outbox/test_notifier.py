@@ -16,7 +16,7 @@ import pytest
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from outbox import bell
+from outbox import notifier
 from outbox.models import Task
 from subscriptions.models import Cancellation
 from tests.graphql.documents import CANCEL
@@ -52,7 +52,7 @@ def broker(settings: Any) -> Iterator[Any]:
 def until_quiet(seconds: float = 10) -> float:
     """How long it took until nothing was to be told any more."""
     began = time.monotonic()
-    while bell.rings() and time.monotonic() - began < seconds:
+    while notifier.rings() and time.monotonic() - began < seconds:
         time.sleep(0.01)
     return time.monotonic() - began
 
@@ -73,8 +73,8 @@ def test_a_broker_in_trouble_costs_the_answer_nothing_and_is_asked_once_a_ring(
 ) -> None:
     world = World.build()
     api = Api(world.admin)
-    told, tell = [], bell._tell
-    monkeypatch.setattr(bell, "_tell", lambda: (told.append(1), tell()))
+    told, tell = [], notifier._tell
+    monkeypatch.setattr(notifier, "_tell", lambda: (told.append(1), tell()))
     with nullcontext(refused()) if trouble == "refused" else silent() as outsider:
         broker(f"{scheme}://127.0.0.1:{outsider.port}/")
         assert canceled(api, world) < 2
@@ -125,11 +125,11 @@ def test_many_rings_during_one_are_one_more(monkeypatch: pytest.MonkeyPatch) -> 
         began.release()
         go.wait(10)
 
-    monkeypatch.setattr(bell, "_tell", tell)
-    bell.ring()
+    monkeypatch.setattr(notifier, "_tell", tell)
+    notifier.notify_workers()
     assert began.acquire(timeout=5)
     for _ in range(1000):
-        bell.ring()
+        notifier.notify_workers()
     go.set()
     until_quiet()
     assert len(told) == 2
@@ -140,7 +140,7 @@ def test_many_rings_during_one_are_one_more(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_process_that_was_forked_rings_by_itself_and_none_is_kept_from_ending() -> None:
     code = """
 import os, time
-from outbox import bell
+from outbox import notifier
 told = []
 bell._tell = lambda: told.append(os.getpid())
 def rung():
