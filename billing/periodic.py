@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from billing.refunds.sending import send_stranded
-from outbox.registry import every
+from outbox.registry import periodic
 
 
-@every(timedelta(minutes=5))
+@periodic(timedelta(minutes=5))
 def send_stranded_refunds(now: datetime) -> int:
     """A refund that is due is sent although the task that should have was lost or forgotten."""
     return send_stranded(now)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from desk.services.contacts import erase_old_contacts
-from outbox.registry import every
+from outbox.registry import periodic
 
-every(timedelta(hours=1))(erase_old_contacts)
+periodic(timedelta(hours=1))(erase_old_contacts)

@@ -63,7 +63,7 @@ class Task(models.Model):
         return self.key
 
 
-class Beat(models.Model):
+class PeriodicRun(models.Model):
     """When a piece of periodic work is next due. One row per piece, claimed by one worker at a time."""
 
     name = models.CharField(max_length=50, primary_key=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from outbox.registry import every
+from outbox.registry import periodic
 from outbox.worker import forget_done
 
 
-@every(timedelta(hours=6))
+@periodic(timedelta(hours=6))
 def forget_done_effects(now: datetime) -> int:
     """Keep the table small."""
     return forget_done(now)

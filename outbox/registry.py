@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Handler = Callable[[dict[str, Any], datetime], datetime | None]
-Sweep = Callable[[datetime], int]
+PeriodicWork = Callable[[datetime], int]
 
 _handlers: dict[str, Handler] = {}
-_sweeps: dict[str, tuple[Sweep, timedelta]] = {}
+_periodic: dict[str, tuple[PeriodicWork, timedelta]] = {}
 
 
 @dataclass
@@ -45,12 +45,12 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def every(interval: timedelta) -> Callable[[Sweep], Sweep]:
+def periodic(interval: timedelta) -> Callable[[PeriodicWork], PeriodicWork]:
     """Register periodic work: it looks at the rows, so it catches up by itself after downtime. Returns how many."""
 
-    def register(sweep: Sweep) -> Sweep:
-        _sweeps[sweep.__name__] = (sweep, interval)
-        return sweep
+    def register(work: PeriodicWork) -> PeriodicWork:
+        _periodic[work.__name__] = (work, interval)
+        return work
 
     return register
 
@@ -62,6 +62,6 @@ def handler_of(kind: str) -> Handler:
     return _handlers[kind]
 
 
-def sweeps() -> dict[str, tuple[Sweep, timedelta]]:
+def periodic_work() -> dict[str, tuple[PeriodicWork, timedelta]]:
     """All periodic work by name, with its interval."""
-    return _sweeps
+    return _periodic

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from outbox.mail import tell_staff
-from outbox.models import Beat, Task, TaskStatus
-from outbox.registry import Again, Hopeless, handler_of, sweeps
+from outbox.models import PeriodicRun, Task, TaskStatus
+from outbox.registry import Again, Hopeless, handler_of, periodic_work
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
@@ -60,7 +60,7 @@ def database_clock() -> datetime:
 
 def work_off(clock: Clock = database_clock, most: int = 1_000) -> int:
     """Do the periodic work that is due and up to ``most`` tasks; how many tasks were attempted."""
-    beat(clock)
+    run_periodic(clock)
     attempted = 0
     while attempted < most and (task := claim(clock())):
         attempted += 1
@@ -128,13 +128,13 @@ def wait_after(failures: int) -> timedelta:
     return wait
 
 
-def beat(clock: Clock = database_clock) -> None:
+def run_periodic(clock: Clock = database_clock) -> None:
     """Run the periodic work that is due; of several workers one runs each piece."""
-    for name, (sweep, interval) in sweeps().items():
+    for name, (work, interval) in periodic_work().items():
         now = clock()
-        if _take_beat(name, now, now + interval):
+        if _claim_run(name, now, now + interval):
             try:
-                count = sweep(now)
+                count = work(now)
             except Exception:
                 logger.exception("periodic work %s failed", name)
             else:
@@ -146,11 +146,11 @@ def forget_done(now: datetime) -> int:
     return Task.objects.filter(status=TaskStatus.DONE, finished_at__lt=now - _KEPT_FOR).delete()[0]
 
 
-def _take_beat(name: str, now: datetime, next_at: datetime) -> bool:
-    Beat.objects.bulk_create([Beat(name=name, next_at=now)], ignore_conflicts=True)
+def _claim_run(name: str, now: datetime, next_at: datetime) -> bool:
+    PeriodicRun.objects.bulk_create([PeriodicRun(name=name, next_at=now)], ignore_conflicts=True)
     # Further ahead than one interval was said by a clock that was wrong; than two, for workers whose looks at it cross.
     is_due = Q(next_at__lte=now) | Q(next_at__gt=next_at + (next_at - now))
-    return bool(Beat.objects.filter(is_due, name=name).update(next_at=next_at))
+    return bool(PeriodicRun.objects.filter(is_due, name=name).update(next_at=next_at))
 
 
 def _ours(task: Task) -> QuerySet[Task]:

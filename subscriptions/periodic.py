@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from outbox.registry import every
+from outbox.registry import periodic
 from subscriptions.cancellations.refunds import tell_late_refunds
 from subscriptions.idempotency import forget_keys
 from subscriptions.renewal import roll_periods
 
-every(timedelta(minutes=1))(roll_periods)
-every(timedelta(minutes=5))(tell_late_refunds)
-every(timedelta(hours=6))(forget_keys)
+periodic(timedelta(minutes=1))(roll_periods)
+periodic(timedelta(minutes=5))(tell_late_refunds)
+periodic(timedelta(hours=6))(forget_keys)

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
-from outbox.registry import every
+from outbox.registry import periodic
 from webhooks.deliveries import ask, hearing
 from webhooks.models import Delivery, Endpoint, Event, Stream
 
@@ -55,7 +55,7 @@ def publish(
     return event
 
 
-@every(timedelta(hours=6))
+@periodic(timedelta(hours=6))
 def forget_events(now: datetime) -> int:
     """Drop events after 30 days, delivered or not; their versions go on."""
     count = 0

@@ -35,10 +35,10 @@ def fragments_that_double(times: int) -> str:
 
 
 def complete_graph(size: int) -> str:
-    every = "".join(
+    periodic = "".join(
         f"fragment f{n} on Viewer {{ id {' '.join(f'...f{m}' for m in range(size) if m != n)} }}" for n in range(size)
     )
-    return f"{{ viewer {{ ...f0 }} }} {every}"
+    return f"{{ viewer {{ ...f0 }} }} {periodic}"
 
 
 TOO_MUCH = {

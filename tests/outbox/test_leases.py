@@ -164,7 +164,7 @@ def test_each_piece_of_periodic_work_has_an_interval_of_its_own(monkeypatch: pyt
         "seldom": (lambda _: ran.append("seldom") or 1, timedelta(minutes=2)),
     })  # fmt: skip
     for minute in range(5):
-        worker.beat(lambda minute=minute: NOW + timedelta(minutes=minute))
+        worker.run_periodic(lambda minute=minute: NOW + timedelta(minutes=minute))
     assert (ran.count("often"), ran.count("seldom")) == (5, 3)
 
 

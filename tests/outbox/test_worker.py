@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox import mail, registry, worker
-from outbox.models import Beat, Task
+from outbox.models import PeriodicRun, Task
 from outbox.queue import enqueue, requeue
 from outbox.registry import Again, Hopeless
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
@@ -302,13 +302,13 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
 
     monkeypatch.setattr(registry, "_sweeps", {"sweep": (sweep, timedelta(minutes=5))})
     for _ in range(3):
-        worker.beat(clock)
+        worker.run_periodic(clock)
     assert len(ran) == 1
     clock.wait(days=3)
-    worker.beat(clock)
-    worker.beat(clock)
+    worker.run_periodic(clock)
+    worker.run_periodic(clock)
     assert len(ran) == 2
-    assert Beat.objects.get().next_at == clock.now + timedelta(minutes=5)
+    assert PeriodicRun.objects.get().next_at == clock.now + timedelta(minutes=5)
 
 
 def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
@@ -316,15 +316,15 @@ def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.Monke
     monkeypatch.setattr(registry, "_sweeps", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
     for days in (0, 30, -30):
         clock.wait(days=days)
-        worker.beat(clock)
-        worker.beat(clock)
+        worker.run_periodic(clock)
+        worker.run_periodic(clock)
     assert ran == [NOW, NOW + timedelta(days=30), NOW]
     clock.wait(hours=6)
-    worker.beat(clock)
+    worker.run_periodic(clock)
     assert len(ran) == 4
     # Of two workers whose looks at the clock cross each other, one runs it.
     clock.wait(seconds=-2)
-    worker.beat(clock)
+    worker.run_periodic(clock)
     assert len(ran) == 4
 
 
