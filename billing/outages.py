@@ -8,15 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.providers.base import KeyRefused, ProviderUnavailable, ProviderUnknown
 from outbox.mail import tell_staff
-from outbox.registry import Again
+from outbox.registry import RetryLater
 
 
-def again(error: ProviderUnavailable, provider: str, now: datetime) -> Again:
+def retry_later(error: ProviderUnavailable, provider: str, now: datetime) -> RetryLater:
     """What the outbox is told. What only staff can mend, a key or what is configured, they hear at once, and once a day."""
     sentence = next((text for kind, text in _FOR_STAFF.items() if isinstance(error, kind)), None)
     if sentence:
         tell_staff(key=f"key:{provider}:{now.date()}", sentence=sentence, values={"provider": provider}, now=now)
-    return Again(str(error), error.after, outage=True)
+    return RetryLater(str(error), error.after, outage=True)
 
 
 _FOR_STAFF = {

@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from billing.ending import Ending
 from billing.errors import ProviderBillsNothing, ProviderIdMalformed, ProviderIdTaken
 from billing.models import Agreement, EndingTerms
-from billing.outages import again
+from billing.outages import retry_later
 from billing.providers import billing_providers, default_provider, is_subscription_id, provider, subscription_id_example
 from billing.providers.base import ProviderRefused, ProviderUnavailable
 from outbox.queue import enqueue_anew
-from outbox.registry import Hopeless, handles
+from outbox.registry import PermanentFailure, handles
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
@@ -112,10 +112,10 @@ def _say(agreement: Agreement, ending: Ending, now: datetime) -> None:
         say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[ending]
         say(agreement.external_id)
     except ProviderUnavailable as error:
-        raise again(error, agreement.provider, now) from error
+        raise retry_later(error, agreement.provider, now) from error
     except ProviderRefused as error:
         same.update(told=agreement.told)
-        raise Hopeless(str(error)) from error
+        raise PermanentFailure(str(error)) from error
     with transaction.atomic():
         now_on_record = same.select_for_update(no_key=True).first()
         if now_on_record is None:

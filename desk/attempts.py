@@ -15,7 +15,7 @@ from tenants.actions import Action
 MOST_COUNTED = 3
 
 
-class Again(Enum):
+class RetryLater(Enum):
     """When the next call is."""
 
     # Not before the customer or staff do something.
@@ -40,7 +40,7 @@ class Follows:
     customer is told.
     """
 
-    again: Again = Again.NEVER
+    again: RetryLater = RetryLater.NEVER
     counts: bool = False
     dialed: bool = True
     reached: bool = False
@@ -63,13 +63,13 @@ class CallOutcome(CodeTable):
     NO_ANSWER = (
         "NO_ANSWER",
         N_("no answer"),
-        Follows(action=Action.CALLBACK_NO_ANSWER, again=Again.IN_HOURS, counts=True),
+        Follows(action=Action.CALLBACK_NO_ANSWER, again=RetryLater.IN_HOURS, counts=True),
     )
-    BUSY = "BUSY", N_("busy"), Follows(action=Action.CALLBACK_BUSY, again=Again.IN_HOURS, counts=True)
+    BUSY = "BUSY", N_("busy"), Follows(action=Action.CALLBACK_BUSY, again=RetryLater.IN_HOURS, counts=True)
     VOICEMAIL = (
         "VOICEMAIL",
         N_("voicemail left"),
-        Follows(action=Action.CALLBACK_VOICEMAIL, again=Again.IN_THE_MORNING, counts=True),
+        Follows(action=Action.CALLBACK_VOICEMAIL, again=RetryLater.IN_THE_MORNING, counts=True),
     )
     WRONG_NUMBER = (
         "WRONG_NUMBER",
@@ -79,12 +79,12 @@ class CallOutcome(CodeTable):
     CALL_LATER = (
         "CALL_LATER",
         N_("reached, call later"),
-        Follows(action=Action.CALLBACK_CALL_LATER, again=Again.AT_SLOT, reached=True),
+        Follows(action=Action.CALLBACK_CALL_LATER, again=RetryLater.AT_SLOT, reached=True),
     )
     LANGUAGE_NEEDED = (
         "LANGUAGE_NEEDED",
         N_("another language needed"),
-        Follows(action=Action.CALLBACK_LANGUAGE_NEEDED, again=Again.SOON, reached=True, asks_language=True),
+        Follows(action=Action.CALLBACK_LANGUAGE_NEEDED, again=RetryLater.SOON, reached=True, asks_language=True),
     )
     ASKED_NOT_TO_CALL = (
         "ASKED_NOT_TO_CALL",
@@ -94,7 +94,7 @@ class CallOutcome(CodeTable):
     # The last call, which closing and canceling note.
     REACHED = "REACHED", N_("reached"), Follows(reached=True, counts=True)
     # Given back without a call.
-    RELEASED = "RELEASED", N_("released"), Follows(again=Again.SOON, dialed=False)
+    RELEASED = "RELEASED", N_("released"), Follows(again=RetryLater.SOON, dialed=False)
 
 
 # What an agent notes of a call that is not the last.
@@ -122,11 +122,11 @@ def what_next(
     counted += follows.counts
     unreachable = False
     match follows.again:
-        case Again.NEVER:
+        case RetryLater.NEVER:
             return Next(None, follows.counts)
-        case Again.AT_SLOT:
+        case RetryLater.AT_SLOT:
             return Next(later, follows.counts)
-        case Again.SOON:
+        case RetryLater.SOON:
             at = now
         case again:
             unreachable = counted >= MOST_COUNTED
@@ -134,9 +134,9 @@ def what_next(
     return Next(next_call(hours, zone, at), follows.counts, unreachable)
 
 
-def _after_silence(again: Again, hours: Hours, now: datetime, counted: int) -> datetime:
+def _after_silence(again: RetryLater, hours: Hours, now: datetime, counted: int) -> datetime:
     if counted >= MOST_COUNTED:
         return business_morning(hours, now, 2)
-    if counted == 1 and again is Again.IN_HOURS:
+    if counted == 1 and again is RetryLater.IN_HOURS:
         return business_hours_later(hours, now, timedelta(hours=2))
     return business_morning(hours, now, 1)

@@ -44,7 +44,7 @@ def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetim
         },
         run_at=now,
         now=now,
-        once=True,
+        at_most_once=True,
     )
 
 

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 
 from common.circuit import Circuit
 from outbox.queue import enqueue
-from outbox.registry import Again, Hopeless, handles
+from outbox.registry import PermanentFailure, RetryLater, handles
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"
@@ -32,7 +32,7 @@ def tell_staff(*, key: str, sentence: Promise, values: Mapping[str, object], now
     with translation.override(settings.LANGUAGE_CODE):
         text = " ".join((str(sentence) % values).split())
     logger.warning("for staff: %s", text)
-    enqueue(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, once=True)
+    enqueue(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, at_most_once=True)
 
 
 @handles(STAFF)
@@ -44,19 +44,19 @@ def send_to_staff(payload: dict[str, str], now: datetime) -> None:
 
 
 def deliver(message: EmailMessage) -> None:
-    """Hand a message over. Raises Again where it certainly did not leave, Hopeless where it never will.
+    """Hand a message over. Raises RetryLater where it certainly did not leave, PermanentFailure where it never will.
 
     A mail server that is away, silent or does not let us in is an outage. What else is raised may be an answer that was
     lost on its way back: the message may have left.
     """
     if not circuit.allows():
-        raise Again("the mail server was away a moment ago", outage=True)
+        raise RetryLater("the mail server was away a moment ago", outage=True)
     try:
         _hand_over(message)
-    except Again as error:
+    except RetryLater as error:
         (circuit.failed if error.outage else circuit.worked)()
         raise
-    except Hopeless:
+    except PermanentFailure:
         circuit.worked()
         raise
     circuit.worked()
@@ -70,13 +70,13 @@ def _hand_over(message: EmailMessage) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         code = min(code for code, _said in error.recipients.values())
         if code < 500:
-            raise Again(f"SMTP {code}", outage=code == _CLOSING) from error
-        raise Hopeless("the address was refused") from error
+            raise RetryLater(f"SMTP {code}", outage=code == _CLOSING) from error
+        raise PermanentFailure("the address was refused") from error
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
         if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500:
-            raise Hopeless(f"the mail server refused it: {error.smtp_code}") from error
-        raise Again(f"SMTP {error.smtp_code}", outage=error.smtp_code == _CLOSING) from error
+            raise PermanentFailure(f"the mail server refused it: {error.smtp_code}") from error
+        raise RetryLater(f"SMTP {error.smtp_code}", outage=error.smtp_code == _CLOSING) from error
     except OSError as error:
         if getattr(connection, "may_have_left", True):
             raise
-        raise Again(type(error).__name__, outage=True) from error
+        raise RetryLater(type(error).__name__, outage=True) from error

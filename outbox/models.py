@@ -25,7 +25,7 @@ class Task(models.Model):
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
     ``outages``: tries in a row that found the other side down. They are no failures, and however many there are, it waits.
     ``crashes``: how often in a row a worker ended over it, by itself or by force.
-    ``once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
+    ``at_most_once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
     """
 
     STATUS_CHOICES: ClassVar = [
@@ -39,7 +39,7 @@ class Task(models.Model):
     kind = models.CharField(_("kind"), max_length=50)
     payload = models.JSONField(_("what"), default=dict)
     status = models.CharField(_("status"), max_length=8, choices=STATUS_CHOICES, default=TaskStatus.WAITING.value)
-    once = models.BooleanField(default=False, editable=False)
+    at_most_once = models.BooleanField(default=False, editable=False)
     run_at = models.DateTimeField(_("next attempt"))
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     outages = models.PositiveIntegerField(_("tries in an outage"), default=0, db_default=0)

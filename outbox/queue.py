@@ -18,13 +18,13 @@ from tenants.callers import Caller
 
 
 def enqueue(
-    *, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, once: bool = False
+    *, kind: str, key: str, payload: dict[str, Any], run_at: datetime, now: datetime, at_most_once: bool = False
 ) -> None:
     """Ask for a task in the caller's transaction; a key that is known already asks for nothing new.
 
-    ``once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
+    ``at_most_once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
     """
-    task = Task(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, once=once)
+    task = Task(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, at_most_once=at_most_once)
     Task.objects.bulk_create([task], ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL and run_at <= now:
         transaction.on_commit(notify_workers, robust=True)

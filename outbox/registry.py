@@ -15,7 +15,7 @@ _periodic: dict[str, tuple[PeriodicWork, timedelta]] = {}
 
 
 @dataclass
-class Again(Exception):
+class RetryLater(Exception):
     """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so.
 
     ``outage``: the other side is down or out of reach, which is no failure of the task. It is tried until it is over,
@@ -27,7 +27,7 @@ class Again(Exception):
     outage: bool = False
 
 
-class Hopeless(Exception):
+class PermanentFailure(Exception):
     """Raised by a handler when trying again cannot help: staff have to look."""
 
 
@@ -35,7 +35,7 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
     """Register who does tasks of a kind.
 
     The handler gets the payload and the time. It returns None when the task is done, or when to go on with it;
-    it raises Again or Hopeless. It may run twice: its own writes decide whether something is left to do.
+    it raises RetryLater or PermanentFailure. It may run twice: its own writes decide whether something is left to do.
     """
 
     def register(handler: Handler) -> Handler:
@@ -56,9 +56,9 @@ def periodic(interval: timedelta) -> Callable[[PeriodicWork], PeriodicWork]:
 
 
 def handler_of(kind: str) -> Handler:
-    """Who does tasks of this kind. Raises Hopeless for a kind that nobody does (any more)."""
+    """Who does tasks of this kind. Raises PermanentFailure for a kind that nobody does (any more)."""
     if kind not in _handlers:
-        raise Hopeless(f"nobody does {kind}")
+        raise PermanentFailure(f"nobody does {kind}")
     return _handlers[kind]
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from outbox.mail import tell_staff
 from outbox.models import PeriodicRun, Task, TaskStatus
-from outbox.registry import Again, Hopeless, handler_of, periodic_work
+from outbox.registry import PermanentFailure, RetryLater, handler_of, periodic_work
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
@@ -86,7 +86,7 @@ def claim(now: datetime) -> Task | None:
             task.crashes += crashed
             task.leased_until = now + LEASE
             task.save(update_fields=["fence", "crashes", "leased_until"])
-            if crashed and task.once:
+            if crashed and task.at_most_once:
                 _give_up(task, _INTERRUPTED, now)
             elif task.crashes >= MOST_CRASHES:
                 _give_up(task, _ENDS_WORKERS, now, TaskStatus.STUCK)
@@ -101,16 +101,16 @@ def run(task: Task, clock: Clock) -> None:
     try:
         with _kept_alive(task, clock):
             next_at = handler_of(task.kind)(task.payload, clock())
-    except Hopeless as error:
+    except PermanentFailure as error:
         _give_up(task, str(error), clock())
-    except Again as error:
+    except RetryLater as error:
         if error.outage:
             _wait_out(task, error, clock())
         else:
             _retry(task, error.reason, error.after, clock())
     except Exception as error:
         logger.exception("task %s failed", task.key)
-        if task.once:
+        if task.at_most_once:
             _give_up(task, _INTERRUPTED, clock())
             return
         _retry(task, type(error).__name__, timedelta(0), clock())
@@ -166,7 +166,7 @@ def _retry(task: Task, reason: str, after: timedelta, now: datetime) -> None:
     _ours(task).update(**{**_FREE, "run_at": run_at, "failures": failures, "last_failure": reason[:200]})
 
 
-def _wait_out(task: Task, error: Again, now: datetime) -> None:
+def _wait_out(task: Task, error: RetryLater, now: datetime) -> None:
     outages = task.outages + 1
     run_at = now + max(error.after, wait_after(outages))
     counts = {"failures": task.failures, "outages": outages}

@@ -171,7 +171,7 @@ def _disable(endpoint: Endpoint, problem: str, now: datetime) -> None:
     if not Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=now, retry_at=None):
         return
     key = f"{DISABLED}:{endpoint.pk}:{now.isoformat()}"
-    enqueue(kind=DISABLED, key=key, payload={"endpoint": endpoint.pk}, run_at=now, now=now, once=True)
+    enqueue(kind=DISABLED, key=key, payload={"endpoint": endpoint.pk}, run_at=now, now=now, at_most_once=True)
     audit(Action.WEBHOOK_DISABLED, endpoint, SYSTEM, now, problem=problem)
 
 

@@ -19,7 +19,7 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
-from billing.outages import again
+from billing.outages import retry_later
 from billing.providers.base import Order, ProviderUnavailable, RefundOutcome, Result
 from billing.refunds.moves import move
 from outbox.mail import tell_staff
@@ -82,7 +82,7 @@ def check(payload: dict[str, str], now: datetime) -> None:
     try:
         result = providers.provider(part.refund.provider).find(replace(order_of(part, now), key=payload["key"]))
     except ProviderUnavailable as error:
-        raise again(error, part.refund.provider, now) from error
+        raise retry_later(error, part.refund.provider, now) from error
     if result is None or result.outcome is RefundOutcome.PENDING:
         return
     if result.outcome is RefundOutcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):

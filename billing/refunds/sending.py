@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from billing.models import SENDABLE_REFUND_STATUSES, PartStatus, Refund, RefundPart, RefundStatus
-from billing.outages import again
+from billing.outages import retry_later
 from billing.providers import provider
 from billing.providers.base import ProviderUnavailable
 from billing.refunds.moves import lock, move
@@ -59,7 +59,7 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
         via = provider(refund.provider)
         result = via.refund(order) if first else via.find(order) or via.refund(order)
     except ProviderUnavailable as error:
-        raise again(error, refund.provider, now) from error
+        raise retry_later(error, refund.provider, now) from error
     record_result(part, result, PartStatus.SENT)
 
 

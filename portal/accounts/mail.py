@@ -47,7 +47,7 @@ def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapp
         "at": now.isoformat(),
         "facts": dict(facts or {}),
     }
-    enqueue(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, once=True)
+    enqueue(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, at_most_once=True)
 
 
 @handles(MAIL)

@@ -65,7 +65,7 @@ def _put_mail(
             },
             run_at=now,
             now=now,
-            once=True,
+            at_most_once=True,
         )
 
 

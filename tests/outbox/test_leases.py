@@ -14,7 +14,7 @@ from django.utils import timezone
 from outbox import registry, worker
 from outbox.models import Task
 from outbox.queue import enqueue
-from outbox.registry import Again, Hopeless
+from outbox.registry import PermanentFailure, RetryLater
 from outbox.worker import LEASE, claim, run, wait_after, work_off
 from tests.builders import NOW
 
@@ -98,7 +98,9 @@ def test_an_effect_is_taken_at_the_instant_it_is_due_and_not_before(does: Does) 
     assert claim(NOW)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("secret"), Again("busy"), Again("unreachable", outage=True)], ids=str)
+@pytest.mark.parametrize(
+    "error", [RuntimeError("secret"), RetryLater("busy"), RetryLater("unreachable", outage=True)], ids=str
+)
 @pytest.mark.parametrize(("before", "least", "longest"), [(0, 2, 4), (1, 4, 8), (5, 64, 128), (10, 1800, 3600)])
 def test_a_failure_waits_twice_as_long_as_the_one_before_half_of_it_by_chance(
     does: Does, error: Exception, before: int, least: int, longest: int
@@ -116,7 +118,7 @@ def test_half_of_a_wait_is_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         assert wait_after(1) == timedelta(seconds=wait)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("secret"), Again("busy")], ids=str)
+@pytest.mark.parametrize("error", [RuntimeError("secret"), RetryLater("busy")], ids=str)
 def test_the_twelfth_failure_in_a_row_is_the_last(does: Does, error: Exception) -> None:
     does(fails(error))
     tried, at = 0, NOW
@@ -138,13 +140,13 @@ def test_the_third_worker_that_ends_over_an_effect_is_the_last(does: Does) -> No
 
 @pytest.mark.parametrize("outage", [False, True])
 def test_as_much_of_a_failure_is_kept_as_there_is_room_for(does: Does, outage: bool) -> None:
-    does(fails(Again("x" * 300, outage=outage)))
+    does(fails(RetryLater("x" * 300, outage=outage)))
     work_off(lambda: NOW)
     assert Task.objects.get().last_failure == "x" * 200
 
 
 def test_what_was_given_up_is_never_forgotten(does: Does) -> None:
-    does(fails(Hopeless("x" * 300)))
+    does(fails(PermanentFailure("x" * 300)))
     work_off(lambda: NOW)
     assert worker.forget_done(NOW + timedelta(days=400)) == 0
     assert Task.objects.get().last_failure == "x" * 200
@@ -177,7 +179,7 @@ def test_the_clock_of_the_database_is_right_and_goes_on_within_a_transaction() -
 
 
 def test_what_must_not_happen_twice_is_given_up_when_it_fails_in_a_way_that_nobody_expected(does: Does) -> None:
-    Task.objects.update(once=True)
+    Task.objects.update(at_most_once=True)
     does(fails(RuntimeError("secret")))
     work_off(lambda: NOW + SECOND)
     task = Task.objects.get()
@@ -201,7 +203,7 @@ def test_a_turn_ends_after_as_many_effects_as_were_asked_for(does: Does) -> None
 
 
 def test_what_is_hopeless_is_given_up_at_once_and_keeps_when(does: Does) -> None:
-    does(fails(Hopeless("never")))
+    does(fails(PermanentFailure("never")))
     work_off(lambda: NOW + SECOND)
     task = Task.objects.get()
     assert (task.status, task.finished_at, task.leased_until) == ("GIVEN_UP", NOW + SECOND, None)
@@ -241,8 +243,8 @@ def test_a_handler_that_says_when_to_go_on_is_asked_again_then_with_everything_f
 
 
 @pytest.mark.parametrize(("once", "status"), [(True, "GIVEN_UP"), (False, "STUCK")])
-def test_what_ended_its_workers_keeps_when_it_was_given_up(does: Does, once: bool, status: str) -> None:
-    Task.objects.update(once=once, crashes=2)
+def test_what_ended_its_workers_keeps_when_it_was_given_up(does: Does, at_most_once: bool, status: str) -> None:
+    Task.objects.update(at_most_once=at_most_once, crashes=2)
     assert claim(NOW)
     claim(NOW + LEASE)
     task = Task.objects.get(key="k")

@@ -77,7 +77,7 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def work(port: int) -> Task:
         settings.EMAIL_PORT = port
-        enqueue(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, once=True)
+        enqueue(kind="mail", key="mail", payload={}, run_at=NOW, now=NOW, at_most_once=True)
         work_off(lambda: NOW)
         return Task.objects.latest("pk")
 
@@ -150,7 +150,7 @@ def test_what_never_will_do_or_may_have_left_is_left_to_staff(
 def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> None:
     with silent() as outsider:
         for number in range(20):
-            enqueue(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, once=True)
+            enqueue(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, at_most_once=True)
         began = time.monotonic()
         mail_effects = Task.objects.filter(pk__lte=mail(outsider.port).pk)
         assert time.monotonic() - began < 3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from outbox import mail, registry, worker
 from outbox.models import PeriodicRun, Task
 from outbox.queue import enqueue, requeue
-from outbox.registry import Again, Hopeless
+from outbox.registry import PermanentFailure, RetryLater
 from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
 
@@ -48,8 +48,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         noted.append(payload.get("n"))
         troubles = payload.get("troubles", [])
         if len(noted) <= len(troubles):
-            raise {"again": Again("busy"), "later": Again("busy", timedelta(hours=3)), "no": Hopeless("never"),
-                   "down": Again("unreachable", outage=True), "down until": Again("503", timedelta(hours=3), True),
+            raise {"again": RetryLater("busy"), "later": RetryLater("busy", timedelta(hours=3)), "no": PermanentFailure("never"),
+                   "down": RetryLater("unreachable", outage=True), "down until": RetryLater("503", timedelta(hours=3), True),
                    }.get(troubles[len(noted) - 1], RuntimeError("secret detail"))  # fmt: skip
         return None
 
@@ -59,8 +59,15 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def ask(n: int = 1, run_at: datetime = NOW, **more: Any) -> None:
-    once = more.pop("once", False)
-    enqueue(kind=more.pop("kind", "note"), key=f"k{n}", payload={"n": n, **more}, run_at=run_at, now=NOW, once=once)
+    at_most_once = more.pop("once", False)
+    enqueue(
+        kind=more.pop("kind", "note"),
+        key=f"k{n}",
+        payload={"n": n, **more},
+        run_at=run_at,
+        now=NOW,
+        at_most_once=at_most_once,
+    )
 
 
 def test_effects_run_when_they_are_due_the_oldest_first(done: list[Any], clock: Clock) -> None:
@@ -126,7 +133,7 @@ def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(
 
 
 def test_an_outage_lasts_at_least_as_long_as_the_other_side_says(done: list[Any], clock: Clock) -> None:
-    ask(1, once=True, troubles=["down until"])
+    ask(1, at_most_once=True, troubles=["down until"])
     work_off(clock)
     task = Task.objects.get()
     assert (task.status, task.run_at) == ("WAITING", NOW + timedelta(hours=3))
@@ -173,8 +180,8 @@ def test_a_dead_workers_effect_is_taken_over_when_its_lease_is_over(done: list[A
 
 
 def test_what_must_not_happen_twice_is_given_up_instead(done: list[Any], clock: Clock) -> None:
-    ask(1, once=True)
-    ask(2, once=True, run_at=NOW + timedelta(seconds=1), troubles=["again"])
+    ask(1, at_most_once=True)
+    ask(2, at_most_once=True, run_at=NOW + timedelta(seconds=1), troubles=["again"])
     assert claim(clock())
     clock.wait(hours=1)
     work_off(clock)
@@ -237,7 +244,7 @@ def test_only_crashes_in_a_row_count(done: list[Any], clock: Clock, between: str
 def test_however_many_were_interrupted_the_worker_goes_on(done: list[Any], clock: Clock) -> None:
     long_ago = NOW - timedelta(days=1)
     Task.objects.bulk_create(
-        Task(kind="note", key=f"i{n}", run_at=long_ago, created_at=long_ago, once=True, leased_until=long_ago)
+        Task(kind="note", key=f"i{n}", run_at=long_ago, created_at=long_ago, at_most_once=True, leased_until=long_ago)
         for n in range(1_200)
     )
     ask(1)

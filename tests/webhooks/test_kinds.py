@@ -29,8 +29,8 @@ def test_the_api_and_the_admin_offer_every_kind() -> None:
 def test_a_kind_is_declared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_kinds", {"LEFT": "customer.left"})
 
-    class Again(StrEnum):
+    class RetryLater(StrEnum):
         GONE = "customer.left"
 
     with pytest.raises(ValueError, match="declared twice"):
-        kinds.event_kinds(Again)
+        kinds.event_kinds(RetryLater)
