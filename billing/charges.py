@@ -12,13 +12,13 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
-from billing.ending import Ending
 from billing.errors import ChargeInvalid
 from billing.models import Agreement, Charge, Correction, RefundPart, RefundStatus
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.refunds.repricing import reprice_soon
-from billing.renewal import tell_again
+from billing.renewal import confirm_stop_again
+from billing.renewal_stop import RenewalStop
 from billing.selectors import charges_at, late_charges
 from outbox.mail import tell_staff
 
@@ -84,8 +84,8 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -
             in_flight=charge.in_flight,
         )
         _has_changed(agreement, now)
-        if agreement.ending != Ending.NONE and late_charges().filter(pk=made.pk).exists():
-            tell_again(agreement=agreement, now=now)
+        if agreement.renewal_stop != RenewalStop.NONE and late_charges().filter(pk=made.pk).exists():
+            confirm_stop_again(agreement=agreement, now=now)
         return True
     same = (known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.charged, charge.tax, charge.period.start, charge.period.end):
@@ -173,5 +173,5 @@ def payment_settled(*, provider: str, external_ids: Collection[str], settled: in
 
 
 def _has_changed(agreement: Agreement, now: datetime) -> None:
-    if agreement.ending != Ending.NONE:
+    if agreement.renewal_stop != RenewalStop.NONE:
         reprice_soon(agreement, now)

@@ -7,25 +7,30 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from billing.ending import Ending
 from billing.errors import ProviderBillsNothing, ProviderIdMalformed, ProviderIdTaken
-from billing.models import Agreement, EndingTerms
+from billing.models import Agreement, RenewalStopTerms
 from billing.outages import retry_later
 from billing.providers import billing_providers, default_provider, is_subscription_id, provider, subscription_id_example
 from billing.providers.base import ProviderRefused, ProviderUnavailable
+from billing.renewal_stop import RenewalStop
 from outbox.queue import enqueue_anew
 from outbox.registry import PermanentFailure, handles
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
-TELL = "agreement.tell"
+CONFIRM_STOP = "agreement.confirm_stop"
 # What the provider was told while nobody knows whether it heard.
 UNKNOWN = ""
 
 
-def set_ending(
-    *, agreement: Agreement, ending: Ending, final_at: datetime, terms: EndingTerms | None, now: datetime
+def set_renewal_stop(
+    *,
+    agreement: Agreement,
+    renewal_stop: RenewalStop,
+    final_at: datetime,
+    terms: RenewalStopTerms | None,
+    now: datetime,
 ) -> None:
     """Say, inside the caller's transaction, how an agreement ends; the provider hears it after the commit.
 
@@ -35,12 +40,12 @@ def set_ending(
     """
     agreements = Agreement.objects.filter(pk=agreement.pk)
     agreements.filter(provider="").update(provider=default_provider())
-    agreements.update(ending=ending, ends_for_good_at=final_at)
-    EndingTerms.objects.filter(agreement=agreement).delete()
+    agreements.update(renewal_stop=renewal_stop, ends_for_good_at=final_at)
+    RenewalStopTerms.objects.filter(agreement=agreement).delete()
     if terms:
         terms.agreement = agreement
         terms.save(force_insert=True)
-    _tell_soon(agreement.pk, now)
+    _confirm_soon(agreement.pk, now)
 
 
 def set_provider_id(
@@ -59,11 +64,15 @@ def set_provider_id(
     agreement.refresh_from_db(from_queryset=Agreement.objects.select_for_update(no_key=True))
     if (agreement.provider, agreement.external_id) == (provider, external_id):
         return False
-    before = {"provider": agreement.provider, "external_id": agreement.external_id, "told": agreement.told}
-    agreement.provider, agreement.external_id, agreement.told = provider, external_id, Ending.NONE.value
+    before = {
+        "provider": agreement.provider,
+        "external_id": agreement.external_id,
+        "confirmed_stop": agreement.confirmed_stop,
+    }
+    agreement.provider, agreement.external_id, agreement.confirmed_stop = provider, external_id, RenewalStop.NONE.value
     try:
         with transaction.atomic():
-            agreement.save(update_fields=["provider", "external_id", "told"])
+            agreement.save(update_fields=["provider", "external_id", "confirmed_stop"])
     except IntegrityError:
         raise ProviderIdTaken(external_id=external_id) from None
     record(
@@ -76,70 +85,74 @@ def set_provider_id(
         data={"before": before, "provider": provider, "external_id": external_id},
         personal={"name": caller.name, "email": caller.email},
     )
-    if agreement.ending != Ending.NONE:
-        _tell_soon(agreement.pk, now)
+    if agreement.renewal_stop != RenewalStop.NONE:
+        _confirm_soon(agreement.pk, now)
     return True
 
 
-def tell_again(*, agreement: Agreement, now: datetime) -> None:
+def confirm_stop_again(*, agreement: Agreement, now: datetime) -> None:
     """The provider bills on although it was told to stop: say it once more, in the caller's transaction."""
-    Agreement.objects.filter(pk=agreement.pk).update(told=Ending.NONE)
-    _tell_soon(agreement.pk, now)
+    Agreement.objects.filter(pk=agreement.pk).update(confirmed_stop=RenewalStop.NONE)
+    _confirm_soon(agreement.pk, now)
 
 
-@handles(TELL)
-def tell(payload: dict[str, int], now: datetime) -> datetime | None:
+@handles(CONFIRM_STOP)
+def confirm_stop(payload: dict[str, int], now: datetime) -> datetime | None:
     """Bring the provider to where the agreement is now, whatever was told or lost before."""
     agreement = Agreement.objects.get(pk=payload["agreement"])
     if not agreement.external_id:
         return None
     wanted = wanted_of(agreement, now)
-    if agreement.told != wanted.now:
-        _say(agreement, wanted.now, now)
+    if agreement.confirmed_stop != wanted.now:
+        _ask_provider(agreement, wanted.now, now)
     return wanted.next_at
 
 
-def _say(agreement: Agreement, ending: Ending, now: datetime) -> None:
+def _ask_provider(agreement: Agreement, renewal_stop: RenewalStop, now: datetime) -> None:
     """Tell the provider, and write down that it heard.
 
     It is unknown from before the call until it answered, so that whoever comes after a worker that died says it again.
     Whatever was decided during the call is told afterwards: somebody else may have found nothing to say meanwhile.
     """
     same = Agreement.objects.filter(pk=agreement.pk, external_id=agreement.external_id)
-    same.update(told=UNKNOWN)
+    same.update(confirmed_stop=UNKNOWN)
     try:
         via = provider(agreement.provider)
-        say = {Ending.NONE: via.go_on, Ending.AT_PERIOD_END: via.stop_at_period_end, Ending.NOW: via.stop_now}[ending]
+        say = {
+            RenewalStop.NONE: via.go_on,
+            RenewalStop.AT_PERIOD_END: via.stop_at_period_end,
+            RenewalStop.NOW: via.stop_now,
+        }[renewal_stop]
         say(agreement.external_id)
     except ProviderUnavailable as error:
         raise retry_later(error, agreement.provider, now) from error
     except ProviderRefused as error:
-        same.update(told=agreement.told)
+        same.update(confirmed_stop=agreement.confirmed_stop)
         raise PermanentFailure(str(error)) from error
     with transaction.atomic():
         now_on_record = same.select_for_update(no_key=True).first()
         if now_on_record is None:
             return
-        same.update(told=ending)
-        if wanted_of(now_on_record, now).now is not ending:
-            _tell_soon(agreement.pk, now)
+        same.update(confirmed_stop=renewal_stop)
+        if wanted_of(now_on_record, now).now is not renewal_stop:
+            _confirm_soon(agreement.pk, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the provider should be told now, and when it should hear something else."""
 
-    now: Ending
+    now: RenewalStop
     next_at: datetime | None = None
 
 
 def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
     """NOW is only told when the undo has closed; until then a stop that can be taken back."""
-    ending, final_at = Ending(agreement.ending), agreement.ends_for_good_at
-    if ending is Ending.NOW and final_at and now < final_at:
-        return Wanted(Ending.AT_PERIOD_END, final_at)
-    return Wanted(ending)
+    renewal_stop, final_at = RenewalStop(agreement.renewal_stop), agreement.ends_for_good_at
+    if renewal_stop is RenewalStop.NOW and final_at and now < final_at:
+        return Wanted(RenewalStop.AT_PERIOD_END, final_at)
+    return Wanted(renewal_stop)
 
 
-def _tell_soon(agreement_id: int, now: datetime) -> None:
-    enqueue_anew(kind=TELL, payloads={f"{TELL}:{agreement_id}": {"agreement": agreement_id}}, now=now)
+def _confirm_soon(agreement_id: int, now: datetime) -> None:
+    enqueue_anew(kind=CONFIRM_STOP, payloads={f"{CONFIRM_STOP}:{agreement_id}": {"agreement": agreement_id}}, now=now)

@@ -11,13 +11,13 @@ from enum import StrEnum
 from django.db.models import DateField, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
-from billing.ending import Ending
 from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers, default_provider, known
 from billing.providers.base import CreditForm
+from billing.renewal_stop import RenewalStop
 from common.prepared import PreparedQuery
 
 Charges = Mapping[int, tuple[ChargeFacts, ...]]
@@ -65,15 +65,17 @@ def provider_of(agreement: Agreement) -> str:
     return agreement.provider or default_provider()
 
 
-def untold() -> QuerySet[Agreement]:
+def stops_without_id() -> QuerySet[Agreement]:
     """Agreements that end where somebody bills, and that nobody there can be told of: no id is on record."""
-    return Agreement.objects.exclude(ending=Ending.NONE).filter(external_id="", provider__in=billing_providers())
+    return Agreement.objects.exclude(renewal_stop=RenewalStop.NONE).filter(
+        external_id="", provider__in=billing_providers()
+    )
 
 
 def late_charges() -> QuerySet[Charge]:
     """Charges that came after their agreement's end was decided, for time after it."""
-    ends = F("agreement__ending_terms__effective_at")
-    return Charge.objects.filter(recorded_at__gt=F("agreement__ending_terms__decided_at"), period_start__gte=ends)
+    ends = F("agreement__stop_terms__effective_at")
+    return Charge.objects.filter(recorded_at__gt=F("agreement__stop_terms__decided_at"), period_start__gte=ends)
 
 
 def held_by_charge(refunds: QuerySet[Refund]) -> dict[int, int]:

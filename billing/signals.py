@@ -5,4 +5,4 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 # Facts changed what an ending gives back. ``repricing``: a refunds.repricing.Repricing; ``now``.
-ending_repriced = Signal()
+refunds_repriced = Signal()

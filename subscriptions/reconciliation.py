@@ -11,7 +11,6 @@ from typing import TypeVar
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from billing.ending import Ending
 from billing.models import (
     PROMISED_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
@@ -28,8 +27,9 @@ from billing.providers import billing_providers, provider
 from billing.providers.base import Provider, ProviderRefused, ProviderUnavailable, RefundOutcome
 from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
-from billing.renewal import TELL, wanted_of
-from billing.selectors import charges_at, late_charges, untold
+from billing.renewal import CONFIRM_STOP, wanted_of
+from billing.renewal_stop import RenewalStop
+from billing.selectors import charges_at, late_charges, stops_without_id
 from outbox.models import Task, TaskStatus
 from subscriptions.models import Cancellation, License, Subscription
 
@@ -46,7 +46,7 @@ def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     yield from _late_charges()
     yield from _twice()
     yield from _refunds(now)
-    yield from _endings(now, ask_provider=ask_provider)
+    yield from _renewal_stops(now, ask_provider=ask_provider)
     yield from _cancellations()
     yield from _outbox(now)
     yield from _tallies()
@@ -101,21 +101,21 @@ def _twice() -> Iterator[str]:
             yield f"charge {external_id}: {count} charges of {name} go by that id, so payments of it are not taken"
 
 
-def _endings(now: datetime, *, ask_provider: bool) -> Iterator[str]:
+def _renewal_stops(now: datetime, *, ask_provider: bool) -> Iterator[str]:
     """What was decided, what the provider was told, and what it says itself."""
-    for agreement in untold().iterator():
+    for agreement in stops_without_id().iterator():
         yield f"agreement {agreement.pk}: it was canceled, and nobody could be told: write down its id at the provider"
     for agreement in Agreement.objects.exclude(Q(external_id="") | Q(ends_for_good_at=None)).iterator():
         wanted = wanted_of(agreement, now).now
-        if agreement.told != wanted and not _is_about_to_be_told(agreement.pk, now):
-            yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.told or 'nothing certain'}, it should be {wanted}"
-        if agreement.told != wanted or not ask_provider:
+        if agreement.confirmed_stop != wanted and not _will_be_confirmed(agreement.pk, now):
+            yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.confirmed_stop or 'nothing certain'}, it should be {wanted}"
+        if agreement.confirmed_stop != wanted or not ask_provider:
             continue
         said, silence = _asked(agreement.provider, methodcaller("ending", agreement.external_id))
         if silence:
             yield f"agreement {agreement.pk}: {silence}"
         # A period that ran out has stopped.
-        elif said != wanted and (wanted, said) != (Ending.AT_PERIOD_END, Ending.NOW):
+        elif said != wanted and (wanted, said) != (RenewalStop.AT_PERIOD_END, RenewalStop.NOW):
             yield f"agreement {agreement.pk}: {agreement.provider} was told {wanted} and says {said}"
 
 
@@ -132,9 +132,9 @@ def _asked(name: str, ask: Callable[[Provider], Answer]) -> tuple[Answer | None,
         return None, f"the provider fails with {type(error).__name__}"
 
 
-def _is_about_to_be_told(agreement_id: int, now: datetime) -> bool:
+def _will_be_confirmed(agreement_id: int, now: datetime) -> bool:
     """Not while the provider is down: what waits for hours is worth a line."""
-    due = Task.objects.filter(key=f"{TELL}:{agreement_id}", status=TaskStatus.WAITING, run_at__gt=now - _GRACE)
+    due = Task.objects.filter(key=f"{CONFIRM_STOP}:{agreement_id}", status=TaskStatus.WAITING, run_at__gt=now - _GRACE)
     return due.filter(failures=0, outages=0).exists()
 
 

@@ -11,7 +11,6 @@ from types import MappingProxyType
 import pytest
 
 import billing.providers as providers
-from billing.ending import Ending
 from billing.providers.base import (
     CreditForm,
     Declaration,
@@ -22,6 +21,7 @@ from billing.providers.base import (
     RefundOutcome,
     Result,
 )
+from billing.renewal_stop import RenewalStop
 
 
 class TestProvider(providers.Provider):
@@ -69,12 +69,18 @@ class TestProvider(providers.Provider):
     def stop_now(self, external_id: str) -> None:
         self._say("stop now", external_id)
 
-    def ending(self, external_id: str) -> Ending:
+    def renewal_stop(self, external_id: str) -> RenewalStop:
         self._trouble()
         self._require_known(external_id)
         said = [what for what, known in self.stopped if known == external_id]
-        ends = {"stop now": Ending.NOW, "stop at period end": Ending.AT_PERIOD_END}
-        return Ending.NOW if "stop now" in said else ends.get(said[-1], Ending.NONE) if said else Ending.NONE
+        ends = {"stop now": RenewalStop.NOW, "stop at period end": RenewalStop.AT_PERIOD_END}
+        return (
+            RenewalStop.NOW
+            if "stop now" in said
+            else ends.get(said[-1], RenewalStop.NONE)
+            if said
+            else RenewalStop.NONE
+        )
 
     def settle(self, key: str, outcome: RefundOutcome = RefundOutcome.SUCCEEDED) -> None:
         """What was pending has an end."""

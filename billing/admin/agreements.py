@@ -12,12 +12,12 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.ending import Ending
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
 from billing.providers import billing_providers, subscription_id_example
 from billing.renewal import set_provider_id
-from billing.selectors import untold
+from billing.renewal_stop import RenewalStop
+from billing.selectors import stops_without_id
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
 from common.messages import error_message
@@ -29,12 +29,12 @@ CHANGE = "billing.change_agreement"
 
 @admin.register(Agreement)
 class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
-    list_display = ("number", "tenant", "currency", "provider", "external_id", "ending", "told")
+    list_display = ("number", "tenant", "currency", "provider", "external_id", "renewal_stop", "confirmed_stop")
     list_display_links = ("number", "tenant", "external_id")
-    list_filter = ("ending", "told", "provider")
+    list_filter = ("renewal_stop", "confirmed_stop", "provider")
     list_select_related = ("account__tenant",)
     search_fields = ("id__iexact", "external_id__iexact", "account__tenant__search_key", "charges__external_id__iexact")
-    fields = ("account", "currency", "provider", "external_id", "ending", "told", "ends_for_good_at")
+    fields = ("account", "currency", "provider", "external_id", "renewal_stop", "confirmed_stop", "ends_for_good_at")
     change_form_template = "admin/billing/agreement/change_form.html"
 
     @admin.display(description=_("number"), ordering="pk")
@@ -57,7 +57,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
         """With a line where nobody could be told, and the form for who bills it."""
         context = {
             **(extra_context or {}),
-            "is_untold": untold().filter(pk=object_id).exists() if object_id.isdecimal() else False,
+            "is_untold": stops_without_id().filter(pk=object_id).exists() if object_id.isdecimal() else False,
             "may_change": request.user.has_perm(CHANGE),
             "providers": billing_providers(),
             "example": " / ".join(map(subscription_id_example, billing_providers())),
@@ -77,7 +77,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
             agreement = get_object_or_404(rows, pk=pk)
             if request.POST.get("was", "").strip() != f"{agreement.provider} {agreement.external_id}".strip():
                 return changed_meanwhile(self, request, page, _changes(agreement))
-            was_told = agreement.told != Ending.NONE and agreement.external_id
+            was_confirmed = agreement.confirmed_stop != RenewalStop.NONE and agreement.external_id
             try:
                 changed = set_provider_id(
                     agreement=agreement,
@@ -92,8 +92,8 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
                 return redirect(reverse("admin:billing_agreement_change", args=[pk], query={"typed": typed}))
         if changed:
             messages.success(request, _("Written down. What was decided already is told now."))
-        if changed and was_told:
-            values = {"id": was_told}
+        if changed and was_confirmed:
+            values = {"id": was_confirmed}
             messages.warning(
                 request, _("Look at %(id)s: it was told to stop, and nothing has taken that back.") % values
             )

@@ -3,7 +3,7 @@
 Knows no subscription: a subscription has an Agreement, and everything here hangs on that.
 """
 
-from billing.models.accounts import CURRENCIES, Agreement, BillingAccount, EndingTerms, PaymentMethod
+from billing.models.accounts import CURRENCIES, Agreement, BillingAccount, PaymentMethod, RenewalStopTerms
 from billing.models.charges import Charge, Correction, LedgerEntry
 from billing.models.refunds import (
     FINAL_REFUND_STATUSES,
@@ -28,7 +28,7 @@ __all__ = [
     "BillingAccount",
     "Charge",
     "Correction",
-    "EndingTerms",
+    "RenewalStopTerms",
     "LedgerEntry",
     "PartStatus",
     "PaymentMethod",

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.currencies import EXPONENTS
-from billing.ending import Ending
 from billing.proration import Convention, RefundTerms
+from billing.renewal_stop import RenewalStop
 from tenants.models import Tenant
 
 CURRENCIES = [(code, code) for code in sorted(EXPONENTS)]
@@ -60,10 +60,10 @@ class Agreement(models.Model):
     ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
     """
 
-    ENDING_CHOICES: ClassVar = [
-        (Ending.NONE.value, _("goes on")),
-        (Ending.AT_PERIOD_END.value, _("stops at the end of the period")),
-        (Ending.NOW.value, _("stops at once")),
+    RENEWAL_STOP_CHOICES: ClassVar = [
+        (RenewalStop.NONE.value, _("goes on")),
+        (RenewalStop.AT_PERIOD_END.value, _("stops at the end of the period")),
+        (RenewalStop.NOW.value, _("stops at once")),
     ]
 
     account = models.ForeignKey(
@@ -72,13 +72,15 @@ class Agreement(models.Model):
     currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     provider = models.CharField(_("provider"), max_length=20, blank=True)
     external_id = models.CharField(_("id at the provider"), max_length=100, blank=True)
-    ending = models.CharField(_("ending"), max_length=13, choices=ENDING_CHOICES, default=Ending.NONE.value)
+    renewal_stop = models.CharField(
+        _("renewal_stop"), max_length=13, choices=RENEWAL_STOP_CHOICES, default=RenewalStop.NONE.value
+    )
     ends_for_good_at = models.DateTimeField(_("cannot be taken back from"), null=True, blank=True)
-    told = models.CharField(
+    confirmed_stop = models.CharField(
         _("confirmed by the provider"),
         max_length=13,
-        choices=[*ENDING_CHOICES, ("", _("being told"))],
-        default=Ending.NONE.value,
+        choices=[*RENEWAL_STOP_CHOICES, ("", _("being told"))],
+        default=RenewalStop.NONE.value,
         blank=True,
     )
 
@@ -96,7 +98,7 @@ class Agreement(models.Model):
         return " · ".join([str(self.account), self.currency, self.external_id or str(self.pk)])
 
 
-class EndingTerms(models.Model):
+class RenewalStopTerms(models.Model):
     """How an agreement that ends is priced: the decision's clock, zone and convention, kept while it is in force.
 
     Facts that arrive later (a correction, a payment, a charge) are priced by these and by nothing of their own day.
@@ -104,7 +106,7 @@ class EndingTerms(models.Model):
     ``effective_at`` or later. ``agreed``: somebody settled on an amount for what was on record at ``decided_at``.
     """
 
-    agreement = models.OneToOneField(Agreement, models.PROTECT, primary_key=True, related_name="ending_terms")
+    agreement = models.OneToOneField(Agreement, models.PROTECT, primary_key=True, related_name="stop_terms")
     decided_at = models.DateTimeField()
     priced_at = models.DateTimeField()
     effective_at = models.DateTimeField()

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from billing.ending import Ending
 from billing.money import Money
+from billing.renewal_stop import RenewalStop
 
 
 class RefundOutcome(StrEnum):
@@ -157,7 +157,7 @@ class Provider(ABC):
         """Stop for good. Cannot be taken back; what has stopped already agrees."""
         raise ProviderRefused(f"{self.declares.name} bills nothing")
 
-    def ending(self, external_id: str) -> Ending:
+    def renewal_stop(self, external_id: str) -> RenewalStop:
         """What becomes of it at the provider now. NOW: it has stopped."""
         raise ProviderRefused(f"{self.declares.name} bills nothing")
 

@@ -20,7 +20,6 @@ from typing import ClassVar
 
 import pytest
 
-from billing.ending import Ending
 from billing.money import Money
 from billing.providers.base import (
     NotSigned,
@@ -33,6 +32,7 @@ from billing.providers.base import (
     RefundUpdate,
     Result,
 )
+from billing.renewal_stop import RenewalStop
 
 # What ``trouble`` is asked for. Before: nothing arrived. After: it arrived, the answer did not. Throttled: come again in
 # seven minutes. Silent: nobody ever answers, and the provider has to end by itself.
@@ -152,20 +152,20 @@ class ProviderContract:
         """Each may be said twice. What has stopped for good agrees to stop, and does not come back."""
         assert re.fullmatch(provider.declares.subscription_id, subscription)
         for say, then in (
-            (provider.stop_at_period_end, Ending.AT_PERIOD_END),
-            (provider.go_on, Ending.NONE),
-            (provider.stop_now, Ending.NOW),
+            (provider.stop_at_period_end, RenewalStop.AT_PERIOD_END),
+            (provider.go_on, RenewalStop.NONE),
+            (provider.stop_now, RenewalStop.NOW),
         ):
             say(subscription)
             say(subscription)
-            assert provider.ending(subscription) is then
+            assert provider.renewal_stop(subscription) is then
         provider.stop_at_period_end(subscription)
         with pytest.raises(ProviderRefused):
             provider.go_on(subscription)
 
     def test_what_it_does_not_know_is_refused(self, provider: Provider, subscription: str) -> None:
         """Nobody is told that something stopped which the provider has never heard of."""
-        for ask in (provider.ending, provider.go_on, provider.stop_at_period_end, provider.stop_now):
+        for ask in (provider.renewal_stop, provider.go_on, provider.stop_at_period_end, provider.stop_now):
             with pytest.raises(ProviderRefused):
                 ask(f"{subscription}x")
 
@@ -173,7 +173,7 @@ class ProviderContract:
         self, provider: Provider, subscription: str, trouble: Callable[[str], None]
     ) -> None:
         """Whoever asked asks again."""
-        for ask in (provider.stop_at_period_end, provider.go_on, provider.stop_now, provider.ending):
+        for ask in (provider.stop_at_period_end, provider.go_on, provider.stop_now, provider.renewal_stop):
             trouble("5xx")
             with pytest.raises(ProviderUnavailable):
                 ask(subscription)

@@ -10,7 +10,6 @@ from typing import Any
 
 import stripe
 
-from billing.ending import Ending
 from billing.providers.base import (
     CreditForm,
     Declaration,
@@ -27,6 +26,7 @@ from billing.providers.base import (
     Setting,
     Update,
 )
+from billing.renewal_stop import RenewalStop
 from common.outbound import retry_after, session
 
 logger = logging.getLogger("wayout.webhooks")
@@ -118,7 +118,7 @@ class Stripe(Provider):
         except stripe.StripeError as error:
             raise _unavailable(error) from error
 
-    def ending(self, external_id: str) -> Ending:
+    def renewal_stop(self, external_id: str) -> RenewalStop:
         """Whether it was canceled, will be at the end of the period, or goes on."""
         try:
             subscription = self._client.v1.subscriptions.retrieve(external_id)
@@ -127,8 +127,8 @@ class Stripe(Provider):
         except stripe.StripeError as error:
             raise _unavailable(error) from error
         if subscription.status in _STOPPED:
-            return Ending.NOW
-        return Ending.AT_PERIOD_END if subscription.cancel_at_period_end else Ending.NONE
+            return RenewalStop.NOW
+        return RenewalStop.AT_PERIOD_END if subscription.cancel_at_period_end else RenewalStop.NONE
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
         """Refunds with our key, and payments of charges. Signed by Stripe no more than five minutes ago."""
@@ -163,7 +163,7 @@ class Stripe(Provider):
 
     def _require_stopped(self, external_id: str) -> None:
         """A refusal to stop is fine where it has stopped already."""
-        if self.ending(external_id) is not Ending.NOW:
+        if self.renewal_stop(external_id) is not RenewalStop.NOW:
             raise ProviderRefused(f"stripe: {external_id} does not stop")
 
 

@@ -19,11 +19,11 @@ from billing.models import (
     PROMISED_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
     Agreement,
-    EndingTerms,
     PartStatus,
     Refund,
     RefundPart,
     RefundStatus,
+    RenewalStopTerms,
 )
 from billing.money import Money
 from billing.periods import refund_due_by
@@ -32,7 +32,7 @@ from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
 from billing.selectors import charges_not_over
-from billing.signals import ending_repriced
+from billing.signals import refunds_repriced
 from outbox.mail import tell_staff
 from outbox.queue import enqueue_anew
 from outbox.registry import handles
@@ -122,7 +122,7 @@ def _reprice(agreement_id: int, now: datetime) -> Repricing | None:
     agreement = (
         Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
     )
-    terms = EndingTerms.objects.filter(agreement=agreement).first()
+    terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
     if terms is None:
         return None
     repricing = Repricing(agreement)
@@ -160,7 +160,7 @@ def _is_unsent(part: RefundPart) -> bool:
 
 
 def _due_by_charge(
-    agreement: Agreement, terms: EndingTerms, parts: Mapping[int, Sequence[RefundPart]]
+    agreement: Agreement, terms: RenewalStopTerms, parts: Mapping[int, Sequence[RefundPart]]
 ) -> Iterator[tuple[ChargeFacts, Line]]:
     """Every charge the ending is about, without what its own refunds return, and what is due of it."""
     late = set(agreement.charges.filter(recorded_at__gt=terms.decided_at).values_list("pk", flat=True))
@@ -190,7 +190,7 @@ def _mark(sent: Sequence[RefundPart], due: int) -> list[RefundPart]:
     return news
 
 
-def _add(agreement: Agreement, terms: EndingTerms, lines: Sequence[Line], now: datetime) -> Refund:
+def _add(agreement: Agreement, terms: RenewalStopTerms, lines: Sequence[Line], now: datetime) -> Refund:
     return request_refund(
         agreement=agreement,
         lines=lines,
@@ -220,7 +220,7 @@ def _say(repricing: Repricing, now: datetime) -> None:
         }
         tell_staff(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
     if repricing.changed or repricing.added:
-        ending_repriced.send(sender=Agreement, repricing=repricing, now=now)
+        refunds_repriced.send(sender=Agreement, repricing=repricing, now=now)
 
 
 _OVERDRAWN = _(

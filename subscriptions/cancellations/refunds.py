@@ -13,7 +13,7 @@ from billing.models import Refund
 from billing.refunds.late import late_refunds, note_late
 from billing.refunds.moves import FAILED, SETTLED
 from billing.refunds.repricing import Repricing
-from billing.signals import ending_repriced
+from billing.signals import refunds_repriced
 from outbox.each import each_by_itself
 from outbox.mail import tell_staff
 from outbox.registry import handles
@@ -59,7 +59,7 @@ def _tell_late(refund: Refund, now: datetime) -> bool:
 _LATE = _("Refund %(refund)s of %(amount)s, made by hand, failed or is overdue.")
 
 
-@receiver(ending_repriced)
+@receiver(refunds_repriced)
 def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> None:
     """Link what was added to the cancellation in force, and send its receipt anew."""
     in_force = Cancellation.objects.filter(subscription__agreement=repricing.agreement, undone_at=None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.ending import Ending
-from billing.models import EndingTerms, RefundStatus
+from billing.models import RefundStatus, RenewalStopTerms
 from billing.refunds.requests import request_refund, void_refund
-from billing.renewal import set_ending
+from billing.renewal import set_renewal_stop
+from billing.renewal_stop import RenewalStop
 from common.errors import NotFound, NumberOutOfRange
 from common.references import new_reference
 from subscriptions.cancellations.announcements import Occasion, announce
@@ -31,7 +31,7 @@ from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope
 
-_ENDINGS = {Mode.IMMEDIATE: Ending.NOW, Mode.AT_PERIOD_END: Ending.AT_PERIOD_END}
+_RENEWAL_STOPS = {Mode.IMMEDIATE: RenewalStop.NOW, Mode.AT_PERIOD_END: RenewalStop.AT_PERIOD_END}
 _EVIDENCE_BEFORE = timedelta(days=30)
 _LONGEST_COMMENT = 2_000
 _LONGEST_REASON = 500
@@ -123,7 +123,7 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         if now >= cancellation.undo_until or not _void_held(cancellation, caller, now):
             raise UndoClosed("cancellationId", subscription_id=cancellation.subscription_id)
         cancellation.undone_at = now
-        _end_billing(cancellation, Ending.NONE, now)
+        _end_billing(cancellation, RenewalStop.NONE, now)
         cancellation.save(update_fields=["undone_at"])
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
         _audit(Action.CANCELLATION_UNDONE, caller, cancellation, language, now, {})
@@ -225,7 +225,7 @@ def _write(
     cancellation.save()
     _request_refund(cancellation, subscription, quote, now)
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
-    _end_billing(cancellation, _ENDINGS[quote.mode], now, _terms(quote, snapshot, now))
+    _end_billing(cancellation, _RENEWAL_STOPS[quote.mode], now, _terms(quote, snapshot, now))
     _audit(Action.CANCELLATION_REQUESTED, caller, cancellation, language, now, _decided(cancellation))
     announce(Occasion.CANCELED, cancellation, now)
     tell_cancellation(SubscriptionEvent.CANCELLATION_REQUESTED, cancellation, now)
@@ -267,15 +267,19 @@ def _void_held(cancellation: Cancellation, caller: Caller, now: datetime) -> boo
     return all(void_refund(refund=refund, caller=caller, now=now) for refund in refunds)
 
 
-def _end_billing(cancellation: Cancellation, ending: Ending, now: datetime, terms: EndingTerms | None = None) -> None:
+def _end_billing(
+    cancellation: Cancellation, renewal_stop: RenewalStop, now: datetime, terms: RenewalStopTerms | None = None
+) -> None:
     agreement = cancellation.subscription.agreement
-    set_ending(agreement=agreement, ending=ending, final_at=cancellation.undo_until, terms=terms, now=now)
+    set_renewal_stop(
+        agreement=agreement, renewal_stop=renewal_stop, final_at=cancellation.undo_until, terms=terms, now=now
+    )
 
 
-def _terms(quote: Quote, snapshot: Snapshot, now: datetime) -> EndingTerms:
+def _terms(quote: Quote, snapshot: Snapshot, now: datetime) -> RenewalStopTerms:
     """What prices the facts that arrive later as the quote priced those of now."""
     anchor = snapshot.anchored_at or (snapshot.period.start if snapshot.period else quote.priced_at)
-    return EndingTerms(
+    return RenewalStopTerms(
         decided_at=now,
         priced_at=quote.priced_at,
         effective_at=quote.effective_at,

@@ -93,7 +93,7 @@ def test_what_somebody_else_wrote_meanwhile_stays(world: World, staff: User) -> 
 def test_an_id_that_was_told_already_is_pointed_at(world: World, staff: User) -> None:
     agreement = world.subscription().agreement
     Agreement.objects.filter(pk=agreement.pk).update(
-        provider="stripe", external_id="sub_11111111", told="AT_PERIOD_END"
+        provider="stripe", external_id="sub_11111111", confirmed_stop="AT_PERIOD_END"
     )
     page = save(client_of(staff), agreement, "sub_11111112", seen="stripe sub_11111111")
     assert "Look at sub_11111111: it was told to stop" in page.text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.ending import Ending
 from billing.providers.base import CreditForm, Declaration, Order, Provider, Result
+from billing.renewal_stop import RenewalStop
 
 
 class Whole(Provider):
@@ -21,7 +21,7 @@ class Whole(Provider):
     def find(self, order: Order) -> Result | None:
         raise ValueError("a secret key")
 
-    def ending(self, subscription_id: str) -> Ending:
+    def renewal_stop(self, subscription_id: str) -> RenewalStop:
         raise ValueError("a secret key")
 
     def problems(self) -> Any:

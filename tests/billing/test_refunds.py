@@ -83,8 +83,8 @@ def test_a_held_refund_waits_for_the_undo_then_goes_out(promised: Refund) -> Non
     assert status(promised) == "SUCCEEDED"
     assert promised.settled_at == AFTER
     assert sorted(LedgerEntry.objects.values_list("amount", flat=True)) == [100, 2400]
-    told = list(AuditEvent.objects.order_by("position").values_list("action", flat=True))
-    assert told == ["refund.pending", "refund.submitted", "refund.succeeded"]
+    confirmed_stop = list(AuditEvent.objects.order_by("position").values_list("action", flat=True))
+    assert confirmed_stop == ["refund.pending", "refund.submitted", "refund.succeeded"]
     assert not list(verify(promised.agreement.account.tenant_id))
 
 

@@ -12,10 +12,10 @@ import time_machine
 from django.core import mail
 from django.db import IntegrityError, transaction
 
-from billing.ending import Ending
 from billing.errors import ProviderIdTaken
 from billing.models import Agreement, Refund, RefundPart
 from billing.renewal import set_provider_id
+from billing.renewal_stop import RenewalStop
 from outbox.models import Task
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, Subscription
@@ -222,7 +222,7 @@ def test_a_definite_no_is_given_up_at_once_and_named(world: World) -> None:
         cancel(world, billed(world))
         provider.troubles = ["unknown"]
         work(after(minutes=1))
-        task = Task.objects.get(kind="agreement.tell")
+        task = Task.objects.get(kind="agreement.confirm_stop")
         assert (task.status, task.last_failure) == ("GIVEN_UP", "no such subscription")
         said = " ".join(findings(after(minutes=1), ask_provider=False))
     assert "given up, no such subscription" in said
@@ -237,12 +237,12 @@ def test_an_outage_is_waited_out_and_is_worth_a_line(world: World, settings: Any
         at = after(minutes=1)
         for _ in range(21):
             work(at)
-            at = max(at, Task.objects.get(kind="agreement.tell").run_at)
+            at = max(at, Task.objects.get(kind="agreement.confirm_stop").run_at)
         assert "stripe was told nothing certain" in " ".join(findings(at, ask_provider=False))
         assert any("refuses our key" in message.subject for message in mail.outbox)
         work(at)
         assert provider.stopped == [("stop at period end", "sub_11111111")]
-        assert provider.ending("sub_11111111") is Ending.AT_PERIOD_END
+        assert provider.renewal_stop("sub_11111111") is RenewalStop.AT_PERIOD_END
 
 
 def test_who_bills_on_is_told_again(world: World) -> None:
@@ -297,7 +297,7 @@ def test_an_undo_while_the_provider_is_being_told_is_told_too(world: World, anot
     with used(Interrupted(meanwhile)) as provider:
         work(after(minutes=1))
         work(after(minutes=3))
-        assert provider.ending("sub_11111111") is Ending.NONE
+        assert provider.renewal_stop("sub_11111111") is RenewalStop.NONE
         assert list(findings(after(minutes=5))) == []
 
 
@@ -312,7 +312,7 @@ def test_an_undo_after_a_worker_died_over_the_telling_is_told(world: World) -> N
             work(after(minutes=1))
         undo(world, cancellation, after(minutes=2))
         work(after(minutes=5))
-        assert provider.ending("sub_11111111") is Ending.NONE
+        assert provider.renewal_stop("sub_11111111") is RenewalStop.NONE
 
 
 def test_importing_again_takes_no_correction_of_staff_back(stripe: FakeStripe, imported: Any) -> None:

@@ -18,11 +18,11 @@ import pytest
 import stripe
 from django.db import transaction
 
-from billing.ending import Ending
 from billing.money import Money
 from billing.providers import provider
 from billing.providers.base import Order, ProviderRefused, RefundOutcome
 from billing.renewal import set_provider_id
+from billing.renewal_stop import RenewalStop
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
@@ -88,10 +88,10 @@ def test_a_subscription_stops_and_goes_on_there(url: str, settings: Any, world: 
     cancel(world, subscription, Mode.AT_PERIOD_END, at=after(hours=2))
     work(after(hours=2))
     assert ends()
-    assert provider("stripe").ending(at_stripe.id) is Ending.AT_PERIOD_END
+    assert provider("stripe").renewal_stop(at_stripe.id) is RenewalStop.AT_PERIOD_END
     provider("stripe").stop_now(at_stripe.id)
     provider("stripe").stop_now(at_stripe.id)
-    assert provider("stripe").ending(at_stripe.id) is Ending.NOW
+    assert provider("stripe").renewal_stop(at_stripe.id) is RenewalStop.NOW
     with pytest.raises(ProviderRefused):
         provider("stripe").go_on("sub_nobody")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing.models import Agreement, EndingTerms, Refund
+from billing.models import Agreement, Refund, RenewalStopTerms
 from billing.refunds.requests import settle_by_hand
 from outbox.models import Task
 from subscriptions.cancellations.service import (
@@ -151,7 +151,7 @@ def test_billing_keeps_what_prices_facts_that_arrive_later(world: World, mode: M
     anchor = PERIOD.start - timedelta(days=31)
     subscription = world.subscription(anchored_at=anchor)
     kept = canceled(world, subscription, mode)
-    terms = EndingTerms.objects.get(agreement=subscription.agreement)
+    terms = RenewalStopTerms.objects.get(agreement=subscription.agreement)
     assert (terms.decided_at, terms.priced_at, terms.effective_at) == (NOW, NOW, kept.effective_at)
     assert (terms.held_until, terms.anchored_at, terms.time_zone) == (kept.undo_until, anchor, "America/New_York")
     assert (terms.prorates, terms.agreed, terms.convention) == (mode is Mode.IMMEDIATE, False, "CALENDAR_DAY")
@@ -163,19 +163,19 @@ def test_without_an_anchor_billing_counts_from_the_period_else_from_now(world: W
     period = {} if known else {"period_start": None, "period_end": None}
     subscription = world.subscription(anchored_at=None, **period)
     canceled(world, subscription)
-    assert EndingTerms.objects.get().anchored_at == anchor
+    assert RenewalStopTerms.objects.get().anchored_at == anchor
 
 
-@pytest.mark.parametrize(("mode", "ending"), [(Mode.IMMEDIATE, "NOW"), (Mode.AT_PERIOD_END, "AT_PERIOD_END")])
-def test_the_agreement_ends_with_it_and_goes_on_when_it_is_undone(world: World, mode: Mode, ending: str) -> None:
+@pytest.mark.parametrize(("mode", "renewal_stop"), [(Mode.IMMEDIATE, "NOW"), (Mode.AT_PERIOD_END, "AT_PERIOD_END")])
+def test_the_agreement_ends_with_it_and_goes_on_when_it_is_undone(world: World, mode: Mode, renewal_stop: str) -> None:
     subscription = world.subscription()
     kept = canceled(world, subscription, mode)
     agreement = Agreement.objects.get(pk=subscription.agreement_id)
-    assert (agreement.ending, agreement.ends_for_good_at) == (ending, kept.undo_until)
+    assert (agreement.renewal_stop, agreement.ends_for_good_at) == (renewal_stop, kept.undo_until)
     undone = undo(world, kept, now=after(hours=1))
     agreement.refresh_from_db()
     subscription.refresh_from_db()
-    assert agreement.ending == "NONE"
+    assert agreement.renewal_stop == "NONE"
     assert (subscription.canceled_mode, subscription.ends_at) == (None, None)
     assert Cancellation.objects.get().undone_at == undone.undone_at == after(hours=1)
 
@@ -311,7 +311,7 @@ def test_a_reason_is_needed_and_has_room_for_five_hundred_characters(world: Worl
 def test_anything_up_to_what_was_paid_can_be_agreed_on(world: World, agent: User, amount: int) -> None:
     kept = staff_cancel(world, agent, amount=amount)
     assert [refund.amount for refund in kept.refunds.all()] == ([amount] if amount else [])
-    assert EndingTerms.objects.get().agreed
+    assert RenewalStopTerms.objects.get().agreed
 
 
 @pytest.mark.parametrize("amount", [-1, 2_001])
@@ -397,5 +397,5 @@ def test_the_provider_and_the_customer_are_told_at_once(world: World) -> None:
     at = NOW + SECOND
     canceled(world, subscription, now=at)
     tasks = Task.objects.exclude(kind="refund.submit")
-    assert {task.kind for task in tasks} >= {"agreement.tell", "mail.cancellation"}
+    assert {task.kind for task in tasks} >= {"agreement.confirm_stop", "mail.cancellation"}
     assert {(task.created_at, task.run_at) for task in tasks} == {(at, at)}

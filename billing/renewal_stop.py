@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Ending(StrEnum):
+class RenewalStop(StrEnum):
     """What becomes of what a provider bills: it goes on, stops at the period's end, or stops now."""
 
     NONE = "NONE"
