@@ -15,11 +15,11 @@ from billing.providers.base import (
     CreditForm,
     Declaration,
     KeyRefused,
-    Order,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
-    Result,
+    RefundRequest,
+    RefundResult,
 )
 from billing.renewal_stop import RenewalStop
 
@@ -35,30 +35,32 @@ class TestProvider(providers.Provider):
 
     def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(settings)
-        self.paid: dict[str, Order] = {}
-        self.results: dict[str, Result] = {}
+        self.paid: dict[str, RefundRequest] = {}
+        self.results: dict[str, RefundResult] = {}
         self.calls: list[str] = []
         self.stopped: list[tuple[str, str]] = []
         self.troubles: list[str] = []
         self.unknown: set[str] = set()
 
-    def refund(self, order: Order) -> Result:
-        self.calls.append(f"refund {order.key}")
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
+        self.calls.append(f"refund {refund_request.key}")
         trouble = self._trouble()
         if trouble == "decline":
-            return self.results.setdefault(order.key, Result(RefundOutcome.FAILED, f"T-{order.key}", "declined"))
-        if order.key not in self.results:
-            self.paid[order.key] = order
+            return self.results.setdefault(
+                refund_request.key, RefundResult(RefundOutcome.FAILED, f"T-{refund_request.key}", "declined")
+            )
+        if refund_request.key not in self.results:
+            self.paid[refund_request.key] = refund_request
             outcome = RefundOutcome.PENDING if trouble == "pending" else RefundOutcome.SUCCEEDED
-            self.results[order.key] = Result(outcome, f"T-{order.key}")
+            self.results[refund_request.key] = RefundResult(outcome, f"T-{refund_request.key}")
         if trouble == "timeout after":
             raise ProviderUnavailable("timeout")
-        return self.results[order.key]
+        return self.results[refund_request.key]
 
-    def find(self, order: Order) -> Result | None:
-        self.calls.append(f"find {order.key}")
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
+        self.calls.append(f"find {refund_request.key}")
         self._trouble()
-        return self.results.get(order.key)
+        return self.results.get(refund_request.key)
 
     def go_on(self, external_id: str) -> None:
         self._say("go on", external_id)
@@ -84,7 +86,7 @@ class TestProvider(providers.Provider):
 
     def settle(self, key: str, outcome: RefundOutcome = RefundOutcome.SUCCEEDED) -> None:
         """What was pending has an end."""
-        self.results[key] = Result(outcome, f"T-{key}", "" if outcome is RefundOutcome.SUCCEEDED else "bounced")
+        self.results[key] = RefundResult(outcome, f"T-{key}", "" if outcome is RefundOutcome.SUCCEEDED else "bounced")
 
     def _say(self, what: str, external_id: str) -> None:
         self._trouble()

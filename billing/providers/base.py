@@ -22,7 +22,7 @@ class RefundOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RefundRequest:
     """One refund of one charge. ``key`` is the same for every attempt at the same thing.
 
     ``charge`` is our row, ``charge_id`` what the provider calls it.
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RefundResult:
     """The provider's word: what became of an order, its own reference for it, and why it failed."""
 
     outcome: RefundOutcome
@@ -50,7 +50,7 @@ class RefundUpdate:
     """What a provider says by itself of the refund with our ``key``."""
 
     key: str
-    result: Result
+    result: RefundResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,11 @@ class Provider(ABC):
         self.settings = settings
 
     @abstractmethod
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Give the money back. The same key never gives it back twice while the provider remembers it."""
 
     @abstractmethod
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """What became of an order, asked by its key, also long after keys are forgotten. None: never arrived."""
 
     def go_on(self, external_id: str) -> None:

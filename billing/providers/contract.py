@@ -24,20 +24,20 @@ from billing.money import Money
 from billing.providers.base import (
     NotSigned,
     NoWebhook,
-    Order,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
+    RefundRequest,
+    RefundResult,
     RefundUpdate,
-    Result,
 )
 from billing.renewal_stop import RenewalStop
 
 # What ``trouble`` is asked for. Before: nothing arrived. After: it arrived, the answer did not. Throttled: come again in
 # seven minutes. Silent: nobody ever answers, and the provider has to end by itself.
 OUTAGES = ("timeout before", "timeout after", "5xx", "throttled", "silent")
-Signed = Callable[[Order, Result], tuple[bytes, dict[str, str]]]
+Signed = Callable[[RefundRequest, RefundResult], tuple[bytes, dict[str, str]]]
 
 
 class ProviderContract:
@@ -51,9 +51,9 @@ class ProviderContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def order(self) -> Order:
+    def refund_request(self) -> RefundRequest:
         """A refund of a charge that the provider knows and that holds as much."""
-        return Order("part-1", 1, "charge-1", Money(500, "EUR"), "Product", datetime(2026, 3, 1, tzinfo=UTC))
+        return RefundRequest("part-1", 1, "charge-1", Money(500, "EUR"), "Product", datetime(2026, 3, 1, tzinfo=UTC))
 
     @pytest.fixture
     def trouble(self, provider: Provider) -> Callable[[str], None]:
@@ -91,60 +91,65 @@ class ProviderContract:
         bare = type(provider)({setting.name: "" for setting in provider.declares.settings})
         assert all(isinstance(problem, str) for problem in bare.problems())
 
-    def test_a_refund_is_found_by_its_key(self, provider: Provider, order: Order) -> None:
+    def test_a_refund_is_found_by_its_key(self, provider: Provider, refund_request: RefundRequest) -> None:
         """What was never sent is not there, and what was is under its own key alone."""
-        assert provider.find(order) is None
-        paid = provider.refund(order)
+        assert provider.find(refund_request) is None
+        paid = provider.refund(refund_request)
         assert paid.outcome is not RefundOutcome.FAILED
         assert paid.reference
-        assert provider.find(order) == paid
-        assert provider.find(replace(order, key="part-2")) is None
+        assert provider.find(refund_request) == paid
+        assert provider.find(replace(refund_request, key="part-2")) is None
 
-    def test_one_key_pays_once(self, provider: Provider, order: Order) -> None:
+    def test_one_key_pays_once(self, provider: Provider, refund_request: RefundRequest) -> None:
         """The same key again changes nothing; another key is another refund."""
-        first = provider.refund(order)
-        assert provider.refund(order) == first
-        assert provider.refund(replace(order, key="part-2")).reference != first.reference
+        first = provider.refund(refund_request)
+        assert provider.refund(refund_request) == first
+        assert provider.refund(replace(refund_request, key="part-2")).reference != first.reference
 
     @pytest.mark.parametrize("outage", OUTAGES)
     def test_an_outage_leaves_the_truth_to_find(
-        self, provider: Provider, order: Order, trouble: Callable[[str], None], outage: str
+        self, provider: Provider, refund_request: RefundRequest, trouble: Callable[[str], None], outage: str
     ) -> None:
         """No answer is no verdict: it is asked for afterwards, and nothing is paid twice."""
         trouble(outage)
         began = time.monotonic()
         with pytest.raises(ProviderUnavailable) as caught:
-            provider.refund(order)
+            provider.refund(refund_request)
         assert time.monotonic() - began < self.patience
         assert caught.value.after == (timedelta(minutes=7) if outage == "throttled" else timedelta(0))
-        found = provider.find(order)
+        found = provider.find(refund_request)
         if outage == "timeout after":
             assert found is not None
         elif outage != "silent":
             assert found is None
-        paid = provider.refund(order)
+        paid = provider.refund(refund_request)
         assert paid.outcome is not RefundOutcome.FAILED
-        assert provider.find(order) == paid
+        assert provider.find(refund_request) == paid
 
     @pytest.mark.parametrize("outage", ["timeout before", "5xx", "silent"])
     def test_asking_in_an_outage_is_no_answer(
-        self, provider: Provider, order: Order, trouble: Callable[[str], None], outage: str
+        self, provider: Provider, refund_request: RefundRequest, trouble: Callable[[str], None], outage: str
     ) -> None:
         """Nobody concludes that a refund never arrived because nobody answered."""
-        provider.refund(order)
+        provider.refund(refund_request)
         trouble(outage)
         with pytest.raises(ProviderUnavailable):
-            provider.find(order)
+            provider.find(refund_request)
 
     @pytest.mark.parametrize(
         ("answer", "outcome"), [("decline", RefundOutcome.FAILED), ("pending", RefundOutcome.PENDING)]
     )
     def test_an_answer_is_taken_at_its_word(
-        self, provider: Provider, order: Order, trouble: Callable[[str], None], answer: str, outcome: RefundOutcome
+        self,
+        provider: Provider,
+        refund_request: RefundRequest,
+        trouble: Callable[[str], None],
+        answer: str,
+        outcome: RefundOutcome,
     ) -> None:
         """A definite no says why. What is on its way is neither paid nor failed."""
         trouble(answer)
-        result = provider.refund(order)
+        result = provider.refund(refund_request)
         assert result.outcome is outcome
         assert bool(result.failure) == (outcome is RefundOutcome.FAILED)
 
@@ -183,15 +188,17 @@ class ProviderContract:
         with pytest.raises((NotSigned, NoWebhook)):
             provider.read_webhook(b"{}", {})
 
-    def test_what_it_signed_is_read(self, provider: Provider, order: Order, signed: Signed) -> None:
+    def test_what_it_signed_is_read(self, provider: Provider, refund_request: RefundRequest, signed: Signed) -> None:
         """With our key, the outcome and its own reference."""
-        result = Result(RefundOutcome.SUCCEEDED, "ref-1")
-        body, headers = signed(order, result)
-        assert list(provider.read_webhook(body, headers)) == [RefundUpdate(order.key, result)]
+        result = RefundResult(RefundOutcome.SUCCEEDED, "ref-1")
+        body, headers = signed(refund_request, result)
+        assert list(provider.read_webhook(body, headers)) == [RefundUpdate(refund_request.key, result)]
 
-    def test_what_it_did_not_sign_is_refused(self, provider: Provider, order: Order, signed: Signed) -> None:
+    def test_what_it_did_not_sign_is_refused(
+        self, provider: Provider, refund_request: RefundRequest, signed: Signed
+    ) -> None:
         """Neither another body under the same signature, nor none, nor with no secret to check it by."""
-        body, headers = signed(order, Result(RefundOutcome.SUCCEEDED, "ref-1"))
+        body, headers = signed(refund_request, RefundResult(RefundOutcome.SUCCEEDED, "ref-1"))
         bare = type(provider)({setting.name: "" for setting in provider.declares.settings})
         unsigned: Mapping[str, str] = dict.fromkeys(headers, "")
         for reader, said, with_headers in (

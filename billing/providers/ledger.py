@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.models import Charge, LedgerEntry
-from billing.providers.base import CreditForm, Declaration, Order, Provider, RefundOutcome, Result
+from billing.providers.base import CreditForm, Declaration, Provider, RefundOutcome, RefundRequest, RefundResult
 
 
 class Ledger(Provider):
@@ -11,26 +11,26 @@ class Ledger(Provider):
 
     declares = Declaration(name="ledger", credit=CreditForm.ON_ACCOUNT)
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Book the credit once per key."""
-        charge = Charge.objects.get(pk=order.charge)
+        charge = Charge.objects.get(pk=refund_request.charge)
         entry, _ = LedgerEntry.objects.get_or_create(
-            key=order.key,
+            key=refund_request.key,
             defaults={
                 "agreement_id": charge.agreement_id,
                 "charge": charge,
-                "amount": order.amount.minor_units,
-                "text": order.text,
-                "booked_at": order.at,
+                "amount": refund_request.amount.minor_units,
+                "text": refund_request.text,
+                "booked_at": refund_request.at,
             },
         )
         return _result(entry)
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """The entry with that key."""
-        entry = LedgerEntry.objects.filter(key=order.key).first()
+        entry = LedgerEntry.objects.filter(key=refund_request.key).first()
         return _result(entry) if entry else None
 
 
-def _result(entry: LedgerEntry) -> Result:
-    return Result(RefundOutcome.SUCCEEDED, f"L-{entry.pk}")
+def _result(entry: LedgerEntry) -> RefundResult:
+    return RefundResult(RefundOutcome.SUCCEEDED, f"L-{entry.pk}")

@@ -15,14 +15,14 @@ from billing.providers.base import (
     Declaration,
     KeyRefused,
     NotSigned,
-    Order,
     PaymentUpdate,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
+    RefundRequest,
+    RefundResult,
     RefundUpdate,
-    Result,
     Setting,
     Update,
 )
@@ -70,27 +70,27 @@ class Stripe(Provider):
             self.settings[API_KEY], base_addresses=addresses, max_network_retries=0, http_client=http
         )
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Create the refund; what Stripe refuses for good is FAILED."""
         params: Any = {
-            _paid_by(order): order.charge_id,
-            "amount": order.amount.minor_units,
-            "metadata": {KEY: order.key},
+            _paid_by(refund_request): refund_request.charge_id,
+            "amount": refund_request.amount.minor_units,
+            "metadata": {KEY: refund_request.key},
         }
         try:
-            made = self._client.v1.refunds.create(params, {"idempotency_key": order.key})
+            made = self._client.v1.refunds.create(params, {"idempotency_key": refund_request.key})
         except (stripe.InvalidRequestError, stripe.CardError) as error:
-            return Result(RefundOutcome.FAILED, "", str(error.code or error.user_message or "refused"))
+            return RefundResult(RefundOutcome.FAILED, "", str(error.code or error.user_message or "refused"))
         except stripe.StripeError as error:
             raise _unavailable(error) from error
         return _required(_result_of(made.to_dict()))
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """Look through the refunds of the charge for our key."""
-        params: Any = {_paid_by(order): order.charge_id, "limit": _PAGE}
+        params: Any = {_paid_by(refund_request): refund_request.charge_id, "limit": _PAGE}
         try:
             for refund in self._client.v1.refunds.list(params).auto_paging_iter():
-                if _key_of(said := refund.to_dict()) == order.key:
+                if _key_of(said := refund.to_dict()) == refund_request.key:
                     return _required(_result_of(said))
         except stripe.InvalidRequestError:
             return None
@@ -190,13 +190,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) and "\x00" not in value else ""
 
 
-def _result_of(refund: Mapping[str, Any]) -> Result | None:
+def _result_of(refund: Mapping[str, Any]) -> RefundResult | None:
     """What a refund of Stripe says. Everything that is not an end is pending; None for what is no refund."""
     number = _text(refund.get("id"))
     if not number:
         return None
     outcome = _OUTCOMES.get(_text(refund.get("status")), RefundOutcome.PENDING)
-    return Result(outcome, number, _text(refund.get("failure_reason")) if outcome is RefundOutcome.FAILED else "")
+    return RefundResult(outcome, number, _text(refund.get("failure_reason")) if outcome is RefundOutcome.FAILED else "")
 
 
 def _key_of(refund: Mapping[str, Any]) -> str:
@@ -205,14 +205,14 @@ def _key_of(refund: Mapping[str, Any]) -> str:
     return _text(metadata.get(KEY)) if isinstance(metadata, dict) else ""
 
 
-def _required(result: Result | None) -> Result:
+def _required(result: RefundResult | None) -> RefundResult:
     if result is None:
         raise ProviderUnavailable("stripe: an answer that is no refund")
     return result
 
 
-def _paid_by(order: Order) -> str:
-    return "payment_intent" if order.charge_id.startswith("pi_") else "charge"
+def _paid_by(refund_request: RefundRequest) -> str:
+    return "payment_intent" if refund_request.charge_id.startswith("pi_") else "charge"
 
 
 def _unavailable(error: stripe.StripeError) -> ProviderUnavailable:

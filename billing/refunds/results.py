@@ -20,7 +20,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.outages import retry_later
-from billing.providers.base import Order, ProviderUnavailable, RefundOutcome, Result
+from billing.providers.base import ProviderUnavailable, RefundOutcome, RefundRequest, RefundResult
 from billing.refunds.moves import move
 from outbox.mail import tell_staff
 from outbox.queue import enqueue_anew
@@ -32,9 +32,9 @@ CHECK = "refund.check"
 _ASK_AGAIN = timedelta(minutes=10)
 
 
-def order_of(part: RefundPart, at: datetime) -> Order:
+def order_of(part: RefundPart, at: datetime) -> RefundRequest:
     """What the provider is asked for a part. Reads the charge, refund and agreement: select_related them."""
-    return Order(
+    return RefundRequest(
         key=part.key,
         charge=part.charge_id,
         charge_id=part.charge.external_id,
@@ -44,7 +44,7 @@ def order_of(part: RefundPart, at: datetime) -> Order:
     )
 
 
-def record_provider_event(*, provider: str, key: str, result: Result, now: datetime) -> bool:
+def record_provider_event(*, provider: str, key: str, result: RefundResult, now: datetime) -> bool:
     """Take what ``provider`` says by itself about the part with this key; False when it was sent none.
 
     Nothing that a provider says is final, and what it says may come late: a word against what is on record is not
@@ -118,7 +118,7 @@ def _ask_what_became(part: RefundPart, key: str, now: datetime) -> bool:
     return True
 
 
-def record_result(part: RefundPart, result: Result, *expected: PartStatus) -> None:
+def record_result(part: RefundPart, result: RefundResult, *expected: PartStatus) -> None:
     """Write down the provider's word for a part that stands where it is ``expected``."""
     rows = RefundPart.objects.filter(pk=part.pk, status__in=expected)
     if result.outcome is RefundOutcome.PENDING:

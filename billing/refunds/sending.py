@@ -54,10 +54,10 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
             return
         first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
-    order = order_of(part, now)
+    refund_request = order_of(part, now)
     try:
         via = provider(refund.provider)
-        result = via.refund(order) if first else via.find(order) or via.refund(order)
+        result = via.refund(refund_request) if first else via.find(refund_request) or via.refund(refund_request)
     except ProviderUnavailable as error:
         raise retry_later(error, refund.provider, now) from error
     record_result(part, result, PartStatus.SENT)

@@ -11,7 +11,7 @@ import wayout_payouts
 from fake_payouts import FakePayouts, fake_payouts
 from wayout_payouts import KEY, URL, WEBHOOK_SECRET, Payouts, signature_of
 
-from billing.providers.base import KeyRefused, NotSigned, Order, Provider, Result
+from billing.providers.base import KeyRefused, NotSigned, Provider, RefundRequest, RefundResult
 from billing.providers.contract import ProviderContract, Signed
 
 
@@ -53,15 +53,15 @@ class TestPayouts(ProviderContract):
     def signed(self) -> Signed:
         """What the service sends when a payout is there."""
 
-        def made(order: Order, result: Result) -> tuple[bytes, dict[str, str]]:
-            return said({"key": order.key, "id": result.reference, "status": "paid"})
+        def made(refund_request: RefundRequest, result: RefundResult) -> tuple[bytes, dict[str, str]]:
+            return said({"key": refund_request.key, "id": result.reference, "status": "paid"})
 
         return made
 
-    def test_a_key_that_is_refused_is_said(self, service: FakePayouts, order: Order) -> None:
+    def test_a_key_that_is_refused_is_said(self, service: FakePayouts, refund_request: RefundRequest) -> None:
         """Staff hear of it; it is no failure of the refund."""
         with pytest.raises(KeyRefused):
-            payouts(service, key="another").refund(order)
+            payouts(service, key="another").refund(refund_request)
 
 
 def test_what_was_signed_long_ago_is_refused(service: FakePayouts) -> None:

@@ -8,7 +8,7 @@ import pytest
 import wayout_transfers
 from wayout_transfers import Transfers
 
-from billing.providers.base import Order, Provider, ProviderUnavailable, RefundOutcome
+from billing.providers.base import Provider, ProviderUnavailable, RefundOutcome, RefundRequest
 from billing.providers.contract import ProviderContract
 
 
@@ -28,18 +28,22 @@ class TestTransfers(ProviderContract):
         """One with an empty folder."""
         return Transfers({})
 
-    def test_what_accounting_has_paid_came_back(self, provider: Provider, order: Order, folder: Path) -> None:
+    def test_what_accounting_has_paid_came_back(
+        self, provider: Provider, refund_request: RefundRequest, folder: Path
+    ) -> None:
         """Asked again, it says so; ordered again, nothing is paid twice."""
-        assert provider.refund(order).outcome is RefundOutcome.PENDING
-        (folder / f"{order.key}.paid").touch()
-        found = provider.find(order)
+        assert provider.refund(refund_request).outcome is RefundOutcome.PENDING
+        (folder / f"{refund_request.key}.paid").touch()
+        found = provider.find(refund_request)
         assert found
         assert found.outcome is RefundOutcome.SUCCEEDED
-        assert provider.refund(order) == found
+        assert provider.refund(refund_request) == found
 
-    def test_a_folder_that_is_not_there_tells_nothing(self, provider: Provider, order: Order, folder: Path) -> None:
+    def test_a_folder_that_is_not_there_tells_nothing(
+        self, provider: Provider, refund_request: RefundRequest, folder: Path
+    ) -> None:
         """Neither that a refund never arrived, nor that it did."""
         folder.rename(f"{folder}-elsewhere")
         for ask in (provider.refund, provider.find):
             with pytest.raises(ProviderUnavailable):
-                ask(order)
+                ask(refund_request)

@@ -16,12 +16,12 @@ from billing.providers.base import (
     Declaration,
     KeyRefused,
     NotSigned,
-    Order,
     Provider,
     ProviderUnavailable,
     RefundOutcome,
+    RefundRequest,
+    RefundResult,
     RefundUpdate,
-    Result,
     Setting,
     Update,
 )
@@ -48,17 +48,19 @@ class Payouts(Provider):
         ),
     )
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Make the payout; asked again, the service answers with the one that is there."""
-        money = {"minor_units": order.amount.minor_units, "currency": order.amount.currency}
-        said = self._ask("PUT", order.key, {"charge": order.charge_id, "text": order.text, **money})
+        money = {"minor_units": refund_request.amount.minor_units, "currency": refund_request.amount.currency}
+        said = self._ask(
+            "PUT", refund_request.key, {"charge": refund_request.charge_id, "text": refund_request.text, **money}
+        )
         if said is None:
             raise ProviderUnavailable("payouts: it has lost what it was given")
         return _result(said)
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """The payout with our key."""
-        said = self._ask("GET", order.key)
+        said = self._ask("GET", refund_request.key)
         return _result(said) if said else None
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
@@ -103,9 +105,9 @@ def signature_of(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def _result(said: Mapping[str, Any]) -> Result:
+def _result(said: Mapping[str, Any]) -> RefundResult:
     try:
         outcome = _OUTCOMES.get(said["status"], RefundOutcome.PENDING)
-        return Result(outcome, str(said["id"]), str(said["reason"]) if outcome is RefundOutcome.FAILED else "")
+        return RefundResult(outcome, str(said["id"]), str(said["reason"]) if outcome is RefundOutcome.FAILED else "")
     except (KeyError, TypeError) as error:
         raise ProviderUnavailable("payouts: an answer that is no payout") from error

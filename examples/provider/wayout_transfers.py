@@ -6,7 +6,15 @@ import json
 import os
 from pathlib import Path
 
-from billing.providers.base import CreditForm, Declaration, Order, Provider, ProviderUnavailable, RefundOutcome, Result
+from billing.providers.base import (
+    CreditForm,
+    Declaration,
+    Provider,
+    ProviderUnavailable,
+    RefundOutcome,
+    RefundRequest,
+    RefundResult,
+)
 
 # Accounting makes the transfer that a file here asks for, and then puts an empty <key>.paid beside <key>.json.
 FOLDER = Path("/var/lib/transfers")
@@ -17,24 +25,26 @@ class Transfers(Provider):
 
     declares = Declaration(name="transfers", credit=CreditForm.PAID_OUT)
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Write the file; written again it says the same."""
-        amount = {"minor_units": order.amount.minor_units, "currency": order.amount.currency}
-        file = FOLDER / f"{order.key}.json"
-        draft = FOLDER / f"{order.key}.draft"
+        amount = {"minor_units": refund_request.amount.minor_units, "currency": refund_request.amount.currency}
+        file = FOLDER / f"{refund_request.key}.json"
+        draft = FOLDER / f"{refund_request.key}.draft"
         try:
-            draft.write_text(json.dumps({"charge": order.charge_id, "text": order.text, **amount}))
+            draft.write_text(json.dumps({"charge": refund_request.charge_id, "text": refund_request.text, **amount}))
             draft.replace(file)
         except OSError as error:
             raise ProviderUnavailable(f"transfers: {type(error).__name__}") from error
-        return self.find(order) or Result(RefundOutcome.PENDING, order.key)
+        return self.find(refund_request) or RefundResult(RefundOutcome.PENDING, refund_request.key)
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """By the names in the folder. One that cannot be listed tells nothing: it may only not be mounted."""
         try:
             names = os.listdir(FOLDER)
         except OSError as error:
             raise ProviderUnavailable(f"transfers: {type(error).__name__}") from error
-        if f"{order.key}.paid" in names:
-            return Result(RefundOutcome.SUCCEEDED, order.key)
-        return Result(RefundOutcome.PENDING, order.key) if f"{order.key}.json" in names else None
+        if f"{refund_request.key}.paid" in names:
+            return RefundResult(RefundOutcome.SUCCEEDED, refund_request.key)
+        return (
+            RefundResult(RefundOutcome.PENDING, refund_request.key) if f"{refund_request.key}.json" in names else None
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.providers.base import CreditForm, Declaration, Order, Provider, Result
+from billing.providers.base import CreditForm, Declaration, Provider, RefundRequest, RefundResult
 from billing.renewal_stop import RenewalStop
 
 
@@ -15,10 +15,10 @@ class Whole(Provider):
         name="odd", credit=CreditForm.PAID_OUT, subscription_id="odd_.*", subscription_id_example="odd_1"
     )
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         raise ValueError("a secret key")
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         raise ValueError("a secret key")
 
     def renewal_stop(self, subscription_id: str) -> RenewalStop:
@@ -36,10 +36,10 @@ class SaysNothing(Whole):
 
 
 class Undeclared(Provider):
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         raise NotImplementedError
 
-    def find(self, order: Order) -> Result | None:
+    def find(self, refund_request: RefundRequest) -> RefundResult | None:
         raise NotImplementedError
 
 
@@ -58,5 +58,5 @@ class BrokenPattern(Whole):
 class Half(Provider):
     declares = Declaration(name="half", credit=CreditForm.PAID_OUT)
 
-    def refund(self, order: Order) -> Result:
+    def refund(self, refund_request: RefundRequest) -> RefundResult:
         raise NotImplementedError

@@ -13,7 +13,7 @@ import stripe as library
 from billing.money import Money
 from billing.providers import provider as provider_called
 from billing.providers import stripe
-from billing.providers.base import Order, Provider, Result
+from billing.providers.base import Provider, RefundRequest, RefundResult
 from billing.providers.contract import ProviderContract, Signed
 from tests.billing.fake_stripe import SECRET, SUBSCRIPTION, FakeStripe
 from tests.builders import NOW
@@ -29,9 +29,9 @@ class TestLedger(ProviderContract):
         return provider_called("ledger")
 
     @pytest.fixture
-    def order(self, world: World) -> Order:
+    def refund_request(self, world: World) -> RefundRequest:
         charge = world.charge(world.subscription(charged=None), external_id="ch_1")
-        return Order("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+        return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
 
 
 class TestStripe(ProviderContract):
@@ -43,8 +43,8 @@ class TestStripe(ProviderContract):
         return provider_called("stripe")
 
     @pytest.fixture
-    def order(self) -> Order:
-        return Order("part-1", 1, "ch_1", Money(500, "EUR"), "Product", NOW)
+    def refund_request(self) -> RefundRequest:
+        return RefundRequest("part-1", 1, "ch_1", Money(500, "EUR"), "Product", NOW)
 
     @pytest.fixture
     def trouble(self, server: FakeStripe) -> Callable[[str], None]:
@@ -56,12 +56,12 @@ class TestStripe(ProviderContract):
 
     @pytest.fixture
     def signed(self) -> Signed:
-        def made(order: Order, result: Result) -> tuple[bytes, dict[str, str]]:
+        def made(refund_request: RefundRequest, result: RefundResult) -> tuple[bytes, dict[str, str]]:
             refund = {
                 "object": "refund",
                 "id": result.reference,
                 "status": "succeeded",
-                "metadata": {stripe.KEY: order.key},
+                "metadata": {stripe.KEY: refund_request.key},
             }
             body = json.dumps({"id": "evt_1", "type": "refund.updated", "data": {"object": refund}})
             at = int(time.time())

@@ -13,7 +13,7 @@ from billing.charges import record_correction
 from billing.errors import RefundExceedsSettled, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
 from billing.money import Money
-from billing.providers.base import Order, RefundOutcome, Result
+from billing.providers.base import RefundOutcome, RefundRequest, RefundResult
 from billing.refunds import late as late_ones
 from billing.refunds import repricing, requests, results, sending
 from outbox.models import Task
@@ -93,7 +93,7 @@ def test_whatever_happens_it_is_paid_once(promised: Refund, provider: TestProvid
     provider.troubles = [trouble] * 2
     work_until_quiet()
     assert status(promised) == "SUCCEEDED"
-    assert sorted(order.amount.minor_units for order in provider.paid.values()) == [100, 2400]
+    assert sorted(refund_request.amount.minor_units for refund_request in provider.paid.values()) == [100, 2400]
 
 
 def test_an_unknown_outcome_is_asked_about_before_anything_is_sent_again(
@@ -162,25 +162,27 @@ def test_the_provider_may_speak_first_and_twice(
     work()
     keys = list(provider.results)
     for key in [*keys, *keys]:
-        assert results.record_provider_event(provider="ledger", key=key, result=Result(outcome, "T", ""), now=AFTER)
+        assert results.record_provider_event(
+            provider="ledger", key=key, result=RefundResult(outcome, "T", ""), now=AFTER
+        )
     assert status(promised) == ("SUCCEEDED" if outcome is RefundOutcome.SUCCEEDED else "FAILED")
     # A word that contradicts the first may be an old one: what the provider says when asked is what counts.
     other = RefundOutcome.FAILED if outcome is RefundOutcome.SUCCEEDED else RefundOutcome.SUCCEEDED
     for key in keys:
         provider.settle(key, outcome)
-    assert results.record_provider_event(provider="ledger", key=keys[0], result=Result(other, "T", ""), now=AFTER)
+    assert results.record_provider_event(provider="ledger", key=keys[0], result=RefundResult(other, "T", ""), now=AFTER)
     work()
     assert status(promised) == ("SUCCEEDED" if outcome is RefundOutcome.SUCCEEDED else "FAILED")
     assert not results.record_provider_event(
-        provider="ledger", key="00000000-0000-0000-0000-000000000000", result=Result(outcome, "T"), now=AFTER
+        provider="ledger", key="00000000-0000-0000-0000-000000000000", result=RefundResult(outcome, "T"), now=AFTER
     )
 
 
 def test_a_webhook_may_come_before_our_own_commit(promised: Refund) -> None:
     class Eager(TestProvider):
-        def refund(self, order: Order) -> Result:
-            result = super().refund(order)
-            assert results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
+        def refund(self, refund_request: RefundRequest) -> RefundResult:
+            result = super().refund(refund_request)
+            assert results.record_provider_event(provider="ledger", key=refund_request.key, result=result, now=AFTER)
             return result
 
     with used(Eager()) as provider:
@@ -250,9 +252,9 @@ def test_what_staff_settle_while_the_worker_is_about_to_send_is_not_sent(promise
     class Settling(TestProvider):
         """Staff are faster than the second part."""
 
-        def refund(self, order: Order) -> Result:
-            result = super().refund(order)
-            results.record_provider_event(provider="ledger", key=order.key, result=result, now=AFTER)
+        def refund(self, refund_request: RefundRequest) -> RefundResult:
+            result = super().refund(refund_request)
+            results.record_provider_event(provider="ledger", key=refund_request.key, result=result, now=AFTER)
             requests.settle_by_hand(refund=promised, reason="bank transfer", caller=SYSTEM, now=AFTER)
             return result
 
@@ -285,7 +287,8 @@ def test_money_that_a_bank_sends_back_is_failed_again_and_can_go_out_again(
     work(days_later + timedelta(hours=1))
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", days_later + timedelta(hours=1))
     assert (
-        sum(order.amount.minor_units for key, order in provider.paid.items() if key.endswith(".1")) == promised.amount
+        sum(refund_request.amount.minor_units for key, refund_request in provider.paid.items() if key.endswith(".1"))
+        == promised.amount
     )
 
 
@@ -309,11 +312,11 @@ def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider:
     for key in list(provider.results):
         provider.settle(key)
         results.record_provider_event(provider="ledger", key=key, result=provider.results[key], now=AFTER)
-    late = Result(RefundOutcome.FAILED, "T", "an event of yesterday")
+    late = RefundResult(RefundOutcome.FAILED, "T", "an event of yesterday")
     for key in provider.results:
         assert results.record_provider_event(provider="ledger", key=key, result=late, now=AFTER)
         assert results.record_provider_event(
-            provider="ledger", key=key, result=Result(RefundOutcome.PENDING, "T"), now=AFTER
+            provider="ledger", key=key, result=RefundResult(RefundOutcome.PENDING, "T"), now=AFTER
         )
     work()
     assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
@@ -392,7 +395,7 @@ def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, setti
         assert any("50.00 EUR is left of it after a correction" in message.subject for message in mail.outbox)
         assert repricing.retry_refund(refund=made, caller=SYSTEM, now=NOW)
         work(NOW)
-        assert [order.amount.minor_units for order in provider.paid.values()] == [5000]
+        assert [refund_request.amount.minor_units for refund_request in provider.paid.values()] == [5000]
     assert status(made) == "SUCCEEDED"
     assert list(findings(NOW, ask_provider=False)) == []
 

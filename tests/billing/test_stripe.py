@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from billing.models import Agreement, Charge, Refund
 from billing.money import Money
 from billing.providers import provider as provider_called
-from billing.providers.base import Order
+from billing.providers.base import RefundRequest
 from outbox.worker import work_off
 from subscriptions.reconciliation import findings
 from tests.billing.fake_stripe import SECRET, FakeStripe
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def order(world: World) -> Order:
+def refund_request(world: World) -> RefundRequest:
     charge = world.charge(world.subscription(charged=None), external_id="ch_1")
-    return Order("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+    return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
 
 
-def test_what_stripe_refuses_is_failed(server: FakeStripe, order: Order) -> None:
+def test_what_stripe_refuses_is_failed(server: FakeStripe, refund_request: RefundRequest) -> None:
     server.troubles.append("refuse")
-    assert provider_called("stripe").refund(order).failure == "charge_already_refunded"
+    assert provider_called("stripe").refund(refund_request).failure == "charge_already_refunded"
 
 
 def test_stripe_stops_without_prorating_by_itself(server: FakeStripe) -> None:

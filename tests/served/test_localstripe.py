@@ -20,7 +20,7 @@ from django.db import transaction
 
 from billing.money import Money
 from billing.providers import provider
-from billing.providers.base import Order, ProviderRefused, RefundOutcome
+from billing.providers.base import ProviderRefused, RefundOutcome, RefundRequest
 from billing.renewal import set_provider_id
 from billing.renewal_stop import RenewalStop
 from subscriptions.cancellations.service import undo_cancellation
@@ -103,8 +103,8 @@ def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> N
     customer = client.v1.customers.create({"email": "ada@contoso.example"})
     client.v1.customers.payment_sources.create(customer.id, {"source": card})
     charge = client.v1.charges.create({"amount": 2000, "currency": "eur", "customer": customer.id})
-    order = Order("part-1", 1, charge.id, Money(500, "EUR"), "Product", NOW)
-    assert provider("stripe").find(order) is None
-    paid = provider("stripe").refund(order)
+    refund_request = RefundRequest("part-1", 1, charge.id, Money(500, "EUR"), "Product", NOW)
+    assert provider("stripe").find(refund_request) is None
+    paid = provider("stripe").refund(refund_request)
     assert (paid.outcome, paid.reference[:3]) == (RefundOutcome.SUCCEEDED, "re_")
-    assert provider("stripe").find(order) == paid
+    assert provider("stripe").find(refund_request) == paid
