@@ -27,7 +27,7 @@ logger = logging.getLogger("wayout.billing")
 
 @dataclass(frozen=True, slots=True)
 class ChargeInput:
-    """A charge as it came from outside; amounts in minor units, ``charged`` and ``settled`` with tax."""
+    """A charge as it came from outside; amounts in minor units, ``charged`` and ``paid`` with tax."""
 
     external_id: str
     description: str
@@ -37,16 +37,16 @@ class ChargeInput:
     currency: str
     charged: int
     tax: int
-    settled: int
+    paid: int
     in_flight: int = 0
 
     def check(self) -> None:
         """Raise ChargeInvalid, with the reason as its text, for amounts or dates that contradict themselves."""
         if self.period.start >= self.period.end:
             raise ChargeInvalid("the period ends before it starts")
-        if min(self.charged - self.tax, self.tax, self.settled, self.in_flight) < 0:
+        if min(self.charged - self.tax, self.tax, self.paid, self.in_flight) < 0:
             raise ChargeInvalid("an amount is negative")
-        if self.settled + self.in_flight > self.charged:
+        if self.paid + self.in_flight > self.charged:
             raise ChargeInvalid("more was paid than charged")
         if self.charged > MAX_MINOR_UNITS:
             raise ChargeInvalid("the amount is too large")
@@ -60,7 +60,7 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -
     """Add a charge, or move the payment of a known one forward; True when something changed.
 
     Within a transaction that has locked the agreement before it read it. A charge that is already on record keeps its
-    amounts and period; only what was settled may grow. Where the agreement ends, what it gives back is priced again, and
+    amounts and period; only what was paid may grow. Where the agreement ends, what it gives back is priced again, and
     a provider that billed beyond the end is told once more. Raises ChargeInvalid when the two contradict each other, or
     for another currency than the agreement's.
     """
@@ -80,7 +80,7 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -
             recorded_at=now,
             charged=charge.charged,
             tax=charge.tax,
-            settled=charge.settled,
+            paid=charge.paid,
             in_flight=charge.in_flight,
         )
         _has_changed(agreement, now)
@@ -90,8 +90,8 @@ def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -
     same = (known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.charged, charge.tax, charge.period.start, charge.period.end):
         raise ChargeInvalid("it is already on record with other amounts or another period")
-    moved = Charge.objects.filter(pk=known.pk, settled__lt=charge.settled)
-    if not moved.update(settled=charge.settled, in_flight=charge.in_flight):
+    moved = Charge.objects.filter(pk=known.pk, paid__lt=charge.paid)
+    if not moved.update(paid=charge.paid, in_flight=charge.in_flight):
         return False
     _has_changed(agreement, now)
     return True
@@ -147,12 +147,12 @@ def _tell_of_too_much(charge: Charge, now: datetime) -> None:
 _TOO_MUCH = _("%(back)s of charge %(charge)s goes back, %(left)s is left of it after a correction. Look at it.")
 
 
-def payment_settled(*, provider: str, external_ids: Collection[str], settled: int, now: datetime) -> bool:
-    """A payment at ``provider`` has arrived: ``settled`` minor units in all. False when nothing is new.
+def record_payment(*, provider: str, external_ids: Collection[str], paid: int, now: datetime) -> bool:
+    """A payment at ``provider`` has arrived: ``paid`` minor units in all. False when nothing is new.
 
     ``external_ids``: all that the provider calls it; a charge goes by one of them.
 
-    What was settled never shrinks; more than was charged is not believed. Ids are unique per agreement alone: where two
+    What was paid never shrinks; more than was charged is not believed. Ids are unique per agreement alone: where two
     charges of the provider go by this one, nothing is taken from the event (reconcile names them).
     """
     with transaction.atomic(durable=True):
@@ -165,8 +165,8 @@ def payment_settled(*, provider: str, external_ids: Collection[str], settled: in
             return False
         [charge] = found
         agreement = Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
-        known = Charge.objects.filter(pk=charge.pk, settled__lt=settled, charged__gte=settled)
-        if not known.update(in_flight=Greatest(F("in_flight") + F("settled") - settled, 0), settled=settled):
+        known = Charge.objects.filter(pk=charge.pk, paid__lt=paid, charged__gte=paid)
+        if not known.update(in_flight=Greatest(F("in_flight") + F("paid") - paid, 0), paid=paid):
             return False
         _has_changed(agreement, now)
         return True

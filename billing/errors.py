@@ -7,7 +7,7 @@ ExpectedError
 │   ├── ProviderBillsNothing
 │   ├── ProviderIdMalformed
 │   └── ProviderIdTaken
-├── RefundExceedsSettled
+├── RefundExceedsPaid
 └── RefundNotPossible
     ├── RefundAmountMissing
     ├── RefundMayBePaid
@@ -92,10 +92,10 @@ class ProviderIdTaken(ProviderIdInvalid):
         self.external_id = external_id
 
 
-class RefundExceedsSettled(ExpectedError):
-    """More would be returned on a charge than was settled on it."""
+class RefundExceedsPaid(ExpectedError):
+    """More would be returned on a charge than was paid on it."""
 
-    code = "REFUND_EXCEEDS_SETTLED"
+    code = "REFUND_EXCEEDS_PAID"
     sentence = N_("That is more than is left of what was paid on this charge.")
 
 

@@ -102,8 +102,8 @@ class RefundTerms:
 class ChargeFacts:
     """What was billed for one period of some seats, in minor units of one currency, corrections applied.
 
-    ``charged`` and ``settled`` include ``tax``; ``refunded`` is all that is returned or on its way;
-    ``in_flight`` is a payment that was started and has not settled.
+    ``charged`` and ``paid`` include ``tax``; ``refunded`` is all that is returned or on its way;
+    ``in_flight`` is a payment that was started and has not arrived.
     """
 
     id: int
@@ -112,14 +112,14 @@ class ChargeFacts:
     currency: str
     charged: int
     tax: int
-    settled: int
+    paid: int
     refunded: int = 0
     in_flight: int = 0
 
     @property
     def refundable(self) -> int:
         """The most that can still be returned: what was paid and is not returned or on its way."""
-        return max(0, self.settled - self.refunded)
+        return max(0, self.paid - self.refunded)
 
     def tax_in(self, refund: int) -> int:
         """The tax inside a refund, in the proportion of the tax inside the charge, split by largest remainder."""
@@ -170,7 +170,7 @@ def used_units(period: Period, at: datetime, convention: Convention, zone: ZoneI
 
 
 def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
-    """Used = round_half_up(charged * used_units / period_units); refund = clamp(settled - used, 0, settled - refunded).
+    """Used = round_half_up(charged * used_units / period_units); refund = clamp(paid - used, 0, paid - refunded).
 
     A charge whose period has not begun is returned whole, and so is one inside the full-refund window. Windows close
     by the clock since the charge began, however few units were used.
@@ -196,7 +196,7 @@ def _line(charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: b
     """The tax inside the refund is in the proportion of the tax inside the charge, split by largest remainder."""
     units = period_units(charge.period, terms.convention, terms.zone)
     used = round_half_up(Fraction(charge.charged * units_used, units))
-    refund = 0 if closed else min(max(charge.settled - used, 0), charge.refundable)
+    refund = 0 if closed else min(max(charge.paid - used, 0), charge.refundable)
     return Line(
         charge_id=charge.id,
         description=charge.description,
@@ -212,7 +212,7 @@ def _line(charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: b
 
 
 def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
-    if charge.settled == 0:
+    if charge.paid == 0:
         return NoRefundReason.NOTHING_SETTLED
     if charge.refundable == 0:
         return NoRefundReason.ALREADY_REFUNDED

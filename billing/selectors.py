@@ -36,7 +36,7 @@ _NOT_OVER = PreparedQuery(
             "agreement__currency",
             "charged",
             "tax",
-            "settled",
+            "paid",
             "refunded",
             "in_flight",
             "corrected",
@@ -124,17 +124,17 @@ def statement(account_id: int) -> list[Book]:
     for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
         of_currency = events[charge.agreement.currency]
         of_currency.append((charge.charged_at, LineKind.CHARGE, str(charge), charge.charged))
-        if charge.settled:
-            of_currency.append((charge.charged_at, LineKind.PAYMENT, str(charge), -charge.settled))
+        if charge.paid:
+            of_currency.append((charge.charged_at, LineKind.PAYMENT, str(charge), -charge.paid))
     corrections = Correction.objects.filter(charge__agreement__account=account_id)
     for correction in corrections.select_related("charge__agreement"):
         line = (correction.corrected_at, LineKind.CORRECTION, str(correction), -correction.amount)
         events[correction.charge.agreement.currency].append(line)
-    settled = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
-    parts = RefundPart.objects.filter(settled, refund__agreement__account=account_id)
+    returned = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
+    parts = RefundPart.objects.filter(returned, refund__agreement__account=account_id)
     on_account = {name for name, found in known().items() if found.declares.credit is CreditForm.ON_ACCOUNT}
     for part in parts.select_related("refund__agreement", "charge"):
-        at = part.refund.settled_at or part.refund.requested_at
+        at = part.refund.returned_at or part.refund.requested_at
         of_currency = events[part.refund.agreement.currency]
         of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.amount))
         if part.status != PartStatus.SUCCEEDED or part.refund.provider not in on_account:
@@ -153,26 +153,26 @@ def _book(currency: str, events: list[tuple[datetime, LineKind, str, int]]) -> B
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Credits of one week, in minor units: promised by its start of cancellation, settled by its settling."""
+    """Credits of one week, in minor units: promised by its start of cancellation, returned by its arrival."""
 
     starts: date
     promised: int
-    settled: int
+    returned: int
 
 
 def credits_by_week(now: datetime, weeks: int = 12) -> Mapping[str, Sequence[Week]]:
-    """By currency, what was promised and what was settled in each of the last weeks (Monday, UTC). Two queries."""
+    """By currency, what was promised and what came back in each of the last weeks (Monday, UTC). Two queries."""
     monday = now.date() - timedelta(days=now.weekday())
     starts = [monday - timedelta(weeks=back) for back in range(weeks - 1, -1, -1)]
     since = datetime.combine(starts[0], time(), UTC)
     refunds = Refund.objects.exclude(status=RefundStatus.VOIDED)
     promised = _by_week(refunds.filter(requested_at__gte=since), "requested_at")
-    settled = _by_week(refunds.filter(settled_at__gte=since), "settled_at")
+    returned = _by_week(refunds.filter(returned_at__gte=since), "returned_at")
     return {
         currency: [
-            Week(start, promised.get((currency, start), 0), settled.get((currency, start), 0)) for start in starts
+            Week(start, promised.get((currency, start), 0), returned.get((currency, start), 0)) for start in starts
         ]
-        for currency in sorted({currency for currency, _ in {**promised, **settled}})
+        for currency in sorted({currency for currency, _ in {**promised, **returned}})
     }
 
 
@@ -183,7 +183,7 @@ def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], in
 
 
 def _facts(
-    pk: int, description: str, start: datetime, end: datetime, currency: str, charged: int, tax: int, settled: int,
+    pk: int, description: str, start: datetime, end: datetime, currency: str, charged: int, tax: int, paid: int,
     refunded: int, in_flight: int, corrected: int, corrected_tax: int,
 ) -> ChargeFacts:  # fmt: skip
     charged -= corrected
@@ -195,7 +195,7 @@ def _facts(
         charged=charged,
         tax=tax - corrected_tax,
         # What was paid above a corrected charge came back with the correction.
-        settled=min(settled, charged),
+        paid=min(paid, charged),
         refunded=refunded,
         in_flight=in_flight,
     )

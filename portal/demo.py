@@ -161,7 +161,7 @@ class _Seeder:
         self._add("trial_converting", "Analytics Trial", 2, is_trial=True, unit_price=9900, purchased=2, charge=None)
         self._add("online", "Team Chat", 12, charge=14400, extra_seats=2)
         self._add("prepaid", "Office Suite Key", 5, channel=Channel.PREPAID, renews=False, charge=None)
-        self._add("suspended", "Mail Archive", 8, base_status=Status.SUSPENDED, charge=4000, settled=0, in_flight=4800)
+        self._add("suspended", "Mail Archive", 8, base_status=Status.SUSPENDED, charge=4000, paid=0, in_flight=4800)
         self._add("at_limit", "Design Studio", 25, charge=50000)
         over = self._add("over_limit", "Business Suite", 32, charge=64000)
         self._add("only_groups", "Remote Desktop", 4, by_group=30, charge=30000)
@@ -183,7 +183,7 @@ class _Seeder:
         by_group: int = 0,
         purchased: int = 40,
         extra_seats: int = 0,
-        settled: int | None = None,
+        paid: int | None = None,
         in_flight: int = 0,
         **given: Any,
     ) -> Subscription:
@@ -202,7 +202,7 @@ class _Seeder:
             **given,
         )
         if charge is not None:
-            self._charge(subscription, "1", self.month, purchased, charge, settled, in_flight)
+            self._charge(subscription, "1", self.month, purchased, charge, paid, in_flight)
         if extra_seats and charge is not None:
             rest = Period(self.month.start + timedelta(days=6), self.month.end)
             self._charge(subscription, "2", rest, extra_seats, charge // 20, None, 0)
@@ -216,7 +216,7 @@ class _Seeder:
         period: Period,
         seats: int,
         net: int,
-        settled: int | None,
+        paid: int | None,
         in_flight: int,
     ) -> None:
         tax = net // 5
@@ -229,7 +229,7 @@ class _Seeder:
             currency="EUR",
             charged=net + tax,
             tax=tax,
-            settled=net + tax if settled is None else settled,
+            paid=net + tax if paid is None else paid,
             in_flight=in_flight,
         )
         record_charge(agreement=subscription.agreement, charge=charge, now=charge.charged_at)

@@ -122,7 +122,7 @@ def _refund(refund: Refund) -> Told:
         "amount": _money(refund.money),
         "status": refund.status,
         "dueBy": refund.due_by,
-        "settledAt": refund.settled_at,
+        "settledAt": refund.returned_at,
     }
 
 

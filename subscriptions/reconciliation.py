@@ -89,7 +89,7 @@ def _late_charges() -> Iterator[str]:
     late = late_charges().annotate(returned=returned).filter(returned__lt=F("charged") - F("corrected"))
     for charge in late.select_related("agreement").iterator():
         left = Money(charge.charged - charge.corrected - charge.returned, charge.agreement.currency)
-        paid = Money(charge.settled, charge.agreement.currency)
+        paid = Money(charge.paid, charge.agreement.currency)
         yield f"charge {charge}: it bills time after a cancellation, {left} is not back yet, {paid} was paid"
 
 

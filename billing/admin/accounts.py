@@ -93,7 +93,7 @@ class ChargeAdmin(ReadOnlyAdmin):
         "tenant",
         "description",
         "charged_money",
-        "settled_money",
+        "paid_money",
         "refunded_money",
         "period_end",
     )
@@ -111,7 +111,7 @@ class ChargeAdmin(ReadOnlyAdmin):
         _user, caller = staff(request, "billing.settle_refund")
         charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
         now = timezone.now()
-        most = min(charge.settled, charge.charged - charge.corrected)
+        most = min(charge.paid, charge.charged - charge.corrected)
         left = Money(max(0, most - charge.refunded), charge.agreement.currency)
         shown = str(charge.refunded)
         if request.method == "POST":
@@ -154,10 +154,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         """With tax, corrections taken off."""
         return _money(charge.charged - charge.corrected, charge)
 
-    @admin.display(description=_("settled"))
-    def settled_money(self, charge: Charge) -> str:
+    @admin.display(description=_("paid"))
+    def paid_money(self, charge: Charge) -> str:
         """What was paid."""
-        return _money(charge.settled, charge)
+        return _money(charge.paid, charge)
 
     @admin.display(description=_("refunded"))
     def refunded_money(self, charge: Charge) -> str:

@@ -70,7 +70,7 @@ class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
-    list_display = ("money", "tenant", "status", "is_overdue", "due_by", "requested_at", "settled_at", "provider")
+    list_display = ("money", "tenant", "status", "is_overdue", "due_by", "requested_at", "returned_at", "provider")
     list_filter = (Standing, "status", "provider")
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("agreement__account__tenant__search_key", "parts__charge__external_id", "parts__reference")
@@ -166,7 +166,7 @@ class RefundAdmin(ReadOnlyAdmin):
     def export(self, request: HttpRequest) -> HttpResponse:
         """What the list shows, as CSV; a cell is never a formula."""
         staff(request, "billing.view_refund")
-        names = ("refund", "tenant", "amount", "currency", "status", "due_by", "requested_at", "settled_at", "reason")
+        names = ("refund", "tenant", "amount", "currency", "status", "due_by", "requested_at", "returned_at", "reason")
         refunds = self.get_changelist_instance(request).get_queryset(request).iterator()
         return csv_response("refunds.csv", names, (_row(refund) for refund in refunds))
 
@@ -175,13 +175,13 @@ def _row(refund: Refund) -> tuple[object, ...]:
     return (
         refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.agreement.currency,
         refund.status, refund.due_by, refund.requested_at.isoformat(),
-        refund.settled_at.isoformat() if refund.settled_at else "", refund.reason,
+        refund.returned_at.isoformat() if refund.returned_at else "", refund.reason,
     )  # fmt: skip
 
 
 def _chart(currency: str, weeks: Any) -> dict[str, Any]:
     """Bars of a chart that is 100 high, one pair a week, and the same numbers in words."""
-    most = max((max(week.promised, week.settled) for week in weeks), default=0) or 1
+    most = max((max(week.promised, week.returned) for week in weeks), default=0) or 1
     return {
         "currency": currency,
         "width": len(weeks) * 40,
@@ -190,15 +190,15 @@ def _chart(currency: str, weeks: Any) -> dict[str, Any]:
 
 
 def _bars(week: Week, number: int, most: int, currency: str) -> dict[str, Any]:
-    promised, settled = round(100 * week.promised / most), round(100 * week.settled / most)
+    promised, returned = round(100 * week.promised / most), round(100 * week.returned / most)
     return {
         "x": number * 40 + 4,
         "x2": number * 40 + 20,
         "starts": format_day(week.starts),
         "promised": format_money(Money(week.promised, currency)),
-        "settled": format_money(Money(week.settled, currency)),
+        "returned": format_money(Money(week.returned, currency)),
         "promised_y": 110 - promised,
         "promised_height": promised,
-        "settled_y": 110 - settled,
-        "settled_height": settled,
+        "returned_y": 110 - returned,
+        "returned_height": returned,
     }

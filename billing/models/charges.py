@@ -13,10 +13,10 @@ from billing.periods import EARLIEST, LATEST
 
 
 class Charge(models.Model):
-    """What was billed for one period of some seats, after discounts. ``charged`` and ``settled`` include ``tax``.
+    """What was billed for one period of some seats, after discounts. ``charged`` and ``paid`` include ``tax``.
 
     ``corrected`` is the sum of the corrections that name this charge; ``refunded`` is everything returned,
-    on its way or held. The database refuses a refund above what was settled.
+    on its way or held. The database refuses a refund above what was paid.
     """
 
     agreement = models.ForeignKey(
@@ -31,7 +31,7 @@ class Charge(models.Model):
     recorded_at = models.DateTimeField(_("recorded"), default=timezone.now, editable=False)
     charged = models.BigIntegerField(_("charged, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
-    settled = models.BigIntegerField(_("settled"), default=0)
+    paid = models.BigIntegerField(_("paid"), default=0)
     in_flight = models.BigIntegerField(_("in flight"), default=0)
     corrected = models.BigIntegerField(_("corrected"), default=0)
     corrected_tax = models.BigIntegerField(_("of that tax"), default=0)
@@ -47,17 +47,17 @@ class Charge(models.Model):
                 condition=Q(period_start__gte=EARLIEST, period_end__lte=LATEST), name="charge_period_is_in_bounds"
             ),
             models.CheckConstraint(
-                condition=Q(tax__gte=0, charged__gte=F("tax"), settled__gte=0, in_flight__gte=0),
+                condition=Q(tax__gte=0, charged__gte=F("tax"), paid__gte=0, in_flight__gte=0),
                 name="charge_amounts_are_not_negative",
             ),
-            models.CheckConstraint(condition=Q(settled__lte=F("charged")), name="charge_settles_no_more_than_charged"),
+            models.CheckConstraint(condition=Q(paid__lte=F("charged")), name="charge_settles_no_more_than_charged"),
             models.CheckConstraint(
                 condition=Q(corrected__gte=0, corrected__lte=F("charged"), corrected_tax__gte=0)
                 & Q(corrected_tax__lte=F("corrected")),
                 name="charge_correction_is_within_charge",
             ),
             models.CheckConstraint(
-                condition=Q(refunded__gte=0, refunded__lte=F("settled")), name="charge_refunds_no_more_than_settled"
+                condition=Q(refunded__gte=0, refunded__lte=F("paid")), name="charge_refunds_no_more_than_paid"
             ),
         ]
         indexes = [models.Index(fields=["agreement", "period_end"], name="charge_by_period_end")]

@@ -55,10 +55,10 @@ class RefundUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PaymentUpdate:
-    """A charge that goes by one of these ids has been paid: ``settled`` minor units in all."""
+    """A charge that goes by one of these ids has been paid: ``paid`` minor units in all."""
 
     external_ids: frozenset[str]
-    settled: int
+    paid: int
 
 
 Update = RefundUpdate | PaymentUpdate

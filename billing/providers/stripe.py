@@ -179,9 +179,9 @@ def _update_of(kind: str, body: Mapping[str, Any]) -> Update | None:
     if kind in _REFUNDS and (key := _key_of(body)) and (result := _result_of(body)):
         return RefundUpdate(key, result)
     ids = frozenset(found for name in ("id", "payment_intent") if (found := _text(body.get(name))))
-    settled = body.get("amount_captured")
-    if kind in _PAYMENTS and ids and type(settled) is int:
-        return PaymentUpdate(ids, settled)
+    paid = body.get("amount_captured")
+    if kind in _PAYMENTS and ids and type(paid) is int:
+        return PaymentUpdate(ids, paid)
     return None
 
 

@@ -18,7 +18,7 @@ from tenants.audit import record
 from tenants.callers import Caller
 
 # Done in a room above: whoever knows whom the money belongs to tells them.
-SETTLED = "refund.settled"
+RETURNED = "refund.returned"
 FAILED = "refund.failed"
 
 
@@ -64,7 +64,7 @@ def _tell(refund: Refund, status: RefundStatus, now: datetime) -> None:
     """Ask whoever lives above billing to tell people what has become of the money."""
     if status in (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY):
         payload = {"refund": refund.pk, "at": now.isoformat()}
-        enqueue(kind=SETTLED, key=f"{SETTLED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
+        enqueue(kind=RETURNED, key=f"{RETURNED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)
     elif status in STUCK_REFUND_STATUSES:
         payload = {"refund": refund.pk, "at": now.isoformat()}
         enqueue(kind=FAILED, key=f"{FAILED}:{refund.pk}:{now.isoformat()}", payload=payload, run_at=now, now=now)

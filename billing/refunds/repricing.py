@@ -113,7 +113,7 @@ def _cap(refund: Refund, now: datetime) -> None:
     for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
         charge = part.charge
         others = charge.refunded - part.amount
-        amounts[part] = max(0, min(part.amount, min(charge.settled, charge.charged - charge.corrected) - others))
+        amounts[part] = max(0, min(part.amount, min(charge.paid, charge.charged - charge.corrected) - others))
     if any(part.amount != amount for part, amount in amounts.items()):
         resize_refund(refund=refund, amounts=amounts, now=now)
 

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from billing.errors import (
     RefundAmountMissing,
-    RefundExceedsSettled,
+    RefundExceedsPaid,
     RefundMayBePaid,
     RefundOvertaken,
     RefundReasonMissing,
@@ -44,7 +44,7 @@ def request_refund(
     """Write a refund with one part per line that returns something, inside the caller's transaction.
 
     HELD while ``held_until`` lies ahead, else PENDING; sent from then on. Reserves the amount on each charge, so
-    that all refunds of a charge together never exceed what was settled: raises RefundExceedsSettled, and the
+    that all refunds of a charge together never exceed what was paid: raises RefundExceedsPaid, and the
     database agrees.
     """
     returning = [(line.charge_id, line.refund.minor_units, line.refund_tax.minor_units) for line in lines]
@@ -86,7 +86,7 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
         if refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundMayBePaid
         why = reason.strip()
-        values = {"settled_at": now, "reason": why[:300]}
+        values = {"returned_at": now, "reason": why[:300]}
         return move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
 
 
@@ -94,7 +94,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
     """Give back ``amount`` minor units of one charge besides what rules say, for a reason.
 
     ``charge`` is as whoever decides has seen it. Raises RefundNotPossible without a reason or amount, and where a part
-    of it was promised since (pressed twice, or by somebody else); RefundExceedsSettled above what is left of it.
+    of it was promised since (pressed twice, or by somebody else); RefundExceedsPaid above what is left of it.
     """
     if not reason.strip() or amount <= 0:
         raise RefundReasonMissing if amount > 0 else RefundAmountMissing
@@ -121,7 +121,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
 
 
 def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: datetime) -> None:
-    """Give unsent parts of a locked refund other amounts (minor units), within what was settled of their charges.
+    """Give unsent parts of a locked refund other amounts (minor units), within what was paid of their charges.
 
     Where nothing is left of the whole it is voided, its parts as they were.
     """
@@ -143,9 +143,9 @@ def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
     charge = Charge.objects.filter(
         pk=charge_id,
         agreement=refund.agreement,
-        settled__gte=F("refunded") + amount,
+        paid__gte=F("refunded") + amount,
         charged__gte=F("refunded") + F("corrected") + amount,
     )
     if not charge.update(refunded=F("refunded") + amount):
-        raise RefundExceedsSettled
+        raise RefundExceedsPaid
     RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax)

@@ -148,8 +148,8 @@ def conclude(refund: Refund, now: datetime) -> datetime | None:
         before = RefundStatus(refund.status)
         went_out = before in _CONCLUDED_FROM and before is not status
         if went_out:
-            settled_at = now if status is RefundStatus.SUCCEEDED else None
+            returned_at = now if status is RefundStatus.SUCCEEDED else None
             # Whoever was told that it came back hears once more when that is no longer so.
-            values = {"settled_at": settled_at, "found_late_at": None}
+            values = {"returned_at": returned_at, "found_late_at": None}
             move(refund, (before,), status, SYSTEM, now, values, before=before.value)
     return None

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.refunds.late import late_refunds, note_late
-from billing.refunds.moves import FAILED, SETTLED
+from billing.refunds.moves import FAILED, RETURNED
 from billing.refunds.repricing import Repricing
 from billing.signals import refunds_repriced
 from outbox.each import each_by_itself
@@ -22,7 +22,7 @@ from subscriptions.events import SubscriptionEvent, tell_refund
 from subscriptions.models import Cancellation
 
 
-@handles(SETTLED)
+@handles(RETURNED)
 def tell_settled(payload: dict[str, Any], now: datetime) -> None:
     """The provider said that the money is back: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])

@@ -77,7 +77,7 @@ class Catalog:
         # After the money: what is written on the trail comes last, as everywhere.
         for subscription, of_one in billed:
             self._take_provider(subscription, of_one)
-        for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, settled=0):
+        for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, paid=0):
             self.report.note(
                 f"{charge} bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back:"
                 " have it voided where it was billed"
@@ -106,7 +106,7 @@ class Catalog:
         came_in = self._record(subscription, row)
         if (subscription.pk, row.charge_id) not in self._summed:
             self._summed.add((subscription.pk, row.charge_id))
-            self.report.count_charge(row.currency, row.charged, row.settled, came_in=came_in)
+            self.report.count_charge(row.currency, row.charged, row.paid, came_in=came_in)
         return came_in
 
     def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
@@ -260,6 +260,6 @@ def _charge_input(row: ChargeRow) -> ChargeInput:
         currency=row.currency,
         charged=row.charged,
         tax=row.tax,
-        settled=row.settled,
+        paid=row.paid,
         in_flight=row.in_flight,
     )

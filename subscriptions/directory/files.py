@@ -67,7 +67,7 @@ class ChargeRow:
     currency: str
     charged: int
     tax: int
-    settled: int
+    paid: int
     in_flight: int
     charged_at: datetime
     period: Period
@@ -193,8 +193,8 @@ def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
         raise RowUnreadable("the period ends before it starts")
     if period.end - period.start > MAX_PERIOD:
         raise RowUnreadable("its period is longer than 10 years")
-    corrects, settled = cells.get("corrects", ""), cells["settled"]
-    if not settled and not corrects:
+    corrects, paid = cells.get("corrects", ""), cells["settled"]
+    if not paid and not corrects:
         raise RowUnreadable("settled is empty: write 0 where nothing was paid")
     term = cells.get("term_months", "")
     return ChargeRow(
@@ -207,7 +207,7 @@ def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
         currency=currency,
         charged=(net + tax).minor_units,
         tax=tax.minor_units,
-        settled=Money.parse(settled or "0", currency).minor_units,
+        paid=Money.parse(paid or "0", currency).minor_units,
         in_flight=Money.parse(cells.get("in_flight") or "0", currency).minor_units,
         charged_at=read_instant(cells.get("charged_at") or cells["period_start"], zone),
         period=period,

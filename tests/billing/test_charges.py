@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.charges import ChargeInput, record_charge, record_correction
-from billing.errors import ChargeInvalid, RefundExceedsSettled
+from billing.errors import ChargeInvalid, RefundExceedsPaid
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.money import Money
 from billing.proration import Convention, RefundTerms, prorate
@@ -22,7 +22,7 @@ from tests.world import World, later
 
 pytestmark = pytest.mark.django_db
 
-INPUT = ChargeInput("c1", "E3", 5, PERIOD, PERIOD.start, "EUR", charged=12000, tax=2000, settled=12000)
+INPUT = ChargeInput("c1", "E3", 5, PERIOD, PERIOD.start, "EUR", charged=12000, tax=2000, paid=12000)
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def agreement(world: World) -> Agreement:
 
 
 def test_a_charge_is_recorded_once_and_its_payment_moves_forward(agreement: Agreement) -> None:
-    unpaid = replace(INPUT, settled=0, in_flight=12000)
+    unpaid = replace(INPUT, paid=0, in_flight=12000)
     assert record_charge(agreement=agreement, charge=unpaid, now=NOW)
     assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
     assert record_charge(agreement=agreement, charge=INPUT, now=NOW)
     assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
     charge = Charge.objects.get()
-    assert (charge.settled, charge.in_flight) == (12000, 0)
+    assert (charge.paid, charge.in_flight) == (12000, 0)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_charge_on_record_keeps_its_amounts(agreement: Agreement) -> None:
 
 
 def test_case_32_a_correction_reduces_the_charge_it_names(agreement: Agreement) -> None:
-    record_charge(agreement=agreement, charge=replace(INPUT, charged=10000, tax=0, settled=10000), now=NOW)
+    record_charge(agreement=agreement, charge=replace(INPUT, charged=10000, tax=0, paid=10000), now=NOW)
     charge = Charge.objects.get()
     assert record_correction(
         charge=charge, external_id="k1", amount=Money(3000, "EUR"), tax=0, corrected_at=NOW, now=NOW
@@ -129,7 +129,7 @@ def test_refunds_of_a_charge_never_exceed_what_was_settled(agreement: Agreement)
     Charge.objects.update(refunded=11000)
     [facts] = charges_not_over([agreement.pk], NOW)[agreement.pk]
     line = prorate(replace(facts, refunded=0), NOW, RefundTerms(Convention.ELAPSED_24H, SOFIA))
-    with pytest.raises(RefundExceedsSettled), transaction.atomic():
+    with pytest.raises(RefundExceedsPaid), transaction.atomic():
         request_refund(
             agreement=agreement, lines=[line], priced_at=NOW, requested_at=NOW, held_until=NOW, due_by=NOW.date()
         )

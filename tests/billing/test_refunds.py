@@ -10,7 +10,7 @@ import pytest
 from django.core import mail
 
 from billing.charges import record_correction
-from billing.errors import RefundExceedsSettled, RefundNotPossible
+from billing.errors import RefundExceedsPaid, RefundNotPossible
 from billing.models import Charge, LedgerEntry, Refund
 from billing.money import Money
 from billing.providers.base import RefundOutcome, RefundRequest, RefundResult
@@ -41,7 +41,7 @@ def promised(world: World) -> Refund:
     record_charge(agreement=agreement, charge=INPUT, now=NOW)
     made = refund(agreement)
     charge = Charge.objects.create(
-        agreement=agreement, external_id="c2", description="E5", charged=1000, settled=1000,
+        agreement=agreement, external_id="c2", description="E5", charged=1000, paid=1000,
         period_start=INPUT.period.start, period_end=INPUT.period.end, charged_at=INPUT.charged_at,
     )  # fmt: skip
     requests._reserve(made, charge.pk, 100, 0)
@@ -81,7 +81,7 @@ def test_a_held_refund_waits_for_the_undo_then_goes_out(promised: Refund) -> Non
     assert status(promised) == "HELD"
     work()
     assert status(promised) == "SUCCEEDED"
-    assert promised.settled_at == AFTER
+    assert promised.returned_at == AFTER
     assert sorted(LedgerEntry.objects.values_list("amount", flat=True)) == [100, 2400]
     confirmed_stop = list(AuditEvent.objects.order_by("position").values_list("action", flat=True))
     assert confirmed_stop == ["refund.pending", "refund.submitted", "refund.succeeded"]
@@ -223,7 +223,7 @@ def test_staff_refund_a_part_but_never_above_what_was_paid(promised: Refund) -> 
         {"amount": 0, "reason": "goodwill"},
         {"amount": 5, "reason": " "},
     ):
-        with pytest.raises((RefundExceedsSettled, RefundNotPossible)):
+        with pytest.raises((RefundExceedsPaid, RefundNotPossible)):
             requests.refund_by_hand(**given, **wrong)  # type: ignore[arg-type]
     assert Refund.objects.count() == 1
     made = requests.refund_by_hand(**given, amount=900, reason="goodwill")  # type: ignore[arg-type]
@@ -281,11 +281,11 @@ def test_money_that_a_bank_sends_back_is_failed_again_and_can_go_out_again(
     days_later = AFTER + timedelta(days=4)
     for key in list(provider.results):
         bounce(provider, key, at=days_later)
-    assert (status(promised), promised.settled_at) == ("FAILED", None)
+    assert (status(promised), promised.returned_at) == ("FAILED", None)
     assert AuditEvent.objects.filter(action="refund.failed").get().data["before"] == "PARTIALLY_SUCCEEDED"
     assert repricing.retry_refund(refund=promised, caller=SYSTEM, now=days_later)
     work(days_later + timedelta(hours=1))
-    assert (status(promised), promised.settled_at) == ("SUCCEEDED", days_later + timedelta(hours=1))
+    assert (status(promised), promised.returned_at) == ("SUCCEEDED", days_later + timedelta(hours=1))
     assert (
         sum(refund_request.amount.minor_units for key, refund_request in provider.paid.items() if key.endswith(".1"))
         == promised.amount
@@ -319,7 +319,7 @@ def test_an_old_word_after_a_new_one_changes_nothing(promised: Refund, provider:
             provider="ledger", key=key, result=RefundResult(RefundOutcome.PENDING, "T"), now=AFTER
         )
     work()
-    assert (status(promised), promised.settled_at) == ("SUCCEEDED", AFTER)
+    assert (status(promised), promised.returned_at) == ("SUCCEEDED", AFTER)
     assert AuditEvent.objects.filter(action__startswith="refund.").last().action == "refund.succeeded"  # type: ignore[union-attr]
 
 
@@ -382,7 +382,7 @@ def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, setti
     corrected = {"charge": charge, "tax": 0, "corrected_at": NOW, "now": NOW}
     record_correction(external_id="k1", amount=Money(3000, "EUR"), **corrected)  # type: ignore[arg-type]
     given = {"charge": charge, "reason": "goodwill", "due_by": date(2026, 12, 31), "caller": SYSTEM, "now": NOW}
-    with pytest.raises(RefundExceedsSettled):
+    with pytest.raises(RefundExceedsPaid):
         requests.refund_by_hand(amount=7001, **given)  # type: ignore[arg-type]
     made = requests.refund_by_hand(amount=7000, **given)  # type: ignore[arg-type]
     assert list(findings(NOW, ask_provider=False)) == []

@@ -130,14 +130,14 @@ def test_unknown_events_and_refunds_of_others_are_answered_and_change_nothing(pe
 
 
 def test_a_payment_that_settles_at_stripe_is_noted_once(server: FakeStripe, world: World) -> None:
-    charge = world.charge(world.subscription(charged=None), external_id="ch_5", charged=900, settled=100, in_flight=800)
+    charge = world.charge(world.subscription(charged=None), external_id="ch_5", charged=900, paid=100, in_flight=800)
     body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
     for _ in range(2):
         assert hook("charge.succeeded", body).status_code == 200
     assert hook("charge.updated", {**body, "amount_captured": 200}).status_code == 200
     assert hook("charge.updated", {**body, "amount_captured": 9000}).status_code == 200
     charge.refresh_from_db()
-    assert (charge.settled, charge.in_flight) == (900, 0)
+    assert (charge.paid, charge.in_flight) == (900, 0)
 
 
 STRANGE = (
@@ -176,22 +176,22 @@ def test_a_refund_made_elsewhere_has_no_metadata(pending: Refund) -> None:
     ],
 )
 def test_a_payment_belongs_to_one_charge_of_its_provider(
-    server: FakeStripe, world: World, provider: str, other: str, settled: list[int]
+    server: FakeStripe, world: World, provider: str, other: str, paid: list[int]
 ) -> None:
     mine, another = world, World.build()
     charges = []
     for owner, name in ((mine, provider), (another, other)):
         subscription = owner.subscription(charged=None)
         Agreement.objects.filter(pk=subscription.agreement_id).update(provider=name)
-        charges.append(owner.charge(subscription, external_id="ch_5", charged=900, settled=100, in_flight=800))
+        charges.append(owner.charge(subscription, external_id="ch_5", charged=900, paid=100, in_flight=800))
     body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
     # A payment in an account that is connected to ours is none of ours.
     assert hook("charge.succeeded", body, account="acct_9").status_code == 200
     assert set(Charge.objects.values_list("settled", flat=True)) == {100}
     assert hook("charge.succeeded", body).status_code == 200
-    assert [Charge.objects.get(pk=charge.pk).settled for charge in charges] == settled
+    assert [Charge.objects.get(pk=charge.pk).paid for charge in charges] == paid
     said = [finding for finding in findings(NOW, ask_provider=False) if "ch_5" in finding]
-    assert len(said) == (1 if settled == [100, 100] else 0)
+    assert len(said) == (1 if paid == [100, 100] else 0)
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_whatever_is_signed_is_answered(settings: Any, payload: str) -> None:
 
 
 def test_a_charge_may_go_by_the_id_of_its_payment(server: FakeStripe, world: World) -> None:
-    charge = world.charge(world.subscription(charged=None), external_id="pi_5", charged=900, settled=0, in_flight=900)
+    charge = world.charge(world.subscription(charged=None), external_id="pi_5", charged=900, paid=0, in_flight=900)
     body = {"object": "charge", "id": "ch_77", "payment_intent": "pi_5", "amount_captured": 900}
     assert hook("charge.succeeded", body).status_code == 200
     charge.refresh_from_db()
-    assert (charge.settled, charge.in_flight) == (900, 0)
+    assert (charge.paid, charge.in_flight) == (900, 0)

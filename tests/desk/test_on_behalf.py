@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from billing.charges import payment_settled
+from billing.charges import record_payment
 from billing.models import Charge, Refund
 from common.errors import ChangedMeanwhile, InputInvalid
 from desk.errors import ClaimedElsewhere
@@ -172,7 +172,7 @@ def test_a_supervisor_settles_on_another_amount(world: World, agent: User, amoun
     refunds = list(done.refunds.all())
     assert [refund.amount for refund in refunds] == ([amount] if amount else [])
     assert sum(part.amount for refund in refunds for part in refund.parts.all()) == amount
-    assert all(charge.refunded <= charge.settled for charge in Charge.objects.all())
+    assert all(charge.refunded <= charge.paid for charge in Charge.objects.all())
     assert done.quote["agreed"] is True
     assert done.quote["by_rule"]["minor_units"] == 3500
     assert done.no_refund_reason == ("" if amount else "AGREED")
@@ -193,10 +193,10 @@ def test_an_amount_above_what_was_paid_is_refused(world: World, agent: User, amo
 
 def test_a_payment_in_flight_returns_nothing_beyond_the_agreed_amount(world: World, agent: User) -> None:
     request = ask(world)
-    Charge.objects.update(settled=0, in_flight=2000)
+    Charge.objects.update(paid=0, in_flight=2000)
     cancel(agent, request.subscription, quote(agent, request.subscription), amount=0)
     charge = Charge.objects.get()
-    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=2000, now=CALLED)
+    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=2000, now=CALLED)
     work_off(lambda: CALLED)
     assert not Refund.objects.exists()
 

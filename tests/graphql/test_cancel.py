@@ -171,7 +171,7 @@ def moves(world: World, subscription: Subscription) -> dict[str, Any]:
         Charge.objects.filter(pk=charge.pk).update(**values)
 
     return {
-        "a payment settled": lambda: save(settled=1900),
+        "a payment settled": lambda: save(paid=1900),
         "money was returned by hand": lambda: save(refunded=1700),
         "a correction came in": lambda: save(corrected=500),
         "seats were added": lambda: world.charge(subscription, charged=500),

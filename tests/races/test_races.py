@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.charges import payment_settled, record_correction
+from billing.charges import record_correction, record_payment
 from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
@@ -126,13 +126,13 @@ def test_now_and_at_the_end_at_once_is_one_cancellation() -> None:
 def test_a_payment_and_a_cancellation_at_the_same_instant_lose_nothing(_again: int) -> None:
     world = World.build()
     subscription = world.subscription(charged=None)
-    charge = world.charge(subscription, charged=3000, settled=2600, in_flight=400)
+    charge = world.charge(subscription, charged=3000, paid=2600, in_flight=400)
     quoted = quote(world, subscription)
 
     def act(number: int) -> Any:
         if number % 2:
             return cancel(world, subscription, quoted, f"{number}")
-        return payment_settled(provider="ledger", external_ids=[charge.external_id], settled=3000, now=later(minutes=1))
+        return record_payment(provider="ledger", external_ids=[charge.external_id], paid=3000, now=later(minutes=1))
 
     answers = together(8, act)
     assert {type(answer) for answer in answers} <= {Canceled, QuoteChanged, bool}

@@ -250,7 +250,7 @@ def test_a_correction_and_a_payment_that_settled_later(tmp_path: Path) -> None:
     )
     said, _ = import_files(**given)
     charge = Charge.objects.get()
-    assert (charge.settled, charge.corrected) == (10000, 3000)
+    assert (charge.paid, charge.corrected) == (10000, 3000)
     assert "k2: a correction cannot exceed the charge it names" in said
 
 

@@ -11,7 +11,7 @@ import time_machine
 from django.core import mail
 from django.core.management import call_command
 
-from billing.charges import payment_settled
+from billing.charges import record_payment
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.providers.base import RefundOutcome
 from billing.refunds.results import record_provider_event
@@ -126,14 +126,14 @@ def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestPr
     assert provider.stopped == [("stop at period end", "s-1"), ("stop now", "s-1")]
 
 
-def pay(charge: Charge, settled: int, at: datetime) -> None:
-    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=settled, now=at)
+def pay(charge: Charge, paid: int, at: datetime) -> None:
+    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=paid, now=at)
     work(at)
 
 
 def test_a_payment_that_settles_later_makes_a_refund_by_itself(told: World) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
+    charge = told.charge(subscription, charged=3000, paid=1000, in_flight=2000)
     cancellation = cancel(told, subscription)
     work(after(hours=80))
     assert Refund.objects.count() == 0
@@ -153,7 +153,7 @@ def test_a_later_payment_adds_only_what_is_not_promised_yet(
     told: World, paid_after: dict[str, int], amounts: list[int]
 ) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=3000, settled=2600, in_flight=400)
+    charge = told.charge(subscription, charged=3000, paid=2600, in_flight=400)
     cancel(told, subscription)
     assert list(Refund.objects.values_list("amount", flat=True)) == [200]
     work(after(**paid_after))
@@ -165,7 +165,7 @@ def test_a_later_payment_adds_only_what_is_not_promised_yet(
 
 def test_an_undone_cancellation_makes_no_second_refund(told: World) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=3000, settled=1000, in_flight=2000)
+    charge = told.charge(subscription, charged=3000, paid=1000, in_flight=2000)
     cancellation = cancel(told, subscription)
     undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
     pay(charge, 3000, after(hours=80))

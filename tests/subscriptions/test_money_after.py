@@ -11,7 +11,7 @@ import time_machine
 from django.core import mail
 from django.db import transaction
 
-from billing.charges import ChargeInput, payment_settled, record_charge, record_correction
+from billing.charges import ChargeInput, record_charge, record_correction, record_payment
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
@@ -129,12 +129,12 @@ def test_what_failed_is_sent_again_as_low_as_the_facts_make_it(told: World) -> N
 
 def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=10000, settled=5000)
+    charge = told.charge(subscription, charged=10000, paid=5000)
     with used(TestProvider()) as provider:
         cancel(told, subscription, at=PERIOD.start)
         work(PERIOD.start + timedelta(hours=73))
         at = PERIOD.start + timedelta(hours=74)
-        assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
+        assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
         work(at)
         assert amounts() == [(5000, "SUCCEEDED"), (5000, "SUCCEEDED")]
         correct(charge, 6000, PERIOD.start + timedelta(hours=80))
@@ -215,7 +215,7 @@ def test_what_undo_gives_back_is_not_returned_too(told: World) -> None:
 def test_a_late_charge_that_nobody_paid_is_said_until_it_is_gone(told: World) -> None:
     subscription = told.subscription(charged=2000)
     cancel(told, subscription)
-    charge = bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=1), settled=0)
+    charge = bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=1), paid=0)
     work(NOW + timedelta(hours=80))
     assert [amount for amount, _ in amounts()] == [400]
     [finding] = findings(NOW + timedelta(hours=81))
@@ -226,13 +226,13 @@ def test_a_late_charge_that_nobody_paid_is_said_until_it_is_gone(told: World) ->
 
 def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: World) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=10000, settled=0)
+    charge = told.charge(subscription, charged=10000, paid=0)
     cancel(told, subscription, at=HALF)
     assert not Refund.objects.exists()
     told.tenant.time_zone = "Pacific/Auckland"
     told.tenant.save()
     at = HALF + timedelta(days=40)
-    assert payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
+    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
     work(at)
     assert amounts()[0][0] == 5000
 
@@ -351,10 +351,10 @@ def test_mail_and_receipt_say_what_arrived_and_what_is_still_to_come(told: World
 
 def test_a_receipt_has_no_empty_row(told: World) -> None:
     subscription = told.subscription(charged=None)
-    charge = told.charge(subscription, charged=10000, settled=0, in_flight=10000)
+    charge = told.charge(subscription, charged=10000, paid=0, in_flight=10000)
     canceled = cancel(told, subscription, at=HALF)
     at = HALF + timedelta(hours=1)
-    payment_settled(provider="ledger", external_ids=[charge.external_id], settled=10000, now=at)
+    record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
     work(at)
     rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
     assert any("back by" in said for _label, said in rows)

@@ -145,7 +145,7 @@ def test_what_was_paid_is_never_guessed() -> None:
     ]
     text = "\n".join([f"{CHARGE},corrects", *rows])
     parsed = read_charges(partial(BytesIO, text.encode()), "charges.csv", SOFIA)
-    assert [(row.charge_id, row.settled) for row in parsed.rows] == [("c2", 0), ("c3", 0)]
+    assert [(row.charge_id, row.paid) for row in parsed.rows] == [("c2", 0), ("c3", 0)]
     assert [(problem.line, problem.reason) for problem in parsed.problems] == [
         (2, "settled is empty: write 0 where nothing was paid")
     ]
@@ -155,7 +155,7 @@ def test_case_44_dates_are_days_in_the_tenants_zone() -> None:
     row = "c1,E3,10.00,2.00,12.00,EUR,2026-11-01,2026-12-01,1"
     [charge] = read_charges(partial(BytesIO, f"{CHARGE}\n{row}\n".encode()), "charges.csv", SOFIA).rows
     assert (charge.period.start, charge.period.end) == (at("2026-10-31T22:00Z"), at("2026-11-30T22:00Z"))
-    assert (charge.charged, charge.tax, charge.settled) == (1200, 200, 1200)
+    assert (charge.charged, charge.tax, charge.paid) == (1200, 200, 1200)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-25T10:00", "2026-13-01", "2026-11-25 25:00:00Z"])

@@ -202,7 +202,7 @@ def test_now_and_at_the_end_are_two_quotes_with_two_dates() -> None:
             NoRefundReason.FULLY_USED,
         ),
         ({"charges": (charge(refunded=2000),)}, Mode.IMMEDIATE, NoRefundReason.ALREADY_REFUNDED),
-        ({"charges": (charge(settled=0),)}, Mode.IMMEDIATE, NoRefundReason.NOTHING_SETTLED),
+        ({"charges": (charge(paid=0),)}, Mode.IMMEDIATE, NoRefundReason.NOTHING_SETTLED),
         ({"charges": ()}, Mode.IMMEDIATE, NoRefundReason.NO_CHARGE_ON_RECORD),
         (
             {"charges": (charge(period=Period(PERIOD.start, NOW)),)},
@@ -237,7 +237,7 @@ def test_a_charge_that_has_not_begun_comes_back_whole_in_both_modes() -> None:
 
 
 def test_a_payment_in_flight_is_listed() -> None:
-    quote = quotes(charges=(charge(settled=0, in_flight=2000),))[Mode.IMMEDIATE]
+    quote = quotes(charges=(charge(paid=0, in_flight=2000),))[Mode.IMMEDIATE]
     assert quote.pending_charges == (Money(2000, "EUR"),)
     assert quote.no_refund_reason is NoRefundReason.NOTHING_SETTLED
 
@@ -331,7 +331,7 @@ def test_what_begins_at_the_end_of_the_period_comes_back_whole_by_every_conventi
     quote = evaluate(facts, at("2026-03-10T10:00Z")).quote(Mode.AT_PERIOD_END)
     assert quote
     assert quote.refund == Money(3000, "EUR")
-    unpaid = snapshot(period=march, charges=(charge(period=april, settled=0),), policy=policy)
+    unpaid = snapshot(period=march, charges=(charge(period=april, paid=0),), policy=policy)
     quote = evaluate(unpaid, at("2026-03-10T10:00Z")).quote(Mode.AT_PERIOD_END)
     assert quote
     assert [line.reason for line in quote.lines] == [NoRefundReason.NOTHING_SETTLED]
@@ -360,15 +360,15 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     assigned = draw(st.integers(0, 60))
     removable = draw(st.integers(0, assigned))
     charged = draw(st.integers(0, 10**7))
-    settled = draw(st.integers(0, charged))
+    paid = draw(st.integers(0, charged))
     charges = draw(
         st.lists(
             st.builds(
                 lambda offset, refunded: charge(
                     period=Period(period.start + timedelta(days=offset), period.end + timedelta(days=offset + 1)),
                     charged=charged,
-                    settled=settled,
-                    refunded=min(refunded, settled),
+                    paid=paid,
+                    refunded=min(refunded, paid),
                 ),
                 st.integers(-20, 500),
                 st.integers(0, 10**7),
@@ -469,6 +469,6 @@ def test_an_agreed_amount_is_spread_over_what_each_charge_can_return(
         assert (settled_on.refund is None) is (settled_on.no_refund_reason is NoRefundReason.AGREED)
         for line in settled_on.lines:
             of = facts.for_quotes.charges[line.charge_id]
-            assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units <= of.settled - of.refunded
+            assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units <= of.paid - of.refunded
         if settled_on.refund:
             assert settled_on.refund_due_by

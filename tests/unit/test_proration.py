@@ -133,7 +133,7 @@ def test_a_charge_that_has_not_begun_comes_back_whole(convention: Convention, wi
 
 def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None:
     closed = terms(prorated_hours=0)
-    assert unbegun(charge(settled=0), closed).reason is NoRefundReason.NOTHING_SETTLED
+    assert unbegun(charge(paid=0), closed).reason is NoRefundReason.NOTHING_SETTLED
     assert unbegun(charge(refunded=2000), closed).reason is NoRefundReason.ALREADY_REFUNDED
 
 
@@ -146,7 +146,7 @@ def test_days_are_those_of_the_zone() -> None:
 
 
 def test_a_line_names_its_charge() -> None:
-    line = prorate(charge(id=7, description="Project Plan 3", charged=3000, settled=2000), HALF, terms())
+    line = prorate(charge(id=7, description="Project Plan 3", charged=3000, paid=2000), HALF, terms())
     assert (line.charge_id, line.description, line.period) == (7, "Project Plan 3", PERIOD)
     assert (line.charged, line.used) == (Money(3000, "EUR"), Money(1500, "EUR"))
 
@@ -160,13 +160,13 @@ def paid_charges(draw: st.DrawFn) -> ChargeFacts:
     start = draw(START)
     length = timedelta(seconds=draw(st.integers(1, 400 * 86400)))
     charged = draw(st.integers(0, 10**9))
-    settled = draw(st.integers(0, charged))
+    paid = draw(st.integers(0, charged))
     return charge(
         period=Period(start, start + length),
         charged=charged,
         tax=draw(st.integers(0, charged)),
-        settled=settled,
-        refunded=draw(st.integers(0, settled)),
+        paid=paid,
+        refunded=draw(st.integers(0, paid)),
     )
 
 
@@ -182,7 +182,7 @@ ANY_TERMS = st.builds(
 @given(paid_charges(), st.floats(-0.5, 1.5), ANY_TERMS)
 def test_a_refund_is_between_nothing_and_what_was_paid(facts: ChargeFacts, when: float, any_terms: RefundTerms) -> None:
     line = prorate(facts, facts.period.start + (facts.period.end - facts.period.start) * when, any_terms)
-    assert 0 <= line.refund.minor_units <= facts.settled - facts.refunded
+    assert 0 <= line.refund.minor_units <= facts.paid - facts.refunded
     assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units
     assert 0 <= line.used_units <= line.period_units
     assert (line.reason is None) == (line.refund.minor_units > 0)

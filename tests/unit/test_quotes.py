@@ -127,7 +127,7 @@ def test_what_ends_by_itself() -> None:
     assert ends_by_itself(snapshot(renews=False, cancellation=scheduled), NOW) is None
 
 
-TWO = (charge(id=1, tax=400), charge(id=2, charged=1000, settled=1000, in_flight=300))
+TWO = (charge(id=1, tax=400), charge(id=2, charged=1000, paid=1000, in_flight=300))
 
 
 def test_an_agreed_amount_is_spread_by_what_each_charge_can_return() -> None:

@@ -79,11 +79,11 @@ def test_canceling_now_tells_that_it_was_asked_for_took_effect_and_was_paid(worl
     assert requested["tenant"] == {"id": f"ten_{world.tenant.pk}"}
     assert requested["cancellation"]["reference"] == cancellation.reference
     [refund] = requested["cancellation"]["refunds"]
-    settled = Event.objects.get(type="refund.settled").data
-    assert settled["refund"]["id"] == refund["id"]
-    assert settled["refund"]["amount"] == refund["amount"]
-    assert (refund["status"], settled["refund"]["status"]) == ("HELD", "SUCCEEDED")
-    assert settled["cancellation"] == {"id": requested["cancellation"]["id"]}
+    paid = Event.objects.get(type="refund.settled").data
+    assert paid["refund"]["id"] == refund["id"]
+    assert paid["refund"]["amount"] == refund["amount"]
+    assert (refund["status"], paid["refund"]["status"]) == ("HELD", "SUCCEEDED")
+    assert paid["cancellation"] == {"id": requested["cancellation"]["id"]}
 
 
 def test_canceling_at_the_end_takes_effect_on_the_day_unless_it_was_undone(world: World, told: Any) -> None:

@@ -55,7 +55,7 @@ class Refund(Node):
 
     @strawberry.field
     def settled_at(self) -> datetime | None:
-        return self.row.settled_at
+        return self.row.returned_at
 
     @strawberry.field
     def overdue(self) -> bool:
