@@ -16,7 +16,7 @@ from common.store import HASTE, shared
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateLimitStatus:
     """Where a caller stands after asking once more. ``reset_at``: Unix seconds."""
 
     allowed: bool
@@ -25,7 +25,7 @@ class Standing:
     reset_at: float
 
 
-def spend(rate: str, *who: str) -> Standing:
+def hit_rate_limit(rate: str, *who: str) -> RateLimitStatus:
     """Count one request of ``who`` against ``rate``, for example "600/minute"."""
     url = settings.WAYOUT_REDIS_URL
     if url:
@@ -33,11 +33,11 @@ def spend(rate: str, *who: str) -> Standing:
     return _hit("", rate, who)
 
 
-def _hit(redis_url: str, rate: str, who: tuple[str, ...]) -> Standing:
+def _hit(redis_url: str, rate: str, who: tuple[str, ...]) -> RateLimitStatus:
     item, limiter = _item(rate), _limiter(redis_url)
     allowed = limiter.hit(item, *who)
     stats = limiter.get_window_stats(item, *who)
-    return Standing(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
+    return RateLimitStatus(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
 
 
 @cache

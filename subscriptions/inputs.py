@@ -7,7 +7,7 @@ import unicodedata
 from django.conf import settings
 
 from common.errors import CharactersInvalid, NotFound, RateLimited, ScopeMissing, TextTooLong, ValueMissing
-from common.rates import spend
+from common.rates import hit_rate_limit
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, CallerKind, Scope
@@ -47,7 +47,7 @@ def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *pat
 def _within_rate(caller: Caller, tenant_id: int) -> None:
     """Changes of one tenant by people and partners are counted together; staff and commands are not."""
     counted = caller.kind in (CallerKind.PERSON, CallerKind.PARTNER)
-    if counted and not spend(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id)).allowed:
+    if counted and not hit_rate_limit(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id)).allowed:
         raise RateLimited
 
 

@@ -35,7 +35,7 @@ from tenants.staff import staff
 SETTLE = "billing.settle_refund"
 
 
-class Standing(admin.SimpleListFilter):
+class RefundStateFilter(admin.SimpleListFilter):
     """What staff ask first: what is late, what failed, what is on its way."""
 
     title = _("standing")
@@ -71,7 +71,7 @@ class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin):
     list_display = ("money", "tenant", "status", "is_overdue", "due_by", "requested_at", "returned_at", "provider")
-    list_filter = (Standing, "status", "provider")
+    list_filter = (RefundStateFilter, "status", "provider")
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("agreement__account__tenant__search_key", "parts__charge__external_id", "parts__reference")
     date_hierarchy = "due_by"

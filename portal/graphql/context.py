@@ -14,20 +14,20 @@ from django.utils import timezone, translation
 from common.errors import NotAuthenticated
 from common.formatting import active_language
 from common.languages import DEFAULT_LANGUAGE
-from common.rates import Standing, spend
+from common.rates import RateLimitStatus, hit_rate_limit
 from portal.accounts.callers import identify
 from portal.web.language import asked_language, supported
 from tenants.callers import Caller
 
-STANDING = "wayout.standing"
+RATE_LIMIT_STATUS = "wayout.rate_limit"
 
 
 class TooManyRequests(Exception):
     """The caller asked more often than it may."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, rate_limit: RateLimitStatus) -> None:
         super().__init__()
-        self.standing = standing
+        self.rate_limit = rate_limit
 
 
 class Basics(TypedDict):
@@ -65,9 +65,11 @@ def build_context(request: HttpRequest) -> Context:
     now = timezone.now()
     caller = identify(request, now)
     if caller:
-        request.META[STANDING] = standing = spend(settings.WAYOUT_CALLER_RATE, caller.kind, str(caller.id))
-        if not standing.allowed:
-            raise TooManyRequests(standing)
+        request.META[RATE_LIMIT_STATUS] = rate_limit = hit_rate_limit(
+            settings.WAYOUT_CALLER_RATE, caller.kind, str(caller.id)
+        )
+        if not rate_limit.allowed:
+            raise TooManyRequests(rate_limit)
     if caller and asked_language(request) is None:
         translation.activate(supported(caller.tenant_language) or DEFAULT_LANGUAGE)
     return Context(request, caller, now, active_language())

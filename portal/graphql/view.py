@@ -23,8 +23,8 @@ from strawberry.types import ExecutionResult
 
 from common.errors import InputInvalid, RateLimited
 from common.messages import error_message
-from common.rates import Standing
-from portal.graphql.context import STANDING, Context, TooManyRequests, build_context
+from common.rates import RateLimitStatus
+from portal.graphql.context import RATE_LIMIT_STATUS, Context, TooManyRequests, build_context
 from portal.graphql.errors import coded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
@@ -46,7 +46,7 @@ class ApiView(GraphQLView[Context, None]):
         except TooManyRequests as refused:
             message = error_message(RateLimited())
             response = _errors(message, RateLimited.code, 429)
-            response["Retry-After"] = str(max(1, round(refused.standing.reset_at - time.time())))
+            response["Retry-After"] = str(max(1, round(refused.rate_limit.reset_at - time.time())))
             return _with_standing(response, request)
         except PersistedQueryNotFound:
             return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)
@@ -165,11 +165,11 @@ def _is_request_error(result: ExecutionResult) -> bool:
 
 def _with_standing(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
     """Say how often the caller may still ask."""
-    standing: Standing | None = request.META.get(STANDING)
-    if standing:
-        response["RateLimit-Limit"] = str(standing.limit)
-        response["RateLimit-Remaining"] = str(standing.remaining)
-        response["RateLimit-Reset"] = str(max(0, round(standing.reset_at - time.time())))
+    rate_limit: RateLimitStatus | None = request.META.get(RATE_LIMIT_STATUS)
+    if rate_limit:
+        response["RateLimit-Limit"] = str(rate_limit.limit)
+        response["RateLimit-Remaining"] = str(rate_limit.remaining)
+        response["RateLimit-Reset"] = str(max(0, round(rate_limit.reset_at - time.time())))
     return response
 
 

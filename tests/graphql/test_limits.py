@@ -217,7 +217,7 @@ def test_a_read_is_stopped_though_it_wrote_down_when_its_token_was_used(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REQUEST_TIMEOUT = 0.3
-    count = context.spend
+    count = context.hit_rate_limit
     monkeypatch.setattr(context, "spend", lambda *who: (time.sleep(0.4), count(*who))[1])
     answer = Api(token=World.build().token(Scope.READ)).post(LIST)
     assert PartnerToken.objects.get().last_used_at

@@ -87,7 +87,7 @@ def test_with_redis_all_processes_count_together(settings: Any, redis_url: str) 
     who = uuid.uuid4().hex
     code = (
         "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup()\n"
-        f"from common.rates import spend; print(spend('5/minute', '{who}').remaining)"
+        f"from common.rates import hit_rate_limit; print(hit_rate_limit('5/minute', '{who}').remaining)"
     )
     environment = {**os.environ, "WAYOUT_REDIS_URL": redis_url}
     remaining = [
@@ -97,7 +97,7 @@ def test_with_redis_all_processes_count_together(settings: Any, redis_url: str) 
         for _ in range(2)
     ]
     assert [ran.stdout.strip() for ran in remaining] == ["4", "3"]
-    assert rates.spend("5/minute", who).remaining == 2
+    assert rates.hit_rate_limit("5/minute", who).remaining == 2
 
 
 @pytest.mark.parametrize("page", ["login", "home", "admin:index", "admin:login", "graphql", "live"])
