@@ -22,7 +22,7 @@ from redis.retry import Retry
 from common.circuit import Circuit
 
 logger = logging.getLogger("wayout.store")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 # For its clients: half a second for connecting and for each answer, in one try.
 HASTE: dict[str, Any] = {"socket_connect_timeout": 0.4, "socket_timeout": 0.4, "retry": Retry(NoBackoff(), 0)}
@@ -30,7 +30,7 @@ circuit = Circuit(pause=5)
 _away = Counter("wayout_store_away", "What was counted or remembered by a process alone, because Redis was away.")
 
 
-def shared(together: Callable[[], Answer], alone: Callable[[], Answer]) -> Answer:
+def shared(together: Callable[[], T], alone: Callable[[], T]) -> T:
     """What ``together`` answers by Redis; by this process ``alone`` where Redis fails, and for seconds after."""
     if circuit.allows():
         try:

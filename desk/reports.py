@@ -46,7 +46,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DeskReport:
     """What became of the requests of a span of time, and what is open at ``now``."""
 
     requests: int
@@ -62,7 +62,7 @@ class Report:
     backlog_by_language: Mapping[str, int]
 
 
-def report(since: datetime, now: datetime) -> Report:
+def report(since: datetime, now: datetime) -> DeskReport:
     """The requests that came in from ``since`` until ``now`` (UTC). Five queries."""
     settings = desk()
     hours, promise = desk_hours(settings), timedelta(hours=settings.answer_within_hours)
@@ -74,7 +74,7 @@ def report(since: datetime, now: datetime) -> Report:
     )
     called = [(requested, first) for requested, _zone, _end, first, *_rest in rows if first]
     left = [reason for *_start, first, status, reason, _n in rows if not first and status == CallbackStatus.WITHDRAWN]
-    return Report(
+    return DeskReport(
         requests=len(rows),
         first_attempt=_span([first - requested for requested, first in called]),
         first_attempt_open=_span([business_time_between(hours, requested, first) for requested, first in called]),

@@ -34,7 +34,7 @@ from outbox.models import Task, TaskStatus
 from subscriptions.models import Cancellation, License, Subscription
 
 logger = logging.getLogger("wayout.subscriptions")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 # Work that is due a little is not yet late.
 _GRACE = timedelta(minutes=10)
 
@@ -119,7 +119,7 @@ def _renewal_stops(now: datetime, *, ask_provider: bool) -> Iterator[str]:
             yield f"agreement {agreement.pk}: {agreement.provider} was told {wanted} and says {said}"
 
 
-def _asked(name: str, ask: Callable[[Provider], Answer]) -> tuple[Answer | None, str]:
+def _asked(name: str, ask: Callable[[Provider], T]) -> tuple[T | None, str]:
     """What a provider answers, or why it does not. Its code may be anybody's, and one that fails hides no other."""
     try:
         return ask(provider(name)), ""

@@ -25,7 +25,7 @@ from tenants.people import SYSTEM
 from tenants.tokens import live_tokens
 from webhooks.backoff import DISABLE_AFTER, LONGEST_ASKED_FOR, wait_of_delivery, wait_of_receiver
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event
-from webhooks.sending import Answer, post
+from webhooks.sending import EndpointResponse, post
 
 DELIVER = "webhook.deliver"
 DISABLED = "webhook.disabled"
@@ -49,7 +49,7 @@ def message_of(event: Event) -> str:
     })  # fmt: skip
 
 
-def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds: float) -> Answer:
+def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds: float) -> EndpointResponse:
     """Send one signed message; while a secret is being rotated, signed with the old one, too."""
     salts = [endpoint.salt]
     if endpoint.previous_until and now < endpoint.previous_until:
@@ -143,7 +143,7 @@ def _note_arrival(delivery: Delivery, now: datetime) -> datetime | None:
     return None
 
 
-def _note_failure(delivery: Delivery, endpoint: Endpoint, answer: Answer, now: datetime) -> datetime | None:
+def _note_failure(delivery: Delivery, endpoint: Endpoint, answer: EndpointResponse, now: datetime) -> datetime | None:
     """Write it down; when to try again, None when it is over for this delivery or for the whole endpoint."""
     problem, down = answer.problem[:100], answer.receiver_is_down
     since = endpoint.failing_since or now

@@ -19,7 +19,7 @@ from tenants.callers import Caller
 from webhooks.deliveries import ask_again, audit, secret_of, send
 from webhooks.errors import TooManyEndpoints
 from webhooks.models import Delivery, DeliveryStatus, Endpoint
-from webhooks.sending import Answer, check_url
+from webhooks.sending import EndpointResponse, check_url
 
 MOST_ENDPOINTS = 10
 OVERLAP = timedelta(hours=24)
@@ -75,7 +75,7 @@ def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
         return secret_of(endpoint.salt)
 
 
-def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> Answer:
+def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> EndpointResponse:
     """Send ``webhook.test`` now, also to one that is disabled. Call it outside a transaction.
 
     Nothing is kept of it but that it was sent, and what came back, on the audit trail.

@@ -20,7 +20,7 @@ _EMBEDDING = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointResponse:
     """What came back. ``status`` None: nothing did, and ``problem`` says why. ``after``: not again before that."""
 
     status: int | None
@@ -53,7 +53,7 @@ def check_url(url: str, *, private: bool) -> None:
         raise AddressPrivate("url")
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, private: bool) -> Answer:
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, private: bool) -> EndpointResponse:
     """Send once and answer what came back within ``seconds`` altogether; never raises for what others do."""
     try:
         check_url(url, private=private)
@@ -63,19 +63,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, p
         ):
             return _answer(response)
     except AddressRefused as error:
-        return Answer(None, error.problem)
+        return EndpointResponse(None, error.problem)
     except httpcore.TimeoutException:
-        return Answer(None, "TIMEOUT")
+        return EndpointResponse(None, "TIMEOUT")
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError, ValueError) as error:
-        return Answer(None, "TLS" if "SSL" in str(error) or "CERTIFICATE" in str(error) else "NO_CONNECTION")
+        return EndpointResponse(None, "TLS" if "SSL" in str(error) or "CERTIFICATE" in str(error) else "NO_CONNECTION")
 
 
-def _answer(response: httpcore.Response) -> Answer:
+def _answer(response: httpcore.Response) -> EndpointResponse:
     """The status alone: the body is nothing to us and may have no end."""
     status = response.status
     problem = "" if 200 <= status < 300 else f"HTTP {status}"
     said = {name.lower(): value for name, value in response.headers}.get(b"retry-after", b"")
-    return Answer(status, problem, retry_after(said.decode("latin-1")))
+    return EndpointResponse(status, problem, retry_after(said.decode("latin-1")))
 
 
 def _checked(host: str, port: int, *, private: bool) -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from common.exports import csv_response
 from common.languages import language_choices
 from desk.models import CallbackRequest
-from desk.reports import AGES, Report, Share, Span, report
+from desk.reports import AGES, DeskReport, Share, Span, report
 from tenants.staff import staff
 
 REPORTS = "desk.view_reports"
@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """One question with its answer."""
 
     title: str
@@ -66,27 +66,27 @@ def reports(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> HttpRes
     return TemplateResponse(request, "admin/desk/callbackrequest/reports.html", context)
 
 
-def _tables(found: Report) -> Iterator[Table]:
-    yield Table(
+def _tables(found: DeskReport) -> Iterator[ReportTable]:
+    yield ReportTable(
         _("Time to the first call"),
         _("From the request until an agent claimed it and called; half and nine of ten were faster. Office: only"
           " while the desk was open."),
         [*_span_rows(found.first_attempt, ""), *_span_rows(found.first_attempt_open, _("office"))],
     )  # fmt: skip
-    yield Table(
+    yield ReportTable(
         _("Called as promised"),
         _("Of the requests whose time has come: the first call was inside the chosen window, or within the promised"
           " business hours."),
         [_share_row(_("in time"), found.within_promise)],
     )  # fmt: skip
-    yield Table(
+    yield ReportTable(
         _("Reached"),
         _("Of the first, second and third calls: the customer answered."),
         [_share_row(_("call %(number)d") % {"number": n}, share) for n, share in enumerate(found.reached, 1)],
     )
     online = Share(found.abandoned_online, found.abandoned.whole)
     withdrawn = Share(found.abandoned.part - found.abandoned_online, found.abandoned.whole)
-    yield Table(
+    yield ReportTable(
         _("Not waited for"),
         _("Of all requests: over before the first call, because they were solved online or withdrawn."),
         [_share_row(_("solved online"), online), _share_row(_("withdrawn"), withdrawn)],
@@ -94,23 +94,23 @@ def _tables(found: Report) -> Iterator[Table]:
     yield from _loads(found)
 
 
-def _loads(found: Report) -> Iterator[Table]:
-    yield Table(
+def _loads(found: DeskReport) -> Iterator[ReportTable]:
+    yield ReportTable(
         _("Unreachable"),
         _("Of all requests: three calls that count and nobody answered."),
         [_share_row(_("unreachable"), found.unreachable)],
     )
-    yield Table(
+    yield ReportTable(
         _("When they ask"),
         _("Requests by the hour, in the desk's time."),
         [_count_row(f"{hour:02d}:00", found.by_hour.get(hour, 0)) for hour in range(24)],
     )
-    yield Table(
+    yield ReportTable(
         _("Open by age"),
         _("Requests that are open now, by the time since they came in."),
         [_count_row(label, count) for label, count in zip(_ages(), found.backlog_by_age, strict=True)],
     )
-    yield Table(
+    yield ReportTable(
         _("Open by language"),
         _("Requests that are open now, by the language of the call."),
         [_count_row(str(name), found.backlog_by_language.get(code, 0)) for code, name in language_choices()],
@@ -150,8 +150,8 @@ def _duration(span: timedelta | None) -> str:
     return _("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": minutes}
 
 
-def _with_bars(table: Table) -> Table:
+def _with_bars(table: ReportTable) -> ReportTable:
     """Bars from 0 to 200, the longest for the largest number."""
     most = max((row.number or 0 for row in table.rows), default=0) or 1
     rows = [Row(row.label, row.said, row.number, round(200 * (row.number or 0) / most)) for row in table.rows]
-    return Table(table.title, table.definition, rows)
+    return ReportTable(table.title, table.definition, rows)

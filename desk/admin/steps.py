@@ -23,7 +23,7 @@ from tenants.models import User
 from tenants.staff import staff
 
 WORK, HAND_OVER, ERASE = "desk.work_callbacks", "desk.reassign_callbacks", "desk.erase_contact"
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Step:
     caller: Caller
     given: Mapping[str, Any] = field(default_factory=dict)
 
-    def ask(self, service: Callable[..., Answer], **more: Any) -> Answer:
+    def ask(self, service: Callable[..., T], **more: Any) -> T:
         """Call a service about the request."""
         return service(caller=self.caller, callback_id=self.pk, language=active_language(), now=timezone.now(), **more)
 

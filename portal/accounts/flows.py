@@ -24,7 +24,7 @@ from tenants.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FlowResponse:
     """What one of allauth's headless views said. ``errors``: the first sentence about each parameter."""
 
     status: int
@@ -50,7 +50,7 @@ class Flow:
         self.request = request
         self.by_token = by_token
 
-    def ask(self, view: type[APIView], method: str = "POST", **given: str) -> Answer:
+    def ask(self, view: type[APIView], method: str = "POST", **given: str) -> FlowResponse:
         """Let the view answer as if ``given`` had been its JSON body.
 
         Raises RateLimited, and InputInvalid for half a character.
@@ -67,7 +67,7 @@ class Flow:
             raise RateLimited
         body = json.loads(response.content) if response["Content-Type"].startswith("application/json") else {}
         errors = {error.get("param", ""): error["message"] for error in reversed(body.get("errors", []))}
-        return Answer(response.status_code, errors, body.get("data", {}), body.get("meta") or {})
+        return FlowResponse(response.status_code, errors, body.get("data", {}), body.get("meta") or {})
 
     def session(self, pair: Mapping[str, Any]) -> Session:
         """The session as it now is, with the tokens of ``pair`` if there are any."""

@@ -19,7 +19,7 @@ from billing.selectors import late_charges, provider_of
 from common.languages import DEFAULT_LANGUAGE
 from common.messages import error_message
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import ImportReport
 from subscriptions.directory.tables import RowProblem
 from subscriptions.models import Plan, Subscription
 from tenants.models import Tenant
@@ -29,7 +29,7 @@ from tenants.people import SYSTEM
 class Catalog:
     """The tenant's subscriptions by product, which charges, products and, at last, users bring in."""
 
-    def __init__(self, tenant: Tenant, now: datetime, report: Report) -> None:
+    def __init__(self, tenant: Tenant, now: datetime, report: ImportReport) -> None:
         self.tenant, self.report, self._now = tenant, report, now
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)

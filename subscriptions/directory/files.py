@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from billing.money import Money
 from billing.periods import EARLIEST, LATEST, MAX_MONTHS, MAX_PERIOD, Period, local_midnight
 from common.search import fold
-from subscriptions.directory.tables import Parsed, RowUnreadable, Source, Table
+from subscriptions.directory.tables import FileTable, Parsed, RowUnreadable, Source
 
 _UNLICENSED = {"", "unlicensed", "нелицензиран", "без лиценз", "sans licence"}
 _TRUE = {"true", "да", "yes", "oui", "1"}
@@ -77,20 +77,20 @@ class ChargeRow:
     provider_id: str
 
 
-def read_users(source: Source, file: str) -> Table[UserRow]:
+def read_users(source: Source, file: str) -> FileTable[UserRow]:
     """The active users list, which may be long. Raises FileUnreadable."""
-    return Table(source, file, ("principal", "licenses"), _user)
+    return FileTable(source, file, ("principal", "licenses"), _user)
 
 
 def read_products(source: Source, file: str) -> Parsed[ProductRow]:
     """The products list. Raises FileUnreadable."""
-    return Parsed.of(Table(source, file, ("title", "total"), _product))
+    return Parsed.of(FileTable(source, file, ("title", "total"), _product))
 
 
 def read_charges(source: Source, file: str, zone: ZoneInfo) -> Parsed[ChargeRow]:
     """The charges; a date without a time is that day in ``zone``. What was paid has to be said. Raises FileUnreadable."""
     wanted = ("charge_id", "product", "charged", "settled", "currency", "period_start", "period_end")
-    return Parsed.of(Table(source, file, wanted, lambda cells, line: _charge(cells, line, zone)))
+    return Parsed.of(FileTable(source, file, wanted, lambda cells, line: _charge(cells, line, zone)))
 
 
 def read_instant(text: str, zone: ZoneInfo) -> datetime:

@@ -12,8 +12,8 @@ from common.chunks import chunks
 from common.search import search_key
 from subscriptions.directory.catalog import Catalog
 from subscriptions.directory.files import UserRow
-from subscriptions.directory.report import Report
-from subscriptions.directory.tables import Table
+from subscriptions.directory.report import ImportReport
+from subscriptions.directory.tables import FileTable
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.facts import Status
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -34,7 +34,7 @@ _IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 _OF_LICENSE = ("subscription_id", "user_id", "is_direct", "is_inherited")
 
 
-def named_twice(users: Table[UserRow]) -> tuple[Collection[int], int]:
+def named_twice(users: FileTable[UserRow]) -> tuple[Collection[int], int]:
     """The hashes of the names that more than one row has, and how many rows there are. Raises FileUnreadable.
 
     Hashes alone are kept, so that a million users take megabytes.
@@ -64,7 +64,7 @@ class _Held(NamedTuple):
 class Holders:
     """Makes users and licenses what the file says."""
 
-    def __init__(self, catalog: Catalog, exported_at: datetime, now: datetime, report: Report) -> None:
+    def __init__(self, catalog: Catalog, exported_at: datetime, now: datetime, report: ImportReport) -> None:
         self._catalog, self._exported_at, self._now, self._report = catalog, exported_at, now, report
         self._tenant = catalog.tenant
         self._to_fill: dict[str, Sequence[Subscription]] = {}

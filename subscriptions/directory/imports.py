@@ -12,8 +12,8 @@ from common.languages import DEFAULT_LANGUAGE
 from subscriptions.directory.catalog import Catalog
 from subscriptions.directory.files import ChargeRow, ProductRow, UserRow
 from subscriptions.directory.holders import Holders, named_twice
-from subscriptions.directory.report import Report
-from subscriptions.directory.tables import Parsed, Table
+from subscriptions.directory.report import ImportReport
+from subscriptions.directory.tables import FileTable, Parsed
 from subscriptions.models import Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.actions import Action
@@ -26,7 +26,7 @@ from tenants.people import SYSTEM
 class Files:
     """The files of one import. The list of users may be long: it is read from the disk as it is worked on."""
 
-    users: Table[UserRow]
+    users: FileTable[UserRow]
     products: Parsed[ProductRow]
     charges: Parsed[ChargeRow]
 
@@ -40,7 +40,7 @@ def import_directory(
     dry_run: bool,
     now: datetime,
     progress: Callable[[Iterable[UserRow], int], Iterable[UserRow]],
-) -> Report:
+) -> ImportReport:
     """Make the tenant's rows what the export says, in one transaction; doing it again changes nothing.
 
     What was removed here after ``exported_at`` stays removed. Users that the file does not name keep what they
@@ -49,7 +49,7 @@ def import_directory(
     """
     twice, count = named_twice(files.users)
     unread = len(files.users.problems)
-    report = Report(problems=[*files.charges.problems, *files.products.problems, *files.users.problems])
+    report = ImportReport(problems=[*files.charges.problems, *files.products.problems, *files.users.problems])
     with transaction.atomic(durable=True):
         if tenant.pk is None:
             tenant.full_clean()
@@ -87,7 +87,7 @@ def _count_holders(catalog: Catalog, products: Sequence[ProductRow], now: dateti
             )
 
 
-def _audit(tenant: Tenant, report: Report, now: datetime) -> None:
+def _audit(tenant: Tenant, report: ImportReport, now: datetime) -> None:
     record(
         tenant_id=tenant.pk,
         at=now,

@@ -20,7 +20,7 @@ class MoneyCount:
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """Counts, notes, and the rows that were left out."""
 
     holders: dict[str, int] = field(default_factory=dict)

@@ -71,7 +71,7 @@ Row = TypeVar("Row")
 Source = Callable[[], BinaryIO]
 
 
-class Table(Generic[Row]):
+class FileTable(Generic[Row]):
     """The rows of one file, read from it each time that they are looked through: memory does not grow with the file.
 
     ``problems`` are the rows that could not be read the last time. Iterating raises FileUnreadable.
@@ -132,7 +132,7 @@ class Parsed(Generic[Row]):
     problems: list[RowProblem] = field(default_factory=list)
 
     @classmethod
-    def of(cls, table: Table[Row]) -> Parsed[Row]:
+    def of(cls, table: FileTable[Row]) -> Parsed[Row]:
         """All of the table, at once."""
         return cls(list(table), table.problems)
 

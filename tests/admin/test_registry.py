@@ -20,7 +20,7 @@ from tenants.models import AuditEvent, User
 from tests.admin.scenes import REGISTRY, client_of, furnished, member, tables, who_looks
 from tests.builders import NOW
 from tests.world import World
-from webhooks.sending import Answer
+from webhooks.sending import EndpointResponse
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 # What any of the actions and buttons may ask for.
@@ -57,9 +57,9 @@ def sends_nothing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where events would have been sent to."""
     sent: list[str] = []
 
-    def post(url: str, *_given: Any, **_options: Any) -> Answer:
+    def post(url: str, *_given: Any, **_options: Any) -> EndpointResponse:
         sent.append(url)
-        return Answer(200, "")
+        return EndpointResponse(200, "")
 
     monkeypatch.setattr("webhooks.deliveries.post", post)
     return sent

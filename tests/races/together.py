@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from django.db import connection
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
-def together(threads: int, work: Callable[[int], Answer]) -> list[Answer | Exception]:
+def together(threads: int, work: Callable[[int], T]) -> list[T | Exception]:
     """The answer, or the exception, of each of ``threads`` calls of ``work(number)`` released at once."""
-    answers: list[Answer | Exception | None] = [None] * threads
+    answers: list[T | Exception | None] = [None] * threads
     barrier = threading.Barrier(threads)
 
     def run(number: int) -> None:

@@ -23,7 +23,7 @@ from webhooks import deliveries
 from webhooks.endpoints import register, remove, resume, rotate_secret
 from webhooks.events import KEPT_FOR, forget_events
 from webhooks.models import Delivery, Event
-from webhooks.sending import Answer
+from webhooks.sending import EndpointResponse
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -185,7 +185,7 @@ def test_after_three_days_it_is_disabled_with_a_notice_and_goes_on_where_it_stop
 def test_a_receiver_that_asks_for_a_hundred_days_is_asked_again_after_one(
     partner: Partner, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    answer = Answer(status, f"HTTP {status}", timedelta(days=100))
+    answer = EndpointResponse(status, f"HTTP {status}", timedelta(days=100))
     with monkeypatch.context() as refusing:
         refusing.setattr(deliveries, "send", lambda *_: answer)
         partner.happens()

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from billing.money import Money
 from subscriptions.directory.files import read_charges, read_instant, read_products, read_users
 from subscriptions.directory.imports import Files, import_directory
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import ImportReport
 from subscriptions.directory.tables import FileUnreadable, Parsed, RowUnreadable, Source
 from tenants.models import Tenant
 
@@ -96,7 +96,7 @@ class Command(BaseCommand):
             raise CommandError(f"--exported-at: {given} is in the future. Nothing was imported.")
         return exported_at
 
-    def _print(self, report: Report, exported_at: datetime, *, dry_run: bool) -> None:
+    def _print(self, report: ImportReport, exported_at: datetime, *, dry_run: bool) -> None:
         write = self.stdout.write
         came_in = "Nothing new." if not report.changed else "Imported, but not all." if report.problems else "Imported."
         write("Dry run: nothing was changed." if dry_run else came_in)
@@ -129,7 +129,7 @@ class Command(BaseCommand):
             for problem in report.problems[:_MOST_PROBLEMS_SHOWN]:
                 write(f"  {problem.file}, line {problem.line}: {problem.reason}")
 
-    def _print_money(self, report: Report) -> None:
+    def _print_money(self, report: ImportReport) -> None:
         write = self.stdout.write
         if report.money:
             write("\nMoney of the charges file:")
