@@ -20,7 +20,7 @@ from portal.graphql.limits import LimitExceeded
 from portal.graphql.timeouts import RequestTimeout
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
-from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.summary import SubscriptionSummary
 from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
@@ -44,9 +44,9 @@ def as_problem(error: ExpectedError, info: Info, given: object, members: Collect
     """
     subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", ""))
     if isinstance(error, QuoteChanged) and QuoteChangedProblem in members:
-        return _quote_changed(error, Verdict.now(info, subscription_id))
+        return _quote_changed(error, SubscriptionSummary.now(info, subscription_id))
     if isinstance(error, RouteNotAvailable) and NotAvailableProblem in members:
-        return _not_available(error, Verdict.now(info, subscription_id or error.subscription_id))
+        return _not_available(error, SubscriptionSummary.now(info, subscription_id or error.subscription_id))
     return InputProblem(**_plain(error))
 
 
@@ -56,22 +56,22 @@ def _plain(error: ExpectedError) -> _Plain:
     return _Plain(code=ProblemCode(error.code), message=error_message(error), path=path)
 
 
-def _quote_changed(error: QuoteChanged, verdict: Verdict) -> QuoteChangedProblem:
+def _quote_changed(error: QuoteChanged, summary: SubscriptionSummary) -> QuoteChangedProblem:
     """The new quote, or the reason why there is none."""
     plain = _plain(error)
-    quote = verdict.decision.quote(Mode(error.mode))
+    quote = summary.decision.quote(Mode(error.mode))
     if quote is None:
-        online = verdict.decision.option(Route.CANCEL_ONLINE)
-        plain["message"] += f" {option_message(online, verdict.snapshot, verdict.decision)}"
-    return QuoteChangedProblem(**plain, quote=CancellationQuote(verdict=verdict, quote=quote) if quote else None)
+        online = summary.decision.option(Route.CANCEL_ONLINE)
+        plain["message"] += f" {option_message(online, summary.snapshot, summary.decision)}"
+    return QuoteChangedProblem(**plain, quote=CancellationQuote(summary=summary, quote=quote) if quote else None)
 
 
-def _not_available(error: RouteNotAvailable, verdict: Verdict) -> NotAvailableProblem:
+def _not_available(error: RouteNotAvailable, summary: SubscriptionSummary) -> NotAvailableProblem:
     """What is open instead."""
     plain = _plain(error)
     if error.reason:
-        plain["message"] = reason_message(Reason(error.reason), verdict.snapshot, verdict.decision)
-    return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(verdict))
+        plain["message"] = reason_message(Reason(error.reason), summary.snapshot, summary.decision)
+    return NotAvailableProblem(**plain, cancellation_options=CancellationOptions.of(summary))
 
 
 def coded(error: GraphQLError) -> GraphQLError:

@@ -14,7 +14,7 @@ from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.licenses import DirectoryUser, License
 from portal.graphql.types.subscriptions import ProductSubscription
-from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.summary import SubscriptionSummary
 from subscriptions import models
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import visible
@@ -37,30 +37,30 @@ def _tenants(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _subscriptions(info: Info, numbers: Collection[int]) -> Found:
-    verdicts = _verdicts(_batch(info, numbers))
-    return {pk: ProductSubscription.of(verdict) for pk, verdict in verdicts.items()}
+    summaries = _summaries(_batch(info, numbers))
+    return {pk: ProductSubscription.of(summary) for pk, summary in summaries.items()}
 
 
 def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
     return SubscriptionBatch.of_ids(list(numbers), info.context.now, info.context.caller)
 
 
-def _verdicts(batch: SubscriptionBatch) -> Mapping[int, Verdict]:
-    return {verdict.row.pk: verdict for verdict in Verdict.page(batch)}
+def _summaries(batch: SubscriptionBatch) -> Mapping[int, SubscriptionSummary]:
+    return {summary.row.pk: summary for summary in SubscriptionSummary.page(batch)}
 
 
 def _cancellations(info: Info, numbers: Collection[int]) -> Found:
     rows = list(visible(models.Cancellation.objects.filter(pk__in=numbers), info.context.caller))
     batch = _batch(info, {row.subscription_id for row in rows})
     batch.include_cancellations(rows)
-    verdicts = _verdicts(batch)
-    return {row.pk: Cancellation(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
+    summaries = _summaries(batch)
+    return {row.pk: Cancellation(row=row, summary=summaries[row.subscription_id]) for row in rows}
 
 
 def _callbacks(info: Info, numbers: Collection[int]) -> Found:
     rows = list(visible(desk_models.CallbackRequest.objects.filter(pk__in=numbers), info.context.caller))
-    verdicts = _verdicts(_batch(info, {row.subscription_id for row in rows}))
-    return {row.pk: CallbackRequest(row=row, verdict=verdicts[row.subscription_id]) for row in rows}
+    summaries = _summaries(_batch(info, {row.subscription_id for row in rows}))
+    return {row.pk: CallbackRequest(row=row, summary=summaries[row.subscription_id]) for row in rows}
 
 
 def _refunds(info: Info, numbers: Collection[int]) -> Found:

@@ -68,7 +68,7 @@ class Query:
     @query(description="How this subscription can be canceled now, by whom, and what it would give back.")
     def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
         found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
-        return CancellationOptions.of(found.verdict) if found else None
+        return CancellationOptions.of(found.summary) if found else None
 
     @query()
     def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:

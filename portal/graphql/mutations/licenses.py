@@ -13,7 +13,7 @@ from portal.graphql.fields import mutation
 from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
-from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.summary import SubscriptionSummary
 from subscriptions.directory import licenses as services
 from subscriptions.messages.removals import removal_message, would_be_message
 from tenants.callers import Caller
@@ -101,5 +101,5 @@ def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -
         shows_names=FIELDS["UserRemoval.user"].allows(caller, row.tenant_id),
         dry_run=dry_run,
         removed_count=sum(removal.outcome is services.RemovalOutcome.REMOVED for removal in removed.removals),
-        cancellation_options=CancellationOptions.of(Verdict(row, removed.batch)),
+        cancellation_options=CancellationOptions.of(SubscriptionSummary(row, removed.batch)),
     )

@@ -16,7 +16,7 @@ from desk.phones import international, masked
 from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.node import Node, make_id
-from portal.graphql.types.verdict import Verdict, subscription_of
+from portal.graphql.types.summary import SubscriptionSummary, subscription_of
 from subscriptions.selectors.lists import visible
 
 
@@ -46,7 +46,7 @@ class CallbackWindow:
 @strawberry.type
 class CallbackRequest(Node):
     row: strawberry.Private[desk_models.CallbackRequest]
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
 
     def public_id(self) -> tuple[Kind, int]:
         return Kind.CALLBACK, self.row.pk
@@ -128,4 +128,4 @@ def find_callback(info: Info, callback_id: int) -> CallbackRequest | None:
 
 def wrap_callback(info: Info, row: desk_models.CallbackRequest) -> CallbackRequest:
     """The request with its subscription as it is now."""
-    return CallbackRequest(row=row, verdict=Verdict.now(info, row.subscription_id))
+    return CallbackRequest(row=row, summary=SubscriptionSummary.now(info, row.subscription_id))

@@ -12,7 +12,7 @@ from common.public_ids import Kind
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
-from portal.graphql.types.verdict import Verdict, subscription_of
+from portal.graphql.types.summary import SubscriptionSummary, subscription_of
 from subscriptions import models
 from subscriptions.models.cancellations import CancellationStatus as Status
 from subscriptions.models.cancellations import Feedback
@@ -23,7 +23,7 @@ from subscriptions.selectors.cancellations import cancellation_status, requested
 @strawberry.type
 class Cancellation(Node):
     row: strawberry.Private[models.Cancellation]
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
 
     def public_id(self) -> tuple[Kind, int]:
         return Kind.CANCELLATION, self.row.pk
@@ -40,7 +40,7 @@ class Cancellation(Node):
 
     @strawberry.field
     def status(self) -> Status:
-        return cancellation_status(self.row, self.verdict.batch.at)
+        return cancellation_status(self.row, self.summary.batch.at)
 
     @strawberry.field
     def requested_at(self) -> datetime:
@@ -60,7 +60,7 @@ class Cancellation(Node):
 
     @strawberry.field(description="More than one only when a payment settled after canceling.")
     def refunds(self) -> list[Refund]:
-        batch, zone = self.verdict.batch, self.verdict.row.tenant.zone
+        batch, zone = self.summary.batch, self.summary.row.tenant.zone
         return [Refund(row=row, now=batch.at, zone=zone) for row in batch.refunds.get(self.row.pk, ())]
 
     @strawberry.field
@@ -94,6 +94,6 @@ class Cancellation(Node):
 
 def wrap_cancellation(info: Info, row: models.Cancellation) -> Cancellation:
     """The cancellation with its subscription as it is now."""
-    verdict = Verdict.now(info, row.subscription_id)
-    verdict.batch.include_cancellations([row])
-    return Cancellation(row=row, verdict=verdict)
+    summary = SubscriptionSummary.now(info, row.subscription_id)
+    summary.batch.include_cancellations([row])
+    return Cancellation(row=row, summary=summary)

@@ -10,7 +10,7 @@ from billing import proration
 from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
-from portal.graphql.types.verdict import Verdict, subscription_of
+from portal.graphql.types.summary import SubscriptionSummary, subscription_of
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.messages.quotes import quote_explanation
 from subscriptions.messages.routes import headline, option_message
@@ -57,12 +57,12 @@ class QuoteLine:
 
 @strawberry.type(description="Signed and expiring: cancelSubscription executes it to the cent or refuses.")
 class CancellationQuote:
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
     quote: strawberry.Private[Quote]
 
     @strawberry.field
     def id(self) -> strawberry.ID:
-        row = self.verdict.row
+        row = self.summary.row
         return strawberry.ID(quote_id(self.quote, tenant_id=row.tenant_id, subscription_id=row.pk))
 
     @strawberry.field
@@ -83,7 +83,7 @@ class CancellationQuote:
 
     @strawberry.field
     def time_zone(self) -> str:
-        return self.verdict.row.tenant.time_zone
+        return self.summary.row.tenant.time_zone
 
     @strawberry.field
     def lines(self) -> list[QuoteLine]:
@@ -99,7 +99,7 @@ class CancellationQuote:
 
     @strawberry.field(description="In words, for example: 26 of 28 days unused, whole 24-hour days.")
     def explanation(self) -> str:
-        return quote_explanation(self.quote, self.verdict.snapshot)
+        return quote_explanation(self.quote, self.summary.snapshot)
 
     @strawberry.field
     def proration_convention(self) -> proration.Convention:
@@ -140,7 +140,7 @@ class CancellationQuote:
 
 @strawberry.type
 class CancellationOption:
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
     option: strawberry.Private[Option]
     # Plain attributes: a resolver costs several times what graphql-core spends on a field, and lists have many.
     route: Route
@@ -149,17 +149,17 @@ class CancellationOption:
 
     @strawberry.field
     def message(self) -> str:
-        return option_message(self.option, self.verdict.snapshot, self.verdict.decision)
+        return option_message(self.option, self.summary.snapshot, self.summary.decision)
 
     users_to_remove: int | None = strawberry.field(
         description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens."
     )
 
     @classmethod
-    def of(cls, verdict: Verdict, option: Option) -> CancellationOption:
+    def of(cls, summary: SubscriptionSummary, option: Option) -> CancellationOption:
         """The option on the wire."""
         return cls(
-            verdict=verdict,
+            summary=summary,
             option=option,
             route=option.route,
             available=option.available,
@@ -174,8 +174,8 @@ class CancellationOption:
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
         if self.option.route is not Route.CANCEL_ONLINE:
             return None
-        FIELDS["CancellationOption.quotes"].require(info.context.caller, self.verdict.row.tenant_id)
-        return [CancellationQuote(verdict=self.verdict, quote=quote) for quote in self.verdict.decision.quotes]
+        FIELDS["CancellationOption.quotes"].require(info.context.caller, self.summary.row.tenant_id)
+        return [CancellationQuote(summary=self.summary, quote=quote) for quote in self.summary.decision.quotes]
 
 
 @strawberry.type(description="What the policy looked at, so that a person can check the verdict.")
@@ -193,7 +193,7 @@ class CancellationFacts:
 
 @strawberry.type
 class CancellationOptions:
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
 
     subscription = strawberry.field(resolver=subscription_of)
 
@@ -201,23 +201,23 @@ class CancellationOptions:
 
     @strawberry.field(description="One sentence for people, in the request's language.")
     def headline(self) -> str:
-        return headline(self.verdict.snapshot, self.verdict.decision)
+        return headline(self.summary.snapshot, self.summary.decision)
 
     options: list[CancellationOption] = strawberry.field(
         description="Every route, in the order to show them, the unavailable ones with their reason."
     )
 
     @classmethod
-    def of(cls, verdict: Verdict) -> CancellationOptions:
+    def of(cls, summary: SubscriptionSummary) -> CancellationOptions:
         """The decision on the wire."""
-        options = [CancellationOption.of(verdict, option) for option in verdict.decision.options]
-        return cls(verdict=verdict, route=verdict.decision.route, options=options)
+        options = [CancellationOption.of(summary, option) for option in summary.decision.options]
+        return cls(summary=summary, route=summary.decision.route, options=options)
 
     @strawberry.field(
         description="False when the caller's role or scopes forbid acting; eligibleRoles then says who can."
     )
     def can_act(self, info: Info) -> bool:
-        return _can_act(info.context.caller, self.verdict)
+        return _can_act(info.context.caller, self.summary)
 
     @strawberry.field
     def eligible_roles(self) -> list[callers.Role]:
@@ -225,9 +225,9 @@ class CancellationOptions:
 
     @strawberry.field
     def facts(self) -> CancellationFacts:
-        snapshot = self.verdict.snapshot
+        snapshot = self.summary.snapshot
         return CancellationFacts(
-            is_trial=self.verdict.decision.is_trial,
+            is_trial=self.summary.decision.is_trial,
             has_payment_method=snapshot.has_payment_method,
             purchased_licenses=snapshot.purchased,
             assigned_licenses=snapshot.assigned,
@@ -240,13 +240,13 @@ class CancellationOptions:
 
     @strawberry.field
     def decided_at(self) -> datetime:
-        return self.verdict.decision.decided_at
+        return self.summary.decision.decided_at
 
 
-def _can_act(caller: Caller, verdict: Verdict) -> bool:
+def _can_act(caller: Caller, summary: SubscriptionSummary) -> bool:
     """A person by role; a token by the scopes of what is open now (of anything, where nothing is)."""
-    tenant_id = verdict.row.tenant_id
+    tenant_id = summary.row.tenant_id
     if caller.kind is CallerKind.PERSON:
         return caller.may(Scope.CANCEL, tenant_id)
-    acts = {_ACTS[option.route] for option in verdict.decision.options if option.available and option.route in _ACTS}
+    acts = {_ACTS[option.route] for option in summary.decision.options if option.available and option.route in _ACTS}
     return any(caller.may(scope, tenant_id) for scope in acts or set(_ACTS.values()))

@@ -16,7 +16,7 @@ from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_c
 from portal.graphql.types.licenses import LicenseConnection, license_page
 from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.options import CancellationOptions
-from portal.graphql.types.verdict import Verdict
+from portal.graphql.types.summary import SubscriptionSummary
 from portal.graphql.types.viewer import Tenant
 from subscriptions.messages.routes import conversion_amount
 from subscriptions.policy.decision import Reason
@@ -36,18 +36,18 @@ class TrialConversion:
     " that type for the subscription root."
 )
 class ProductSubscription(Node):
-    verdict: strawberry.Private[Verdict]
+    summary: strawberry.Private[SubscriptionSummary]
     # What the row says is a plain attribute, what has to be found out a resolver: see CancellationOption.
     id: strawberry.ID = strawberry.field()  # type: ignore[assignment]
     tenant: Tenant
     name: str
 
     @classmethod
-    def of(cls, verdict: Verdict) -> ProductSubscription:
+    def of(cls, summary: SubscriptionSummary) -> ProductSubscription:
         """The subscription on the wire."""
-        row = verdict.row
+        row = summary.row
         return cls(
-            verdict=verdict,
+            summary=summary,
             id=make_id(Kind.SUBSCRIPTION, row.pk),
             tenant=cast(Tenant, row.tenant),
             name=row.plan.display_name,
@@ -60,15 +60,15 @@ class ProductSubscription(Node):
 
     @strawberry.field
     def status(self) -> Status:
-        return self.verdict.decision.status
+        return self.summary.decision.status
 
     @strawberry.field
     def is_trial(self) -> bool:
-        return self.verdict.decision.is_trial
+        return self.summary.decision.is_trial
 
     @strawberry.field(description="Set on a trial that converts: when, and what it would then cost, if known.")
     def trial_conversion(self) -> TrialConversion | None:
-        decision, snapshot = self.verdict.decision, self.verdict.snapshot
+        decision, snapshot = self.summary.decision, self.summary.snapshot
         if decision.reason is not Reason.TRIAL_CONVERTS or decision.period is None:
             return None
         amount = conversion_amount(snapshot)
@@ -80,26 +80,26 @@ class ProductSubscription(Node):
 
     @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
     def assigned_licenses(self) -> int:
-        return self.verdict.batch.counts[self.verdict.row.pk].assigned
+        return self.summary.batch.counts[self.summary.row.pk].assigned
 
     @strawberry.field(description="Purchased and not assigned; never negative.")
     def unused_licenses(self) -> int:
-        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
-        return max(0, self.verdict.row.purchased_licenses - assigned)
+        assigned = self.summary.batch.counts[self.summary.row.pk].assigned
+        return max(0, self.summary.row.purchased_licenses - assigned)
 
     @strawberry.field(description="Assigned beyond what was purchased; never negative.")
     def over_assigned_licenses(self) -> int:
-        assigned = self.verdict.batch.counts[self.verdict.row.pk].assigned
-        return max(0, assigned - self.verdict.row.purchased_licenses)
+        assigned = self.summary.batch.counts[self.summary.row.pk].assigned
+        return max(0, assigned - self.summary.row.purchased_licenses)
 
     @strawberry.field(description="Null when the import did not say.")
     def current_period_start(self) -> datetime | None:
-        period = self.verdict.decision.period
+        period = self.summary.decision.period
         return period.start if period else None
 
     @strawberry.field
     def current_period_end(self) -> datetime | None:
-        period = self.verdict.decision.period
+        period = self.summary.decision.period
         return period.end if period else None
 
     term_months: int | None
@@ -107,22 +107,22 @@ class ProductSubscription(Node):
 
     @strawberry.field(description="The latest one, also when undone.")
     def cancellation(self) -> Cancellation | None:
-        row = self.verdict.batch.cancellations.get(self.verdict.row.pk)
-        return Cancellation(row=row, verdict=self.verdict) if row else None
+        row = self.summary.batch.cancellations.get(self.summary.row.pk)
+        return Cancellation(row=row, summary=self.summary) if row else None
 
     @strawberry.field
     def open_callback(self) -> CallbackRequest | None:
-        row = self.verdict.calls.open(self.verdict.row.pk)
-        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+        row = self.summary.calls.open(self.summary.row.pk)
+        return CallbackRequest(row=row, summary=self.summary) if row else None
 
     @strawberry.field
     def latest_callback(self) -> CallbackRequest | None:
-        row = self.verdict.calls.latest(self.verdict.row.pk)
-        return CallbackRequest(row=row, verdict=self.verdict) if row else None
+        row = self.summary.calls.latest(self.summary.row.pk)
+        return CallbackRequest(row=row, summary=self.summary) if row else None
 
     @strawberry.field
     def cancellation_options(self) -> CancellationOptions:
-        return CancellationOptions.of(self.verdict)
+        return CancellationOptions.of(self.summary)
 
     @strawberry.field(description="Least recently active first.")
     def licenses(
@@ -132,7 +132,7 @@ class ProductSubscription(Node):
         after: str | None = strawberry.UNSET,
         search: str | None = strawberry.UNSET,
     ) -> LicenseConnection:
-        return license_page(info.context.caller, self.verdict.row, first, after or None, search or None)
+        return license_page(info.context.caller, self.summary.row, first, after or None, search or None)
 
 
 @strawberry.type
@@ -155,7 +155,7 @@ class SubscriptionConnection:
 def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
     """The subscription with its verdict as of now, or None when the caller sees no such one."""
     batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
-    return ProductSubscription.of(Verdict(batch.rows[0], batch)) if batch else None
+    return ProductSubscription.of(SubscriptionSummary(batch.rows[0], batch)) if batch else None
 
 
 def subscription_page(listing: Listing, first: int, after: str | None, now: datetime) -> SubscriptionConnection:
@@ -167,8 +167,8 @@ def subscription_page(listing: Listing, first: int, after: str | None, now: date
     return SubscriptionConnection(
         listing=listing,
         edges=[
-            SubscriptionEdge(node=ProductSubscription.of(verdict), cursor=cursor)
-            for verdict, cursor in zip(Verdict.page(batch), cursors, strict=True)
+            SubscriptionEdge(node=ProductSubscription.of(summary), cursor=cursor)
+            for summary, cursor in zip(SubscriptionSummary.page(batch), cursors, strict=True)
         ],
         page_info=page.info(cursors),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from portal.graphql.types.subscriptions import ProductSubscription
 
 
-class Verdict:
+class SubscriptionSummary:
     """The decision on one subscription and what explains it: what every type here is made from."""
 
     def __init__(self, row: Subscription, batch: SubscriptionBatch, calls: Calls | None = None) -> None:
@@ -26,14 +26,14 @@ class Verdict:
         self.calls = calls or Calls([row.pk])
 
     @classmethod
-    def page(cls, batch: SubscriptionBatch) -> list[Verdict]:
+    def page(cls, batch: SubscriptionBatch) -> list[SubscriptionSummary]:
         """One for each of a page; they ask for what explains them together."""
         calls = Calls(row.pk for row in batch.rows)
         return [cls(row, batch, calls) for row in batch.rows]
 
     @classmethod
-    def now(cls, info: Info, subscription_id: int) -> Verdict:
-        """The verdict of now on a subscription that the caller was already found to see."""
+    def now(cls, info: Info, subscription_id: int) -> SubscriptionSummary:
+        """The summary of now on a subscription that the caller was already found to see."""
         batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
         return cls(batch.rows[0], batch)
 
@@ -46,16 +46,16 @@ class Verdict:
         return self.batch.decisions[self.row.pk]
 
 
-class HasVerdict(Protocol):
+class HasSummary(Protocol):
     """A type about one subscription."""
 
-    verdict: Verdict
+    summary: SubscriptionSummary
 
 
 def subscription_of(
-    root: HasVerdict,
+    root: HasSummary,
 ) -> Annotated[ProductSubscription, strawberry.lazy("portal.graphql.types.subscriptions")]:
     """The field ``subscription`` of every type that the subscription itself is made of, hence imported when asked."""
     from portal.graphql.types.subscriptions import ProductSubscription
 
-    return ProductSubscription.of(root.verdict)
+    return ProductSubscription.of(root.summary)
