@@ -252,7 +252,7 @@ class _Seeder:
 
     def _cancel(self, subscription: Subscription, mode: Mode, at: datetime) -> None:
         caller = caller_of_person(User.objects.get(username=f"{self.account.word}-admin"))
-        batch = SubscriptionBatch.of_known(caller, subscription.pk, at)
+        batch = SubscriptionBatch.get(caller, subscription.pk, at)
         quote = batch.decisions[subscription.pk].quote(mode)
         assert quote
         cancel_subscription(

@@ -27,7 +27,7 @@ def batch_on_behalf(caller: Caller, subscription_id: int, at: datetime) -> Subsc
     """One subscription as staff cancel it for the customer, with credit from their open call; None: not seen."""
     call = open_call(subscription_id)
     on_behalf = OnBehalf(call.credit_from if call else None)
-    return SubscriptionBatch.of(caller, subscription_id, at, on_behalf=on_behalf)
+    return SubscriptionBatch.find(caller, subscription_id, at, on_behalf=on_behalf)
 
 
 def cancel_on_behalf(

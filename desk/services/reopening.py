@@ -84,7 +84,7 @@ def _require_over(request: CallbackRequest) -> None:
 
 def _require_wanted(caller: Caller, subscription: Subscription, now: datetime) -> None:
     """There is something to call about: fewer licenses than when it was asked for are no reason not to."""
-    decision = SubscriptionBatch.of_known(caller, subscription.pk, now).decisions[subscription.pk]
+    decision = SubscriptionBatch.get(caller, subscription.pk, now).decisions[subscription.pk]
     shown = decision.options[0]
     if shown.route not in (Route.CANCEL_ONLINE, Route.REMOVE_USERS, Route.REQUEST_CALLBACK):
         raise RouteNotAvailable(reason=shown.reason)

@@ -149,7 +149,7 @@ def _new(caller: Caller, subscription: Subscription, source: CallbackSource, now
 
 
 def _require_route(caller: Caller, subscription: Subscription, now: datetime) -> None:
-    batch = SubscriptionBatch.of_known(caller, subscription.pk, now)
+    batch = SubscriptionBatch.get(caller, subscription.pk, now)
     option = batch.decisions[subscription.pk].option(Route.REQUEST_CALLBACK)
     if not option.available:
         raise RouteNotAvailable("subscriptionId", reason=option.reason)

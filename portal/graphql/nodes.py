@@ -42,7 +42,7 @@ def _subscriptions(info: Info, numbers: Collection[int]) -> Found:
 
 
 def _batch(info: Info, numbers: Collection[int]) -> SubscriptionBatch:
-    return SubscriptionBatch.of_ids(list(numbers), info.context.now, info.context.caller)
+    return SubscriptionBatch.find_many(list(numbers), info.context.now, info.context.caller)
 
 
 def _summaries(batch: SubscriptionBatch) -> Mapping[int, SubscriptionSummary]:

@@ -47,7 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
     caller = _caller(request, now)
     ids = visible(Subscription.objects.order_by("-pk"), caller).values_list("pk", flat=True)
     page = Paginator(ids, PAGE_SIZE).get_page(request.GET.get("page"))
-    batch = SubscriptionBatch.of_ids(list(page.object_list), now, caller)
+    batch = SubscriptionBatch.find_many(list(page.object_list), now, caller)
     calls = Calls(row.pk for row in batch.rows)
     rows = [_row(row, batch, calls) for row in batch.rows]
     return render(request, "portal/home.html", {"page": page, "rows": rows, "caller": caller})
@@ -59,7 +59,7 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
     """One subscription, with Settings & Actions > Cancel subscription: always shown, always with its reason."""
     now = timezone.now()
     caller = _caller(request, now)
-    batch = SubscriptionBatch.of(caller, pk, now)
+    batch = SubscriptionBatch.find(caller, pk, now)
     if batch is None:
         raise Http404
     [row] = batch.rows

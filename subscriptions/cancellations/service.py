@@ -161,7 +161,7 @@ def _signed_quote(
     try:
         return read_quote_id(quote_id, tenant_id=subscription.tenant_id, subscription_id=subscription.pk)
     except QuoteInvalid:
-        batch = SubscriptionBatch.of_known(caller, subscription.pk, now, on_behalf=staff.on_behalf if staff else None)
+        batch = SubscriptionBatch.get(caller, subscription.pk, now, on_behalf=staff.on_behalf if staff else None)
         option = batch.decisions[subscription.pk].option(Route.CANCEL_ONLINE)
         if not option.available:
             raise RouteNotAvailable("subscriptionId", reason=option.reason) from None
@@ -172,9 +172,7 @@ def _promised_quote(
     caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, staff: StaffCancellation | None
 ) -> tuple[Quote, Snapshot]:
     """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another."""
-    batch = SubscriptionBatch.of_known(
-        caller, subscription.pk, signed.made_at, on_behalf=staff.on_behalf if staff else None
-    )
+    batch = SubscriptionBatch.get(caller, subscription.pk, signed.made_at, on_behalf=staff.on_behalf if staff else None)
     snapshot, decision = batch.snapshots[subscription.pk], batch.decisions[subscription.pk]
     quote = decision.quote(signed.mode)
     if now >= signed.made_at + QUOTE_LIFETIME:

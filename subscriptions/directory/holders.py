@@ -208,7 +208,7 @@ class Holders:
                 self._report.note(
                     f"{product}: in no products or charges file; seats taken from its holders, period not known"
                 )
-            batch = SubscriptionBatch.of_ids([s.pk for s in known], self._now, SYSTEM)
+            batch = SubscriptionBatch.find_many([s.pk for s in known], self._now, SYSTEM)
             statuses = {s.pk: batch.decisions[s.pk].status for s in known}
             self._ended |= {pk for pk, status in statuses.items() if status not in _IN_SERVICE}
             in_service = [s for s in known if statuses[s.pk] in (Status.ACTIVE, Status.SUSPENDED)]

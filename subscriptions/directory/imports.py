@@ -73,7 +73,7 @@ def import_directory(
 def _count_holders(catalog: Catalog, products: Sequence[ProductRow], now: datetime) -> None:
     """Holders by product and subscription, as they now stand, and whether the products file says the same."""
     ids = Subscription.objects.filter(tenant=catalog.tenant).order_by("pk").values_list("pk", flat=True)
-    batch = SubscriptionBatch.of_ids(list(ids), now, SYSTEM)
+    batch = SubscriptionBatch.find_many(list(ids), now, SYSTEM)
     for row in batch.rows:
         name = row.plan.display_name
         label = f"{name} ({row.external_id})" if len(catalog.of_plan[row.plan_id]) > 1 else name

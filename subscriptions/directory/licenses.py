@@ -185,7 +185,7 @@ def _answer(
     caller: Caller, subscription: Subscription, removals: Sequence[Removal], now: datetime, minus: _Plan | None = None
 ) -> RemovedUsers:
     """The options as they stand now, or as they would stand without the licenses of ``minus``."""
-    batch = SubscriptionBatch.of_known(caller, subscription.pk, now)
+    batch = SubscriptionBatch.get(caller, subscription.pk, now)
     if minus is not None:
         batch.pretend_removed(subscription.pk, minus.only_direct)
     return RemovedUsers(removals, batch)

@@ -21,7 +21,7 @@ from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
 from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
-from subscriptions.selectors.rows import LicenseCounts, of_ids
+from subscriptions.selectors.rows import LicenseCounts, find_rows
 from tenants.callers import Caller
 from tenants.models import PartnerToken, User
 
@@ -75,22 +75,22 @@ class SubscriptionBatch:
         self._ids = [row.pk for row in self.rows]
 
     @classmethod
-    def of(
+    def find(
         cls, caller: Caller, subscription_id: int, at: datetime, *, on_behalf: OnBehalf | None = None
     ) -> Self | None:
         """The batch of one subscription, or None when the caller sees no such one."""
-        batch = cls.of_ids([subscription_id], at, caller, on_behalf=on_behalf)
+        batch = cls.find_many([subscription_id], at, caller, on_behalf=on_behalf)
         return batch if batch.rows else None
 
     @classmethod
-    def of_known(cls, caller: Caller, subscription_id: int, at: datetime, *, on_behalf: OnBehalf | None = None) -> Self:
+    def get(cls, caller: Caller, subscription_id: int, at: datetime, *, on_behalf: OnBehalf | None = None) -> Self:
         """The batch of one subscription that this caller was already found to see."""
-        return cls.of_ids([subscription_id], at, caller, on_behalf=on_behalf)
+        return cls.find_many([subscription_id], at, caller, on_behalf=on_behalf)
 
     @classmethod
-    def of_ids(cls, ids: Sequence[int], at: datetime, caller: Caller, *, on_behalf: OnBehalf | None = None) -> Self:
+    def find_many(cls, ids: Sequence[int], at: datetime, caller: Caller, *, on_behalf: OnBehalf | None = None) -> Self:
         """Those of the ids that the caller sees, in their order."""
-        found = {row.pk: row for row in of_ids(ids)}
+        found = {row.pk: row for row in find_rows(ids)}
         rows = [found[pk] for pk in ids if pk in found and caller.sees(found[pk].tenant_id)]
         return cls(rows, at, on_behalf=on_behalf)
 

@@ -14,7 +14,7 @@ from common.search import fold
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy.facts import Status
-from subscriptions.selectors.rows import newest, of_ids
+from subscriptions.selectors.rows import find_rows, newest
 from tenants.callers import Caller
 
 Row = TypeVar("Row", bound=Model)
@@ -46,7 +46,7 @@ class Listing:
         if not self.statuses and not self.search:
             return newest(self.tenants, before, most)
         rows = self._rows() if before is None else self._rows().filter(pk__lt=before)
-        found = of_ids(rows.order_by("-pk").values_list("pk", flat=True)[:most])
+        found = find_rows(rows.order_by("-pk").values_list("pk", flat=True)[:most])
         return sorted(found, key=lambda row: row.pk, reverse=True)
 
     def _rows(self) -> SubscriptionQuerySet:

@@ -66,7 +66,7 @@ _NEWEST = PreparedQuery(
 )
 
 
-def of_ids(ids: Iterable[int]) -> Iterator[Subscription]:
+def find_rows(ids: Iterable[int]) -> Iterator[Subscription]:
     """The rows with plan, tenant, agreement and account, in any order. One query."""
     return _read(_OF_IDS.rows(ids))
 

@@ -109,7 +109,7 @@ def test_a_call_that_was_postponed_counts_from_later_but_never_from_after_the_ca
 
 def test_canceling_online_meanwhile_is_priced_like_any_other(world: World) -> None:
     request = waiting(world)
-    batch = SubscriptionBatch.of_known(world.caller(), request.subscription_id, CALLED)
+    batch = SubscriptionBatch.get(world.caller(), request.subscription_id, CALLED)
     assert [charge.charged for charge in batch.snapshots[request.subscription_id].for_quotes.charges] == [3100]
 
 

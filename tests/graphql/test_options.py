@@ -315,7 +315,7 @@ def test_the_status_in_sql_is_the_status_of_the_rules(db: None, data: st.DataObj
             cancel_in_the_database(world, subscription, mode, end)
         caller = world.caller()
         row = Subscription.objects.with_status(NOW).get(pk=subscription.pk)
-        decided = SubscriptionBatch.of_known(caller, row.pk, NOW).decisions[row.pk]
+        decided = SubscriptionBatch.get(caller, row.pk, NOW).decisions[row.pk]
         assert row.status_now == decided.status.value  # type: ignore[attr-defined]
         transaction.set_rollback(True)
 

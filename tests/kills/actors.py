@@ -27,7 +27,7 @@ def cancel_all() -> None:
     caller = caller_of_person(User.objects.get())
     for subscription in Subscription.objects.filter(canceled_mode=None).order_by("pk"):
         now = timezone.now()
-        decision = SubscriptionBatch.of_known(caller, subscription.pk, now).decisions[subscription.pk]
+        decision = SubscriptionBatch.get(caller, subscription.pk, now).decisions[subscription.pk]
         quote = decision.quote(Mode.IMMEDIATE)
         if quote is not None:
             cancel_subscription(

@@ -51,7 +51,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def quote(world: World, subscription: Any, mode: Mode = Mode.IMMEDIATE) -> str:
-    batch = SubscriptionBatch.of(world.caller(), subscription.pk, NOW)
+    batch = SubscriptionBatch.find(world.caller(), subscription.pk, NOW)
     assert batch
     made = batch.decisions[subscription.pk].quote(mode)
     assert made

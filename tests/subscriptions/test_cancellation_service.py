@@ -71,7 +71,7 @@ def undo(world: World, cancellation: Cancellation, **given: Any) -> Cancellation
 
 
 def quoted(world: World, subscription: Subscription, mode: Mode) -> Quote:
-    made = SubscriptionBatch.of_known(world.caller(), subscription.pk, NOW).decisions[subscription.pk].quote(mode)
+    made = SubscriptionBatch.get(world.caller(), subscription.pk, NOW).decisions[subscription.pk].quote(mode)
     assert made
     return made
 

@@ -81,7 +81,7 @@ def people(count: int, product: str = "E3") -> str:
 
 def holders(external_id: str) -> int:
     row = Subscription.objects.get(external_id=external_id)
-    return SubscriptionBatch.of_ids([row.pk], NOW, SYSTEM).counts[row.pk].assigned
+    return SubscriptionBatch.find_many([row.pk], NOW, SYSTEM).counts[row.pk].assigned
 
 
 def test_what_was_bought_again_is_held_by_those_who_held_what_ended(imports: Imports) -> None:
@@ -94,7 +94,7 @@ def test_what_was_bought_again_is_held_by_those_who_held_what_ended(imports: Imp
     imports(people(30), charges=again)
     assert (imports.code, holders("s2")) == (0, 30)
     second = Subscription.objects.get(external_id="s2")
-    decision = SubscriptionBatch.of_known(world.caller(), second.pk, NOW).decisions[second.pk]
+    decision = SubscriptionBatch.get(world.caller(), second.pk, NOW).decisions[second.pk]
     assert decision.reason is Reason.LICENSES_AT_OR_OVER_LIMIT
     assert decision.option(Route.REMOVE_USERS).users_to_remove == 6
     # And once they hold it, they are not given it again.

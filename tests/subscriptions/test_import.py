@@ -47,7 +47,7 @@ def run(tenant: str, *files: str, **options: Any) -> str:
 def holders(tenant: str) -> dict[str, int]:
     """Holders by product; a product bought twice added up."""
     found: dict[str, int] = {}
-    batch = SubscriptionBatch.of_ids(
+    batch = SubscriptionBatch.find_many(
         list(Subscription.objects.filter(tenant__domain=tenant).values_list("pk", flat=True)), NOW, SYSTEM
     )
     for row in batch.rows:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 def quote_of(world: World, subscription: Subscription, mode: Mode, at: datetime) -> str:
-    made = SubscriptionBatch.of_known(world.caller(), subscription.pk, at).decisions[subscription.pk].quote(mode)
+    made = SubscriptionBatch.get(world.caller(), subscription.pk, at).decisions[subscription.pk].quote(mode)
     assert made
     return quote_id(made, tenant_id=world.tenant.pk, subscription_id=subscription.pk)
 

@@ -154,7 +154,7 @@ class SubscriptionConnection:
 
 def find_subscription(info: Info, subscription_id: int) -> ProductSubscription | None:
     """The subscription with its verdict as of now, or None when the caller sees no such one."""
-    batch = SubscriptionBatch.of(info.context.caller, subscription_id, info.context.now)
+    batch = SubscriptionBatch.find(info.context.caller, subscription_id, info.context.now)
     return ProductSubscription.of(SubscriptionSummary(batch.rows[0], batch)) if batch else None
 
 

@@ -34,7 +34,7 @@ class SubscriptionSummary:
     @classmethod
     def now(cls, info: Info, subscription_id: int) -> SubscriptionSummary:
         """The summary of now on a subscription that the caller was already found to see."""
-        batch = SubscriptionBatch.of_known(info.context.caller, subscription_id, info.context.now)
+        batch = SubscriptionBatch.get(info.context.caller, subscription_id, info.context.now)
         return cls(batch.rows[0], batch)
 
     @property
