@@ -14,10 +14,10 @@ def bars(path: Path, title: str, groups: Mapping[str, Mapping[str, float]], unit
     lines, y = [], 30
     for name, values in groups.items():
         lines.append(f'<text x="0" y="{y}" font-weight="bold">{escape(name)}</text>')
-        most = max(values.values())
+        highest = max(values.values())
         for label, value in values.items():
             y += _ROW
-            width = max(1, round(_WIDTH * value / most))
+            width = max(1, round(_WIDTH * value / highest))
             color = "#6d28d9" if label == "Wayout" else "#9ca3af"
             lines += [
                 f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end">{escape(label)}</text>',

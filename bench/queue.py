@@ -40,7 +40,7 @@ SMALL, LARGE = 200, 200_000
 ROUNDS = 21
 # A dataset with a longer queue has more customers, not busier ones.
 _EACH = 20
-_AT_ONCE = 5_000
+_CONCURRENCY = 5_000
 _LIST = "/admin/desk/callbackrequest/"
 
 
@@ -56,8 +56,8 @@ def fill(size: int) -> None:
     )
     accounts = BillingAccount.objects.bulk_create([BillingAccount(tenant=tenant) for tenant in tenants])
     plan = Plan.objects.create(part_number="P", name="Business Standard")
-    for start in tqdm(range(0, size, _AT_ONCE), desc=f"{size:,} requests", leave=False):
-        numbers = range(start, min(start + _AT_ONCE, size))
+    for start in tqdm(range(0, size, _CONCURRENCY), desc=f"{size:,} requests", leave=False):
+        numbers = range(start, min(start + _CONCURRENCY, size))
         agreements = Agreement.objects.bulk_create(
             [Agreement(account=accounts[n // _EACH], currency="EUR") for n in numbers]
         )

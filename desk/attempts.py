@@ -12,7 +12,7 @@ from desk.codes import CallOccasion
 from desk.windows import Hours, business_hours_later, business_morning, next_call
 from tenants.actions import Action
 
-MOST_COUNTED = 3
+MAX_COUNTED = 3
 
 
 class RetryLater(Enum):
@@ -129,13 +129,13 @@ def what_next(
         case RetryLater.SOON:
             at = now
         case again:
-            unreachable = counted >= MOST_COUNTED
+            unreachable = counted >= MAX_COUNTED
             at = _after_silence(again, hours, now, counted)
     return Next(next_call(hours, zone, at), follows.counts, unreachable)
 
 
 def _after_silence(again: RetryLater, hours: Hours, now: datetime, counted: int) -> datetime:
-    if counted >= MOST_COUNTED:
+    if counted >= MAX_COUNTED:
         return business_morning(hours, now, 2)
     if counted == 1 and again is RetryLater.IN_HOURS:
         return business_hours_later(hours, now, timedelta(hours=2))

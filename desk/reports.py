@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Min, Q
 
-from desk.attempts import MOST_COUNTED, CallOutcome
+from desk.attempts import MAX_COUNTED, CallOutcome
 from desk.codes import CallbackStatus, CloseReason
 from desk.models import CallbackAttempt, CallbackRequest
 from desk.selectors import desk, desk_hours
@@ -82,7 +82,7 @@ def report(since: datetime, now: datetime) -> DeskReport:
         reached=_reached(since, now),
         abandoned=Share(len(left), len(rows)),
         abandoned_online=left.count(CloseReason.RESOLVED_ONLINE.value),
-        unreachable=Share(sum(attempts >= MOST_COUNTED for *_all, attempts in rows), len(rows)),
+        unreachable=Share(sum(attempts >= MAX_COUNTED for *_all, attempts in rows), len(rows)),
         by_hour=Counter(requested.astimezone(hours.zone).hour for requested, *_rest in rows),
         backlog_by_age=_ages(now),
         backlog_by_language=dict(
@@ -119,7 +119,7 @@ def _reached(since: datetime, now: datetime) -> list[Share]:
     return [
         Share(sum(n for outcome, n in numbered.get(number, Counter()).items() if outcome not in silent),
               numbered.get(number, Counter()).total())
-        for number in range(1, MOST_COUNTED + 1)
+        for number in range(1, MAX_COUNTED + 1)
     ]  # fmt: skip
 
 

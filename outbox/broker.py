@@ -19,7 +19,7 @@ __all__ = ["WORK", "app", "as_a_worker_starts", "call"]
 
 WORK = "outbox.work"
 # Seconds that connecting, and each answer, of a broker may take where one is told that there is something to do.
-_PATIENCE = 0.5
+_TIMEOUT = 0.5
 
 app = Celery("wayout", broker=settings.WAYOUT_BROKER_URL)
 app.conf.update(
@@ -39,17 +39,17 @@ def call() -> None:
     """
     hasty = {
         "max_retries": 0,
-        "socket_connect_timeout": _PATIENCE,  # of Redis, as is the next
-        "socket_timeout": _PATIENCE,
-        "read_timeout": _PATIENCE,  # of AMQP, as is the next
-        "write_timeout": _PATIENCE,
+        "socket_connect_timeout": _TIMEOUT,  # of Redis, as is the next
+        "socket_timeout": _TIMEOUT,
+        "read_timeout": _TIMEOUT,  # of AMQP, as is the next
+        "write_timeout": _TIMEOUT,
     }
     try:
-        connection = app.connection_for_write(connect_timeout=_PATIENCE, transport_options=hasty)
+        connection = app.connection_for_write(connect_timeout=_TIMEOUT, transport_options=hasty)
         try:
             producer = connection.Producer(auto_declare=False)
             app.send_task(WORK, producer=producer, retry=False, ignore_result=True)
         finally:
-            connection.collect(_PATIENCE)
+            connection.collect(_TIMEOUT)
     except Exception as error:
         logger.warning("the broker was not told: %s", type(error).__name__)

@@ -26,7 +26,7 @@ Clock = Callable[[], datetime]
 LEASE = timedelta(seconds=60)
 # Everything that a handler waits for ends sooner. One that works longer ends its worker: nothing holds a lease for ever.
 LONGEST = timedelta(seconds=120)
-MOST_FAILURES, MOST_CRASHES = 12, 3
+MAX_FAILURES, MAX_CRASHES = 12, 3
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
 _INTERRUPTED = "interrupted: it may have happened"
 _ENDS_WORKERS = "it ends its worker each time"
@@ -58,11 +58,11 @@ def database_clock() -> datetime:
         return now
 
 
-def work_off(clock: Clock = database_clock, most: int = 1_000) -> int:
+def work_off(clock: Clock = database_clock, limit: int = 1_000) -> int:
     """Do the periodic work that is due and up to ``most`` tasks; how many tasks were attempted."""
     run_periodic(clock)
     attempted = 0
-    while attempted < most and (task := claim(clock())):
+    while attempted < limit and (task := claim(clock())):
         attempted += 1
         run(task, clock)
     return attempted
@@ -88,7 +88,7 @@ def claim(now: datetime) -> Task | None:
             task.save(update_fields=["fence", "crashes", "leased_until"])
             if crashed and task.at_most_once:
                 _give_up(task, _INTERRUPTED, now)
-            elif task.crashes >= MOST_CRASHES:
+            elif task.crashes >= MAX_CRASHES:
                 _give_up(task, _ENDS_WORKERS, now, TaskStatus.STUCK)
                 values = {"key": task.key, "count": task.crashes}
                 tell_staff(key=f"stuck:{task.pk}:{task.fence}", sentence=_STUCK, values=values, now=now)
@@ -159,7 +159,7 @@ def _ours(task: Task) -> QuerySet[Task]:
 
 def _retry(task: Task, reason: str, after: timedelta, now: datetime) -> None:
     failures = task.failures + 1
-    if failures >= MOST_FAILURES:
+    if failures >= MAX_FAILURES:
         _give_up(task, reason, now)
         return
     run_at = now + max(after, wait_after(failures))

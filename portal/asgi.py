@@ -35,10 +35,10 @@ Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 # Seconds that a body may take, and up to which length one that is too long is read and thrown away: a client that
 # cannot write on does not read what we answer.
-_PATIENCE, _LONGEST_READ = 10.0, 32_000_000
+_TIMEOUT, _LONGEST_READ = 10.0, 32_000_000
 _LONGEST_SEND = 60.0
 # Those who wait for their turn (portal/web/overload.py) are threads, too.
-_THREADS = ThreadPoolExecutor(4 * settings.WAYOUT_AT_ONCE, "request")
+_THREADS = ThreadPoolExecutor(4 * settings.WAYOUT_MAX_CONCURRENCY, "request")
 
 
 class ClientGone(Exception):
@@ -78,7 +78,7 @@ async def _body(said: tuple[str, bytes, bool], receive: Receive) -> bytes | HTTP
     if length > longest and (length > _LONGEST_READ or waits):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             body = await _read(receive, keep=length <= longest)
     except TimeoutError:
         return HTTPStatus.REQUEST_TIMEOUT

@@ -8,7 +8,7 @@ WAYOUT_HTTPS         off only where something else redirects to HTTPS (on outsid
 WAYOUT_PROXIES       how many proxies stand in front: their X-Forwarded headers are believed (0)
 WAYOUT_ORIGINS       origins of portals elsewhere that call the API with a token, comma separated (none)
 WAYOUT_REDIS_URL     one cache and one count of requests for all processes (without it each has its own)
-WAYOUT_AT_ONCE       requests a process works on at once; more are refused with a code after a moment (8)
+WAYOUT_MAX_CONCURRENCY       requests a process works on at once; more are refused with a code after a moment (8)
 WAYOUT_CALLER_RATE   requests of one person or token (600/minute)
 WAYOUT_TENANT_RATE   changes of one tenant (300/minute)
 WAYOUT_BROKER_URL    redis://host:6379/1 or amqp://...: Celery wakes the workers (without it they look every second)
@@ -87,11 +87,11 @@ if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
 WAYOUT_BROKER_URL = env.str("WAYOUT_BROKER_URL", "")
 WAYOUT_QUEUE = env.str("WAYOUT_QUEUE", "wayout")
 WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
-WAYOUT_AT_ONCE = env.int("WAYOUT_AT_ONCE", 8)
+WAYOUT_MAX_CONCURRENCY = env.int("WAYOUT_MAX_CONCURRENCY", 8)
 WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
 WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
-if WAYOUT_AT_ONCE < 1:
-    raise ImproperlyConfigured("WAYOUT_AT_ONCE is 1 or more.")
+if WAYOUT_MAX_CONCURRENCY < 1:
+    raise ImproperlyConfigured("WAYOUT_MAX_CONCURRENCY is 1 or more.")
 for _name, _rate in (("WAYOUT_CALLER_RATE", WAYOUT_CALLER_RATE), ("WAYOUT_TENANT_RATE", WAYOUT_TENANT_RATE)):
     try:
         _wrong = limits.parse(_rate).amount < 1

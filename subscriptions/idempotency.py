@@ -33,7 +33,7 @@ class IdempotentCall:
     @classmethod
     def of(cls, tenant_id: int, operation: str, key: str | None, now: datetime, **given: Any) -> IdempotentCall:
         """``given`` is the input that must be the same again. Raises InputInvalid for a key that is none."""
-        cleaned = None if key is None else clean_text(key, "idempotencyKey", most=_LONGEST_KEY, required=True)
+        cleaned = None if key is None else clean_text(key, "idempotencyKey", limit=_LONGEST_KEY, required=True)
         digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
         return cls(tenant_id, operation, cleaned, digest, now)
 

@@ -13,7 +13,7 @@ from subscriptions.selectors.lists import visible
 from tenants.callers import Caller, CallerKind, Scope
 
 
-def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
+def clean_text(text: str, *path: str, limit: int, required: bool = False) -> str:
     """Return ``text`` without surrounding space.
 
     Raises InputInvalid for control characters (line breaks and tabs are fine), half surrogates, more than
@@ -21,8 +21,8 @@ def clean_text(text: str, *path: str, most: int, required: bool = False) -> str:
     """
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in text):
         raise CharactersInvalid(*path)
-    if len(text) > most:
-        raise TextTooLong(*path, limit=most)
+    if len(text) > limit:
+        raise TextTooLong(*path, limit=limit)
     cleaned = text.strip()
     if required and not cleaned:
         raise ValueMissing(*path)

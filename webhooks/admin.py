@@ -79,8 +79,8 @@ class NewEndpointForm(EndpointForm):
             own = Endpoint.objects.filter(partner=token.partner)
             if own.filter(url=cleaned.get("url")).exists():
                 self.add_error("url", _("The partner has this address already."))
-            elif own.count() >= endpoints.MOST_ENDPOINTS:
-                self.add_error("url", error_message(TooManyEndpoints(count=endpoints.MOST_ENDPOINTS)))
+            elif own.count() >= endpoints.MAX_ENDPOINTS:
+                self.add_error("url", error_message(TooManyEndpoints(count=endpoints.MAX_ENDPOINTS)))
         return cleaned
 
 

@@ -21,7 +21,7 @@ from webhooks.errors import TooManyEndpoints
 from webhooks.models import Delivery, DeliveryStatus, Endpoint
 from webhooks.sending import EndpointResponse, check_url
 
-MOST_ENDPOINTS = 10
+MAX_ENDPOINTS = 10
 OVERLAP = timedelta(hours=24)
 _TEST_SECONDS = 5.0
 
@@ -57,8 +57,8 @@ def register(
             personal = {"changes": address} if address else None
             audit(Action.WEBHOOK_CHANGED, endpoint, caller, now, personal, changes=changes)
             return endpoint, None
-        if len(known) >= MOST_ENDPOINTS:
-            raise TooManyEndpoints("url", count=MOST_ENDPOINTS)
+        if len(known) >= MAX_ENDPOINTS:
+            raise TooManyEndpoints("url", count=MAX_ENDPOINTS)
         endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
         audit(Action.WEBHOOK_REGISTERED, endpoint, caller, now)
         return endpoint, secret_of(endpoint.salt)

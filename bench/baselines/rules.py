@@ -41,8 +41,8 @@ def decide(
     may_act: bool,
 ) -> dict[str, Any]:
     """Route, facts and options of an active, paid subscription that was bought directly, as the API says them."""
-    most = limit if is_inclusive else limit - 1
-    under = assigned <= most
+    limit = limit if is_inclusive else limit - 1
+    under = assigned <= limit
     reason = "UNDER_LIMIT" if under else "LICENSES_AT_OR_OVER_LIMIT"
     routes, opened = (_UNDER, 1) if under else (_OVER, 2)
     options = [
@@ -50,7 +50,7 @@ def decide(
             "route": route,
             "available": number < opened,
             "reason": reason,
-            "usersToRemove": assigned - most if route == "REMOVE_USERS" and not under else None,
+            "usersToRemove": assigned - limit if route == "REMOVE_USERS" and not under else None,
         }
         for number, route in enumerate(routes)
     ]

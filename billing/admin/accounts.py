@@ -111,8 +111,8 @@ class ChargeAdmin(ReadOnlyAdmin):
         _user, caller = staff(request, "billing.settle_refund")
         charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
         now = timezone.now()
-        most = min(charge.paid, charge.charged - charge.corrected)
-        left = Money(max(0, most - charge.refunded), charge.agreement.currency)
+        limit = min(charge.paid, charge.charged - charge.corrected)
+        left = Money(max(0, limit - charge.refunded), charge.agreement.currency)
         shown = str(charge.refunded)
         if request.method == "POST":
             # As the page showed it, so that what was pressed twice is done once.

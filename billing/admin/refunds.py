@@ -181,16 +181,16 @@ def _row(refund: Refund) -> tuple[object, ...]:
 
 def _chart(currency: str, weeks: Any) -> dict[str, Any]:
     """Bars of a chart that is 100 high, one pair a week, and the same numbers in words."""
-    most = max((max(week.promised, week.returned) for week in weeks), default=0) or 1
+    highest = max((max(week.promised, week.returned) for week in weeks), default=0) or 1
     return {
         "currency": currency,
         "width": len(weeks) * 40,
-        "weeks": [_bars(week, n, most, currency) for n, week in enumerate(weeks)],
+        "weeks": [_bars(week, n, highest, currency) for n, week in enumerate(weeks)],
     }
 
 
-def _bars(week: Week, number: int, most: int, currency: str) -> dict[str, Any]:
-    promised, returned = round(100 * week.promised / most), round(100 * week.returned / most)
+def _bars(week: Week, number: int, highest: int, currency: str) -> dict[str, Any]:
+    promised, returned = round(100 * week.promised / highest), round(100 * week.returned / highest)
     return {
         "x": number * 40 + 4,
         "x2": number * 40 + 20,

@@ -33,10 +33,10 @@ class OnBehalfForm(forms.Form):
         self.key = f"staff-{uuid.uuid4().hex}"
         self.users = quote.affected_users
         self.words = quote_in_words(quote, snapshot)
-        self.most = Money(refundable(quote, snapshot), row.agreement.currency)
-        if may_override and self.most.minor_units:
+        self.limit = Money(refundable(quote, snapshot), row.agreement.currency)
+        if may_override and self.limit.minor_units:
             self.fields["amount"].help_text = _("Instead of the credit above; at most %(most)s, all in all.") % {
-                "most": format_money(self.most)
+                "most": format_money(self.limit)
             }
         else:
             del self.fields["amount"]
@@ -47,11 +47,11 @@ class OnBehalfForm(forms.Form):
         if not typed:
             return None
         try:
-            amount = Money.parse(typed, self.most.currency)
+            amount = Money.parse(typed, self.limit.currency)
         except MoneyInvalid:
-            amount = Money(-1, self.most.currency)
-        if not 0 <= amount.minor_units <= self.most.minor_units:
+            amount = Money(-1, self.limit.currency)
+        if not 0 <= amount.minor_units <= self.limit.minor_units:
             raise forms.ValidationError(
-                _("An amount from 0 to %(most)s, for example 12.50."), params={"most": format_money(self.most)}
+                _("An amount from 0 to %(most)s, for example 12.50."), params={"most": format_money(self.limit)}
             )
         return amount.minor_units

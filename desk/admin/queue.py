@@ -23,7 +23,7 @@ from tenants.models import Tenant
 
 # Counting further costs time and tells nobody more.
 _COUNTED = 1000
-_MOST_TENANTS, _MOST_FOUND = 200, 1000
+_MAX_TENANTS, _MAX_FOUND = 200, 1000
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -80,8 +80,8 @@ def search_queue(queryset: QuerySet[CallbackRequest], term: str) -> QuerySet[Cal
             return found
     # Looked up first, in no order: asked for all at once, a planner walks the whole queue in its order.
     tenants = Tenant.objects.filter(search_key__contains=fold(term)).values_list("pk", flat=True)
-    theirs = CallbackRequest.objects.filter(tenant__in=list(tenants[:_MOST_TENANTS])).values_list("pk", flat=True)
-    shown = queryset.order_by().filter(pk__in=list(theirs[:_MOST_FOUND])).values_list("pk", flat=True)
+    theirs = CallbackRequest.objects.filter(tenant__in=list(tenants[:_MAX_TENANTS])).values_list("pk", flat=True)
+    shown = queryset.order_by().filter(pk__in=list(theirs[:_MAX_FOUND])).values_list("pk", flat=True)
     return CallbackRequest.objects.filter(pk__in=list(shown)).order_by(*queryset.query.order_by)
 
 

@@ -152,6 +152,6 @@ def _duration(span: timedelta | None) -> str:
 
 def _with_bars(table: ReportTable) -> ReportTable:
     """Bars from 0 to 200, the longest for the largest number."""
-    most = max((row.number or 0 for row in table.rows), default=0) or 1
-    rows = [Row(row.label, row.said, row.number, round(200 * (row.number or 0) / most)) for row in table.rows]
+    highest = max((row.number or 0 for row in table.rows), default=0) or 1
+    rows = [Row(row.label, row.said, row.number, round(200 * (row.number or 0) / highest)) for row in table.rows]
     return ReportTable(table.title, table.definition, rows)

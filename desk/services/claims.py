@@ -19,7 +19,7 @@ from tenants.callers import Caller
 from tenants.models import User
 
 # "Claim next" tries the first of the queue one after the other, and looks again when others were faster to all.
-_AT_ONCE, _ROUNDS = 10, 50
+_MAX_CLAIMS, _ROUNDS = 10, 50
 
 
 def claim_callback(*, agent: User, caller: Caller, callback_id: int, language: str, now: datetime) -> bool:
@@ -40,7 +40,7 @@ def claim_next(*, agent: User, caller: Caller, language: str, now: datetime) -> 
     """
     due = due_now(now).values_list("pk", flat=True)
     for _round in range(_ROUNDS):
-        first = [*due.filter(preferred_agent=agent)[:_AT_ONCE], *due[:_AT_ONCE]]
+        first = [*due.filter(preferred_agent=agent)[:_MAX_CLAIMS], *due[:_MAX_CLAIMS]]
         if not first:
             return None
         for pk in first:

@@ -27,7 +27,7 @@ from tenants.people import SYSTEM
 
 LONGEST_NOTE = 500
 LONGEST_NAME = 200
-_MOST_A_DAY = 3
+_MAX_A_DAY = 3
 _DAY = timedelta(days=1)
 _LONGEST_PHONE = 50
 
@@ -42,7 +42,7 @@ def read_language(code: str) -> str:
 
 def given_phone(text: str, subscription: Subscription, settings: CallbackDesk) -> Phone:
     """The number that was typed. Raises InputInvalid for none, and what read_phone raises."""
-    typed = clean_text(text, "phone", most=_LONGEST_PHONE, required=True)
+    typed = clean_text(text, "phone", limit=_LONGEST_PHONE, required=True)
     return read_phone(typed, subscription.tenant.phone_region, settings.regions)
 
 
@@ -56,7 +56,7 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
         raise DoNotCall("phone")
     theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
     same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
-    if same.count() >= _MOST_A_DAY:
+    if same.count() >= _MAX_A_DAY:
         raise RateLimited("phone")
     request.phone, request.phone_extension = phone.e164, phone.extension
     if request.number_is_wrong:

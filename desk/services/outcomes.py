@@ -46,7 +46,7 @@ def log_attempt(
     Raises ChangedMeanwhile, InputInvalid for a slot that is not ahead or at night for the customer, a language that is
     not spoken, a note that is too long.
     """
-    note = clean_text(note, "note", most=LONGEST_NOTE)
+    note = clean_text(note, "note", limit=LONGEST_NOTE)
     follows = outcome.follows
     if follows.action is None:
         raise ChoiceInvalid("outcome")

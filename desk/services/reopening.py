@@ -52,8 +52,8 @@ def reopen_callback(
     RouteNotAvailable for a subscription that is canceled, ended, or not ours to cancel, InputInvalid, and what
     request_callback raises of a number.
     """
-    reason = clean_text(reason, "reason", most=LONGEST_NOTE, required=True)
-    contact_name = clean_text(contact_name, "contact_name", most=LONGEST_NAME)
+    reason = clean_text(reason, "reason", limit=LONGEST_NOTE, required=True)
+    contact_name = clean_text(contact_name, "contact_name", limit=LONGEST_NAME)
     with one_transaction():
         request, subscription = locked_request(caller, callback_id)
         require_seen(request, seen)

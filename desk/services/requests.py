@@ -157,8 +157,8 @@ def _require_route(caller: Caller, subscription: Subscription, now: datetime) ->
 
 def _fill(request: CallbackRequest, subscription: Subscription, wish: Wish, now: datetime) -> None:
     """Check the whole wish before anything is written."""
-    request.contact_name = clean_text(wish.contact_name, "contactName", most=LONGEST_NAME, required=True)
-    request.note = clean_text(wish.note, "note", most=LONGEST_NOTE)
+    request.contact_name = clean_text(wish.contact_name, "contactName", limit=LONGEST_NAME, required=True)
+    request.note = clean_text(wish.note, "note", limit=LONGEST_NOTE)
     request.language = read_language(wish.language)
     request.time_zone = read_time_zone(wish.time_zone or subscription.tenant.time_zone, "timeZone").key
     settings = locked_desk()

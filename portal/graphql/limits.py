@@ -33,9 +33,9 @@ from portal.graphql.types.connections import LARGEST_PAGE
 class LimitExceeded(GraphQLError):
     """A document asks for too much. Its extensions name the limit."""
 
-    def __init__(self, limit: str, most: int) -> None:
-        message = _("The query is too large: at most %(most)d for “%(limit)s”.") % {"most": most, "limit": limit}
-        super().__init__(message, extensions={"code": InputInvalid.code, "path": [], "limit": limit, "most": most})
+    def __init__(self, limit: str, maximum: int) -> None:
+        message = _("The query is too large: at most %(most)d for “%(limit)s”.") % {"most": maximum, "limit": limit}
+        super().__init__(message, extensions={"code": InputInvalid.code, "path": [], "limit": limit, "most": maximum})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Measure:
         self.visits = 0
         self.widest = 0
 
-    def check(self, most: Mapping[str, int]) -> None:
+    def check(self, maximum: Mapping[str, int]) -> None:
         """Raise LimitExceeded for the first limit that the document is over."""
         for operation in self._operations:
             size = self._selection(operation.selection_set)
@@ -73,8 +73,8 @@ class Measure:
                 "cost": size.cost,
             }
             for limit, value in found.items():
-                if value > most[limit]:
-                    raise LimitExceeded(limit, most[limit])
+                if value > maximum[limit]:
+                    raise LimitExceeded(limit, maximum[limit])
 
     def _selection(self, selection_set: SelectionSetNode | None) -> Size:
         if selection_set is None:

@@ -22,7 +22,7 @@ from tenants.models import Tenant
 
 Found = Mapping[int, Any]
 # More than a gateway asks for at once.
-MOST = 100
+MAX_IDS = 100
 
 
 def find_nodes(info: Info, kind: Kind, numbers: Collection[int]) -> Found:

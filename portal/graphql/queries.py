@@ -29,10 +29,10 @@ from subscriptions import models
 from subscriptions.policy.facts import Status
 from subscriptions.selectors.lists import Listing, visible
 from tenants.callers import Caller
-from webhooks.endpoints import MOST_ENDPOINTS, with_waiting
+from webhooks.endpoints import MAX_ENDPOINTS, with_waiting
 from webhooks.models import Endpoint
 
-_MOST_DAYS = 30
+_MAX_DAYS = 30
 
 
 @strawberry.type
@@ -82,8 +82,8 @@ class Query:
         self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
     ) -> list[CallbackWindow] | None:
         caller = info.context.caller
-        if not 1 <= days <= _MOST_DAYS:
-            raise NumberOutOfRange("days", least=1, limit=_MOST_DAYS)
+        if not 1 <= days <= _MAX_DAYS:
+            raise NumberOutOfRange("days", least=1, limit=_MAX_DAYS)
         zone = read_time_zone(time_zone, "timeZone")
         rows = visible(models.Subscription.objects.all(), caller)
         if not rows.filter(pk=read_id(Kind.SUBSCRIPTION, subscription_id)).exists():
@@ -94,7 +94,7 @@ class Query:
     @query(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
     def webhooks(self, info: Info) -> list[Webhook]:
         own = Endpoint.objects.filter(partner=info.context.caller.partner)
-        return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MOST_ENDPOINTS]]
+        return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MAX_ENDPOINTS]]
 
     @query()
     def node(self, info: Info, id: strawberry.ID) -> Node | None:

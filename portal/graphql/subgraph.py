@@ -27,7 +27,7 @@ from common.public_ids import Kind, split_id
 from portal.graphql.access import QUERIES, SUBGRAPH
 from portal.graphql.context import Info
 from portal.graphql.fields import query, require_asking
-from portal.graphql.nodes import MOST, find_nodes
+from portal.graphql.nodes import MAX_IDS, find_nodes
 from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
 from portal.graphql.schema import Mutation, Schema, extensions, schema
@@ -76,8 +76,8 @@ class SubgraphQuery(Query):
 
     @query(name="_entities")
     def entities(self, info: Info, representations: list[Representation]) -> list[_Entity | None]:
-        if len(representations) > MOST:
-            raise TooManyValues("representations", limit=MOST)
+        if len(representations) > MAX_IDS:
+            raise TooManyValues("representations", limit=MAX_IDS)
         read = [_read(representation) for representation in representations]
         wanted: dict[Kind, set[int]] = defaultdict(set)
         for key in read:

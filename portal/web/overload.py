@@ -13,23 +13,23 @@ from django.utils.translation import gettext_lazy as _
 from portal.web.refusals import refusal
 
 # Seconds a request may wait for its turn, and what who is refused is told to wait.
-_PATIENCE, _RETRY_AFTER = 0.25, 2
+_TIMEOUT, _RETRY_AFTER = 0.25, 2
 _NEVER_REFUSED = ("/healthz/", "/metrics")
 _FULL = _("There is more to do here than we can at the moment. Nothing was changed. Try again in a moment.")
 
 
 class OverloadMiddleware:
-    """Lets WAYOUT_AT_ONCE requests in; the others wait a moment for their turn and are then refused with a code."""
+    """Lets WAYOUT_MAX_CONCURRENCY requests in; the others wait a moment for their turn and are then refused with a code."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self._turns = threading.BoundedSemaphore(settings.WAYOUT_AT_ONCE)
+        self._turns = threading.BoundedSemaphore(settings.WAYOUT_MAX_CONCURRENCY)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer, or refuse."""
         if request.path.startswith(_NEVER_REFUSED):
             return self.get_response(request)
-        if not self._turns.acquire(timeout=_PATIENCE):
+        if not self._turns.acquire(timeout=_TIMEOUT):
             response = refusal(request, 503, "OVERLOADED", _FULL)
             response["Retry-After"] = str(_RETRY_AFTER)
             return response

@@ -97,7 +97,7 @@ def cancel_subscription(
         if known := call.answered():
             return Canceled(Cancellation.objects.get(pk=known["cancellation"]), replayed=True)
         if staff:
-            clean_text(staff.reason, "reason", most=_LONGEST_REASON, required=True)
+            clean_text(staff.reason, "reason", limit=_LONGEST_REASON, required=True)
         canceling.send(Cancellation, subscription=subscription, caller=caller, staff=staff, now=now)
         signed = _signed_quote(caller, subscription, quote_id, now, staff)
         in_force = Cancellation.objects.filter(subscription=subscription, undone_at=None).first()
@@ -138,7 +138,7 @@ def submit_cancellation_feedback(
     """Keep why they left; the last word counts. Raises NotFound, NotPermitted, InputInvalid."""
     with one_transaction():
         cancellation = _locked(caller, cancellation_id)
-        cancellation.comment = clean_text(comment, "comment", most=_LONGEST_COMMENT)
+        cancellation.comment = clean_text(comment, "comment", limit=_LONGEST_COMMENT)
         cancellation.feedback = feedback.value
         cancellation.save(update_fields=["feedback", "comment"])
         _audit(Action.CANCELLATION_FEEDBACK, caller, cancellation, language, now, {"feedback": feedback.value})
@@ -185,9 +185,9 @@ def _promised_quote(
 
 
 def _agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
-    most = refundable(quote, snapshot)
-    if not 0 <= amount <= most:
-        raise NumberOutOfRange("amount", least=0, limit=most)
+    limit = refundable(quote, snapshot)
+    if not 0 <= amount <= limit:
+        raise NumberOutOfRange("amount", least=0, limit=limit)
     return agreed(quote, amount, snapshot)
 
 

@@ -181,9 +181,9 @@ def _product(cells: Mapping[str, str], line: int) -> ProductRow:
 
 def _charge(cells: Mapping[str, str], line: int, zone: ZoneInfo) -> ChargeRow:
     _require_one_line(*cells.values())
-    for name, most in _LONGEST_CELLS.items():
-        if len(cells.get(name, "")) > most:
-            raise RowUnreadable(f"{name} is longer than {most} characters")
+    for name, limit in _LONGEST_CELLS.items():
+        if len(cells.get(name, "")) > limit:
+            raise RowUnreadable(f"{name} is longer than {limit} characters")
     currency = cells["currency"]
     net, tax = Money.parse(cells["charged"], currency), Money.parse(cells.get("tax") or "0", currency)
     if not cells["charge_id"] or not cells["product"]:

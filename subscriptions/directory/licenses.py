@@ -25,7 +25,7 @@ from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 
-MOST_USERS = 10_000
+MAX_USERS = 10_000
 _IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 
 
@@ -96,8 +96,8 @@ def remove_users(
     """
     with one_transaction():
         subscription = locked_subscription(caller, subscription_id, Scope.REMOVE_USERS, "subscriptionId")
-        if len(users) > MOST_USERS:
-            raise TooManyUsers("userIds", limit=MOST_USERS)
+        if len(users) > MAX_USERS:
+            raise TooManyUsers("userIds", limit=MAX_USERS)
         written = [text for text, _ in users]
         call = IdempotentCall.of(
             subscription.tenant_id,

@@ -100,7 +100,7 @@ def conversion_amount(snapshot: Snapshot) -> Money | None:
 
 
 def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
-    if snapshot.assigned > snapshot.policy.most_online:
+    if snapshot.assigned > snapshot.policy.max_online:
         # Only where the limit was lifted: staff cancel for a customer.
         sentence = ngettext(
             "You can cancel for the customer: %(count)d license is assigned.",
@@ -122,15 +122,15 @@ def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
 
 
 def _over_limit(snapshot: Snapshot, decision: Decision) -> str:
-    most = snapshot.policy.most_online
+    limit = snapshot.policy.max_online
     assigned = ngettext("%(count)d license is assigned.", "%(count)d licenses are assigned.", snapshot.assigned) % {
         "count": snapshot.assigned
     }
     opens = ngettext(
         "Canceling online opens at %(count)d license or fewer.",
         "Canceling online opens at %(count)d licenses or fewer.",
-        most,
-    ) % {"count": most}
+        limit,
+    ) % {"count": limit}
     return f"{assigned} {opens}"
 
 

@@ -110,7 +110,7 @@ def evaluate(snapshot: Snapshot, at: datetime, on_behalf: OnBehalf | None = None
 
 def users_to_remove(snapshot: Snapshot) -> int:
     """How many users must lose their license before canceling online opens; never negative."""
-    return max(0, snapshot.assigned - snapshot.policy.most_online)
+    return max(0, snapshot.assigned - snapshot.policy.max_online)
 
 
 def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
@@ -128,7 +128,7 @@ def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
 
 
 def _under_limit(snapshot: Snapshot) -> bool:
-    return snapshot.assigned <= snapshot.policy.most_online
+    return snapshot.assigned <= snapshot.policy.max_online
 
 
 _AVAILABLE = {

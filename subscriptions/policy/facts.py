@@ -52,7 +52,7 @@ class PolicyTerms:
     prorated_refund_hours: int | None = None
 
     @property
-    def most_online(self) -> int:
+    def max_online(self) -> int:
         """The largest license count that still cancels online."""
         return self.online_license_limit if self.limit_is_inclusive else self.online_license_limit - 1
 

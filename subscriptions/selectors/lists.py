@@ -18,7 +18,7 @@ from subscriptions.selectors.rows import find_rows, newest
 from tenants.callers import Caller
 
 Row = TypeVar("Row", bound=Model)
-_FEW = 2_000
+_BATCH_SIZE = 2_000
 # Of the index of words, which holds them three letters at a time.
 _SHORTEST_WORD = 3
 
@@ -41,12 +41,12 @@ class Listing:
         """How many there are. One query."""
         return self._rows().count()
 
-    def newest(self, before: int | None, most: int) -> Sequence[Subscription]:
+    def newest(self, before: int | None, limit: int) -> Sequence[Subscription]:
         """Those of ids below ``before``, newest first, as many as ``most``, ready for a batch. At most two queries."""
         if not self.statuses and not self.search:
-            return newest(self.tenants, before, most)
+            return newest(self.tenants, before, limit)
         rows = self._rows() if before is None else self._rows().filter(pk__lt=before)
-        found = find_rows(rows.order_by("-pk").values_list("pk", flat=True)[:most])
+        found = find_rows(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
         return sorted(found, key=lambda row: row.pk, reverse=True)
 
     def _rows(self) -> SubscriptionQuerySet:
@@ -83,7 +83,7 @@ def license_rows(subscription: Subscription, search: str | None) -> QuerySet[Lic
     key = fold(search)
     found = DirectoryUser.objects.filter(tenant=subscription.tenant_id, search_key__contains=key).values("pk")
     has_index = connection.vendor == "postgresql" and len(key) >= _SHORTEST_WORD
-    if not has_index or found[: _FEW + 1].count() > _FEW:
+    if not has_index or found[: _BATCH_SIZE + 1].count() > _BATCH_SIZE:
         return held.filter(user__search_key__contains=key)
     # The limit, which cuts nothing off, keeps PostgreSQL from walking after all.
-    return held.filter(user__in=found[:_FEW])
+    return held.filter(user__in=found[:_BATCH_SIZE])

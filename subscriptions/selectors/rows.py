@@ -58,9 +58,9 @@ _OF_IDS = PreparedQuery("subscriptions by id", lambda ids, _: _wide(Subscription
 # The ids inside, so that PostgreSQL plans the rest for as few rows as there will be, whoever asks.
 _NEWEST = PreparedQuery(
     "newest subscriptions",
-    lambda tenants, before, most: _wide(
+    lambda tenants, before, limit: _wide(
         Subscription.objects.filter(
-            pk__in=Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values("pk")[:most]
+            pk__in=Subscription.objects.filter(tenant__in=tenants, pk__lt=before).order_by("-pk").values("pk")[:limit]
         )
     ),
 )
@@ -71,10 +71,10 @@ def find_rows(ids: Iterable[int]) -> Iterator[Subscription]:
     return _read(_OF_IDS.rows(ids))
 
 
-def newest(tenants: Collection[int], before: int | None, most: int) -> list[Subscription]:
+def newest(tenants: Collection[int], before: int | None, limit: int) -> list[Subscription]:
     """The newest of some tenants, of ids below ``before``, as many as ``most``. One query."""
-    found = _NEWEST.rows(tenants, _NO_ID if before is None else before, most)
-    return list(_read(sorted(found, reverse=True)[:most]))
+    found = _NEWEST.rows(tenants, _NO_ID if before is None else before, limit)
+    return list(_read(sorted(found, reverse=True)[:limit]))
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[Subscription]:

@@ -418,7 +418,7 @@ def test_an_address_of_nothing_is_no_error_of_ours(world: World, name: str) -> N
 
 
 def test_no_search_finds_everybody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.admin.queue._MOST_TENANTS", 0)
+    monkeypatch.setattr("desk.admin.queue._MAX_TENANTS", 0)
     request, client = callback(world), client_of(member(world, "Callback agents"))
     assert request.reference in client.get(page_of("callbackrequest_changelist")).text
     assert request.reference not in client.get(page_of("callbackrequest_changelist"), {"q": "contoso"}).text

@@ -84,9 +84,9 @@ class TestEveryPreparedQuery(TestCase):
             return [there[n % len(there)] for n in picks]
 
         for name, query in PREPARED.items():
-            for ids, value, most in ASKED[name](Drawn(pick, at, limit)):
-                found = query.rows(ids, value, most) if ids else query.find(value)
-                plain = query.build(ids, value, *([most] if most else []))
+            for ids, value, count in ASKED[name](Drawn(pick, at, limit)):
+                found = query.rows(ids, value, count) if ids else query.find(value)
+                plain = query.build(ids, value, *([count] if count else []))
                 assert _exact(found, plain.ordered) == _exact(plain, plain.ordered), name
 
 

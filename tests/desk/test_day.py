@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
-from desk.attempts import LOGGED, MOST_COUNTED, CallOutcome
+from desk.attempts import LOGGED, MAX_COUNTED, CallOutcome
 from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
 from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, CallbackSource
 from desk.selectors import open_windows
@@ -142,7 +142,7 @@ class Day:
         assert logged.claimed_by is None
         assert logged.attempts - row.attempts in (0, 1)
         assert (logged.status == CallbackStatus.UNREACHABLE) is (
-            outcome not in (*ANSWERED, CallOutcome.WRONG_NUMBER) and logged.attempts >= MOST_COUNTED
+            outcome not in (*ANSWERED, CallOutcome.WRONG_NUMBER) and logged.attempts >= MAX_COUNTED
         )
         if outcome is CallOutcome.CALL_LATER:
             assert (logged.next_attempt_at, logged.preferred_agent) == (slot, agent)

@@ -22,7 +22,7 @@ from tests.graphql.documents import (
 )
 from tests.partners import Partner
 from tests.world import Api, World
-from webhooks.endpoints import MOST_ENDPOINTS
+from webhooks.endpoints import MAX_ENDPOINTS
 from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
@@ -81,11 +81,11 @@ def test_an_event_that_does_not_exist_is_refused(api: Api) -> None:
 
 
 def test_a_partner_has_ten_at_most(api: Api) -> None:
-    for n in range(MOST_ENDPOINTS):
+    for n in range(MAX_ENDPOINTS):
         assert register(api, url=f"{URL}/{n}")["secret"]
     refused = register(api, url=f"{URL}/more")
     assert (refused["code"], refused["path"]) == ("INPUT_INVALID", ["input", "url"])
-    assert len(api(WEBHOOKS)["webhooks"]) == MOST_ENDPOINTS
+    assert len(api(WEBHOOKS)["webhooks"]) == MAX_ENDPOINTS
     assert register(api, url=f"{URL}/3")["secret"] is None
 
 
@@ -150,6 +150,6 @@ def test_the_list_costs_the_same_with_one_and_with_ten(api: Api) -> None:
 
     register(api)
     one = cost()
-    for n in range(MOST_ENDPOINTS - 1):
+    for n in range(MAX_ENDPOINTS - 1):
         register(api, url=f"{URL}/{n}")
     assert cost() == one

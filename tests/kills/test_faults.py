@@ -21,7 +21,7 @@ from django.utils import timezone
 from billing.models import LedgerEntry, Refund
 from outbox.models import Task
 from outbox.queue import enqueue
-from outbox.worker import MOST_CRASHES, work_off
+from outbox.worker import MAX_CRASHES, work_off
 from subscriptions.models import Cancellation
 from subscriptions.reconciliation import findings
 from tests.graphql.documents import CANCEL
@@ -222,7 +222,7 @@ def wait_for_mail(folder: Path, count: int) -> None:
 def test_what_ends_its_worker_ends_three_and_holds_nothing_else_up(tmp_path: Path, how: str, exit_code: int) -> None:
     poison(1)
     command = [sys.executable, "-m", "tests.kills.actors", "poisoned", how]
-    for _ in range(MOST_CRASHES):
+    for _ in range(MAX_CRASHES):
         worker = subprocess.Popen(command, cwd=ROOT, env=environment_of(tmp_path), stderr=subprocess.DEVNULL)
         assert worker.wait(30) == exit_code
     worker = subprocess.Popen(command, cwd=ROOT, env=environment_of(tmp_path), stderr=subprocess.DEVNULL)

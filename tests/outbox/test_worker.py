@@ -17,7 +17,7 @@ from outbox import mail, registry, worker
 from outbox.models import PeriodicRun, Task
 from outbox.queue import enqueue, requeue
 from outbox.registry import PermanentFailure, RetryLater
-from outbox.worker import LEASE, MOST_CRASHES, MOST_FAILURES, claim, run, wait_after, work_off
+from outbox.worker import LEASE, MAX_CRASHES, MAX_FAILURES, claim, run, wait_after, work_off
 from tests.builders import NOW
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_failures_wait_longer_each_time_and_are_given_up_in_the_end(done: list[A
         waits.append(task.run_at - clock.now)
         clock.now = max(clock.now, task.run_at)
         work_off(clock)
-    assert len(done) == MOST_FAILURES
+    assert len(done) == MAX_FAILURES
     assert (task.status, task.last_failure) == ("GIVEN_UP", "busy")
     assert waits[-1] > waits[2] > timedelta(0)
     assert requeue(key="k1", now=clock.now)
@@ -116,7 +116,7 @@ def test_what_the_other_side_asks_for_is_waited(done: list[Any], clock: Clock) -
 
 
 def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(done: list[Any], clock: Clock) -> None:
-    ask(1, troubles=["again"] * (MOST_FAILURES - 1) + ["down"] * 200)
+    ask(1, troubles=["again"] * (MAX_FAILURES - 1) + ["down"] * 200)
     waits = []
     while (task := Task.objects.get()).status == "WAITING":
         waits.append(task.run_at - clock.now)
@@ -124,10 +124,10 @@ def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(
         work_off(clock)
         if len(done) == 100:
             seen = Task.objects.get()
-            assert (seen.failures, seen.outages, seen.last_failure) == (MOST_FAILURES - 1, 89, "unreachable")
+            assert (seen.failures, seen.outages, seen.last_failure) == (MAX_FAILURES - 1, 89, "unreachable")
     assert (task.status, task.failures, task.outages) == ("DONE", 0, 0)
-    assert len(done) == MOST_FAILURES + 200
-    outages = waits[MOST_FAILURES:]
+    assert len(done) == MAX_FAILURES + 200
+    outages = waits[MAX_FAILURES:]
     assert outages[0] < timedelta(seconds=5)
     assert timedelta(minutes=30) <= min(outages[20:]) <= max(outages) <= timedelta(hours=1)
 
@@ -207,18 +207,18 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     settings.WAYOUT_STAFF_EMAIL = ["staff@wayout.example"]
     registry.handles(mail.STAFF)(mail.send_to_staff)
     ask(1)
-    assert [bool(crash(clock)) for _ in range(MOST_CRASHES)] == [True] * MOST_CRASHES
+    assert [bool(crash(clock)) for _ in range(MAX_CRASHES)] == [True] * MAX_CRASHES
     ask(2)
     for _ in range(2):
         work_off(clock)
         clock.wait(hours=1)
     stuck = Task.objects.get(key="k1")
-    assert (stuck.status, stuck.crashes, done) == ("STUCK", MOST_CRASHES, [2])
+    assert (stuck.status, stuck.crashes, done) == ("STUCK", MAX_CRASHES, [2])
     assert [message.to for message in mailoutbox] == [["staff@wayout.example"]]
     assert "k1" in mailoutbox[0].subject
     # Staff mended the cause, they think: it counts from the start.
     assert requeue(key="k1", now=clock.now)
-    for _ in range(MOST_CRASHES - 1):
+    for _ in range(MAX_CRASHES - 1):
         assert crash(clock)
     assert Task.objects.get(key="k1").status == "WAITING"
     assert crash(clock)
@@ -230,12 +230,12 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
 @pytest.mark.parametrize("between", ["again", "down"])
 def test_only_crashes_in_a_row_count(done: list[Any], clock: Clock, between: str) -> None:
     ask(1, troubles=[between])
-    for _ in range(MOST_CRASHES - 1):
+    for _ in range(MAX_CRASHES - 1):
         assert crash(clock)
     work_off(clock)
     assert Task.objects.get().crashes == 0
     clock.wait(hours=1)
-    for _ in range(MOST_CRASHES - 1):
+    for _ in range(MAX_CRASHES - 1):
         assert crash(clock)
     work_off(clock)
     assert (Task.objects.get().status, done) == ("DONE", [1, 1])

@@ -443,8 +443,8 @@ def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
     receiver.behave = lambda _: 500
     for n in range(30):
         happens(endpoint, f"later{n}")
-    work_off(lambda: NOW, most=1)
+    work_off(lambda: NOW, limit=1)
     before, probe_at = receiver.asked, later(minutes=1)
-    answers = together(6, lambda _: work_off(lambda: probe_at, most=30))
+    answers = together(6, lambda _: work_off(lambda: probe_at, limit=30))
     assert all(isinstance(answer, int) for answer in answers)
     assert receiver.asked - before == 1

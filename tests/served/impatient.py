@@ -2,5 +2,5 @@
 
 from portal import asgi
 
-asgi._PATIENCE = 3.0
+asgi._TIMEOUT = 3.0
 application = asgi.application

@@ -33,7 +33,7 @@ def ask_at_once(served: Served, redis: str, log: Path) -> list[tuple[int, float]
         "--no-ws", "--log-level", "warning", "portal.asgi:application",
     ]  # fmt: skip
     environment = environment | {
-        "WAYOUT_AT_ONCE": str(MANY),
+        "WAYOUT_MAX_CONCURRENCY": str(MANY),
         "WAYOUT_REDIS_URL": redis,
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }

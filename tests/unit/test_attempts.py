@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.attempts import MOST_COUNTED, CallOutcome, Next, what_next
+from desk.attempts import MAX_COUNTED, CallOutcome, Next, what_next
 from desk.windows import Hours, business_hours_later, business_morning, is_day
 from tests.builders import SOFIA
 from tests.unit.test_windows import EVERY_ZONE as ZONES
@@ -54,7 +54,7 @@ def test_nobody_is_called_at_night_or_outside_business_hours_or_counted_for_ever
 ) -> None:
     step = what_next(outcome, HOURS, zone, now, counted, now + timedelta(days=1))
     assert step.counts == outcome.follows.counts
-    assert step.unreachable == (step.counts and step.at is not None and counted + 1 >= MOST_COUNTED)
+    assert step.unreachable == (step.counts and step.at is not None and counted + 1 >= MAX_COUNTED)
     if step.at and outcome is not CallOutcome.CALL_LATER:
         assert step.at >= now
         assert is_day(zone, step.at)

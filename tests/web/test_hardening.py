@@ -149,7 +149,7 @@ def test_no_start_without_a_real_secret(tmp_path: Path, secret: str) -> None:
     [
         ("WAYOUT_CALLER_RATE", "lots", "WAYOUT_CALLER_RATE is a number of requests in a time, for example 600/minute."),
         ("WAYOUT_TENANT_RATE", "0/minute", "WAYOUT_TENANT_RATE is a number of requests in a time"),
-        ("WAYOUT_AT_ONCE", "0", "WAYOUT_AT_ONCE is 1 or more."),
+        ("WAYOUT_MAX_CONCURRENCY", "0", "WAYOUT_MAX_CONCURRENCY is 1 or more."),
     ],
 )
 def test_no_start_with_a_limit_that_is_none(tmp_path: Path, name: str, value: str, sentence: str) -> None:
@@ -209,7 +209,7 @@ def test_a_portal_on_another_origin_can_read_that_there_is_too_much_to_do(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://portal.example"]
-    monkeypatch.setattr("portal.web.overload._PATIENCE", 0)
+    monkeypatch.setattr("portal.web.overload._TIMEOUT", 0)
     monkeypatch.setattr("threading.BoundedSemaphore.acquire", lambda *_args, **_given: False)
     refused = Client().post("/graphql/", headers={"Origin": "https://portal.example"})
     assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (503, "https://portal.example")

@@ -28,8 +28,8 @@ class Busy:
 
 @pytest.fixture
 def busy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    settings.WAYOUT_AT_ONCE = 2
-    monkeypatch.setattr(overload, "_PATIENCE", 0.05)
+    settings.WAYOUT_MAX_CONCURRENCY = 2
+    monkeypatch.setattr(overload, "_TIMEOUT", 0.05)
     view = Busy()
     middleware = OverloadMiddleware(view)
     answers: list[Any] = []

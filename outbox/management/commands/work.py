@@ -54,7 +54,7 @@ class Command(BaseCommand):
         while not stop.is_set() and (not options["while_parent"] or os.getppid() == parent):
             close_old_connections()
             try:
-                attempted = work_off(most=100)
+                attempted = work_off(limit=100)
             except OperationalError as error:
                 connection.close()
                 self.stderr.write(f"{type(error).__name__}: {error}".strip())

@@ -94,7 +94,7 @@ class WebhookMutation:
     def register_webhook(self, info: Info, input: RegisterWebhookInput) -> RegisterWebhookPayload:
         endpoint, secret = services.register(
             partner=info.context.caller.partner,
-            url=clean_text(input.url, "url", most=_LONGEST_URL, required=True),
+            url=clean_text(input.url, "url", limit=_LONGEST_URL, required=True),
             events=input.events,
             contact_email=_address(input.contact_email or ""),
             **info.context.basics,
@@ -145,7 +145,7 @@ def _shown(endpoint: Endpoint) -> Webhook:
 
 
 def _address(text: str) -> str:
-    email = clean_text(text, "contactEmail", most=254)
+    email = clean_text(text, "contactEmail", limit=254)
     try:
         if email:
             validate_email(email)

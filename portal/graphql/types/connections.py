@@ -63,4 +63,4 @@ def read_cursor(text: str, keys: int) -> list[int]:
 
 def read_search(text: str | None) -> str:
     """A search text that the database can take. Raises InputInvalid."""
-    return clean_text(text or "", "search", most=LONGEST_SEARCH)
+    return clean_text(text or "", "search", limit=LONGEST_SEARCH)

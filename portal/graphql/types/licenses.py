@@ -104,7 +104,7 @@ def license_page(
     rows = counted.order_by(F("user__last_active_at").asc(nulls_first=True), "pk").prefetch_related("groups")
     if after:
         rows = rows.filter(_after(*read_cursor(after, 2)))
-    page = Page(lambda most: rows[:most], first, after=bool(after))
+    page = Page(lambda limit: rows[:limit], first, after=bool(after))
     cursors = [make_cursor(_microseconds(row.user.last_active_at), row.pk) for row in page.rows]
     return LicenseConnection(
         rows=counted,

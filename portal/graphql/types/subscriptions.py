@@ -161,7 +161,7 @@ def find_subscription(info: Info, subscription_id: int) -> ProductSubscription |
 def subscription_page(listing: Listing, first: int, after: str | None, now: datetime) -> SubscriptionConnection:
     """A page of the listing, newest first. Raises InputInvalid."""
     before = read_cursor(after, 1)[0] if after else None
-    page = Page(lambda most: listing.newest(before, most), first, after=bool(after))
+    page = Page(lambda limit: listing.newest(before, limit), first, after=bool(after))
     batch = SubscriptionBatch(page.rows, now)
     cursors = [make_cursor(row.pk) for row in page.rows]
     return SubscriptionConnection(

@@ -91,7 +91,7 @@ class Viewer:
         rows = visible(models.Tenant.objects.order_by("pk"), self.caller, "pk")
         if after:
             rows = rows.filter(pk__gt=read_cursor(after, 1)[0])
-        page = Page(lambda most: rows[:most], first, after=bool(after))
+        page = Page(lambda limit: rows[:limit], first, after=bool(after))
         cursors = [make_cursor(row.pk) for row in page.rows]
         nodes = [ViewerTenant(tenant=cast(Tenant, row), role=self.caller.roles.get(row.pk)) for row in page.rows]
         return ViewerTenantConnection(

@@ -18,7 +18,7 @@ from subscriptions.directory.report import ImportReport
 from subscriptions.directory.tables import FileUnreadable, Parsed, RowUnreadable, Source
 from tenants.models import Tenant
 
-_MOST_PROBLEMS_SHOWN = 50
+_MAX_PROBLEMS_SHOWN = 50
 # 0: everything came in. 1: nothing did. 2: this.
 LEFT_OUT = 2
 
@@ -126,7 +126,7 @@ class Command(BaseCommand):
             write(f"\nNote: {note}.")
         if report.problems:
             write(self.style.WARNING(f"\nRows left out: {len(report.problems)}"))
-            for problem in report.problems[:_MOST_PROBLEMS_SHOWN]:
+            for problem in report.problems[:_MAX_PROBLEMS_SHOWN]:
                 write(f"  {problem.file}, line {problem.line}: {problem.reason}")
 
     def _print_money(self, report: ImportReport) -> None:
