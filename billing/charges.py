@@ -20,7 +20,7 @@ from billing.refunds.repricing import reprice_soon
 from billing.renewal import confirm_stop_again
 from billing.renewal_stop import RenewalStop
 from billing.selectors import charges_at, late_charges
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 
 logger = logging.getLogger("wayout.billing")
 
@@ -141,7 +141,7 @@ def _tell_of_too_much(charge: Charge, now: datetime) -> None:
     if charge.refunded > left and by_hand.exists():
         currency = charge.agreement.currency
         values = {"charge": charge, "back": Money(charge.refunded, currency), "left": Money(left, currency)}
-        tell_staff(key=f"charge:{charge.pk}:{charge.corrected}", sentence=_TOO_MUCH, values=values, now=now)
+        queue_staff_mail(key=f"charge:{charge.pk}:{charge.corrected}", sentence=_TOO_MUCH, values=values, now=now)
 
 
 _TOO_MUCH = _("%(back)s of charge %(charge)s goes back, %(left)s is left of it after a correction. Look at it.")

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from billing.providers.base import KeyRefused, ProviderUnavailable, ProviderUnknown
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 from outbox.registry import RetryLater
 
 
@@ -15,7 +15,7 @@ def retry_later(error: ProviderUnavailable, provider: str, now: datetime) -> Ret
     """What the outbox is told. What only staff can mend, a key or what is configured, they hear at once, and once a day."""
     sentence = next((text for kind, text in _FOR_STAFF.items() if isinstance(error, kind)), None)
     if sentence:
-        tell_staff(key=f"key:{provider}:{now.date()}", sentence=sentence, values={"provider": provider}, now=now)
+        queue_staff_mail(key=f"key:{provider}:{now.date()}", sentence=sentence, values={"provider": provider}, now=now)
     return RetryLater(str(error), error.after, outage=True)
 
 

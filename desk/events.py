@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from common.public_ids import Kind, public_id
 from desk.models import CallbackRequest
-from subscriptions.events import Told, publish_event
+from subscriptions.events import EventData, publish_event
 from webhooks.kinds import event_kinds
 
 
@@ -19,7 +19,7 @@ class CallEvent(StrEnum):
     CALLBACK_CLOSED = "callback.closed"
 
 
-def tell_callback(type: CallEvent, request: CallbackRequest, now: datetime) -> None:
+def publish_callback(type: CallEvent, request: CallbackRequest, now: datetime) -> None:
     """Tell of a call that was asked for or is over; both can come again, since a request can be reopened."""
     publish_event(
         type,
@@ -30,7 +30,7 @@ def tell_callback(type: CallEvent, request: CallbackRequest, now: datetime) -> N
     )
 
 
-def _callback(request: CallbackRequest) -> Told:
+def _callback(request: CallbackRequest) -> EventData:
     return {
         "id": public_id(Kind.CALLBACK, request.pk),
         "reference": request.reference,

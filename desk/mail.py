@@ -22,7 +22,7 @@ from outbox.registry import handles
 CALL_MAIL = "mail.callback"
 
 
-def announce_call(occasion: CallOccasion, request: CallbackRequest, now: datetime) -> None:
+def queue_call_mail(occasion: CallOccasion, request: CallbackRequest, now: datetime) -> None:
     """Put one mail to the person who asked into the outbox, in the language of the call; none for a token."""
     person = request.requested_by_user
     if person is None or not person.email:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, models
 from django.utils.translation import gettext_lazy as _
 
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 
 logger = logging.getLogger("wayout.outbox")
 Row = TypeVar("Row", bound=models.Model)
@@ -30,7 +30,7 @@ def each_by_itself(rows: Iterable[Row], act: Callable[[Row], bool], *, work: str
         except Exception as error:
             logger.exception("%s failed for %s %s", work, row._meta.model_name, row.pk)
             values = {"work": work, "kind": row._meta.model_name, "pk": row.pk, "error": type(error).__name__}
-            tell_staff(key=f"{work}:{row.pk}:{now.date()}", sentence=_FAILED, values=values, now=now)
+            queue_staff_mail(key=f"{work}:{row.pk}:{now.date()}", sentence=_FAILED, values=values, now=now)
     return changed
 
 

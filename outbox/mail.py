@@ -24,7 +24,7 @@ circuit = Circuit(pause=30)
 _CLOSING = 421
 
 
-def tell_staff(*, key: str, sentence: Promise, values: Mapping[str, object], now: datetime) -> None:
+def queue_staff_mail(*, key: str, sentence: Promise, values: Mapping[str, object], now: datetime) -> None:
     """Mail a sentence to WAYOUT_STAFF_EMAIL, once per ``key``, in the language of the installation.
 
     Within the caller's transaction, if there is one. The log has it too, so that it is said without a mail server.

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 from outbox.models import PeriodicRun, Task, TaskStatus
 from outbox.registry import PermanentFailure, RetryLater, handler_of, periodic_work
 
@@ -91,7 +91,7 @@ def claim(now: datetime) -> Task | None:
             elif task.crashes >= MAX_CRASHES:
                 _give_up(task, _ENDS_WORKERS, now, TaskStatus.STUCK)
                 values = {"key": task.key, "count": task.crashes}
-                tell_staff(key=f"stuck:{task.pk}:{task.fence}", sentence=_STUCK, values=values, now=now)
+                queue_staff_mail(key=f"stuck:{task.pk}:{task.fence}", sentence=_STUCK, values=values, now=now)
             else:
                 return task
 

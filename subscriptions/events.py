@@ -36,10 +36,10 @@ class SubscriptionEvent(StrEnum):
     USERS_REMOVED = "users.removed"
 
 
-Told = Mapping[str, Any]
+EventData = Mapping[str, Any]
 
 
-def tell_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: datetime) -> None:
+def publish_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: datetime) -> None:
     """Tell of a cancellation, in the transaction of the change; a requested one is told of once more when it takes effect."""
     made_at = cancellation.requested_at.isoformat()
     publish_event(
@@ -56,7 +56,7 @@ def tell_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: 
 
 
 @handles(EFFECTIVE)
-def tell_effective(payload: dict[str, Any], now: datetime) -> None:
+def publish_effective(payload: dict[str, Any], now: datetime) -> None:
     """The day has come: tell, unless the cancellation was undone or replaced."""
     requested_at = datetime.fromisoformat(payload["requested_at"])
     with one_transaction():
@@ -65,10 +65,10 @@ def tell_effective(payload: dict[str, Any], now: datetime) -> None:
         )
         if cancellation := in_force.select_related("subscription").first():
             Subscription.objects.select_for_update().get(pk=cancellation.subscription_id)
-            tell_cancellation(SubscriptionEvent.CANCELLATION_EFFECTIVE, cancellation, now)
+            publish_cancellation(SubscriptionEvent.CANCELLATION_EFFECTIVE, cancellation, now)
 
 
-def tell_refund(type: SubscriptionEvent, refund: Refund, occasion: str, now: datetime) -> None:
+def publish_refund(type: SubscriptionEvent, refund: Refund, occasion: str, now: datetime) -> None:
     """Tell what became of money on its way; once per ``occasion``."""
     with one_transaction():
         subscription = Subscription.objects.select_for_update().filter(agreement=refund.agreement_id).first()
@@ -79,14 +79,14 @@ def tell_refund(type: SubscriptionEvent, refund: Refund, occasion: str, now: dat
         publish_event(type, occasion, subscription, now, lambda: {"refund": _refund(refund), **about})
 
 
-def tell_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
+def publish_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
     """Tell how many users lost their license; ``position``: where the audit trail says it."""
     key = f"{subscription.tenant_id}:{position}"
     publish_event(SubscriptionEvent.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
 
 
 def publish_event(
-    type: StrEnum, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], Told]
+    type: StrEnum, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], EventData]
 ) -> None:
     """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)
@@ -101,7 +101,7 @@ def publish_event(
     )
 
 
-def _cancellation(cancellation: Cancellation) -> Told:
+def _cancellation(cancellation: Cancellation) -> EventData:
     return {
         "cancellation": {
             "id": public_id(Kind.CANCELLATION, cancellation.pk),
@@ -116,7 +116,7 @@ def _cancellation(cancellation: Cancellation) -> Told:
     }
 
 
-def _refund(refund: Refund) -> Told:
+def _refund(refund: Refund) -> EventData:
     return {
         "id": public_id(Kind.REFUND, refund.pk),
         "amount": _money(refund.money),
@@ -126,5 +126,5 @@ def _refund(refund: Refund) -> Told:
     }
 
 
-def _money(money: Money) -> Told:
+def _money(money: Money) -> EventData:
     return {"amount": f"{money.amount:f}", "currency": money.currency}

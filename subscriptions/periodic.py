@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from outbox.registry import periodic
-from subscriptions.cancellations.refunds import tell_late_refunds
+from subscriptions.cancellations.refunds import report_late_refunds
 from subscriptions.idempotency import forget_keys
 from subscriptions.renewal import roll_periods
 
 periodic(timedelta(minutes=1))(roll_periods)
-periodic(timedelta(minutes=5))(tell_late_refunds)
+periodic(timedelta(minutes=5))(report_late_refunds)
 periodic(timedelta(hours=6))(forget_keys)

@@ -15,4 +15,4 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         """Register who delivers, and the periodic work."""
         import webhooks.events  # noqa: PLC0415 (apps load before models)
-        import webhooks.notices  # noqa: F401, PLC0415
+        import webhooks.mail  # noqa: F401, PLC0415

@@ -66,19 +66,19 @@ def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds:
     return post(endpoint.url, body.encode(), headers, seconds=seconds, private=settings.WAYOUT_WEBHOOK_PRIVATE)
 
 
-def hearing(tenant_id: int, partners: Iterable[str] | QuerySet[Any, Any], now: datetime) -> set[str]:
+def partners_allowed(tenant_id: int, partners: Iterable[str] | QuerySet[Any, Any], now: datetime) -> set[str]:
     """Which of the partners may hear of a tenant now: they have a live token with WEBHOOKS for it."""
     tokens = live_tokens(now).filter(tenants=tenant_id, partner__in=partners).values_list("partner", "scopes")
     return {partner for partner, scopes in tokens if Scope.WEBHOOKS in with_included(frozenset(map(Scope, scopes)))}
 
 
-def ask(deliveries: Iterable[Delivery], now: datetime) -> None:
+def enqueue_deliveries(deliveries: Iterable[Delivery], now: datetime) -> None:
     """Have new deliveries made, in their order."""
     for delivery in deliveries:
         enqueue(kind=DELIVER, key=_key(delivery.pk), payload={"delivery": delivery.pk}, run_at=now, now=now)
 
 
-def ask_again(delivery_ids: Collection[int], now: datetime) -> int:
+def requeue_deliveries(delivery_ids: Collection[int], now: datetime) -> int:
     """Have these made again, the oldest first, whatever became of them before; how many."""
     ids = sorted(delivery_ids)
     for some in chunks(ids):
@@ -113,7 +113,7 @@ def deliver(payload: dict[str, int], now: datetime) -> datetime | None:
 
 def _may_go(delivery: Delivery, now: datetime) -> bool:
     """Whether the partner may still hear of it; if not, it is given up."""
-    if hearing(delivery.event.tenant_id, [delivery.endpoint.partner], now):
+    if partners_allowed(delivery.event.tenant_id, [delivery.endpoint.partner], now):
         return True
     _waiting(delivery).update(status=DeliveryStatus.FAILED, problem=_NOBODY)
     return False

@@ -16,7 +16,7 @@ from django.db.models import Count, Q, QuerySet
 
 from tenants.actions import Action
 from tenants.callers import Caller
-from webhooks.deliveries import ask_again, audit, secret_of, send
+from webhooks.deliveries import audit, requeue_deliveries, secret_of, send
 from webhooks.errors import TooManyEndpoints
 from webhooks.models import Delivery, DeliveryStatus, Endpoint
 from webhooks.sending import EndpointResponse, check_url
@@ -99,7 +99,7 @@ def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: d
         missed = ~Q(status=DeliveryStatus.DELIVERED)
         if since:
             missed |= Q(event__at__gte=since)
-        return ask_again(endpoint.deliveries.filter(missed).values_list("pk", flat=True), now)
+        return requeue_deliveries(endpoint.deliveries.filter(missed).values_list("pk", flat=True), now)
 
 
 def send_again(*, deliveries: QuerySet[Delivery], caller: Caller, now: datetime) -> int:
@@ -108,7 +108,7 @@ def send_again(*, deliveries: QuerySet[Delivery], caller: Caller, now: datetime)
         names = ("event__tenant", "endpoint", "pk", "event__message_id")
         rows = list(deliveries.order_by(*names[:3]).values_list(*names))
         endpoints = Endpoint.objects.in_bulk({endpoint for _, endpoint, *_ in rows})
-        count = ask_again([pk for *_, pk, _ in rows], now)
+        count = requeue_deliveries([pk for *_, pk, _ in rows], now)
         for (tenant_id, endpoint_id), some in groupby(rows, itemgetter(0, 1)):
             events = [message_id for *_, message_id in some]
             audit(Action.WEBHOOK_SENT_AGAIN, endpoints[endpoint_id], caller, now, tenant_id=tenant_id, messages=events)

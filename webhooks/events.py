@@ -13,7 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
 from outbox.registry import periodic
-from webhooks.deliveries import ask, hearing
+from webhooks.deliveries import enqueue_deliveries, partners_allowed
 from webhooks.models import Delivery, Endpoint, Event, Stream
 
 KEPT_FOR = timedelta(days=30)
@@ -34,7 +34,7 @@ def publish(
     None where nobody listens (one query then) or it was said before. ``describe`` is asked for the
     data only if somebody listens: no names, addresses or numbers of people. ``subject`` is what the version counts for.
     """
-    partners = hearing(tenant_id, Endpoint.objects.values("partner"), now)
+    partners = partners_allowed(tenant_id, Endpoint.objects.values("partner"), now)
     if not partners:
         return None
     endpoints = [e for e in Endpoint.objects.filter(partner__in=partners).order_by("pk") if e.wants(type)]
@@ -51,7 +51,7 @@ def publish(
         data=json.loads(json.dumps(describe(), cls=DjangoJSONEncoder)),
     )
     deliveries = Delivery.objects.bulk_create([Delivery(endpoint=endpoint, event=event) for endpoint in endpoints])
-    ask([d for d, e in zip(deliveries, endpoints, strict=True) if e.disabled_at is None], now)
+    enqueue_deliveries([d for d, e in zip(deliveries, endpoints, strict=True) if e.disabled_at is None], now)
     return event
 
 

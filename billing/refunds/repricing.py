@@ -33,7 +33,7 @@ from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
 from billing.selectors import charges_not_over
 from billing.signals import refunds_repriced
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
 from outbox.registry import handles
 from tenants.actions import Action
@@ -218,7 +218,7 @@ def _say(repricing: Repricing, now: datetime) -> None:
             "refund": part.refund_id,
             "charge": part.charge_id,
         }
-        tell_staff(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
+        queue_staff_mail(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
     if repricing.changed or repricing.added:
         refunds_repriced.send(sender=Agreement, repricing=repricing, now=now)
 

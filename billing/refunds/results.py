@@ -22,7 +22,7 @@ from billing.money import Money
 from billing.outages import retry_later
 from billing.providers.base import ProviderUnavailable, RefundOutcome, RefundRequest, RefundResult
 from billing.refunds.moves import move
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
 from outbox.registry import handles
 from tenants.people import SYSTEM
@@ -87,7 +87,7 @@ def check(payload: dict[str, str], now: datetime) -> None:
         return
     if result.outcome is RefundOutcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):
         RefundPart.objects.filter(pk=part.pk).update(amount_by_rule=0)
-        tell_staff(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
+        queue_staff_mail(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
     if part.key == payload["key"]:
         record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
     elif result.outcome is RefundOutcome.SUCCEEDED:

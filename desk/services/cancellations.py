@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from common.errors import ChangedMeanwhile
 from desk.codes import CloseReason
 from desk.errors import ClaimedElsewhere
-from desk.mail import announce_call
+from desk.mail import queue_call_mail
 from desk.models import CallbackRequest
 from desk.selectors import open_call
 from desk.services.cases import audit_call, close_request, note_reached
@@ -92,4 +92,4 @@ def close_call(*, cancellation: Cancellation, caller: Caller, language: str, now
     reason = CloseReason.CANCELED_BY_AGENT if by_staff else CloseReason.RESOLVED_ONLINE
     if close_request(call, reason, now):
         audit_call(Action.CALLBACK_CANCELED, caller, call, language, now, cancellation=cancellation.reference)
-        announce_call(reason.mail, call, now)
+        queue_call_mail(reason.mail, call, now)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from common.errors import ChangedMeanwhile, NotFound
 from desk.attempts import CallOutcome, Next
 from desk.codes import CloseReason
-from desk.events import CallEvent, tell_callback
-from desk.mail import announce_call
+from desk.events import CallEvent, publish_callback
+from desk.mail import queue_call_mail
 from desk.models import CallbackAttempt, CallbackRequest
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import Subscription
@@ -48,7 +48,7 @@ def close_request(request: CallbackRequest, reason: CloseReason, now: datetime) 
     )
     if closed:
         request.status, request.close_reason, request.closed_at = reason.status.value, reason.value, now
-        tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
+        publish_callback(CallEvent.CALLBACK_CLOSED, request, now)
     return bool(closed)
 
 
@@ -57,7 +57,7 @@ def close_unwanted(request: CallbackRequest, caller: Caller, language: str, now:
     reason = CloseReason.ASKED_NOT_TO_CALL
     if close_request(request, reason, now):
         audit_call(Action.CALLBACK_ASKED_NOT_TO_CALL, caller, request, language, now)
-        announce_call(reason.mail, request, now)
+        queue_call_mail(reason.mail, request, now)
 
 
 def note_reached(request: CallbackRequest, now: datetime) -> None:

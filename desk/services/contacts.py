@@ -11,7 +11,7 @@ from common.errors import ChoiceInvalid, RateLimited
 from common.languages import DEFAULT_LANGUAGE
 from desk.codes import OPEN_STATUSES, CloseReason
 from desk.errors import DoNotCall, NumberUnanswered
-from desk.events import CallEvent, tell_callback
+from desk.events import CallEvent, publish_callback
 from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from desk.phones import Phone, read_phone
 from desk.selectors import desk
@@ -81,7 +81,7 @@ def never_call(request: CallbackRequest, now: datetime) -> None:
     reason = CloseReason.ASKED_NOT_TO_CALL
     request.status, request.close_reason = reason.status.value, reason.value
     request.closed_at, request.next_attempt_at = now, None
-    tell_callback(CallEvent.CALLBACK_CLOSED, request, now)
+    publish_callback(CallEvent.CALLBACK_CLOSED, request, now)
 
 
 def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:

@@ -13,7 +13,7 @@ from common.errors import ChoiceInvalid
 from desk.attempts import CallOutcome, Next, RetryLater, what_next
 from desk.codes import CallbackStatus, CallOccasion, CloseReason
 from desk.errors import NightThere, TimeNotAhead
-from desk.mail import announce_call
+from desk.mail import queue_call_mail
 from desk.models import CallbackRequest
 from desk.selectors import desk, desk_hours
 from desk.services.cases import audit_call, close_request, close_unwanted, note_reached, require_seen, write_attempt
@@ -68,7 +68,7 @@ def log_attempt(
         request.save()
         audit_call(follows.action, caller, request, language, now)
         if occasion := CallOccasion.UNREACHABLE if step.unreachable else follows.mail:
-            announce_call(occasion, request, now)
+            queue_call_mail(occasion, request, now)
     if follows.opts_out:
         _close_others_with(request, caller, language, now)
     return request
@@ -106,7 +106,7 @@ def close_callback(
         note_reached(request, now)
         close_request(request, disposition, now)
         audit_call(Action.CALLBACK_CLOSED, caller, request, language, now)
-        announce_call(disposition.mail, request, now)
+        queue_call_mail(disposition.mail, request, now)
         return True
 
 
@@ -136,7 +136,7 @@ def close_without_call(
         close_request(request, disposition, now)
         audit_call(Action.CALLBACK_CLOSED_WITHOUT_CALL, caller, request, language, now)
         if tell:
-            announce_call(CallOccasion.CLOSED, request, now)
+            queue_call_mail(CallOccasion.CLOSED, request, now)
         return True
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from common.errors import NotPermitted
 from desk.codes import REOPENABLE, CallbackStatus, CallOccasion
 from desk.errors import CallbackOpen
-from desk.events import CallEvent, tell_callback
-from desk.mail import announce_call
+from desk.events import CallEvent, publish_callback
+from desk.mail import queue_call_mail
 from desk.models import CallbackDesk, CallbackRequest
 from desk.services.cases import audit_call, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, lift, set_phone
@@ -72,8 +72,8 @@ def reopen_callback(
         _begin_anew(request, settings, now)
         request.save()
         audit_call(Action.CALLBACK_REOPENED, caller, request, language, now, reason=reason)
-        announce_call(CallOccasion.REOPENED, request, now)
-        tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
+        queue_call_mail(CallOccasion.REOPENED, request, now)
+        publish_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         return request
 
 

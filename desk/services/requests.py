@@ -8,8 +8,8 @@ from datetime import datetime
 from common.references import new_reference
 from desk.codes import OPEN_STATUSES, CallOccasion, CloseReason
 from desk.errors import NumberUnanswered
-from desk.events import CallEvent, tell_callback
-from desk.mail import announce_call
+from desk.events import CallEvent, publish_callback
+from desk.mail import queue_call_mail
 from desk.models import CallbackRequest, CallbackSource
 from desk.services.cases import audit_call, close_request, locked_request, require_seen
 from desk.services.contacts import LONGEST_NAME, LONGEST_NOTE, given_phone, read_language, set_phone
@@ -78,9 +78,9 @@ def request_callback(
         _fill(request, subscription, wish, now)
         request.save()
         audit_call(Action.CALLBACK_UPDATED if open_one else Action.CALLBACK_REQUESTED, caller, request, language, now)
-        announce_call(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
+        queue_call_mail(CallOccasion.CHANGED if open_one else CallOccasion.BOOKED, request, now)
         if open_one is None:
-            tell_callback(CallEvent.CALLBACK_REQUESTED, request, now)
+            publish_callback(CallEvent.CALLBACK_REQUESTED, request, now)
         call.remember({"callback": request.pk, "existing": open_one is not None})
         return Requested(request, existing=open_one is not None)
 
@@ -117,7 +117,7 @@ def reschedule_callback(
             request.credit_from = min(credit, request.credit_from)
         request.save()
         audit_call(Action.CALLBACK_RESCHEDULED, caller, request, language, now)
-        announce_call(CallOccasion.CHANGED, request, now)
+        queue_call_mail(CallOccasion.CHANGED, request, now)
         return request
 
 
@@ -131,7 +131,7 @@ def withdraw_callback(*, caller: Caller, callback_id: int, language: str, now: d
         reason = CloseReason.WITHDRAWN_BY_CUSTOMER
         if close_request(request, reason, now):
             audit_call(Action.CALLBACK_WITHDRAWN, caller, request, language, now)
-            announce_call(reason.mail, request, now)
+            queue_call_mail(reason.mail, request, now)
         request.refresh_from_db()
         return request
 

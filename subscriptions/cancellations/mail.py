@@ -17,7 +17,7 @@ from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
 from outbox.mail import deliver
 from outbox.registry import handles
-from subscriptions.cancellations.announcements import MAIL, Occasion
+from subscriptions.cancellations.mail_queue import MAIL, Occasion
 from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
 from subscriptions.models import Cancellation
 from subscriptions.selectors.batches import refunds_of

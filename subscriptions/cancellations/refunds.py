@@ -15,44 +15,46 @@ from billing.refunds.moves import FAILED, RETURNED
 from billing.refunds.repricing import Repricing
 from billing.signals import refunds_repriced
 from outbox.each import each_by_itself
-from outbox.mail import tell_staff
+from outbox.mail import queue_staff_mail
 from outbox.registry import handles
-from subscriptions.cancellations.announcements import Occasion, announce, announce_refund
-from subscriptions.events import SubscriptionEvent, tell_refund
+from subscriptions.cancellations.mail_queue import Occasion, queue_mail, queue_refund_mail
+from subscriptions.events import SubscriptionEvent, publish_refund
 from subscriptions.models import Cancellation
 
 
 @handles(RETURNED)
-def tell_settled(payload: dict[str, Any], now: datetime) -> None:
+def publish_returned(payload: dict[str, Any], now: datetime) -> None:
     """The provider said that the money is back: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(SubscriptionEvent.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
-    announce_refund(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
+    publish_refund(SubscriptionEvent.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
+    queue_refund_mail(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
 
 
 @handles(FAILED)
-def tell_failed(payload: dict[str, Any], now: datetime) -> None:
+def publish_failed(payload: dict[str, Any], now: datetime) -> None:
     """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
-    tell_refund(SubscriptionEvent.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
-    tell_late_refunds(now)
+    publish_refund(SubscriptionEvent.REFUND_FAILED, refund, f"{refund.pk}:{payload['at']}", now)
+    report_late_refunds(now)
 
 
-def tell_late_refunds(now: datetime) -> int:
+def report_late_refunds(now: datetime) -> int:
     """Tell staff, and once the tenant, of refunds that are overdue or failed."""
-    return each_by_itself(late_refunds(now), lambda refund: _tell_late(refund, now), work="tell_late_refunds", now=now)
+    return each_by_itself(
+        late_refunds(now), lambda refund: _report_late(refund, now), work="report_late_refunds", now=now
+    )
 
 
-def _tell_late(refund: Refund, now: datetime) -> bool:
+def _report_late(refund: Refund, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         if not note_late(refund=refund, now=now):
             return False
         if refund.cancellations.exists():
-            announce_refund(Occasion.REFUND_LATE, refund, now)
+            queue_refund_mail(Occasion.REFUND_LATE, refund, now)
         else:
             # Made by hand: no cancellation has anybody who waits for it.
             values = {"refund": refund.pk, "amount": refund.money}
-            tell_staff(key=f"late:{refund.pk}:{now.isoformat()}", sentence=_LATE, values=values, now=now)
+            queue_staff_mail(key=f"late:{refund.pk}:{now.isoformat()}", sentence=_LATE, values=values, now=now)
         return True
 
 
@@ -66,4 +68,4 @@ def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> No
     for cancellation in in_force.select_related("tenant", "requested_by_user"):
         if repricing.added:
             cancellation.refunds.add(repricing.added)
-        announce(Occasion.REPRICED, cancellation, now)
+        queue_mail(Occasion.REPRICED, cancellation, now)

@@ -13,10 +13,10 @@ from billing.renewal import set_renewal_stop
 from billing.renewal_stop import RenewalStop
 from common.errors import NotFound, NumberOutOfRange
 from common.references import new_reference
-from subscriptions.cancellations.announcements import Occasion, announce
+from subscriptions.cancellations.mail_queue import Occasion, queue_mail
 from subscriptions.cancellations.signing import SignedQuote, quote_evidence, read_quote_id
 from subscriptions.errors import QuoteChanged, QuoteExpired, QuoteInvalid, RouteNotAvailable, UndoClosed
-from subscriptions.events import SubscriptionEvent, tell_cancellation
+from subscriptions.events import SubscriptionEvent, publish_cancellation
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import clean_text, locked_subscription
 from subscriptions.models import Cancellation, Subscription
@@ -127,8 +127,8 @@ def undo_cancellation(*, caller: Caller, cancellation_id: int, language: str, no
         cancellation.save(update_fields=["undone_at"])
         Subscription.objects.filter(pk=cancellation.subscription_id).update(canceled_mode=None, ends_at=None)
         _audit(Action.CANCELLATION_UNDONE, caller, cancellation, language, now, {})
-        announce(Occasion.UNDONE, cancellation, now)
-        tell_cancellation(SubscriptionEvent.CANCELLATION_UNDONE, cancellation, now)
+        queue_mail(Occasion.UNDONE, cancellation, now)
+        publish_cancellation(SubscriptionEvent.CANCELLATION_UNDONE, cancellation, now)
         return cancellation
 
 
@@ -225,8 +225,8 @@ def _write(
     Subscription.objects.filter(pk=subscription.pk).update(canceled_mode=quote.mode, ends_at=quote.effective_at)
     _end_billing(cancellation, _RENEWAL_STOPS[quote.mode], now, _terms(quote, snapshot, now))
     _audit(Action.CANCELLATION_REQUESTED, caller, cancellation, language, now, _decided(cancellation))
-    announce(Occasion.CANCELED, cancellation, now)
-    tell_cancellation(SubscriptionEvent.CANCELLATION_REQUESTED, cancellation, now)
+    queue_mail(Occasion.CANCELED, cancellation, now)
+    publish_cancellation(SubscriptionEvent.CANCELLATION_REQUESTED, cancellation, now)
     canceled.send(Cancellation, cancellation=cancellation, caller=caller, language=language, now=now)
     return cancellation
 

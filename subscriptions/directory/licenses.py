@@ -14,7 +14,7 @@ from django.db.models import FilteredRelation, Q
 
 from common.chunks import chunks
 from subscriptions.errors import RouteNotAvailable, TooManyUsers
-from subscriptions.events import tell_users_removed
+from subscriptions.events import publish_users_removed
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import DirectoryUser, License, Subscription
@@ -206,4 +206,4 @@ def _audit(caller: Caller, subscription: Subscription, plan: _Plan, language: st
         data={"licenses": plan.lost, "removed": plan.only_direct},
         personal={"name": caller.name, "email": caller.email},
     )
-    tell_users_removed(subscription, plan.only_direct, event.position, now)
+    publish_users_removed(subscription, plan.only_direct, event.position, now)

@@ -204,7 +204,7 @@ def test_what_was_stopped_before_its_commit_changed_nothing(settings: Any, monke
     api = Api(world.admin)
     given = cancel_input(api, world.subscription().pk)
     settings.REQUEST_TIMEOUT = 0.5
-    ask = cancellations.announce
+    ask = cancellations.queue_mail
     monkeypatch.setattr(cancellations, "announce", lambda *args: (time.sleep(0.6), ask(*args)))
     [error] = api.post(CANCEL, input=given).json()["errors"]
     assert error["extensions"]["code"] == "TIMEOUT"

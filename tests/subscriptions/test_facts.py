@@ -272,15 +272,15 @@ def test_one_refund_that_cannot_be_told_stops_no_other(world: World, monkeypatch
         work_off(lambda: after(hours=73))
     Refund.objects.update(found_late_at=None)
     first = Refund.objects.earliest("pk")
-    true = refunds.announce_refund
+    true = refunds.queue_refund_mail
 
-    def announce(occasion: Any, refund: Refund, now: datetime) -> None:
+    def queue_mail(occasion: Any, refund: Refund, now: datetime) -> None:
         if refund.pk == first.pk:
             raise ValueError("a name that no mail can hold")
         true(occasion, refund, now)
 
-    monkeypatch.setattr(refunds, "announce_refund", announce)
-    assert refunds.tell_late_refunds(after(hours=80)) == 1
+    monkeypatch.setattr(refunds, "announce_refund", queue_mail)
+    assert refunds.report_late_refunds(after(hours=80)) == 1
     assert list(Refund.objects.filter(found_late_at=None)) == [first]
 
 

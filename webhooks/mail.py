@@ -18,7 +18,7 @@ from webhooks.models import DeliveryStatus, Endpoint
 
 
 @handles(DISABLED)
-def tell_disabled(payload: dict[str, int], now: datetime) -> None:
+def mail_disabled(payload: dict[str, int], now: datetime) -> None:
     """One mail to the partner's contact and the staff, in the contact's language."""
     endpoint = Endpoint.objects.filter(pk=payload["endpoint"]).first()
     recipients = [*filter(None, [endpoint.contact_email if endpoint else ""]), *settings.WAYOUT_STAFF_EMAIL]

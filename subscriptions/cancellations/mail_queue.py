@@ -27,24 +27,24 @@ class Occasion(StrEnum):
     REPRICED = "REPRICED"
 
 
-def announce(occasion: Occasion, cancellation: Cancellation, now: datetime) -> None:
+def queue_mail(occasion: Occasion, cancellation: Cancellation, now: datetime) -> None:
     """Put one mail per recipient into the outbox, in the caller's transaction; once per event."""
     at = now if occasion is Occasion.REPRICED else cancellation.requested_at
-    _put_mail(
+    _queue(
         occasion, cancellation, f"{cancellation.pk}.{at.isoformat()}", _recipients(cancellation, occasion), None, now
     )
 
 
-def announce_refund(occasion: Occasion, refund: Refund, now: datetime) -> None:
+def queue_refund_mail(occasion: Occasion, refund: Refund, now: datetime) -> None:
     """The same about money, once per occasion and instant; staff hear too of what is late."""
     for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "customer"):
         recipients = dict(_recipients(cancellation, occasion))
         if occasion is Occasion.REFUND_LATE:
             recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, DEFAULT_LANGUAGE)
-        _put_mail(occasion, cancellation, f"{refund.pk}.{now.isoformat()}", recipients.items(), refund, now)
+        _queue(occasion, cancellation, f"{refund.pk}.{now.isoformat()}", recipients.items(), refund, now)
 
 
-def _put_mail(
+def _queue(
     occasion: Occasion,
     cancellation: Cancellation,
     about: str,
