@@ -1,4 +1,4 @@
-"""The billing room."""
+"""Money: payment methods, charges, proration, refunds, renewal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        """Register what the worker does in this room, and start nothing without who pays."""
+        """Register what the worker does in this app, and start nothing without who pays."""
         import billing.checks  # noqa: PLC0415 (apps load before models)
         import billing.periodic  # noqa: PLC0415
         import billing.refunds.repricing  # noqa: PLC0415

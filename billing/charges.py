@@ -129,11 +129,11 @@ def record_correction(
             charge=charge, external_id=external_id, amount=less, tax=tax, corrected_at=corrected_at
         )
         _has_changed(agreement, now)
-        _tell_of_too_much(charge, now)
+        _mail_staff_of_too_much(charge, now)
         return True
 
 
-def _tell_of_too_much(charge: Charge, now: datetime) -> None:
+def _mail_staff_of_too_much(charge: Charge, now: datetime) -> None:
     """Money that staff gave back by hand is priced by nobody: they hear when a correction makes it too much."""
     charge.refresh_from_db()
     left = charge.charged - charge.corrected

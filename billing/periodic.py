@@ -1,4 +1,4 @@
-"""The billing room's periodic work."""
+"""The periodic work of billing."""
 
 from __future__ import annotations
 

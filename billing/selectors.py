@@ -1,4 +1,4 @@
-"""Reads of the billing room, as frozen facts."""
+"""Reads of money, as frozen facts."""
 
 from __future__ import annotations
 

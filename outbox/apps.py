@@ -1,4 +1,4 @@
-"""The outbox room."""
+"""Work that happens after the commit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The door: settings, URLs, GraphQL, pages. No tables, no rules, no money."""
+"""The entry point: settings, URLs, GraphQL, pages. No tables, no rules, no money."""

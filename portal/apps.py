@@ -1,4 +1,4 @@
-"""The door."""
+"""The entry point."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Register what the worker does for this room."""
+        """Register what the worker does for this app."""
         import portal.accounts.mail  # noqa: F401, PLC0415 (apps load before models)

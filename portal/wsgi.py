@@ -31,7 +31,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 # Python maps memory for its frames 16 KB at a time and unmaps it on the way back: a loop that calls over the end of such
 # a piece asks the kernel at every call. A large answer was 1.24 times as slow for it as served, and between 1.0 and 1.5
 # times at 24 depths of the stack, which every middleware moves. A function that claims this many slots gets a piece with
-# room for all that it calls.
+# space for all that it calls.
 application.__code__ = application.__code__.replace(co_stacksize=20_000)
 
 # What was loaded stays for good: looking through it again and again took a sixth of every large answer.

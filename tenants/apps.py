@@ -1,4 +1,4 @@
-"""The tenants room."""
+"""Who is who and what was done."""
 
 from __future__ import annotations
 

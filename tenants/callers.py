@@ -1,4 +1,4 @@
-"""Who is calling and what they may do. Pure: built at the door, passed down, asked everywhere."""
+"""Who is calling and what they may do. Pure: built at the entry point, passed down, asked everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partner tokens: made once, kept as a hash, recognized at the door.
+"""Partner tokens: made once, kept as a hash, recognized at the entry point.
 
 A token reads ``wyo_<env>_<id><secret><checksum>``: the id finds the row, the checksum tells a typo from a
 token of somebody else without asking the database.

@@ -1,4 +1,4 @@
-"""The webhooks room."""
+"""Events: the feed, endpoints, deliveries, signatures."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class DeliveryStatus(StrEnum):
 
 
 class Endpoint(models.Model):
-    """An address of a partner. Its secret is computed from ``salt`` and the house's key: no secret is kept.
+    """An address of a partner. Its secret is computed from ``salt`` and the installation's key: no secret is kept.
 
     ``retry_at``: the receiver is down; nothing but one probe is sent from then on. ``failing_since``: nothing
     arrived since; after three days it is disabled, and what is waiting is kept for it.

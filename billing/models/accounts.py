@@ -56,7 +56,7 @@ class Agreement(models.Model):
     """One thing an account is billed for, always in one currency.
 
     ``provider`` bills it under ``external_id``; where nobody gave an id, nobody can be told when it ends.
-    ``ending`` is what we want of the provider, ``told`` what it last confirmed. NOW only becomes final at
+    ``renewal_stop`` is what we want of the provider, ``confirmed_stop`` what it last confirmed. NOW only becomes final at
     ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
     """
 

@@ -17,7 +17,7 @@ from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 
-# Done in a room above: whoever knows whom the money belongs to tells them.
+# Done in an app above: whoever knows whom the money belongs to tells them.
 RETURNED = "refund.returned"
 FAILED = "refund.failed"
 

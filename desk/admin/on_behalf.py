@@ -32,7 +32,7 @@ class OnBehalfForm(forms.Form):
         self.quote_id = quote_id(quote, tenant_id=row.tenant_id, subscription_id=row.pk)
         self.key = f"staff-{uuid.uuid4().hex}"
         self.users = quote.affected_users
-        self.words = quote_in_words(quote, snapshot)
+        self.messages = quote_in_words(quote, snapshot)
         self.limit = Money(refundable(quote, snapshot), row.agreement.currency)
         if may_override and self.limit.minor_units:
             self.fields["amount"].help_text = _("Instead of the credit above; at most %(most)s, all in all.") % {

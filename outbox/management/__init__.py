@@ -1,1 +1,1 @@
-"""Commands of the outbox room."""
+"""Commands of the outbox."""

@@ -1,4 +1,4 @@
-"""The admin's door: a staff member, who has shown a second factor in this session."""
+"""The entry to the admin: a staff member, who has shown a second factor in this session."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The GraphQL door: parse, one call to one service or selector, translate. Types and mutations by noun."""
+"""The GraphQL entry point: parse, one call to one service or selector, translate. Types and mutations by noun."""

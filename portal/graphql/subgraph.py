@@ -1,7 +1,7 @@
 """The same schema as a subgraph of Apollo Federation 2, for a gateway that shows its credential.
 
 Entities are found by hand: explicit representations, one form of id, batched, with the authorization of the public
-door. What is missing, foreign or malformed is null, with an error of its own.
+entry point. What is missing, foreign or malformed is null, with an error of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The HTTP door of the API, by the GraphQL over HTTP specification: JSON in, JSON out, whatever comes."""
+"""The HTTP entry point of the API, by the GraphQL over HTTP specification: JSON in, JSON out, whatever comes."""
 
 from __future__ import annotations
 

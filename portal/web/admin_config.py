@@ -1,4 +1,4 @@
-"""The admin of this house."""
+"""The admin of this installation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StaffAdminConfig(AdminConfig):
     default_site = "portal.accounts.staff.StaffSite"
 
     def ready(self) -> None:
-        """Find the rooms' admins, and leave out what is no work for staff."""
+        """Find the apps' admins, and leave out what is no work for staff."""
         super().ready()
         for label in _NOT_FOR_STAFF:
             for model in apps.get_app_config(label).get_models():

@@ -40,9 +40,9 @@ def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
     receipt = make_receipt(cancellation, refunds, now)
     refund = Refund.objects.select_related("agreement").filter(pk=payload["refund"]).first()
     title = _title(Occasion(payload["occasion"]), receipt, refund, refunds)
-    told = Receipt(title, receipt.rows)
-    message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", told.text, to=[payload["to"]])
-    message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": told}), "text/html")
+    updated = Receipt(title, receipt.rows)
+    message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", updated.text, to=[payload["to"]])
+    message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": updated}), "text/html")
     return message
 
 

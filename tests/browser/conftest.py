@@ -55,13 +55,13 @@ def chromium_path() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def house(site: Served) -> dict[str, Any]:
+def dataset(site: Served) -> dict[str, Any]:
     """The subscriptions that tests may change, each once."""
-    facts: dict[str, Any] = json.loads(in_the_house(site, "from tests.browser.house import build; build(16)"))
+    facts: dict[str, Any] = json.loads(in_the_installation(site, "from tests.browser.dataset import build; build(16)"))
     return facts
 
 
-def in_the_house(site: Served, code: str) -> str:
+def in_the_installation(site: Served, code: str) -> str:
     """What Python prints inside the served demo."""
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
@@ -72,7 +72,7 @@ def in_the_house(site: Served, code: str) -> str:
 
 def new_token(site: Served) -> str:
     """A partner token that may do with the demo's first account what a portal needs."""
-    return in_the_house(
+    return in_the_installation(
         site,
         "from django.utils import timezone; from tenants.callers import Scope; from tenants.models import Tenant;"
         "from tenants.people import SYSTEM; from tenants.tokens import create_token;"
@@ -156,7 +156,7 @@ class Own:
 
     def cancellations(self) -> str:
         """How many there are of it."""
-        return in_the_house(
+        return in_the_installation(
             self.site,
             "from subscriptions.models import Cancellation;"
             f" print(Cancellation.objects.filter(subscription={self.number}).count())",
@@ -164,16 +164,16 @@ class Own:
 
 
 @pytest.fixture
-def own(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
-    visitor.sign_in(house["admin"], house["password"])
-    number = house["online"].pop()
-    return Own(visitor, site, number, f"Own {len(house['online'])}")
+def own(visitor: Visitor, site: Served, dataset: dict[str, Any]) -> Own:
+    visitor.sign_in(dataset["admin"], dataset["password"])
+    number = dataset["online"].pop()
+    return Own(visitor, site, number, f"Own {len(dataset['online'])}")
 
 
 @pytest.fixture
-def over(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
-    visitor.sign_in(house["admin"], house["password"])
-    return Own(visitor, site, house["over"][0], "Over 0")
+def over(visitor: Visitor, site: Served, dataset: dict[str, Any]) -> Own:
+    visitor.sign_in(dataset["admin"], dataset["password"])
+    return Own(visitor, site, dataset["over"][0], "Over 0")
 
 
 def heading(page: Page) -> Locator:

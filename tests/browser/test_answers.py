@@ -14,7 +14,7 @@ from tests.served.conftest import Served
 
 # One process drives the one browser.
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
-# Every answer waits at the door until it is let in by the name of its operation.
+# Every answer waits at the network until it is let in by the name of its operation.
 HOLD = """
   const ask = window.fetch; window.held = []; window.holding = false;
   window.fetch = async (address, init) => {
@@ -43,13 +43,13 @@ def hold(page: Page) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def slow(visitor: Visitor, site: Served, house: dict[str, Any]) -> Own:
+def slow(visitor: Visitor, site: Served, dataset: dict[str, Any]) -> Own:
     """A subscription of its own on a line that can be held, and a host that listens."""
     visitor.page.add_init_script(HOLD)
     told(visitor.page, "wayout-canceled", "wayout-undone", "wayout-error")
-    visitor.sign_in(house["admin"], house["password"])
-    number = house["online"].pop()
-    return Own(visitor, site, number, f"Own {len(house['online'])}")
+    visitor.sign_in(dataset["admin"], dataset["password"])
+    number = dataset["online"].pop()
+    return Own(visitor, site, number, f"Own {len(dataset['online'])}")
 
 
 def news(page: Page) -> Locator:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visitor, in_the_house
+from tests.browser.conftest import Visitor, in_the_installation
 from tests.served.conftest import Served
 
 # One process drives the one browser.
@@ -59,7 +59,7 @@ def test_an_agents_call_by_keyboard_alone(visitor: Visitor, site: Served) -> Non
         "from django.utils import timezone; from desk.models import CallbackRequest;"
         "from desk.windows import zones_at_night"
     )
-    in_the_house(site, f"{imports}; {zones}; {zone}; {due}")
+    in_the_installation(site, f"{imports}; {zones}; {zone}; {due}")
     visitor.go(QUEUE)
     page.locator("input[value='Claim next']").focus()
     page.keyboard.press("Enter")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import ELEMENT, Own, Visitor, heading, in_the_house, told, visit
+from tests.browser.conftest import ELEMENT, Own, Visitor, heading, in_the_installation, told, visit
 from tests.served.conftest import Served
 from tests.world import PASSWORD
 
@@ -182,7 +182,7 @@ def test_a_quote_that_changes_shows_both_numbers_and_asks_again(own: Own) -> Non
     element = own.leave()
     before = element.locator("dd strong").first.inner_text()
     paid_less = f"Charge.objects.filter(agreement__subscription={own.number}).update(settled=1900)"
-    in_the_house(own.site, f"from billing.models import Charge; {paid_less}")
+    in_the_installation(own.site, f"from billing.models import Charge; {paid_less}")
     page.get_by_role("button", name="Cancel subscription now").click()
     changed = element.locator("#changed")
     expect(changed).to_be_focused()
@@ -220,10 +220,12 @@ def test_users_are_chosen_removed_and_canceling_online_opens(over: Own) -> None:
 
 
 @pytest.mark.long
-def test_removing_and_canceling_in_bulgarian_by_keyboard(browser: Browser, site: Served, house: dict[str, Any]) -> None:
+def test_removing_and_canceling_in_bulgarian_by_keyboard(
+    browser: Browser, site: Served, dataset: dict[str, Any]
+) -> None:
     for visitor in visit(browser, site, "bg"):
-        page = visitor.sign_in(house["admin"], PASSWORD).page
-        visitor.go(f"/subscriptions/{house['over'][1]}/#leave")
+        page = visitor.sign_in(dataset["admin"], PASSWORD).page
+        visitor.go(f"/subscriptions/{dataset['over'][1]}/#leave")
         expect(heading(page)).to_have_text("Анулиране на „Over 1“")
         press(page, "least")
         expect(page.locator(ELEMENT)).to_contain_text("Избран е 1 потребител")
@@ -353,11 +355,11 @@ def test_another_language_without_a_reload(visitor: Visitor) -> None:
     assert visitor.violations() == set()
 
 
-def test_without_javascript_the_page_cancels_too(browser: Browser, site: Served, house: dict[str, Any]) -> None:
+def test_without_javascript_the_page_cancels_too(browser: Browser, site: Served, dataset: dict[str, Any]) -> None:
     for visitor in visit(browser, site, "en", java_script_enabled=False):
-        page = visitor.sign_in(house["admin"], PASSWORD).page
-        house["online"].pop()
-        name = f"Own {len(house['online'])}"
+        page = visitor.sign_in(dataset["admin"], PASSWORD).page
+        dataset["online"].pop()
+        name = f"Own {len(dataset['online'])}"
         page.get_by_role("row", name=name).get_by_role("link", name="Cancel subscription").click()
         page.get_by_role("button", name="Cancel subscription now").click()
         expect(page.locator("main h1")).to_have_text(f"“{name}” was canceled")

@@ -104,18 +104,18 @@ def webhook(world: World) -> str:
 
 
 def everything() -> dict[str, list[Any]]:
-    """All rows of our rooms, but for when a token was last used."""
+    """All rows of our apps, but for when a token was last used."""
 
     def rows(model: type[Model]) -> list[Any]:
         volatile = {"last_used_at", "last_login"}
         names = [f.attname for f in model._meta.concrete_fields if f.attname not in volatile]
         return list(model._default_manager.order_by("pk").values_list(*names))
 
-    rooms = ("subscriptions", "billing", "webhooks", "tenants")
-    return {model._meta.label: rows(model) for room in rooms for model in apps.get_app_config(room).get_models()}
+    names = ("subscriptions", "billing", "webhooks", "tenants")
+    return {model._meta.label: rows(model) for name in names for model in apps.get_app_config(name).get_models()}
 
 
-# What each door is asked; which scope opens it is in the table.
+# What each entry point is asked; which scope opens it is in the table.
 Variables = Callable[[Scene], dict[str, Any]]
 MUTATIONS: dict[str, tuple[str, Variables]] = {
     "cancelSubscription": (

@@ -1,4 +1,4 @@
-"""The subgraph: behind a credential, entities by batches, the authorization of the public door."""
+"""The subgraph: behind a credential, entities by batches, the authorization of the public entry point."""
 
 from __future__ import annotations
 

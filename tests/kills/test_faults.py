@@ -1,4 +1,4 @@
-"""Things that break under the house: workers that disagree about the time, a database that goes away, a full disk."""
+"""Things that break under the installation: workers that disagree about the time, a database that goes away, a full disk."""
 
 from __future__ import annotations
 

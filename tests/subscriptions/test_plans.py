@@ -1,4 +1,4 @@
-"""No path that people wait for reads a growing table from end to end: the plans of PostgreSQL, in a house of 20,000."""
+"""No path that people wait for reads a growing table from end to end: the plans of PostgreSQL, with 20,000 users."""
 
 from __future__ import annotations
 

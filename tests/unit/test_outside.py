@@ -95,7 +95,7 @@ def test_what_is_sent_and_answered_arrives_as_it_is(echo: str, monkeypatch: pyte
     assert answer.text == "Ж"
     moved = session().get(f"{echo}/here")
     assert (moved.status_code, [step.status_code for step in moved.history]) == (201, [302])
-    # A house whose way out is a proxy goes on using it.
+    # An installation whose way out is a proxy goes on using it.
     monkeypatch.setenv("HTTP_PROXY", echo)
     proxied = session().get("http://wayout.invalid/there")
     assert proxied.status_code == 201

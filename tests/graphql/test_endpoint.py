@@ -1,4 +1,4 @@
-"""The HTTP door: JSON whatever comes, languages, masked errors, limits."""
+"""The HTTP entry point: JSON whatever comes, languages, masked errors, limits."""
 
 from __future__ import annotations
 
