@@ -15,7 +15,7 @@ from tenants.actions import Action
 MAX_COUNTED = 3
 
 
-class RetryLater(Enum):
+class NextCall(Enum):
     """When the next call is."""
 
     # Not before the customer or staff do something.
@@ -40,7 +40,7 @@ class Follows:
     customer is told.
     """
 
-    again: RetryLater = RetryLater.NEVER
+    next_call: NextCall = NextCall.NEVER
     counts: bool = False
     dialed: bool = True
     reached: bool = False
@@ -63,13 +63,13 @@ class CallOutcome(CodeTable):
     NO_ANSWER = (
         "NO_ANSWER",
         N_("no answer"),
-        Follows(action=Action.CALLBACK_NO_ANSWER, again=RetryLater.IN_HOURS, counts=True),
+        Follows(action=Action.CALLBACK_NO_ANSWER, next_call=NextCall.IN_HOURS, counts=True),
     )
-    BUSY = "BUSY", N_("busy"), Follows(action=Action.CALLBACK_BUSY, again=RetryLater.IN_HOURS, counts=True)
+    BUSY = "BUSY", N_("busy"), Follows(action=Action.CALLBACK_BUSY, next_call=NextCall.IN_HOURS, counts=True)
     VOICEMAIL = (
         "VOICEMAIL",
         N_("voicemail left"),
-        Follows(action=Action.CALLBACK_VOICEMAIL, again=RetryLater.IN_THE_MORNING, counts=True),
+        Follows(action=Action.CALLBACK_VOICEMAIL, next_call=NextCall.IN_THE_MORNING, counts=True),
     )
     WRONG_NUMBER = (
         "WRONG_NUMBER",
@@ -79,12 +79,12 @@ class CallOutcome(CodeTable):
     CALL_LATER = (
         "CALL_LATER",
         N_("reached, call later"),
-        Follows(action=Action.CALLBACK_CALL_LATER, again=RetryLater.AT_SLOT, reached=True),
+        Follows(action=Action.CALLBACK_CALL_LATER, next_call=NextCall.AT_SLOT, reached=True),
     )
     LANGUAGE_NEEDED = (
         "LANGUAGE_NEEDED",
         N_("another language needed"),
-        Follows(action=Action.CALLBACK_LANGUAGE_NEEDED, again=RetryLater.SOON, reached=True, asks_language=True),
+        Follows(action=Action.CALLBACK_LANGUAGE_NEEDED, next_call=NextCall.SOON, reached=True, asks_language=True),
     )
     ASKED_NOT_TO_CALL = (
         "ASKED_NOT_TO_CALL",
@@ -94,7 +94,7 @@ class CallOutcome(CodeTable):
     # The last call, which closing and canceling note.
     REACHED = "REACHED", N_("reached"), Follows(reached=True, counts=True)
     # Given back without a call.
-    RELEASED = "RELEASED", N_("released"), Follows(again=RetryLater.SOON, dialed=False)
+    RELEASED = "RELEASED", N_("released"), Follows(next_call=NextCall.SOON, dialed=False)
 
 
 # What an agent notes of a call that is not the last.
@@ -121,22 +121,22 @@ def what_next(
     follows = outcome.follows
     counted += follows.counts
     unreachable = False
-    match follows.again:
-        case RetryLater.NEVER:
+    match follows.next_call:
+        case NextCall.NEVER:
             return Next(None, follows.counts)
-        case RetryLater.AT_SLOT:
+        case NextCall.AT_SLOT:
             return Next(later, follows.counts)
-        case RetryLater.SOON:
+        case NextCall.SOON:
             at = now
-        case again:
+        case later:
             unreachable = counted >= MAX_COUNTED
-            at = _after_silence(again, hours, now, counted)
+            at = _after_silence(later, hours, now, counted)
     return Next(next_call(hours, zone, at), follows.counts, unreachable)
 
 
-def _after_silence(again: RetryLater, hours: Hours, now: datetime, counted: int) -> datetime:
+def _after_silence(later: NextCall, hours: Hours, now: datetime, counted: int) -> datetime:
     if counted >= MAX_COUNTED:
         return business_morning(hours, now, 2)
-    if counted == 1 and again is RetryLater.IN_HOURS:
+    if counted == 1 and later is NextCall.IN_HOURS:
         return business_hours_later(hours, now, timedelta(hours=2))
     return business_morning(hours, now, 1)

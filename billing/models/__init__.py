@@ -28,11 +28,11 @@ __all__ = [
     "BillingAccount",
     "Charge",
     "Correction",
-    "RenewalStopTerms",
     "LedgerEntry",
     "PartStatus",
     "PaymentMethod",
     "Refund",
     "RefundPart",
     "RefundStatus",
+    "RenewalStopTerms",
 ]

@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from common.errors import ChoiceInvalid
-from desk.attempts import CallOutcome, Next, RetryLater, what_next
+from desk.attempts import CallOutcome, Next, NextCall, what_next
 from desk.codes import CallbackStatus, CallOccasion, CloseReason
 from desk.errors import NightThere, TimeNotAhead
 from desk.mail import queue_call_mail
@@ -56,7 +56,7 @@ def log_attempt(
             return None
         require_seen(request, seen)
         zone = ZoneInfo(request.time_zone)
-        if follows.again is RetryLater.AT_SLOT:
+        if follows.next_call is NextCall.AT_SLOT:
             _require_slot(later, zone, now)
         step = what_next(outcome, desk_hours(desk()), zone, now, request.attempts, later)
         if follows.asks_language:
@@ -150,7 +150,7 @@ def _give_back(request: CallbackRequest, outcome: CallOutcome, step: Next, agent
     request.last_outcome = outcome.value
     request.next_attempt_at = step.at
     request.claimed_by = request.claim_expires_at = None
-    agreed = outcome.follows.again is RetryLater.AT_SLOT
+    agreed = outcome.follows.next_call is NextCall.AT_SLOT
     request.preferred_agent = agent if agreed else None
     if agreed and step.at:
         request.due_at = step.at
