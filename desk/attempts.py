@@ -128,15 +128,15 @@ def what_next(
             return Next(later, follows.counts)
         case NextCall.SOON:
             at = now
-        case later:
+        case silence:
             unreachable = counted >= MAX_COUNTED
-            at = _after_silence(later, hours, now, counted)
+            at = _after_silence(silence, hours, now, counted)
     return Next(next_call(hours, zone, at), follows.counts, unreachable)
 
 
-def _after_silence(later: NextCall, hours: Hours, now: datetime, counted: int) -> datetime:
+def _after_silence(silence: NextCall, hours: Hours, now: datetime, counted: int) -> datetime:
     if counted >= MAX_COUNTED:
         return business_morning(hours, now, 2)
-    if counted == 1 and later is NextCall.IN_HOURS:
+    if counted == 1 and silence is NextCall.IN_HOURS:
         return business_hours_later(hours, now, timedelta(hours=2))
     return business_morning(hours, now, 1)

@@ -55,8 +55,8 @@ class Task(models.Model):
         verbose_name_plural = _("tasks")
         permissions = [("requeue_task", _("Can do tasks again"))]
         indexes = [
-            models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="effect_due"),
-            models.Index(fields=["status", "finished_at"], name="effect_by_status"),
+            models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="task_due"),
+            models.Index(fields=["status", "finished_at"], name="task_by_status"),
         ]
 
     def __str__(self) -> str:

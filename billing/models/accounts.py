@@ -73,7 +73,7 @@ class Agreement(models.Model):
     provider = models.CharField(_("provider"), max_length=20, blank=True)
     external_id = models.CharField(_("id at the provider"), max_length=100, blank=True)
     renewal_stop = models.CharField(
-        _("renewal_stop"), max_length=13, choices=RENEWAL_STOP_CHOICES, default=RenewalStop.NONE.value
+        _("renewal"), max_length=13, choices=RENEWAL_STOP_CHOICES, default=RenewalStop.NONE.value
     )
     ends_for_good_at = models.DateTimeField(_("cannot be taken back from"), null=True, blank=True)
     confirmed_stop = models.CharField(

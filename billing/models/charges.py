@@ -50,7 +50,7 @@ class Charge(models.Model):
                 condition=Q(tax__gte=0, charged__gte=F("tax"), paid__gte=0, in_flight__gte=0),
                 name="charge_amounts_are_not_negative",
             ),
-            models.CheckConstraint(condition=Q(paid__lte=F("charged")), name="charge_settles_no_more_than_charged"),
+            models.CheckConstraint(condition=Q(paid__lte=F("charged")), name="charge_is_paid_no_more_than_charged"),
             models.CheckConstraint(
                 condition=Q(corrected__gte=0, corrected__lte=F("charged"), corrected_tax__gte=0)
                 & Q(corrected_tax__lte=F("corrected")),

@@ -63,7 +63,7 @@ class Refund(models.Model):
     requested_at = models.DateTimeField(_("requested"))
     held_until = models.DateTimeField(_("held until"))
     due_by = models.DateField(_("due by"))
-    returned_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    returned_at = models.DateTimeField(_("returned"), null=True, blank=True)
     provider = models.CharField(_("provider"), max_length=20)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     by_hand = models.BooleanField(_("by hand"), default=False, editable=False)
