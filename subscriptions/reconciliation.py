@@ -111,7 +111,7 @@ def _renewal_stops(now: datetime, *, ask_provider: bool) -> Iterator[str]:
             yield f"agreement {agreement.pk}: {agreement.provider} was told {agreement.confirmed_stop or 'nothing certain'}, it should be {wanted}"
         if agreement.confirmed_stop != wanted or not ask_provider:
             continue
-        said, silence = _asked(agreement.provider, methodcaller("ending", agreement.external_id))
+        said, silence = _asked(agreement.provider, methodcaller("renewal_stop", agreement.external_id))
         if silence:
             yield f"agreement {agreement.pk}: {silence}"
         # A period that ran out has stopped.

@@ -30,11 +30,11 @@ def charge(**given: Any) -> ChargeFacts:
         "currency": "EUR",
         "charged": 2000,
         "tax": 0,
-        "settled": 2000,
+        "paid": 2000,
     }
     values.update(given)
-    if "charged" in given and "settled" not in given:
-        values["settled"] = given["charged"]
+    if "charged" in given and "paid" not in given:
+        values["paid"] = given["charged"]
     return ChargeFacts(**values)
 
 

@@ -104,7 +104,7 @@ class World:
             "charged": 2000,
             **given,
         }
-        values.setdefault("settled", values["charged"])
+        values.setdefault("paid", values["charged"])
         return Charge.objects.create(agreement=subscription.agreement, **values)
 
     def users(self, count: int, **given: Any) -> list[DirectoryUser]:

@@ -42,7 +42,7 @@ def test_a_charge_is_recorded_once_and_its_payment_moves_forward(agreement: Agre
 
 @pytest.mark.parametrize(
     "change",
-    [{"settled": 12001}, {"charged": 100}, {"tax": -1}, {"settled": -1}, {"currency": "USD"}, {"in_flight": 1}],
+    [{"paid": 12001}, {"charged": 100}, {"tax": -1}, {"paid": -1}, {"currency": "USD"}, {"in_flight": 1}],
 )
 def test_a_charge_that_contradicts_itself(agreement: Agreement, change: dict[str, Any]) -> None:
     with pytest.raises(ChargeInvalid):
@@ -142,7 +142,7 @@ def test_refunds_of_a_charge_never_exceed_what_was_settled(agreement: Agreement)
     [
         {"refunded": 12001},
         {"refunded": -1},
-        {"settled": 12001},
+        {"paid": 12001},
         {"tax": 12001},
         {"corrected": 12001},
         {"period_end": PERIOD.start},

@@ -106,7 +106,7 @@ def test_what_was_begun_with_a_provider_ends_with_it(stripe: FakeStripe, importe
     undo(world, cancellation, after(hours=1))
     work(after(hours=1))
     assert not stripe.subscriptions["sub_11111111"]["cancel_at_period_end"]
-    assert Agreement.objects.values_list("told", flat=True).get() == "NONE"
+    assert Agreement.objects.values_list("confirmed_stop", flat=True).get() == "NONE"
     assert cancel(world, subscription, at=after(hours=2)).refunds.latest("pk").provider == "stripe"
 
 

@@ -167,7 +167,7 @@ def test_a_refund_made_elsewhere_has_no_metadata(pending: Refund) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "other", "settled"),
+    ("provider", "other", "paid"),
     [
         ("stripe", "ledger", [900, 100]),
         ("stripe", "stripe", [100, 100]),
@@ -187,7 +187,7 @@ def test_a_payment_belongs_to_one_charge_of_its_provider(
     body = {"object": "charge", "id": "ch_5", "amount_captured": 900}
     # A payment in an account that is connected to ours is none of ours.
     assert hook("charge.succeeded", body, account="acct_9").status_code == 200
-    assert set(Charge.objects.values_list("settled", flat=True)) == {100}
+    assert set(Charge.objects.values_list("paid", flat=True)) == {100}
     assert hook("charge.succeeded", body).status_code == 200
     assert [Charge.objects.get(pk=charge.pk).paid for charge in charges] == paid
     said = [finding for finding in findings(NOW, ask_provider=False) if "ch_5" in finding]

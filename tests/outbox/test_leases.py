@@ -242,7 +242,7 @@ def test_a_handler_that_says_when_to_go_on_is_asked_again_then_with_everything_f
     assert (task.failures, task.outages, task.crashes) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("once", "status"), [(True, "GIVEN_UP"), (False, "STUCK")])
+@pytest.mark.parametrize(("at_most_once", "status"), [(True, "GIVEN_UP"), (False, "STUCK")])
 def test_what_ended_its_workers_keeps_when_it_was_given_up(does: Does, at_most_once: bool, status: str) -> None:
     Task.objects.update(at_most_once=at_most_once, crashes=2)
     assert claim(NOW)

@@ -59,7 +59,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def ask(n: int = 1, run_at: datetime = NOW, **more: Any) -> None:
-    at_most_once = more.pop("once", False)
+    at_most_once = more.pop("at_most_once", False)
     enqueue(
         kind=more.pop("kind", "note"),
         key=f"k{n}",

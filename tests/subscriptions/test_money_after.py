@@ -51,7 +51,7 @@ def correct(charge: Charge, amount: int, at: datetime, tax: int = 0) -> None:
 
 def bill(subscription: Subscription, period: Period, charged: int, at: datetime, **given: Any) -> Charge:
     """A charge that comes in at ``at``."""
-    values = {"external_id": f"late-{at}", "seats": 1, "charged": charged, "tax": 0, "settled": charged, **given}
+    values = {"external_id": f"late-{at}", "seats": 1, "charged": charged, "tax": 0, "paid": charged, **given}
     with transaction.atomic():
         agreement = Agreement.objects.select_for_update().get(pk=subscription.agreement_id)
         charge = ChargeInput(description="E3", period=period, charged_at=period.start, currency="EUR", **values)

@@ -309,7 +309,7 @@ def test_case_26_no_stray_credit_at_period_end() -> None:
     assert (quote.effective_at, quote.refund) == (year.end, None)
 
 
-@pytest.mark.parametrize("paid", [{"settled": 0}, {"settled": 1000}, {"refunded": 500}, {"in_flight": 5, "settled": 0}])
+@pytest.mark.parametrize("paid", [{"paid": 0}, {"paid": 1000}, {"refunded": 500}, {"in_flight": 5, "paid": 0}])
 def test_case_17_period_end_gives_nothing_back_whatever_was_paid(paid: dict[str, int]) -> None:
     march = Period(at("2026-02-28T22:00Z"), at("2026-03-31T21:00Z"))
     facts = snapshot(period=march, charges=(charge(period=march, **paid),))

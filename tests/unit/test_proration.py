@@ -45,9 +45,9 @@ def test_all_vectors_were_read() -> None:
 @pytest.mark.parametrize(
     ("given", "refund"),
     [
-        ({"charged": 10000, "settled": 5000}, 0),  # case 46
-        ({"charged": 10000, "settled": 8000}, 3000),
-        ({"charged": 10000, "settled": 0}, 0),
+        ({"charged": 10000, "paid": 5000}, 0),  # case 46
+        ({"charged": 10000, "paid": 8000}, 3000),
+        ({"charged": 10000, "paid": 0}, 0),
         ({"charged": 10000, "refunded": 10000}, 0),  # case 29
         ({"charged": 10000, "refunded": 2000}, 5000),
         ({"charged": 10000, "refunded": 7000}, 3000),
@@ -81,10 +81,10 @@ def test_tax_comes_back_in_the_proportion_of_the_net() -> None:
 @pytest.mark.parametrize(
     ("given", "windows", "reason"),
     [
-        ({"settled": 0}, {}, NoRefundReason.NOTHING_SETTLED),
+        ({"paid": 0}, {}, NoRefundReason.NOTHING_SETTLED),
         ({"refunded": 2000}, {}, NoRefundReason.ALREADY_REFUNDED),
         ({}, {"prorated_hours": 24}, NoRefundReason.WINDOW_CLOSED),
-        ({"settled": 500}, {}, NoRefundReason.FULLY_USED),
+        ({"paid": 500}, {}, NoRefundReason.FULLY_USED),
         ({}, {}, None),
     ],
 )
