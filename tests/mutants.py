@@ -90,13 +90,13 @@ def main() -> None:
             report(module, copy)
 
 
-def mutmut(*args: str, **where: object) -> str:
+def mutmut(*args: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     """What it printed."""
     run = [sys.executable, "-m", "mutmut", *args]
-    done = subprocess.run(run, capture_output=True, text=True, check=False, **where)  # type: ignore[call-overload]
+    done = subprocess.run(run, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
-    return str(done.stdout)
+    return done.stdout
 
 
 def copied(module: str, tests: list[str]) -> Path:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from subscriptions.errors import RateLimited
+from common.errors import RateLimited
 from tests.builders import NOW
 from tests.desk.test_desk import ask
 from tests.world import World

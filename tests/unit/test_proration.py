@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from billing.money import Money
 from billing.periods import Period
-from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, prorate, unbegun
+from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, overall_reason, prorate, unbegun
 from tests.builders import PERIOD, SOFIA, at, charge
 
 VECTORS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "proration.csv").read_text().splitlines()))
@@ -135,6 +135,26 @@ def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None
     closed = terms(prorated_hours=0)
     assert unbegun(charge(paid=0), closed).reason is NoRefundReason.NOTHING_SETTLED
     assert unbegun(charge(refunded=2000), closed).reason is NoRefundReason.ALREADY_REFUNDED
+
+
+def test_where_charges_disagree_the_reason_that_a_person_can_do_most_with_is_said() -> None:
+    short = {"prorated_hours": 24}
+    lines = [
+        prorate(charge(settled=0), HALF, terms()),
+        prorate(charge(settled=500), HALF, terms()),
+        prorate(charge(), HALF, terms(**short)),
+        prorate(charge(refunded=2000), HALF, terms()),
+    ]
+    said = [
+        NoRefundReason.NOTHING_SETTLED,
+        NoRefundReason.FULLY_USED,
+        NoRefundReason.WINDOW_CLOSED,
+        NoRefundReason.ALREADY_REFUNDED,
+    ]
+    for most in range(1, 5):
+        assert overall_reason(lines[:most]) is said[most - 1]
+        assert overall_reason(reversed(lines[:most])) is said[most - 1]
+    assert overall_reason([]) is NoRefundReason.NO_CHARGE_ON_RECORD
 
 
 def test_days_are_those_of_the_zone() -> None:
