@@ -23,6 +23,7 @@ check: $(DEV_READY) $(CATALOGS:.po=.mo)  ## before a commit, in seconds: style, 
 	@.venv/bin/ruff check -q .
 	@.venv/bin/ruff format -q --check .
 	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
+	@$(PY) -m tests.words
 	@.venv/bin/mypy
 	@.venv/bin/pytest -p no:schemathesis --hypothesis-profile=quick tests/unit \
 		--ignore tests/unit/test_frontend.py --ignore tests/unit/test_outside.py
@@ -52,10 +53,11 @@ bench-quick: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the same, smaller, in 2 minute
 soak: $(DEV_READY) $(CATALOGS:.po=.mo)  ## mixed traffic for MINUTES (5), then three times too much
 	@WAYOUT_BENCH_URL=$${WAYOUT_TEST_POSTGRES:-postgresql://postgres@127.0.0.1:5432/postgres} $(PY) -m bench.soak --minutes $${MINUTES:-5}
 
-lint: $(DEV_READY)  ## ruff, mypy, import directions, migrations in step with the models
+lint: $(DEV_READY)  ## ruff, mypy, import directions, old words, migrations in step with the models
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || (cat .venv/lint-imports.log; exit 1)
+	@$(PY) -m tests.words
 	@.venv/bin/mypy
 	@DATABASE_URL=sqlite://:memory: $(DEMO) makemigrations --check --dry-run
 

@@ -24,7 +24,7 @@ def notify_workers() -> None:
     with _changed:
         _asked += 1
         if _thread is None:
-            _thread = threading.Thread(target=_notify_on, name="outbox bell", daemon=True)
+            _thread = threading.Thread(target=_notify_on, name="outbox notifier", daemon=True)
             _thread.start()
         _changed.notify_all()
 

@@ -70,7 +70,7 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 
 @pytest.fixture
 def partner(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Partner:
-    monkeypatch.setattr(registry, "_sweeps", {})
+    monkeypatch.setattr(registry, "_periodic", {})
     text = world.token(Scope.WEBHOOKS)
     token = PartnerToken.objects.latest("pk")
     endpoint, secret = register(

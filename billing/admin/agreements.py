@@ -57,7 +57,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
         """With a line where nobody could be told, and the form for who bills it."""
         context = {
             **(extra_context or {}),
-            "is_untold": stops_without_id().filter(pk=object_id).exists() if object_id.isdecimal() else False,
+            "has_no_id": stops_without_id().filter(pk=object_id).exists() if object_id.isdecimal() else False,
             "may_change": request.user.has_perm(CHANGE),
             "providers": billing_providers(),
             "example": " / ".join(map(subscription_id_example, billing_providers())),

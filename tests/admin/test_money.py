@@ -176,17 +176,17 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     Task.objects.update(status="GIVEN_UP")
     pks = list(Task.objects.values_list("pk", flat=True))
     form = {"action": "do_again", "_selected_action": pks}
-    path = reverse("admin:outbox_effect_changelist")
+    path = reverse("admin:outbox_task_changelist")
     client_of(agent(world, "view_effect")).post(path, form)
     assert not Task.objects.filter(status="WAITING").exists()
     page = client_of(staff).post(path, form, follow=True)
-    assert "4 effects are done again." in page.text
+    assert "4 tasks are done again." in page.text
     assert Task.objects.filter(status="WAITING").count() == 4
 
 
 def test_staff_see_how_often_an_outage_was_run_into(world: World, staff: User) -> None:
     cancel(world, world.subscription())
     Task.objects.update(outages=4711, last_failure="nobody answers there")
-    page = client_of(staff).get(reverse("admin:outbox_effect_changelist"))
+    page = client_of(staff).get(reverse("admin:outbox_task_changelist"))
     assert "4711" in page.text
     assert "nobody answers there" in page.text

@@ -204,11 +204,11 @@ def test_a_soak_says_what_was_refused_and_does_not_hold(serve: Any, capsys: pyte
     counts = soak.report("held", traffic)
     assert "FAILED (503 OVERLOADED:" in capsys.readouterr().out
     fine = Counter({OK: 1})
-    assert soak.summary(fine, counts, fine, grown=False) == 0
-    assert soak.summary(counts, fine, fine, grown=False) == 1
-    assert soak.summary(fine, fine, counts, grown=False) == 1
-    assert soak.summary(fine, fine + Counter({"500 INTERNAL_ERROR": 1}), fine, grown=False) == 1
-    assert soak.summary(fine, fine, fine, grown=True) == 1
+    assert soak.verdict(fine, counts, fine, grown=False) == 0
+    assert soak.verdict(counts, fine, fine, grown=False) == 1
+    assert soak.verdict(fine, fine, counts, grown=False) == 1
+    assert soak.verdict(fine, fine + Counter({"500 INTERNAL_ERROR": 1}), fine, grown=False) == 1
+    assert soak.verdict(fine, fine, fine, grown=True) == 1
 
 
 def test_a_soak_ends_when_a_sender_dies(serve: Any) -> None:

@@ -82,7 +82,7 @@ def test_what_nobody_expected_is_masked_and_logged_once(
     def fail(*_args: object, **_kwargs: object) -> None:
         raise ValueError("duplicate key value violates unique constraint: secret detail")
 
-    monkeypatch.setattr(SubscriptionBatch, "of", fail)
+    monkeypatch.setattr(SubscriptionBatch, "find", fail)
     with caplog.at_level(logging.ERROR):
         body = Api(world.admin, language="bg").raw(OPTIONS, id="sub_1")
     [error] = body["errors"]

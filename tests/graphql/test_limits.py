@@ -184,7 +184,7 @@ def test_what_was_committed_is_answered_as_done_however_late_it_is(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REQUEST_TIMEOUT, settings.WAYOUT_BROKER_URL = 0.7, "redis://127.0.0.1:1/0"
-    monkeypatch.setattr("outbox.queue.ring", lambda: time.sleep(0.2))  # after the commit, five times
+    monkeypatch.setattr("outbox.queue.notify_workers", lambda: time.sleep(0.2))  # after the commit, five times
     world = World.build()
     api = Api(world.admin)
     inputs = [cancel_input(api, world.subscription().pk) for _ in range(2)]
@@ -205,7 +205,7 @@ def test_what_was_stopped_before_its_commit_changed_nothing(settings: Any, monke
     given = cancel_input(api, world.subscription().pk)
     settings.REQUEST_TIMEOUT = 0.5
     ask = cancellations.queue_mail
-    monkeypatch.setattr(cancellations, "announce", lambda *args: (time.sleep(0.6), ask(*args)))
+    monkeypatch.setattr(cancellations, "queue_mail", lambda *args: (time.sleep(0.6), ask(*args)))
     [error] = api.post(CANCEL, input=given).json()["errors"]
     assert error["extensions"]["code"] == "TIMEOUT"
     assert not Cancellation.objects.exists()
@@ -218,7 +218,7 @@ def test_a_read_is_stopped_though_it_wrote_down_when_its_token_was_used(
 ) -> None:
     settings.REQUEST_TIMEOUT = 0.3
     count = context.hit_rate_limit
-    monkeypatch.setattr(context, "spend", lambda *who: (time.sleep(0.4), count(*who))[1])
+    monkeypatch.setattr(context, "hit_rate_limit", lambda *who: (time.sleep(0.4), count(*who))[1])
     answer = Api(token=World.build().token(Scope.READ)).post(LIST)
     assert PartnerToken.objects.get().last_used_at
     assert answer.json()["errors"][0]["extensions"]["code"] == "TIMEOUT"

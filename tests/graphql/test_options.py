@@ -257,7 +257,7 @@ def test_holders_are_found_in_either_alphabet(world: World) -> None:
 def test_a_search_pages_through_all_it_finds_be_they_few_or_many(
     world: World, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "_FEW", few)
+    monkeypatch.setattr(lists, "_BATCH_SIZE", few)
     subscription, elsewhere = world.subscription(0), world.subscription(3)
     for number in range(6):
         [user] = world.users(1, last_active_at=NOW - timedelta(days=number) if number else None)

@@ -26,7 +26,7 @@ Does = Callable[[Callable[[dict[str, Any], datetime], datetime | None]], None]
 @pytest.fixture
 def does(monkeypatch: pytest.MonkeyPatch) -> Does:
     """Says what handles the kind "note"; there is one task of it, and no periodic work."""
-    monkeypatch.setattr(registry, "_sweeps", {})
+    monkeypatch.setattr(registry, "_periodic", {})
     enqueue(kind="note", key="k", payload={}, run_at=NOW, now=NOW)
     return lambda handler: monkeypatch.setattr(registry, "_handlers", {"note": handler})
 
@@ -161,7 +161,7 @@ def test_an_effect_that_was_done_is_forgotten_after_its_thirtieth_day(does: Does
 
 def test_each_piece_of_periodic_work_has_an_interval_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(registry, "_sweeps", {
+    monkeypatch.setattr(registry, "_periodic", {
         "often": (lambda _: ran.append("often") or 1, timedelta(minutes=1)),
         "seldom": (lambda _: ran.append("seldom") or 1, timedelta(minutes=2)),
     })  # fmt: skip
@@ -189,7 +189,7 @@ def test_what_must_not_happen_twice_is_given_up_when_it_fails_in_a_way_that_nobo
 
 def test_periodic_work_comes_first_and_everybody_is_told_the_time(does: Does, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
-    monkeypatch.setattr(registry, "_sweeps", {"sweep": (lambda now: told.append(now) or 0, timedelta(minutes=1))})
+    monkeypatch.setattr(registry, "_periodic", {"sweep": (lambda now: told.append(now) or 0, timedelta(minutes=1))})
     does(lambda payload, now: told.append((payload, now)))
     work_off(lambda: NOW + SECOND)
     assert told == [NOW + SECOND, ({}, NOW + SECOND)]

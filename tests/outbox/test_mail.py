@@ -73,7 +73,7 @@ def mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         deliver(EmailMessage("A line", "Text.", "from@wayout.example", ["to@contoso.example"]))
 
     monkeypatch.setattr(registry, "_handlers", {"mail": send})
-    monkeypatch.setattr(registry, "_sweeps", {})
+    monkeypatch.setattr(registry, "_periodic", {})
 
     def work(port: int) -> Task:
         settings.EMAIL_PORT = port

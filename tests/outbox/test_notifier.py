@@ -52,7 +52,7 @@ def broker(settings: Any) -> Iterator[Any]:
 def until_quiet(seconds: float = 10) -> float:
     """How long it took until nothing was to be told any more."""
     began = time.monotonic()
-    while notifier.rings() and time.monotonic() - began < seconds:
+    while notifier.is_anybody_to_notify() and time.monotonic() - began < seconds:
         time.sleep(0.01)
     return time.monotonic() - began
 
@@ -73,8 +73,8 @@ def test_a_broker_in_trouble_costs_the_answer_nothing_and_is_asked_once_a_ring(
 ) -> None:
     world = World.build()
     api = Api(world.admin)
-    told, tell = [], notifier._tell
-    monkeypatch.setattr(notifier, "_tell", lambda: (told.append(1), tell()))
+    told, tell = [], notifier._notify
+    monkeypatch.setattr(notifier, "_notify", lambda: (told.append(1), tell()))
     with nullcontext(refused()) if trouble == "refused" else silent() as outsider:
         broker(f"{scheme}://127.0.0.1:{outsider.port}/")
         assert canceled(api, world) < 2
@@ -125,7 +125,7 @@ def test_many_rings_during_one_are_one_more(monkeypatch: pytest.MonkeyPatch) -> 
         began.release()
         go.wait(10)
 
-    monkeypatch.setattr(notifier, "_tell", tell)
+    monkeypatch.setattr(notifier, "_notify", tell)
     notifier.notify_workers()
     assert began.acquire(timeout=5)
     for _ in range(1000):
@@ -142,9 +142,9 @@ def test_a_process_that_was_forked_rings_by_itself_and_none_is_kept_from_ending(
 import os, time
 from outbox import notifier
 told = []
-bell._tell = lambda: told.append(os.getpid())
+notifier._notify = lambda: told.append(os.getpid())
 def rung():
-    bell.ring()
+    notifier.notify_workers()
     for _ in range(500):
         if told and told[-1] == os.getpid(): return True
         time.sleep(0.01)
@@ -153,8 +153,8 @@ child = os.fork()
 if not child:
     os._exit(0 if rung() else 1)
 assert os.waitpid(child, 0)[1] == 0
-bell._tell = lambda: time.sleep(60)
-bell.ring()
+notifier._notify = lambda: time.sleep(60)
+notifier.notify_workers()
 print("the end")
 """
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}

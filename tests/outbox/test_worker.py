@@ -54,7 +54,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return None
 
     monkeypatch.setattr(registry, "_handlers", {"note": note})
-    monkeypatch.setattr(registry, "_sweeps", {})
+    monkeypatch.setattr(registry, "_periodic", {})
     return noted
 
 
@@ -307,7 +307,7 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
             raise RuntimeError
         return 1
 
-    monkeypatch.setattr(registry, "_sweeps", {"sweep": (sweep, timedelta(minutes=5))})
+    monkeypatch.setattr(registry, "_periodic", {"sweep": (sweep, timedelta(minutes=5))})
     for _ in range(3):
         worker.run_periodic(clock)
     assert len(ran) == 1
@@ -320,7 +320,7 @@ def test_periodic_work_runs_once_an_interval_and_catches_up(monkeypatch: pytest.
 
 def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     ran: list[datetime] = []
-    monkeypatch.setattr(registry, "_sweeps", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
+    monkeypatch.setattr(registry, "_periodic", {"sweep": (lambda now: len(ran.append(now) or []), timedelta(hours=6))})
     for days in (0, 30, -30):
         clock.wait(days=days)
         worker.run_periodic(clock)

@@ -434,7 +434,7 @@ def test_events_about_one_subject_get_versions_in_a_row(receiver: Receiver) -> N
 def test_many_workers_deliver_each_event_once_and_ask_a_dead_receiver_once(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_sweeps", {})
+    monkeypatch.setattr(registry, "_periodic", {})
     endpoint = listener(receiver)
     for n in range(30):
         happens(endpoint, f"k{n}")

@@ -279,7 +279,7 @@ def test_one_refund_that_cannot_be_told_stops_no_other(world: World, monkeypatch
             raise ValueError("a name that no mail can hold")
         true(occasion, refund, now)
 
-    monkeypatch.setattr(refunds, "announce_refund", queue_mail)
+    monkeypatch.setattr(refunds, "queue_refund_mail", queue_mail)
     assert refunds.report_late_refunds(after(hours=80)) == 1
     assert list(Refund.objects.filter(found_late_at=None)) == [first]
 

@@ -140,8 +140,8 @@ def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None
 def test_where_charges_disagree_the_reason_that_a_person_can_do_most_with_is_said() -> None:
     short = {"prorated_hours": 24}
     lines = [
-        prorate(charge(settled=0), HALF, terms()),
-        prorate(charge(settled=500), HALF, terms()),
+        prorate(charge(paid=0), HALF, terms()),
+        prorate(charge(paid=500), HALF, terms()),
         prorate(charge(), HALF, terms(**short)),
         prorate(charge(refunded=2000), HALF, terms()),
     ]
