@@ -33,11 +33,11 @@ class TaskAdmin(ReadOnlyAdmin):
     search_fields = ("key",)
     ordering = ("-pk",)
     fields = ("key", "kind", *list_display[1:])
-    actions = ("do_again",)
+    actions = ("requeue",)
     show_full_result_count = False
 
     @admin.action(description=_("Do again now"), permissions=["requeue"])
-    def requeue_task(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Put the chosen tasks back, also those that were given up. Mail that may have left is sent again."""
         caller, now = staff_caller(request), timezone.now()
         count = sum(requeue_task(task=task, caller=caller, language=active_language(), now=now) for task in queryset)

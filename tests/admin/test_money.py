@@ -175,9 +175,9 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     cancel(world, world.subscription())
     Task.objects.update(status="GIVEN_UP")
     pks = list(Task.objects.values_list("pk", flat=True))
-    form = {"action": "do_again", "_selected_action": pks}
+    form = {"action": "requeue", "_selected_action": pks}
     path = reverse("admin:outbox_task_changelist")
-    client_of(agent(world, "view_effect")).post(path, form)
+    client_of(agent(world, "view_task")).post(path, form)
     assert not Task.objects.filter(status="WAITING").exists()
     page = client_of(staff).post(path, form, follow=True)
     assert "4 tasks are done again." in page.text

@@ -76,7 +76,7 @@ def test_workers_whose_clocks_are_five_minutes_apart_go_by_the_databases(tmp_pat
     assert Task.objects.get(key="early").fence == 0
 
 
-def test_workers_never_hold_the_same_effect() -> None:
+def test_workers_never_hold_the_same_task() -> None:
     world = World.build()
     canceled(world, 8)
     from outbox.worker import claim

@@ -93,7 +93,7 @@ def test_a_lease_is_believed_up_to_twice_its_length_and_not_beyond(does: Does) -
     assert claim(NOW)
 
 
-def test_an_effect_is_taken_at_the_instant_it_is_due_and_not_before(does: Does) -> None:
+def test_a_task_is_taken_at_the_instant_it_is_due_and_not_before(does: Does) -> None:
     assert claim(NOW - timedelta(microseconds=1)) is None
     assert claim(NOW)
 
@@ -152,7 +152,7 @@ def test_what_was_given_up_is_never_forgotten(does: Does) -> None:
     assert Task.objects.get().last_failure == "x" * 200
 
 
-def test_an_effect_that_was_done_is_forgotten_after_its_thirtieth_day(does: Does) -> None:
+def test_a_task_that_was_done_is_forgotten_after_its_thirtieth_day(does: Does) -> None:
     does(lambda *_: None)
     work_off(lambda: NOW)
     assert worker.forget_done(NOW + timedelta(days=30)) == 0
@@ -195,7 +195,7 @@ def test_periodic_work_comes_first_and_everybody_is_told_the_time(does: Does, mo
     assert told == [NOW + SECOND, ({}, NOW + SECOND)]
 
 
-def test_a_turn_ends_after_as_many_effects_as_were_asked_for(does: Does) -> None:
+def test_a_turn_ends_after_as_many_tasks_as_were_asked_for(does: Does) -> None:
     for n in range(2):
         enqueue(kind="note", key=f"k{n}", payload={}, run_at=NOW, now=NOW)
     does(lambda *_: None)

@@ -152,7 +152,7 @@ def test_a_silent_server_costs_the_worker_one_wait_for_all_mail(mail: Any) -> No
         for number in range(20):
             enqueue(kind="mail", key=f"other{number}", payload={}, run_at=NOW, now=NOW, at_most_once=True)
         began = time.monotonic()
-        mail_effects = Task.objects.filter(pk__lte=mail(outsider.port).pk)
+        mail_tasks = Task.objects.filter(pk__lte=mail(outsider.port).pk)
         assert time.monotonic() - began < 3
         assert len(outsider.calls) == 1
-    assert set(mail_effects.values_list("status", "failures", "outages")) == {("WAITING", 0, 1)}
+    assert set(mail_tasks.values_list("status", "failures", "outages")) == {("WAITING", 0, 1)}

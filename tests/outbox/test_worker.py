@@ -70,7 +70,7 @@ def ask(n: int = 1, run_at: datetime = NOW, **more: Any) -> None:
     )
 
 
-def test_effects_run_when_they_are_due_the_oldest_first(done: list[Any], clock: Clock) -> None:
+def test_tasks_run_when_they_are_due_the_oldest_first(done: list[Any], clock: Clock) -> None:
     ask(1, NOW + timedelta(hours=1))
     ask(2)
     ask(3, NOW - timedelta(hours=1))
@@ -335,7 +335,7 @@ def test_a_clock_that_ran_ahead_stops_no_periodic_work(monkeypatch: pytest.Monke
     assert len(ran) == 4
 
 
-def test_done_effects_are_forgotten_after_a_month(done: list[Any], clock: Clock) -> None:
+def test_done_tasks_are_forgotten_after_a_month(done: list[Any], clock: Clock) -> None:
     ask(1)
     ask(2, NOW + timedelta(days=60))
     work_off(clock)

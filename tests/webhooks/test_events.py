@@ -115,7 +115,7 @@ def test_a_scheduled_one_that_is_hastened_takes_effect_once(world: World, told: 
     ]  # fmt: skip
 
 
-def test_an_effect_that_runs_twice_tells_once(world: World, told: Any) -> None:
+def test_a_task_that_runs_twice_tells_once(world: World, told: Any) -> None:
     from subscriptions.events import EFFECTIVE
 
     subscription = world.subscription(1)
