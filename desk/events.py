@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
+from common.codes import CodeTable
 from common.public_ids import Kind, public_id
 from desk.models import CallbackRequest
 from subscriptions.events import EventData, publish_event
@@ -12,11 +12,13 @@ from webhooks.kinds import event_kinds
 
 
 @event_kinds
-class CallEvent(StrEnum):
+class CallEvent(CodeTable):
     """What partners can be told of a call."""
 
-    CALLBACK_REQUESTED = "callback.requested"
-    CALLBACK_CLOSED = "callback.closed"
+    description: str
+
+    CALLBACK_REQUESTED = "callback.requested", "Somebody wants to be called."
+    CALLBACK_CLOSED = "callback.closed", "A request for a call is over."
 
 
 def publish_callback(type: CallEvent, request: CallbackRequest, now: datetime) -> None:

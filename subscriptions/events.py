@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from billing.models import Refund
 from billing.money import Money
+from common.codes import CodeTable
 from common.public_ids import Kind, public_id
 from outbox.queue import enqueue
 from outbox.registry import handles
@@ -25,15 +25,17 @@ EFFECTIVE = "event.effective"
 
 
 @event_kinds
-class SubscriptionEvent(StrEnum):
+class SubscriptionEvent(CodeTable):
     """What partners can be told of a subscription."""
 
-    CANCELLATION_REQUESTED = "cancellation.requested"
-    CANCELLATION_UNDONE = "cancellation.undone"
-    CANCELLATION_EFFECTIVE = "cancellation.effective"
-    REFUND_SETTLED = "refund.settled"
-    REFUND_FAILED = "refund.failed"
-    USERS_REMOVED = "users.removed"
+    description: str
+
+    CANCELLATION_REQUESTED = "cancellation.requested", "A subscription was canceled."
+    CANCELLATION_UNDONE = "cancellation.undone", "A cancellation was taken back."
+    CANCELLATION_EFFECTIVE = "cancellation.effective", "A cancellation has taken effect."
+    REFUND_SETTLED = "refund.settled", "Money is back."
+    REFUND_FAILED = "refund.failed", "A provider refused to pay back."
+    USERS_REMOVED = "users.removed", "Licenses were taken away."
 
 
 EventData = Mapping[str, Any]
@@ -86,7 +88,7 @@ def publish_users_removed(subscription: Subscription, removed: int, position: in
 
 
 def publish_event(
-    type: StrEnum, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], EventData]
+    type: CodeTable, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], EventData]
 ) -> None:
     """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)

@@ -30,7 +30,7 @@ _A_WEEK = timedelta(days=7)
 
 
 def _kinds() -> list[tuple[str, str]]:
-    return [(kind, kind) for kind in known_kinds().values()]
+    return [(kind.value, kind.value) for kind in known_kinds().values()]
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]

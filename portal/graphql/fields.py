@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import strawberry
 from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLSchema
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from common.errors import ExpectedError
@@ -54,9 +55,16 @@ def mutation(*, description: str | None = None) -> Decorator:
             except ExpectedError as error:
                 return as_problem(error, info, arguments.get("input"), members)
 
-        return strawberry.mutation(resolve, description=description)
+        return _described(strawberry.mutation(resolve, description=description))
 
     return decorate
+
+
+def _described(field: StrawberryField) -> StrawberryField:
+    """A mutation's input says itself what it is."""
+    for argument in field.arguments:
+        argument.description = argument.description or argument.type.__strawberry_definition__.description  # type: ignore[union-attr]
+    return field
 
 
 def _entry(name: str, table: Mapping[str, Access]) -> Access:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Annotated
 
 import strawberry
 
@@ -14,7 +15,7 @@ from portal.graphql.context import Info
 from portal.graphql.fields import query
 from portal.graphql.nodes import find_nodes
 from portal.graphql.types.callbacks import CallbackRequest, CallbackWindow, find_callback
-from portal.graphql.types.connections import read_search
+from portal.graphql.types.connections import After, First, read_search
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.subscriptions import (
@@ -35,7 +36,7 @@ from webhooks.models import Endpoint
 _MAX_DAYS = 30
 
 
-@strawberry.type
+@strawberry.type(description="What can be asked. What a caller cannot see is null, like what is not there.")
 class Query:
     @query(
         description="Who is calling: a signed-in person or a partner token, with the tenants and the role or scopes"
@@ -48,11 +49,21 @@ class Query:
     def subscriptions(
         self,
         info: Info,
-        first: int = 20,
-        after: str | None = strawberry.UNSET,
-        tenant_id: strawberry.ID | None = strawberry.UNSET,
-        status: list[Status] | None = strawberry.UNSET,
-        search: str | None = strawberry.UNSET,
+        first: First = 20,
+        after: After = strawberry.UNSET,
+        tenant_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Of this tenant alone. Null: of all that the caller sees."),
+        ] = strawberry.UNSET,
+        status: Annotated[
+            list[Status] | None, strawberry.argument(description="With one of these. Null or empty: whatever it is.")
+        ] = strawberry.UNSET,
+        search: Annotated[
+            str | None,
+            strawberry.argument(
+                description="A part of the name of the product or the tenant, or a whole external id; at most 200 characters. Null: all."
+            ),
+        ] = strawberry.UNSET,
     ) -> SubscriptionConnection:
         caller, now = info.context.caller, info.context.now
         tenants = _tenants(caller, tenant_id or None)
@@ -61,17 +72,25 @@ class Query:
         listing = Listing(tenants, status or (), read_search(search or None), now)
         return subscription_page(listing, first, after or None, now)
 
-    @query()
-    def subscription(self, info: Info, id: strawberry.ID) -> ProductSubscription | None:
+    @query(description="One subscription. Null for one that is not there or not the caller's.")
+    def subscription(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of the subscription.")]
+    ) -> ProductSubscription | None:
         return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
 
     @query(description="How this subscription can be canceled now, by whom, and what it would give back.")
-    def cancellation_options(self, info: Info, subscription_id: strawberry.ID) -> CancellationOptions | None:
+    def cancellation_options(
+        self,
+        info: Info,
+        subscription_id: Annotated[strawberry.ID, strawberry.argument(description="What is to be left.")],
+    ) -> CancellationOptions | None:
         found = find_subscription(info, read_id(Kind.SUBSCRIPTION, subscription_id))
         return CancellationOptions.of(found.summary) if found else None
 
-    @query()
-    def callback_request(self, info: Info, id: strawberry.ID) -> CallbackRequest | None:
+    @query(description="One request for a call. Null for one that is not there or not the caller's.")
+    def callback_request(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of the request.")]
+    ) -> CallbackRequest | None:
         return find_callback(info, read_id(Kind.CALLBACK, id))
 
     @query(
@@ -79,7 +98,16 @@ class Query:
         " with capacity left."
     )
     def callback_windows(
-        self, info: Info, subscription_id: strawberry.ID, time_zone: str, days: int = 5
+        self,
+        info: Info,
+        subscription_id: Annotated[strawberry.ID, strawberry.argument(description="What the call is about.")],
+        time_zone: Annotated[
+            str,
+            strawberry.argument(
+                description="IANA name of the zone in which the customer is, for example Europe/Sofia."
+            ),
+        ],
+        days: Annotated[int, strawberry.argument(description="How many days ahead, 1 to 30.")] = 5,
     ) -> list[CallbackWindow] | None:
         caller = info.context.caller
         if not 1 <= days <= _MAX_DAYS:
@@ -96,8 +124,10 @@ class Query:
         own = Endpoint.objects.filter(partner=info.context.caller.partner)
         return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MAX_ENDPOINTS]]
 
-    @query()
-    def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    @query(description="Whatever has this id. Null for what is not there or not the caller's.")
+    def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of any type that is a Node.")]
+    ) -> Node | None:
         found = split_id(id)
         return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
 

@@ -27,7 +27,9 @@ from portal.graphql.scalars import SCALARS
 from portal.graphql.types.problems import Problem
 
 
-@strawberry.type
+@strawberry.type(
+    description="What can be changed. Each answers a union: its success, or a Problem that says what to do."
+)
 class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation, WebhookMutation):
     pass
 

@@ -13,78 +13,90 @@ from portal.graphql.types.accounts import PersonSession, SessionKind
 from portal.graphql.types.problems import InputProblem
 
 
-@strawberry.input
+@strawberry.input(description="Who, and how.")
 class SignInInput:
     name: str = strawberry.field(description="User name or email address.")
-    password: str
+    password: str = strawberry.field(description="As the person typed it.")
     code: str | None = strawberry.field(
         default=strawberry.UNSET, description="Of the second factor: from the authenticator app, or a recovery code."
     )
-    kind: SessionKind = SessionKind.COOKIE
+    kind: SessionKind = strawberry.field(default=SessionKind.COOKIE, description="Where the session is kept.")
 
 
-@strawberry.input
+@strawberry.input(description="Which session is to go on.")
 class RefreshSessionInput:
     refresh_token: str | None = strawberry.field(
         default=strawberry.UNSET, description="Null: refresh the cookie's session."
     )
 
 
-@strawberry.input
+@strawberry.input(description="Whose password.")
 class RequestPasswordResetInput:
-    email: str
+    email: str = strawberry.field(description="The address of the account.")
 
 
-@strawberry.input
+@strawberry.input(description="The key of the mail and the new password.")
 class ResetPasswordInput:
     key: str = strawberry.field(description="The last part of the link in the mail.")
-    password: str
+    password: str = strawberry.field(description="The one that is to be.")
 
 
-@strawberry.input
+@strawberry.input(description="Both passwords.")
 class ChangePasswordInput:
-    current_password: str
-    new_password: str
+    current_password: str = strawberry.field(description="The one that is valid now.")
+    new_password: str = strawberry.field(description="The one that is to be.")
 
 
-@strawberry.type
+@strawberry.type(description="Somebody is signed in.")
 class SignInSuccess:
-    session: PersonSession
+    session: PersonSession = strawberry.field(description="Of the person, with its tokens where they were asked for.")
 
 
-@strawberry.type
+@strawberry.type(description="Nobody is signed in any more.")
 class SignOutSuccess:
-    signed_out: bool
+    signed_out: bool = strawberry.field(description="Always true.")
 
 
-@strawberry.type
+@strawberry.type(description="It goes on.")
 class RefreshSessionSuccess:
-    session: PersonSession
+    session: PersonSession = strawberry.field(description="The session with its new tokens, or its longer life.")
 
 
-@strawberry.type
+@strawberry.type(description="It is asked for.")
 class RequestPasswordResetSuccess:
     email: str = strawberry.field(description="A mail is on its way there, whether there is such an account or not.")
 
 
-@strawberry.type
+@strawberry.type(description="It is set.")
 class ResetPasswordSuccess:
-    reset: bool
+    reset: bool = strawberry.field(description="Always true.")
 
 
-@strawberry.type
+@strawberry.type(description="It is changed.")
 class ChangePasswordSuccess:
-    session: PersonSession
+    session: PersonSession = strawberry.field(description="This session, which goes on.")
 
 
-SignInPayload = Annotated[SignInSuccess | InputProblem, strawberry.union("SignInPayload")]
-SignOutPayload = Annotated[SignOutSuccess | InputProblem, strawberry.union("SignOutPayload")]
-RefreshSessionPayload = Annotated[RefreshSessionSuccess | InputProblem, strawberry.union("RefreshSessionPayload")]
-RequestPasswordResetPayload = Annotated[
-    RequestPasswordResetSuccess | InputProblem, strawberry.union("RequestPasswordResetPayload")
+SignInPayload = Annotated[
+    SignInSuccess | InputProblem, strawberry.union("SignInPayload", description="Signed in; or why not.")
 ]
-ResetPasswordPayload = Annotated[ResetPasswordSuccess | InputProblem, strawberry.union("ResetPasswordPayload")]
-ChangePasswordPayload = Annotated[ChangePasswordSuccess | InputProblem, strawberry.union("ChangePasswordPayload")]
+SignOutPayload = Annotated[
+    SignOutSuccess | InputProblem, strawberry.union("SignOutPayload", description="Signed out; or why not.")
+]
+RefreshSessionPayload = Annotated[
+    RefreshSessionSuccess | InputProblem,
+    strawberry.union("RefreshSessionPayload", description="It goes on; or why not."),
+]
+RequestPasswordResetPayload = Annotated[
+    RequestPasswordResetSuccess | InputProblem,
+    strawberry.union("RequestPasswordResetPayload", description="Asked for; or why not."),
+]
+ResetPasswordPayload = Annotated[
+    ResetPasswordSuccess | InputProblem, strawberry.union("ResetPasswordPayload", description="Set; or why not.")
+]
+ChangePasswordPayload = Annotated[
+    ChangePasswordSuccess | InputProblem, strawberry.union("ChangePasswordPayload", description="Changed; or why not.")
+]
 
 
 @strawberry.type
@@ -111,12 +123,20 @@ class AccountMutation:
         return RefreshSessionSuccess(session=PersonSession(session=session))
 
     @mutation(description="Mails a link. The answer is the same whether there is such an account or not.")
-    def request_password_reset(self, info: Info, input: RequestPasswordResetInput) -> RequestPasswordResetPayload:
+    def request_password_reset(
+        self,
+        info: Info,
+        input: RequestPasswordResetInput,
+    ) -> RequestPasswordResetPayload:
         passwords.request_password_reset(info.context.request, input.email)
         return RequestPasswordResetSuccess(email=input.email)
 
     @mutation(description="A link works once; every session of the person ends. Then sign in.")
-    def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload:
+    def reset_password(
+        self,
+        info: Info,
+        input: ResetPasswordInput,
+    ) -> ResetPasswordPayload:
         passwords.reset_password(info.context.request, input.key, input.password)
         return ResetPasswordSuccess(reset=True)
 

@@ -17,49 +17,60 @@ from portal.graphql.types.callbacks import CallbackRequest, wrap_callback
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
 
 
-@strawberry.input
+@strawberry.input(description="Who is to be called about what.")
 class RequestCallbackInput:
-    subscription_id: strawberry.ID
-    phone: str
-    contact_name: str
-    language: str | None = strawberry.UNSET
-    time_zone: str | None = strawberry.UNSET
+    subscription_id: strawberry.ID = strawberry.field(description="What the call is about.")
+    phone: str = strawberry.field(description="With its country code, for example +359 88 812 3456.")
+    contact_name: str = strawberry.field(description="Who is to be asked for, at most 200 characters.")
+    language: str | None = strawberry.field(default=strawberry.UNSET, description="en or bg. Null: the request's.")
+    time_zone: str | None = strawberry.field(default=strawberry.UNSET, description="IANA name. Null: the tenant's.")
     window_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET, description="From callbackWindows; null: as soon as possible."
     )
-    note: str | None = strawberry.UNSET
-    idempotency_key: str | None = strawberry.UNSET
+    note: str | None = strawberry.field(
+        default=strawberry.UNSET, description="For the agent, at most 500 characters. Null: none."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Made by you, at most 255 characters: repeated within 30 days it answers the same request. Null: an open request is updated.",
+    )
 
 
-@strawberry.input
+@strawberry.input(description="What to change of a request.")
 class RescheduleCallbackInput:
-    callback_id: strawberry.ID
-    phone: str | None = strawberry.UNSET
-    window_id: strawberry.ID | None = strawberry.UNSET
+    callback_id: strawberry.ID = strawberry.field(description="The request.")
+    phone: str | None = strawberry.field(default=strawberry.UNSET, description="Another number. Null: the same.")
+    window_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Another window, of callbackWindows. Null: as soon as possible."
+    )
 
 
-@strawberry.input
+@strawberry.input(description="Which request.")
 class WithdrawCallbackInput:
-    callback_id: strawberry.ID
+    callback_id: strawberry.ID = strawberry.field(description="The request.")
 
 
-@strawberry.type
+@strawberry.type(description="It is in the queue.")
 class RequestCallbackSuccess:
-    callback_request: CallbackRequest
+    callback_request: CallbackRequest = strawberry.field(description="As it is in the queue now.")
     existing: bool = strawberry.field(
         description="True when an open request was already there and was updated instead."
     )
 
 
-@strawberry.type
+@strawberry.type(description="It is withdrawn.")
 class WithdrawCallbackSuccess:
-    callback_request: CallbackRequest
+    callback_request: CallbackRequest = strawberry.field(description="The request, closed now.")
 
 
 RequestCallbackPayload = Annotated[
-    RequestCallbackSuccess | NotAvailableProblem | InputProblem, strawberry.union("RequestCallbackPayload")
+    RequestCallbackSuccess | NotAvailableProblem | InputProblem,
+    strawberry.union("RequestCallbackPayload", description="In the queue; or why not, with what is possible instead."),
 ]
-WithdrawCallbackPayload = Annotated[WithdrawCallbackSuccess | InputProblem, strawberry.union("WithdrawCallbackPayload")]
+WithdrawCallbackPayload = Annotated[
+    WithdrawCallbackSuccess | InputProblem,
+    strawberry.union("WithdrawCallbackPayload", description="Withdrawn; or why not."),
+]
 
 
 @strawberry.type
@@ -68,7 +79,11 @@ class CallbackMutation:
         description="Let us call you: puts one open request per subscription into the staff queue, or updates the open"
         " one."
     )
-    def request_callback(self, info: Info, input: RequestCallbackInput) -> RequestCallbackPayload:
+    def request_callback(
+        self,
+        info: Info,
+        input: RequestCallbackInput,
+    ) -> RequestCallbackPayload:
         requested = services.request_callback(
             subscription_id=read_id(Kind.SUBSCRIPTION, input.subscription_id),
             wish=_wish(input, info.context.language),
@@ -79,7 +94,9 @@ class CallbackMutation:
         request = wrap_callback(info, requested.request)
         return RequestCallbackSuccess(callback_request=request, existing=requested.existing)
 
-    @mutation()
+    @mutation(
+        description="Another time or number for an open request. A number that is wrong is mended like this, too."
+    )
     def reschedule_callback(self, info: Info, input: RescheduleCallbackInput) -> RequestCallbackPayload:
         request = services.reschedule_callback(
             callback_id=read_id(Kind.CALLBACK, input.callback_id),
@@ -89,7 +106,7 @@ class CallbackMutation:
         )
         return RequestCallbackSuccess(callback_request=wrap_callback(info, request), existing=True)
 
-    @mutation()
+    @mutation(description="Nobody needs to call any more. Repeating it is harmless.")
     def withdraw_callback(self, info: Info, input: WithdrawCallbackInput) -> WithdrawCallbackPayload:
         request = services.withdraw_callback(
             callback_id=read_id(Kind.CALLBACK, input.callback_id),

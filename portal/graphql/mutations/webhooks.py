@@ -23,7 +23,7 @@ from webhooks.models import Endpoint
 _LONGEST_URL = 500
 
 
-@strawberry.input
+@strawberry.input(description="Where events are to go.")
 class RegisterWebhookInput:
     url: str = strawberry.field(description="https, of a host on the open internet; no redirects are followed.")
     events: list[WebhookEventType] = strawberry.field(default_factory=list, description="Empty: all of them.")
@@ -32,60 +32,70 @@ class RegisterWebhookInput:
     )
 
 
-@strawberry.input
+@strawberry.input(description="Which webhook.")
 class WebhookInput:
-    webhook_id: strawberry.ID
+    webhook_id: strawberry.ID = strawberry.field(description="From registerWebhook or webhooks.")
 
 
-@strawberry.input
+@strawberry.input(description="What to send again.")
 class ReplayWebhookInput:
-    webhook_id: strawberry.ID
+    webhook_id: strawberry.ID = strawberry.field(description="To this webhook.")
     since: datetime | None = strawberry.field(
         default=strawberry.UNSET,
         description="Also what did arrive since then, at most 30 days ago. Null: only what did not.",
     )
 
 
-@strawberry.type
+@strawberry.type(description="It is registered.")
 class RegisterWebhookSuccess:
-    webhook: Webhook
+    webhook: Webhook = strawberry.field(description="As it is registered now.")
     secret: str | None = strawberry.field(
         description="Shown this once. Null when the address was registered before: it was changed; rotate for a secret."
     )
 
 
-@strawberry.type
+@strawberry.type(description="It is rotated.")
 class RotateWebhookSecretSuccess:
-    webhook: Webhook
+    webhook: Webhook = strawberry.field(description="Unchanged, but for its secret.")
     secret: str = strawberry.field(description="Shown this once. The old one signs along for 24 hours.")
 
 
-@strawberry.type
+@strawberry.type(description="One signed event of type webhook.test was sent.")
 class TestWebhookSuccess:
-    webhook: Webhook
-    arrived: bool
+    webhook: Webhook = strawberry.field(description="As it stands after the attempt.")
+    arrived: bool = strawberry.field(description="Whether the receiver answered 2xx.")
     status: int | None = strawberry.field(description="The HTTP status of the answer; null when there was none.")
     problem: str | None = strawberry.field(description="HTTP 500, TIMEOUT, NO_CONNECTION, TLS, PRIVATE.")
 
 
-@strawberry.type
+@strawberry.type(description="It is being sent.")
 class ReplayWebhookSuccess:
-    webhook: Webhook
+    webhook: Webhook = strawberry.field(description="The webhook, which is enabled again.")
     events: int = strawberry.field(description="How many are sent now.")
 
 
-@strawberry.type
+@strawberry.type(description="It is removed.")
 class RemoveWebhookSuccess:
-    webhook_id: strawberry.ID
+    webhook_id: strawberry.ID = strawberry.field(description="Of what was removed.")
 
 
-RegisterWebhookPayload = Annotated[RegisterWebhookSuccess | InputProblem, strawberry.union("RegisterWebhookPayload")]
-RotateWebhookSecretPayload = Annotated[
-    RotateWebhookSecretSuccess | InputProblem, strawberry.union("RotateWebhookSecretPayload")
+RegisterWebhookPayload = Annotated[
+    RegisterWebhookSuccess | InputProblem,
+    strawberry.union("RegisterWebhookPayload", description="Registered; or why not."),
 ]
-TestWebhookPayload = Annotated[TestWebhookSuccess | InputProblem, strawberry.union("TestWebhookPayload")]
-ReplayWebhookPayload = Annotated[ReplayWebhookSuccess | InputProblem, strawberry.union("ReplayWebhookPayload")]
-RemoveWebhookPayload = Annotated[RemoveWebhookSuccess | InputProblem, strawberry.union("RemoveWebhookPayload")]
+RotateWebhookSecretPayload = Annotated[
+    RotateWebhookSecretSuccess | InputProblem,
+    strawberry.union("RotateWebhookSecretPayload", description="Rotated; or why not."),
+]
+TestWebhookPayload = Annotated[
+    TestWebhookSuccess | InputProblem, strawberry.union("TestWebhookPayload", description="Sent; or why not.")
+]
+ReplayWebhookPayload = Annotated[
+    ReplayWebhookSuccess | InputProblem, strawberry.union("ReplayWebhookPayload", description="Being sent; or why not.")
+]
+RemoveWebhookPayload = Annotated[
+    RemoveWebhookSuccess | InputProblem, strawberry.union("RemoveWebhookPayload", description="Removed; or why not.")
+]
 
 
 @strawberry.type
@@ -101,7 +111,7 @@ class WebhookMutation:
         )
         return RegisterWebhookSuccess(webhook=_shown(endpoint), secret=secret)
 
-    @mutation()
+    @mutation(description="A new secret for a webhook; the old one signs along for 24 hours.")
     def rotate_webhook_secret(self, info: Info, input: WebhookInput) -> RotateWebhookSecretPayload:
         endpoint = _endpoint(info, input.webhook_id)
         secret = services.rotate_secret(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
@@ -116,7 +126,11 @@ class WebhookMutation:
         )
 
     @mutation(description="Goes on with one that failed or was disabled, and sends again.")
-    def replay_webhook(self, info: Info, input: ReplayWebhookInput) -> ReplayWebhookPayload:
+    def replay_webhook(
+        self,
+        info: Info,
+        input: ReplayWebhookInput,
+    ) -> ReplayWebhookPayload:
         endpoint = _endpoint(info, input.webhook_id)
         count = services.resume(
             endpoint=endpoint, since=input.since or None, caller=info.context.caller, now=info.context.now

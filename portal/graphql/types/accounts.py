@@ -17,15 +17,15 @@ from tenants.people import caller_of_person
     description="COOKIE: the session of this origin. TOKEN: for a portal on another origin, which keeps the tokens."
 )
 class SessionKind(Enum):
-    COOKIE = "COOKIE"
-    TOKEN = "TOKEN"  # noqa: S105
+    COOKIE = strawberry.enum_value("COOKIE", description="A cookie of this origin.")
+    TOKEN = strawberry.enum_value("TOKEN", description="Tokens in the answer.")
 
 
-@strawberry.type
+@strawberry.type(description="A person's session.")
 class PersonSession:
     session: strawberry.Private[Session]
 
-    @strawberry.field
+    @strawberry.field(description="Who is signed in.")
     def viewer(self) -> Viewer:
         return Viewer(caller=caller_of_person(self.session.user))
 

@@ -19,20 +19,20 @@ from portal.graphql.types.node import Node
 class Money:
     exact: strawberry.Private[amounts.Money]
 
-    @strawberry.field
+    @strawberry.field(description='Decimal digits as text, never a float, for example "421.20".')
     def amount(self) -> Decimal:
         return self.exact.amount
 
-    @strawberry.field
+    @strawberry.field(description="ISO 4217, for example EUR.")
     def currency(self) -> str:
         return self.exact.currency
 
-    @strawberry.field
+    @strawberry.field(description="For people, in the request's language, for example €421.20.")
     def formatted(self) -> str:
         return format_money(self.exact)
 
 
-@strawberry.type
+@strawberry.type(description="Money that goes back.")
 class Refund(Node):
     row: strawberry.Private[models.Refund]
     now: strawberry.Private[datetime]
@@ -41,23 +41,25 @@ class Refund(Node):
     def public_id(self) -> tuple[Kind, int]:
         return Kind.REFUND, self.row.pk
 
-    @strawberry.field
+    @strawberry.field(description="How much, with tax.")
     def amount(self) -> Money:
         return Money(exact=self.row.money)
 
-    @strawberry.field
+    @strawberry.field(description="How far it is.")
     def status(self) -> models.RefundStatus:
         return models.RefundStatus(self.row.status)
 
-    @strawberry.field
+    @strawberry.field(
+        description="The day by which it should be back: the end of the next billing cycle, in the tenant's zone."
+    )
     def due_by(self) -> date:
         return self.row.due_by
 
-    @strawberry.field
+    @strawberry.field(description="When it was back. Null until then.")
     def settled_at(self) -> datetime | None:
         return self.row.returned_at
 
-    @strawberry.field
+    @strawberry.field(description="Whether the day has passed and it is not back.")
     def overdue(self) -> bool:
         over = self.row.status in models.FINAL_REFUND_STATUSES
         return not over and self.row.due_by < self.now.astimezone(self.zone).date()

@@ -20,21 +20,23 @@ from portal.graphql.types.summary import SubscriptionSummary, subscription_of
 from subscriptions.selectors.lists import visible
 
 
-@strawberry.type
+@strawberry.type(description="A span of time in which the desk can call, inside its hours and the customer's day.")
 class CallbackWindow:
     begins: strawberry.Private[datetime]
     ends: strawberry.Private[datetime]
     zone: strawberry.Private[ZoneInfo]
 
-    @strawberry.field
+    @strawberry.field(
+        description="For requestCallback and rescheduleCallback. Names a start, and promises no place: that is checked again."
+    )
     def id(self) -> strawberry.ID:
         return make_id(Kind.WINDOW, int(self.begins.timestamp()))
 
-    @strawberry.field
+    @strawberry.field(description="When it begins.")
     def start(self) -> datetime:
         return self.begins
 
-    @strawberry.field
+    @strawberry.field(description="When it ends.")
     def end(self) -> datetime:
         return self.ends
 
@@ -43,7 +45,7 @@ class CallbackWindow:
         return format_span(self.begins, self.ends, self.zone)
 
 
-@strawberry.type
+@strawberry.type(description="Somebody wants to be called about a subscription. At most one is open for each.")
 class CallbackRequest(Node):
     row: strawberry.Private[desk_models.CallbackRequest]
     summary: strawberry.Private[SubscriptionSummary]
@@ -51,17 +53,19 @@ class CallbackRequest(Node):
     def public_id(self) -> tuple[Kind, int]:
         return Kind.CALLBACK, self.row.pk
 
-    @strawberry.field
+    @strawberry.field(description="Short, speakable, without 0 O 1 I: what to say on the phone.")
     def reference(self) -> str:
         return self.row.reference
 
-    subscription = strawberry.field(resolver=subscription_of)
+    subscription = strawberry.field(resolver=subscription_of, description="What it is about, as it is now.")
 
-    @strawberry.field
+    @strawberry.field(description="Where it is between the wish and the call.")
     def status(self) -> Status:
         return Status(self.row.status)
 
-    @strawberry.field
+    @strawberry.field(
+        description="Who is to be asked for. Empty once the contact was erased, some months after the request was closed."
+    )
     def contact_name(self) -> str:
         return self.row.contact_name
 
@@ -77,11 +81,11 @@ class CallbackRequest(Node):
         )
         return show(self.row.phone)
 
-    @strawberry.field
+    @strawberry.field(description="The language of the call: en, bg.")
     def language(self) -> str:
         return self.row.language
 
-    @strawberry.field
+    @strawberry.field(description="IANA name of the zone whose days and nights count, for example Europe/Sofia.")
     def time_zone(self) -> str:
         return self.row.time_zone
 
@@ -92,11 +96,13 @@ class CallbackRequest(Node):
         zone = ZoneInfo(self.row.time_zone)
         return CallbackWindow(begins=self.row.window_start, ends=self.row.window_end, zone=zone)
 
-    @strawberry.field
+    @strawberry.field(
+        description="When the desk means to dial next. Null while nobody does: the customer or staff decide first, or it is over."
+    )
     def next_attempt_at(self) -> datetime | None:
         return self.row.next_attempt_at
 
-    @strawberry.field
+    @strawberry.field(description="Attempts that count, of the three that are made before it is UNREACHABLE.")
     def attempts(self) -> int:
         return self.row.attempts
 
@@ -111,11 +117,11 @@ class CallbackRequest(Node):
     def credit_from(self) -> datetime:
         return self.row.credit_from
 
-    @strawberry.field
+    @strawberry.field(description="When it ended. Null while it is open.")
     def closed_at(self) -> datetime | None:
         return self.row.closed_at
 
-    @strawberry.field
+    @strawberry.field(description="Why it ended. Null while it is open.")
     def close_reason(self) -> CloseReason | None:
         return CloseReason(self.row.close_reason) if self.row.close_reason else None
 

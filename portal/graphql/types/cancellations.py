@@ -20,7 +20,9 @@ from subscriptions.policy.facts import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
 
 
-@strawberry.type
+@strawberry.type(
+    description="That somebody left a subscription: when it ends, what comes back, until when it can be undone."
+)
 class Cancellation(Node):
     row: strawberry.Private[models.Cancellation]
     summary: strawberry.Private[SubscriptionSummary]
@@ -32,29 +34,29 @@ class Cancellation(Node):
     def reference(self) -> str:
         return self.row.reference
 
-    subscription = strawberry.field(resolver=subscription_of)
+    subscription = strawberry.field(resolver=subscription_of, description="What was canceled, as it is now.")
 
-    @strawberry.field
+    @strawberry.field(description="At once, or at the end of the period.")
     def mode(self) -> Mode:
         return Mode(self.row.mode)
 
-    @strawberry.field
+    @strawberry.field(description="Whether it is still to come, in effect, or undone.")
     def status(self) -> Status:
         return cancellation_status(self.row, self.summary.batch.at)
 
-    @strawberry.field
+    @strawberry.field(description="When it was confirmed.")
     def requested_at(self) -> datetime:
         return self.row.requested_at
 
-    @strawberry.field
+    @strawberry.field(description="Who confirmed it, by name: a person, a partner, or support.")
     def requested_by(self) -> str:
         return requested_by(self.row)
 
-    @strawberry.field
+    @strawberry.field(description="When the subscription ends.")
     def effective_at(self) -> datetime:
         return self.row.effective_at
 
-    @strawberry.field
+    @strawberry.field(description="Until when undoCancellation takes it back. Null where it cannot be undone.")
     def undo_until(self) -> datetime | None:
         return self.row.undo_until
 
@@ -63,19 +65,19 @@ class Cancellation(Node):
         batch, zone = self.summary.batch, self.summary.row.tenant.zone
         return [Refund(row=row, now=batch.at, zone=zone) for row in batch.refunds.get(self.row.pk, ())]
 
-    @strawberry.field
+    @strawberry.field(description="Why nothing comes back. Null when something does.")
     def no_refund_reason(self) -> proration.NoRefundReason | None:
         return proration.NoRefundReason(self.row.no_refund_reason) if self.row.no_refund_reason else None
 
-    @strawberry.field
+    @strawberry.field(description="When users lose access.")
     def access_ends_at(self) -> datetime:
         return self.row.access_ends_at
 
-    @strawberry.field
+    @strawberry.field(description="Until when admins still reach the data.")
     def data_available_until(self) -> datetime:
         return self.row.data_available_until
 
-    @strawberry.field
+    @strawberry.field(description="By when the data is gone for good.")
     def data_erased_by(self) -> datetime:
         return self.row.data_erased_by
 
@@ -83,11 +85,11 @@ class Cancellation(Node):
     def receipt_url(self, info: Info) -> str:
         return info.context.request.build_absolute_uri(reverse("receipt", args=[self.row.reference]))
 
-    @strawberry.field
+    @strawberry.field(description="Why they left, if they said.")
     def feedback(self) -> Feedback | None:
         return Feedback(self.row.feedback) if self.row.feedback else None
 
-    @strawberry.field
+    @strawberry.field(description="What they wrote, if anything.")
     def comment(self) -> str | None:
         return self.row.comment or None
 

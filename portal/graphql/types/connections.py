@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
@@ -11,18 +11,22 @@ from common.errors import InputInvalid, NumberOutOfRange
 from subscriptions.inputs import clean_text
 
 LARGEST_PAGE = 100
+First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
+After = Annotated[
+    str | None, strawberry.argument(description="endCursor of the page before. Null: from the beginning.")
+]
 Row = TypeVar("Row")
 LONGEST_SEARCH = 200
 
 
-@strawberry.type
+@strawberry.type(description="How to go on from a page.")
 class PageInfo:
     """Where a page begins and ends."""
 
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    has_next_page: bool = strawberry.field(description="Whether more follow.")
+    has_previous_page: bool = strawberry.field(description="Whether this page was asked for with after.")
+    start_cursor: str | None = strawberry.field(description="Of the first on this page; null on an empty one.")
+    end_cursor: str | None = strawberry.field(description="Of the last on this page, for after; null on an empty one.")
 
 
 class Page(Generic[Row]):

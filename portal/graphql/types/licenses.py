@@ -19,57 +19,57 @@ from tenants.callers import Caller
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@strawberry.enum
+@strawberry.enum(description="How a user comes to have a license.")
 class LicenseSource(Enum):
-    DIRECT = "DIRECT"
-    GROUP = "GROUP"
+    DIRECT = strawberry.enum_value("DIRECT", description="Assigned to the user; removeUsers takes it away.")
+    GROUP = strawberry.enum_value("GROUP", description="Handed out by a group; leave the group to lose it.")
 
 
-@strawberry.type
+@strawberry.type(description="Somebody in a tenant's directory.")
 class DirectoryUser(Node):
     row: strawberry.Private[models.DirectoryUser]
 
     def public_id(self) -> tuple[Kind, int]:
         return Kind.USER, self.row.pk
 
-    @strawberry.field
+    @strawberry.field(description="The sign-in name.")
     def user_principal_name(self) -> str:
         return self.row.principal_name
 
-    @strawberry.field
+    @strawberry.field(description="The name to show; the sign-in name where there is none.")
     def display_name(self) -> str:
         return self.row.display_name or self.row.principal_name
 
-    @strawberry.field
+    @strawberry.field(description="When they last used a product, as the directory says. Null: never, or unknown.")
     def last_active_at(self) -> datetime | None:
         return self.row.last_active_at
 
-    @strawberry.field
+    @strawberry.field(description="Whether they may not sign in. A blocked user's license counts.")
     def is_blocked(self) -> bool:
         return self.row.is_blocked
 
 
-@strawberry.type
+@strawberry.type(description="One user's license of one subscription.")
 class License(Node):
     row: strawberry.Private[models.License]
 
     def public_id(self) -> tuple[Kind, int]:
         return Kind.LICENSE, self.row.pk
 
-    @strawberry.field
+    @strawberry.field(description="Who holds it.")
     def user(self) -> DirectoryUser:
         return DirectoryUser(row=self.row.user)
 
-    @strawberry.field
+    @strawberry.field(description="When it was assigned. Null: unknown.")
     def assigned_at(self) -> datetime | None:
         return self.row.assigned_at
 
-    @strawberry.field
+    @strawberry.field(description="How they come to have it; both, where both are true.")
     def sources(self) -> list[LicenseSource]:
         held = [(self.row.is_direct, LicenseSource.DIRECT), (self.row.is_inherited, LicenseSource.GROUP)]
         return [source for holds, source in held if holds]
 
-    @strawberry.field
+    @strawberry.field(description="The groups that hand it out. Empty without GROUP.")
     def group_names(self) -> list[str]:
         return sorted(group.name for group in self.row.groups.all())
 
@@ -78,19 +78,19 @@ class License(Node):
         return not self.row.is_inherited
 
 
-@strawberry.type
+@strawberry.type(description="One license of a page.")
 class LicenseEdge:
-    node: License
-    cursor: str
+    node: License = strawberry.field(description="The license.")
+    cursor: str = strawberry.field(description="For after.")
 
 
-@strawberry.type
+@strawberry.type(description="A page of licenses.")
 class LicenseConnection:
     rows: strawberry.Private[QuerySet[models.License]]
-    edges: list[LicenseEdge]
-    page_info: PageInfo
+    edges: list[LicenseEdge] = strawberry.field(description="The licenses of this page.")
+    page_info: PageInfo = strawberry.field(description="How to go on.")
 
-    @strawberry.field
+    @strawberry.field(description="How many there are on all pages.")
     def total_count(self) -> int:
         return self.rows.count()
 

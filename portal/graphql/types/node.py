@@ -12,12 +12,12 @@ def make_id(kind: Kind, number: int) -> strawberry.ID:
     return strawberry.ID(public_id(kind, number))
 
 
-@strawberry.interface
+@strawberry.interface(description="Whatever has an id of its own.")
 class Node:
     def public_id(self) -> tuple[Kind, int]:
         """Kind and number of the row behind this object."""
         raise NotImplementedError
 
-    @strawberry.field
+    @strawberry.field(description="Opaque, and unique in the whole schema.")
     def id(self) -> strawberry.ID:
         return make_id(*self.public_id())

@@ -28,17 +28,17 @@ _ACTS = {
 }
 
 
-@strawberry.type
+@strawberry.type(description="What comes back of one charge. Amounts are with tax, but for refundTax.")
 class QuoteLine:
-    description: str
-    period_start: datetime
-    period_end: datetime
-    charged: Money
-    used: Money
-    refund: Money
-    refund_tax: Money | None
-    used_units: int
-    period_units: int
+    description: str = strawberry.field(description="What was charged, to show.")
+    period_start: datetime = strawberry.field(description="When the period that was charged begins.")
+    period_end: datetime = strawberry.field(description="When it ends, exclusive.")
+    charged: Money = strawberry.field(description="What was charged.")
+    used: Money = strawberry.field(description="What of it is used.")
+    refund: Money = strawberry.field(description="What comes back.")
+    refund_tax: Money | None = strawberry.field(description="The tax in that.")
+    used_units: int = strawberry.field(description="How many units of time are used; prorationConvention says of what.")
+    period_units: int = strawberry.field(description="How many units the period has.")
 
     @classmethod
     def of(cls, line: proration.Line) -> QuoteLine:
@@ -60,20 +60,20 @@ class CancellationQuote:
     summary: strawberry.Private[SubscriptionSummary]
     quote: strawberry.Private[Quote]
 
-    @strawberry.field
+    @strawberry.field(description="Signed by the server; cancelSubscription takes it for 30 minutes.")
     def id(self) -> strawberry.ID:
         row = self.summary.row
         return strawberry.ID(quote_id(self.quote, tenant_id=row.tenant_id, subscription_id=row.pk))
 
-    @strawberry.field
+    @strawberry.field(description="At once, or at the end of the period.")
     def mode(self) -> Mode:
         return self.quote.mode
 
-    @strawberry.field
+    @strawberry.field(description="From when time counts as unused: now, or when a call was asked for.")
     def priced_at(self) -> datetime:
         return self.quote.priced_at
 
-    @strawberry.field
+    @strawberry.field(description="When cancelSubscription takes it no more.")
     def expires_at(self) -> datetime:
         return self.quote.expires_at
 
@@ -81,11 +81,11 @@ class CancellationQuote:
     def effective_at(self) -> datetime:
         return self.quote.effective_at
 
-    @strawberry.field
+    @strawberry.field(description="IANA name of the zone in which days are counted: the tenant's.")
     def time_zone(self) -> str:
         return self.summary.row.tenant.time_zone
 
-    @strawberry.field
+    @strawberry.field(description="One for each charge that is looked at.")
     def lines(self) -> list[QuoteLine]:
         return [QuoteLine.of(line) for line in self.quote.lines]
 
@@ -93,7 +93,7 @@ class CancellationQuote:
     def refund(self) -> Money | None:
         return Money(exact=self.quote.refund) if self.quote.refund else None
 
-    @strawberry.field
+    @strawberry.field(description="Why nothing comes back. Null when something does.")
     def no_refund_reason(self) -> proration.NoRefundReason | None:
         return self.quote.no_refund_reason
 
@@ -101,7 +101,7 @@ class CancellationQuote:
     def explanation(self) -> str:
         return quote_explanation(self.quote, self.summary.snapshot)
 
-    @strawberry.field
+    @strawberry.field(description="How time is counted.")
     def proration_convention(self) -> proration.Convention:
         return self.quote.convention
 
@@ -113,7 +113,7 @@ class CancellationQuote:
     def pending_charges(self) -> list[Money]:
         return [Money(exact=amount) for amount in self.quote.pending_charges]
 
-    @strawberry.field
+    @strawberry.field(description="How many users hold a license that ends.")
     def affected_users(self) -> int:
         return self.quote.affected_users
 
@@ -121,33 +121,35 @@ class CancellationQuote:
     def users_still_covered(self) -> int:
         return self.quote.users_still_covered
 
-    @strawberry.field
+    @strawberry.field(description="When users lose access.")
     def access_ends_at(self) -> datetime:
         return self.quote.access_ends_at
 
-    @strawberry.field
+    @strawberry.field(description="Until when admins still reach the data.")
     def data_available_until(self) -> datetime:
         return self.quote.data_available_until
 
-    @strawberry.field
+    @strawberry.field(description="By when the data is gone for good.")
     def data_erased_by(self) -> datetime:
         return self.quote.data_erased_by
 
-    @strawberry.field
+    @strawberry.field(description="Until when it could be undone. Null where it could not.")
     def undo_until(self) -> datetime | None:
         return self.quote.undo_until
 
 
-@strawberry.type
+@strawberry.type(description="One way to leave, open or not. All six are always listed.")
 class CancellationOption:
     summary: strawberry.Private[SubscriptionSummary]
     option: strawberry.Private[Option]
     # Plain attributes: a resolver costs several times what graphql-core spends on a field, and lists have many.
-    route: Route
-    available: bool
+    route: Route = strawberry.field(description="Which way.")
+    available: bool = strawberry.field(description="Whether it is open now.")
     reason: Reason = strawberry.field(description="Stable machine code of the rule that decided.")
 
-    @strawberry.field
+    @strawberry.field(
+        description="One sentence for people, in the request's language: what it does, or why it is closed."
+    )
     def message(self) -> str:
         return option_message(self.option, self.summary.snapshot, self.summary.decision)
 
@@ -180,22 +182,28 @@ class CancellationOption:
 
 @strawberry.type(description="What the policy looked at, so that a person can check the verdict.")
 class CancellationFacts:
-    is_trial: bool
+    is_trial: bool = strawberry.field(description="Whether it is a trial.")
     has_payment_method: bool | None = strawberry.field(description="Null: nobody knows.")
-    purchased_licenses: int
-    assigned_licenses: int
-    group_assigned_licenses: int
-    online_license_limit: int
-    limit_is_inclusive: bool
-    policy_name: str
-    policy_version: int
+    purchased_licenses: int = strawberry.field(description="How many licenses were bought.")
+    assigned_licenses: int = strawberry.field(
+        description="How many users hold one, each counted once; deleted users do not count."
+    )
+    group_assigned_licenses: int = strawberry.field(description="Of those, how many have it by a group.")
+    online_license_limit: int = strawberry.field(
+        description="The number of assigned licenses at which canceling online closes: 25, unless staff set another."
+    )
+    limit_is_inclusive: bool = strawberry.field(
+        description="Whether exactly the limit still cancels online. False: there must be fewer."
+    )
+    policy_name: str = strawberry.field(description="The policy that decided, by its name.")
+    policy_version: int = strawberry.field(description="Its version; a changed policy is a new version.")
 
 
-@strawberry.type
+@strawberry.type(description="How a subscription can be canceled, decided at one instant.")
 class CancellationOptions:
     summary: strawberry.Private[SubscriptionSummary]
 
-    subscription = strawberry.field(resolver=subscription_of)
+    subscription = strawberry.field(resolver=subscription_of, description="What it is about.")
 
     route: Route = strawberry.field(description="The route to show first.")
 
@@ -219,11 +227,11 @@ class CancellationOptions:
     def can_act(self, info: Info) -> bool:
         return _can_act(info.context.caller, self.summary)
 
-    @strawberry.field
+    @strawberry.field(description="The roles that may act.")
     def eligible_roles(self) -> list[callers.Role]:
         return list(ACTING_ROLES)
 
-    @strawberry.field
+    @strawberry.field(description="What was counted.")
     def facts(self) -> CancellationFacts:
         snapshot = self.summary.snapshot
         return CancellationFacts(
@@ -238,7 +246,7 @@ class CancellationOptions:
             policy_version=snapshot.policy.version,
         )
 
-    @strawberry.field
+    @strawberry.field(description="The instant for which all of this is true.")
     def decided_at(self) -> datetime:
         return self.summary.decision.decided_at
 

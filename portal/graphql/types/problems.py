@@ -39,21 +39,23 @@ class ProblemCode(Enum):
     description="Every expected failure of a mutation. Clients can always select '... on Problem { code message }'."
 )
 class Problem:
-    code: ProblemCode
-    message: str
-    path: list[str]
+    code: ProblemCode = strawberry.field(description="Stable; decide by it.")
+    message: str = strawberry.field(description="A sentence for people, in the request's language.")
+    path: list[str] = strawberry.field(
+        description='The field it is about, for example ["input", "phone"]. Empty: about none.'
+    )
 
 
-@strawberry.type
+@strawberry.type(description="What was sent cannot be done, and nothing was.")
 class InputProblem(Problem):
     pass
 
 
-@strawberry.type
+@strawberry.type(description="The facts moved since the quote was made, or it is too old. Nothing was canceled.")
 class QuoteChangedProblem(Problem):
     quote: CancellationQuote | None = strawberry.field(description="Null when that mode is no longer on offer.")
 
 
-@strawberry.type
+@strawberry.type(description="This way is closed, and nothing was done; cancellationOptions says what is open.")
 class NotAvailableProblem(Problem):
-    cancellation_options: CancellationOptions
+    cancellation_options: CancellationOptions = strawberry.field(description="What is open instead, as of now.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -12,7 +12,7 @@ from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
-from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
+from portal.graphql.types.connections import After, First, Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.types.licenses import LicenseConnection, license_page
 from portal.graphql.types.node import Node, make_id
 from portal.graphql.types.options import CancellationOptions
@@ -25,10 +25,10 @@ from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
 
 
-@strawberry.type
+@strawberry.type(description="What follows a trial.")
 class TrialConversion:
-    at: datetime
-    amount: Money | None
+    at: datetime = strawberry.field(description="When it turns into a subscription that costs.")
+    amount: Money | None = strawberry.field(description="What a period then costs. Null: unknown.")
 
 
 @strawberry.type(
@@ -38,9 +38,9 @@ class TrialConversion:
 class ProductSubscription(Node):
     summary: strawberry.Private[SubscriptionSummary]
     # What the row says is a plain attribute, what has to be found out a resolver: see CancellationOption.
-    id: strawberry.ID = strawberry.field()  # type: ignore[assignment]
-    tenant: Tenant
-    name: str
+    id: strawberry.ID = strawberry.field(description="Opaque; stays the same for as long as the subscription exists.")
+    tenant: Tenant = strawberry.field(description="Whose it is.")
+    name: str = strawberry.field(description="Of the product, to show.")
 
     @classmethod
     def of(cls, summary: SubscriptionSummary) -> ProductSubscription:
@@ -58,11 +58,11 @@ class ProductSubscription(Node):
             recurring_billing=row.renews and row.canceled_mode is None,
         )
 
-    @strawberry.field
+    @strawberry.field(description="Where it is in its life, now.")
     def status(self) -> Status:
         return self.summary.decision.status
 
-    @strawberry.field
+    @strawberry.field(description="Whether it is a trial.")
     def is_trial(self) -> bool:
         return self.summary.decision.is_trial
 
@@ -74,9 +74,11 @@ class ProductSubscription(Node):
         amount = conversion_amount(snapshot)
         return TrialConversion(at=decision.period.end, amount=Money(exact=amount) if amount else None)
 
-    channel: Channel
-    partner_name: str | None
-    purchased_licenses: int
+    channel: Channel = strawberry.field(description="Who sold it.")
+    partner_name: str | None = strawberry.field(
+        description="The partner who sold it. Null where no partner did, or nobody knows the name."
+    )
+    purchased_licenses: int = strawberry.field(description="How many licenses were bought.")
 
     @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
     def assigned_licenses(self) -> int:
@@ -97,30 +99,30 @@ class ProductSubscription(Node):
         period = self.summary.decision.period
         return period.start if period else None
 
-    @strawberry.field
+    @strawberry.field(description="When the period that is running ends, exclusive. Null when the import did not say.")
     def current_period_end(self) -> datetime | None:
         period = self.summary.decision.period
         return period.end if period else None
 
-    term_months: int | None
-    recurring_billing: bool
+    term_months: int | None = strawberry.field(description="How long a term is, in months. Null: unknown.")
+    recurring_billing: bool = strawberry.field(description="Whether it renews by itself when the period ends.")
 
     @strawberry.field(description="The latest one, also when undone.")
     def cancellation(self) -> Cancellation | None:
         row = self.summary.batch.cancellations.get(self.summary.row.pk)
         return Cancellation(row=row, summary=self.summary) if row else None
 
-    @strawberry.field
+    @strawberry.field(description="The request for a call that is open. Null: none is.")
     def open_callback(self) -> CallbackRequest | None:
         row = self.summary.calls.open(self.summary.row.pk)
         return CallbackRequest(row=row, summary=self.summary) if row else None
 
-    @strawberry.field
+    @strawberry.field(description="The latest request for a call, open or not. Null: there never was one.")
     def latest_callback(self) -> CallbackRequest | None:
         row = self.summary.calls.latest(self.summary.row.pk)
         return CallbackRequest(row=row, summary=self.summary) if row else None
 
-    @strawberry.field
+    @strawberry.field(description="How it can be canceled now.")
     def cancellation_options(self) -> CancellationOptions:
         return CancellationOptions.of(self.summary)
 
@@ -128,26 +130,31 @@ class ProductSubscription(Node):
     def licenses(
         self,
         info: Info,
-        first: int = 20,
-        after: str | None = strawberry.UNSET,
-        search: str | None = strawberry.UNSET,
+        first: First = 20,
+        after: After = strawberry.UNSET,
+        search: Annotated[
+            str | None,
+            strawberry.argument(
+                description="A part of a name or sign-in name, at most 200 characters. Null: everybody."
+            ),
+        ] = strawberry.UNSET,
     ) -> LicenseConnection:
         return license_page(info.context.caller, self.summary.row, first, after or None, search or None)
 
 
-@strawberry.type
+@strawberry.type(description="One subscription of a page.")
 class SubscriptionEdge:
-    node: ProductSubscription
-    cursor: str
+    node: ProductSubscription = strawberry.field(description="The subscription.")
+    cursor: str = strawberry.field(description="For after.")
 
 
-@strawberry.type
+@strawberry.type(description="A page of subscriptions.")
 class SubscriptionConnection:
     listing: strawberry.Private[Listing]
-    edges: list[SubscriptionEdge]
-    page_info: PageInfo
+    edges: list[SubscriptionEdge] = strawberry.field(description="The subscriptions of this page.")
+    page_info: PageInfo = strawberry.field(description="How to go on.")
 
-    @strawberry.field
+    @strawberry.field(description="How many there are on all pages.")
     def total_count(self) -> int:
         return self.listing.count()
 

@@ -10,75 +10,79 @@ import strawberry_django
 from strawberry import auto
 
 from common.public_ids import Kind
-from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor
+from portal.graphql.types.connections import After, First, Page, PageInfo, make_cursor, read_cursor
 from portal.graphql.types.node import Node, make_id
 from subscriptions.selectors.lists import visible
 from tenants import callers, models
 
 
-@strawberry.enum
+@strawberry.enum(description="Who can call.")
 class ViewerKind(Enum):
-    PERSON = "PERSON"
-    PARTNER = "PARTNER"
+    PERSON = strawberry.enum_value("PERSON", description="Somebody who signed in.")
+    PARTNER = strawberry.enum_value("PARTNER", description="A program with a partner's token.")
 
 
-@strawberry_django.type(models.Tenant)
+@strawberry_django.type(models.Tenant, description="A customer: one business account.")
 class Tenant(Node):
-    name: auto
-    domain: auto
-    time_zone: auto
-    language: str
+    name: auto = strawberry.field(description="To show.")
+    domain: auto = strawberry.field(description="The domain that it is known by.")
+    time_zone: auto = strawberry.field(description="IANA name of the zone in which its days are counted.")
+    language: str = strawberry.field(
+        description="The language of its mail, where a person has none of their own: en, bg."
+    )
 
-    @strawberry.field
+    @strawberry.field(description="Opaque, and the same for everybody who may see it.")
     def id(self) -> strawberry.ID:  # resolved on the model's own instances, which are no Node
         return make_id(Kind.TENANT, self.pk)  # type: ignore[attr-defined]
 
 
-@strawberry.type
+@strawberry.type(description="A tenant that the caller sees, and what they are there.")
 class ViewerTenant:
-    tenant: Tenant
-    role: callers.Role | None
+    tenant: Tenant = strawberry.field(description="One that the caller sees.")
+    role: callers.Role | None = strawberry.field(
+        description="The person's role. Null for a token, whose scopes count everywhere."
+    )
 
 
-@strawberry.type
+@strawberry.type(description="One tenant of a page.")
 class ViewerTenantEdge:
-    node: ViewerTenant
-    cursor: str
+    node: ViewerTenant = strawberry.field(description="The tenant.")
+    cursor: str = strawberry.field(description="For after.")
 
 
-@strawberry.type
+@strawberry.type(description="A page of tenants.")
 class ViewerTenantConnection:
     caller: strawberry.Private[callers.Caller]
-    edges: list[ViewerTenantEdge]
-    page_info: PageInfo
+    edges: list[ViewerTenantEdge] = strawberry.field(description="The tenants of this page.")
+    page_info: PageInfo = strawberry.field(description="How to go on.")
 
-    @strawberry.field
+    @strawberry.field(description="How many there are on all pages.")
     def total_count(self) -> int:
         return len(self.caller.visible_tenant_ids)
 
 
-@strawberry.type
+@strawberry.type(description="Who is calling.")
 class Viewer:
     caller: strawberry.Private[callers.Caller]
 
-    @strawberry.field
+    @strawberry.field(description="Of the person or the token.")
     def id(self) -> strawberry.ID:  # a Viewer is no Node
         kind = Kind.PERSON if self.caller.kind is callers.CallerKind.PERSON else Kind.TOKEN
         return make_id(kind, self.caller.id)
 
-    @strawberry.field
+    @strawberry.field(description="To show.")
     def display_name(self) -> str:
         return self.caller.name
 
-    @strawberry.field
+    @strawberry.field(description="Of a person. Null for a token, and where there is none.")
     def email(self) -> str | None:
         return self.caller.email or None
 
-    @strawberry.field
+    @strawberry.field(description="Of a person, to fill in for a call. Null for a token, and where there is none.")
     def phone(self) -> str | None:
         return self.caller.phone or None
 
-    @strawberry.field
+    @strawberry.field(description="A person or a partner's token.")
     def kind(self) -> ViewerKind:
         return ViewerKind(self.caller.kind.value)
 
@@ -86,8 +90,12 @@ class Viewer:
     def scopes(self) -> list[callers.Scope]:
         return sorted(self.caller.scopes)
 
-    @strawberry.field
-    def tenants(self, first: int = 20, after: str | None = strawberry.UNSET) -> ViewerTenantConnection:
+    @strawberry.field(description="The tenants that the caller sees.")
+    def tenants(
+        self,
+        first: First = 20,
+        after: After = strawberry.UNSET,
+    ) -> ViewerTenantConnection:
         rows = visible(models.Tenant.objects.order_by("pk"), self.caller, "pk")
         if after:
             rows = rows.filter(pk__gt=read_cursor(after, 1)[0])

@@ -13,22 +13,22 @@ from portal.graphql.types.node import make_id
 from webhooks.models import Endpoint
 
 
-@strawberry.enum
+@strawberry.enum(description="How a webhook does.")
 class WebhookStatus(Enum):
-    ACTIVE = "ACTIVE"
-    FAILING = "FAILING"
-    DISABLED = "DISABLED"
+    ACTIVE = strawberry.enum_value("ACTIVE", description="It is sent to.")
+    FAILING = strawberry.enum_value("FAILING", description="It is tried, and nothing arrives.")
+    DISABLED = strawberry.enum_value("DISABLED", description="It is not tried any more; replayWebhook enables it.")
 
 
 @strawberry.type(description="An address that hears of events, signed by the Standard Webhooks specification.")
 class Webhook:
     row: strawberry.Private[Endpoint]
 
-    @strawberry.field
+    @strawberry.field(description="Stays the same while it is registered.")
     def id(self) -> strawberry.ID:
         return make_id(Kind.WEBHOOK, self.row.pk)
 
-    @strawberry.field
+    @strawberry.field(description="Where events are sent.")
     def url(self) -> str:
         return self.row.url
 
@@ -45,7 +45,7 @@ class Webhook:
             return WebhookStatus.DISABLED
         return WebhookStatus.FAILING if self.row.failing_since else WebhookStatus.ACTIVE
 
-    @strawberry.field
+    @strawberry.field(description="Since when nothing has arrived. Null while it works.")
     def failing_since(self) -> datetime | None:
         return self.row.failing_since
 
@@ -53,7 +53,7 @@ class Webhook:
     def last_problem(self) -> str | None:
         return self.row.last_problem or None
 
-    @strawberry.field
+    @strawberry.field(description="When something last arrived. Null: nothing has.")
     def last_delivered_at(self) -> datetime | None:
         return self.row.delivered_at
 
@@ -62,6 +62,6 @@ class Webhook:
         count: int = self.row.waiting_count  # type: ignore[attr-defined]
         return count
 
-    @strawberry.field
+    @strawberry.field(description="When it was registered.")
     def created_at(self) -> datetime:
         return self.row.created_at
