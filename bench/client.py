@@ -104,7 +104,6 @@ class Client:
         return answer
 
     def close(self) -> None:
-        """Hang up."""
         if self._socket:
             self._socket.close()
 

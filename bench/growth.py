@@ -151,7 +151,6 @@ class Scenario:
             )  # fmt: skip
 
     def plan(self) -> dict[str, Callable[[], None]]:
-        """By name."""
         page = "{ subscriptions(first: 20) { edges { node { name cancellationOptions { route } } } } }"
         return {
             "options": lambda: self.options(self.some),

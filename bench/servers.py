@@ -54,7 +54,6 @@ def wayout(url: str, workers: int = 1, **environment: str) -> tuple[list[str], d
 
 
 def bare(url: str) -> tuple[list[str], dict[str, str]]:
-    """The limit."""
     command = [
         sys.executable, "-m", "granian", "--interface", "asgi", *_GRANIAN, "--port", "{port}",
         "--workers", "1", "bench.baselines.bare:app",

@@ -7,8 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class BillingConfig(AppConfig):
-    """Money: charges, proration, refunds."""
-
     name = "billing"
     verbose_name = _("Billing")
 

@@ -20,7 +20,6 @@ class Circuit:
         return self._until is not None
 
     def allows(self) -> bool:
-        """Whether to try now."""
         with self._lock:
             if self._until is None:
                 return True
@@ -31,9 +30,7 @@ class Circuit:
             return True
 
     def failed(self) -> None:
-        """It does not work."""
         self._until = monotonic() + self._pause
 
     def worked(self) -> None:
-        """It works."""
         self._until = None

@@ -22,7 +22,6 @@ class SearchKeyField(models.TextField):  # type: ignore[type-arg]
         return name, path, args, {**kwargs, "of": self.of}
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        """Compute the key."""
         key = search_key(*(getattr(model_instance, name) for name in self.of))
         setattr(model_instance, self.attname, key)
         return key

@@ -56,7 +56,6 @@ class InTime(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect, in time."""
         address = self._pick(host, port)
         stream = super().connect_tcp(address, port, _left(self._until), local_address, socket_options)
         return _Hurried(stream, self._until)
@@ -69,15 +68,12 @@ class _Hurried(httpcore.NetworkStream):
         self._stream, self._until = stream, until
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Bytes, in time."""
         return self._stream.read(max_bytes, _left(self._until))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Bytes, in time."""
         self._stream.write(buffer, _left(self._until))
 
     def close(self) -> None:
-        """The end."""
         self._stream.close()
 
     def start_tls(
@@ -129,7 +125,7 @@ class _InTime(BaseAdapter):
         return _as_response(request, answer)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        pass
 
 
 def _as_response(request: requests.PreparedRequest, answer: httpcore.Response) -> requests.Response:

@@ -99,6 +99,5 @@ class ProcessCounts(Storage):
         return forgotten
 
     def clear(self, key: str) -> None:
-        """Forget one."""
         with self._lock:
             self.windows.pop(key, None)

@@ -10,8 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DeskConfig(AppConfig):
-    """Calls that customers asked for."""
-
     name = "desk"
     verbose_name = _("Callback desk")
 

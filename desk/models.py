@@ -25,8 +25,6 @@ from tenants.models import PartnerToken, Tenant, validate_time_zone
 
 
 class CallbackSource(CodeTable):
-    """Where a request came from."""
-
     label: str
 
     GRAPHQL = "graphql", N_("API")
@@ -111,8 +109,6 @@ class CallbackDesk(models.Model):
 
 
 class CallbackQuerySet(models.QuerySet["CallbackRequest"]):
-    """Filters of the queue."""
-
     def open(self) -> CallbackQuerySet:
         """Those that somebody still waits for. Both columns are named: some indexes know the one, some the other."""
         return self.filter(closed_at=None, status__in=OPEN_STATUSES)

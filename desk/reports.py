@@ -34,8 +34,6 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a whole."""
-
     part: int
     whole: int
 

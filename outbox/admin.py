@@ -45,5 +45,4 @@ class TaskAdmin(ReadOnlyAdmin):
         messages.success(request, text % {"count": count})
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
-        """Who may."""
         return request.user.has_perm("outbox.requeue_task")

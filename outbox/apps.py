@@ -13,6 +13,5 @@ class OutboxConfig(AppConfig):
     verbose_name = _("Outbox")
 
     def ready(self) -> None:
-        """Register the periodic work."""
         import outbox.mail  # noqa: PLC0415 (apps load before models)
         import outbox.periodic  # noqa: F401, PLC0415

@@ -10,5 +10,4 @@ from outbox.worker import forget_done
 
 @periodic(timedelta(hours=6))
 def forget_done_tasks(now: datetime) -> int:
-    """Keep the table small."""
     return forget_done(now)

@@ -35,7 +35,6 @@ class _Limited:
         return super().data(msg)  # type: ignore[misc]
 
     def close(self) -> None:
-        """The end."""
         self._end.cancel()
         super().close()  # type: ignore[misc]
 

@@ -6,8 +6,6 @@ from django.apps import AppConfig
 
 
 class PortalConfig(AppConfig):
-    """Settings, URLs, GraphQL, pages."""
-
     name = "portal"
 
     def ready(self) -> None:

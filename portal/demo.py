@@ -32,8 +32,6 @@ _GROUPS = {"supervisor": ("Sofia", "Callback supervisors"), "agent": ("Ana", "Ca
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A demo tenant."""
-
     word: str
     name: str
     zone: str
@@ -45,7 +43,6 @@ class Account:
 
     @property
     def domain(self) -> str:
-        """Its domain."""
         return f"{self.word}.example"
 
 

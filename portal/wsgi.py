@@ -24,7 +24,6 @@ _ = get_resolver().url_patterns
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer a request."""
     return _answer(environ, start_response)
 
 

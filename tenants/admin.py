@@ -45,7 +45,6 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
         return super().has_change_permission(request, obj) and not _is_above(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """The same."""
         return super().has_delete_permission(request, obj) and not _is_above(request, obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
@@ -109,7 +108,6 @@ class TenantAdmin(AuditedAdmin, FoldedSearch):
     inlines = (MembershipInline,)
 
     def trails(self, obj: Tenant, changes: Changes) -> list[int | None]:
-        """Its own."""
         return [obj.pk]
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
@@ -136,8 +134,6 @@ class MembershipAdmin(AuditedAdmin):
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Scopes as check boxes."""
-
     scopes = forms.MultipleChoiceField(
         label=_("scopes"), choices=PartnerToken.SCOPE_CHOICES, widget=forms.CheckboxSelectMultiple
     )
@@ -159,7 +155,6 @@ class PartnerTokenAdmin(AuditedAdmin):
 
     @admin.display(description=_("scopes"))
     def scope_list(self, token: PartnerToken) -> str:
-        """The scopes in one cell."""
         return ", ".join(token.scopes)
 
     def save_model(self, request: HttpRequest, obj: PartnerToken, form: Any, change: bool) -> None:

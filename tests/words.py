@@ -1,7 +1,7 @@
 """Words that went: a newcomer had to learn them, and the field has its own (docs/glossary.md). ``make lint`` runs this.
 
-``python -m tests.words`` reads what the code defines (functions, classes, parameters, names, attributes), the names of settings,
-and prose for the three words that came back most often.
+``python -m tests.words`` reads what the code defines (functions, classes, parameters, names, attributes), prose for the
+three words that came back most often, and docstrings that only repeat a name.
 """
 
 from __future__ import annotations
@@ -72,11 +72,25 @@ def better(name: str, *, in_app: bool) -> str | None:
     return next((word for pattern, word in PATTERNS.items() if pattern.match(name)), None)
 
 
+def repeats(name: str, docstring: str) -> bool:
+    """Whether nothing is said that the name does not say."""
+    words = set(name.lower().strip("_").split("_")) | set(
+        re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", name).lower())
+    )
+    said = set(re.findall(r"[a-z]+", docstring.lower())) - {"the", "a", "an", "of", "this", "its", "it", "is", "for"}
+    return said <= words | {f"{word}s" for word in words}
+
+
 def complaints(path: str, text: str) -> Iterator[str]:
     """A line for each old word of a file."""
     if path.endswith(".py"):
         in_app = path.split("/")[0] in APPS
-        for line, name in defined(ast.parse(text)):
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            documented = isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node)
+            if documented and repeats(node.name, documented):
+                yield f"{path}:{node.lineno}: the docstring of {node.name} only repeats its name"
+        for line, name in defined(tree):
             if word := better(name, in_app=in_app):
                 yield f"{path}:{line}: {name} is called {word} now (docs/glossary.md)"
     for number, line in enumerate(text.splitlines(), 1):

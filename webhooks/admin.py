@@ -34,8 +34,6 @@ def _kinds() -> list[tuple[str, str]]:
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Events as check boxes."""
-
     events = forms.MultipleChoiceField(
         label=capfirst(_("events")), choices=_kinds, required=False, widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: all of them."),
@@ -97,7 +95,6 @@ class EndpointAdmin(AuditedAdmin):
     actions = ("test", "rotate", "resume", "replay_week")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        """With what waits."""
         return endpoints.with_waiting(super().get_queryset(request))
 
     def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -115,20 +112,17 @@ class EndpointAdmin(AuditedAdmin):
 
     @admin.display(description=_("partner"))
     def partner_name(self, endpoint: Endpoint) -> str:
-        """By its newest token."""
         token = PartnerToken.objects.filter(partner=endpoint.partner).order_by("-pk").first()
         return token.name if token else endpoint.partner
 
     @admin.display(description=_("state"))
     def state(self, endpoint: Endpoint) -> Any:
-        """In one word."""
         if endpoint.disabled_at:
             return _("disabled")
         return _("failing") if endpoint.failing_since else _("active")
 
     @admin.display(description=_("waiting"), ordering="waiting_count")
     def waiting(self, endpoint: Any) -> int:
-        """Events that did not arrive."""
         count: int = endpoint.waiting_count
         return count
 
@@ -149,7 +143,7 @@ class EndpointAdmin(AuditedAdmin):
             messages.warning(request, _shown_once(made, secret))
 
     def record_change(self, request: HttpRequest, obj: Endpoint, verb: str, changes: Changes) -> None:
-        """The service has."""
+        """The service has recorded it."""
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
         """With an entry on the audit trail."""
@@ -162,7 +156,6 @@ class EndpointAdmin(AuditedAdmin):
 
     @admin.action(description=_("Send a test now"), permissions=["change"])
     def test(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Say what came back."""
         for endpoint in queryset:
             answer = endpoints.test(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
             said = {"url": endpoint.url, "problem": answer.problem}
@@ -180,7 +173,6 @@ class EndpointAdmin(AuditedAdmin):
 
     @admin.action(description=_("Go on: send what did not arrive"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Also one that was disabled."""
         self._resume(request, queryset, None)
 
     @admin.action(description=_("Send the events of the last seven days again"), permissions=["change"])
@@ -227,32 +219,26 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("event"))
     def event_type(self, delivery: Delivery) -> str:
-        """What happened."""
         return delivery.event.type
 
     @admin.display(description=_("id"))
     def message_id(self, delivery: Delivery) -> str:
-        """What receivers know it by."""
         return delivery.event.message_id
 
     @admin.display(description=_("subject"))
     def subject(self, delivery: Delivery) -> str:
-        """About what."""
         return delivery.event.subject
 
     @admin.display(description=_("version"))
     def version(self, delivery: Delivery) -> int:
-        """The how-manieth about it."""
         return delivery.event.version
 
     @admin.display(description=_("when"))
     def at(self, delivery: Delivery) -> Any:
-        """When it happened."""
         return delivery.event.at
 
     @admin.display(description=_("what"))
     def body(self, delivery: Delivery) -> str:
-        """As it was."""
         return pretty(delivery.event.data)
 
     @admin.action(description=_("Send again"), permissions=["send"])
@@ -263,7 +249,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
         messages.success(request, text)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        """Who may change endpoints."""
         return request.user.has_perm("webhooks.change_endpoint")
 
 

@@ -7,8 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WebhooksConfig(AppConfig):
-    """Events to partners."""
-
     name = "webhooks"
     verbose_name = _("Webhooks")
 

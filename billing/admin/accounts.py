@@ -46,7 +46,6 @@ class BillingAccountAdmin(AuditedAdmin, FoldedSearch):
     change_form_template = "admin/billing/billingaccount/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the statement."""
         return [button(self, "statement", self.statement), *super().get_urls()]
 
     def statement(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -103,7 +102,6 @@ class ChargeAdmin(ReadOnlyAdmin):
     change_form_template = "admin/billing/charge/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the refund by hand."""
         return [button(self, "refund", self.refund), *super().get_urls()]
 
     def refund(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -146,7 +144,6 @@ class ChargeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("tenant"))
     def tenant(self, charge: Charge) -> str:
-        """Whose it is."""
         return str(charge.agreement.account.tenant)
 
     @admin.display(description=_("charged"))

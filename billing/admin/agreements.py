@@ -44,7 +44,6 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
 
     @admin.display(description=_("tenant"), ordering="account__tenant__name")
     def tenant(self, agreement: Agreement) -> str:
-        """Whose it is."""
         return str(agreement.account.tenant)
 
     def get_urls(self) -> list[URLPattern]:

@@ -42,11 +42,9 @@ class RefundStateFilter(admin.SimpleListFilter):
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The questions."""
         return [("overdue", _("overdue")), ("failed", _("failed")), ("open", _("on its way")), ("over", _("over"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
-        """The answers."""
         match self.value():
             case "overdue":
                 return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date())
@@ -92,7 +90,6 @@ class RefundAdmin(ReadOnlyAdmin):
         return Refund.objects.annotate(urgency=urgency)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """By urgency."""
         return ("urgency", "due_by", "pk")
 
     @admin.display(description=_("amount"), ordering="amount")
@@ -102,7 +99,6 @@ class RefundAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("tenant"))
     def tenant(self, refund: Refund) -> str:
-        """Who gets it."""
         return str(refund.agreement.account.tenant)
 
     @admin.display(description=_("in time"), boolean=True)
@@ -111,7 +107,6 @@ class RefundAdmin(ReadOnlyAdmin):
         return refund.urgency > 1  # type: ignore[attr-defined,no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
-        """Add what staff can do."""
         export = path("export/", self.admin_site.admin_view(self.export), name="billing_refund_export")
         return [export, button(self, "retry", self.retry), button(self, "settle", self.settle), *super().get_urls()]
 
@@ -135,7 +130,6 @@ class RefundAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def retry(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Send what failed again."""
         _user, caller = staff(request, SETTLE)
         refund = get_object_or_404(Refund.objects.select_related("agreement__account"), pk=pk)
         if request.method == "POST":

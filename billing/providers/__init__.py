@@ -56,7 +56,6 @@ def subscription_id_example(name: str) -> str:
 
 
 def known() -> Mapping[str, type[Provider]]:
-    """All of them by name."""
     chosen = settings.WAYOUT_PROVIDER
     built_in = _load(_built_in())
     others = [path for path in settings.WAYOUT_PROVIDERS if path not in built_in]

@@ -64,7 +64,6 @@ def reprice_soon(agreement: Agreement, now: datetime) -> None:
 
 @handles(REPRICE)
 def reprice_one(payload: dict[str, int], now: datetime) -> None:
-    """Do what was asked for."""
     with transaction.atomic(durable=True):
         reprice([payload["agreement"]], now)
 

@@ -47,16 +47,13 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = ("hand_over_selected", "close_selected", "erase_selected")
 
     def has_hand_over_permission(self, request: HttpRequest) -> bool:
-        """For the actions of supervisors."""
         return request.user.has_perm(HAND_OVER)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
-        """For erasing."""
         return request.user.has_perm(ERASE)
 
     @admin.action(description=_("Hand over to an agent"), permissions=["hand_over"])
     def hand_over_selected(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> HttpResponse | None:
-        """Whoever has them."""
         return self._ask(request, queryset, _HAND_OVER)
 
     @admin.action(description=_("Close without a call"), permissions=["hand_over"])
@@ -66,7 +63,6 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description=_("Erase contact data"), permissions=["erase"])
     def erase_selected(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> HttpResponse | None:
-        """Of closed requests."""
         return self._ask(request, queryset, _ERASE)
 
     def _ask(self, request: HttpRequest, queryset: QuerySet[CallbackRequest], bulk: Bulk) -> HttpResponse | None:

@@ -38,7 +38,6 @@ class SubscriptionAtTheDeskAdmin(SubscriptionAdmin):
     change_form_template = "admin/desk/subscription.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the way to cancel."""
         return [button(self, "cancel", self.cancel), *super().get_urls()]
 
     def cancel(self, request: HttpRequest, pk: int) -> HttpResponse:

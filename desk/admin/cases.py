@@ -94,7 +94,6 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[CallbackRequest], search_term: str
     ) -> tuple[QuerySet[CallbackRequest], bool]:
-        """What the queue finds."""
         if not search_term:
             return queryset, False
         return search_queue(queryset, search_term).select_related(*self.list_select_related), False

@@ -26,7 +26,6 @@ _NONE: list[Any] = [("", "---")]
 
 
 def agents() -> QuerySet[User]:
-    """Staff who may take calls."""
     by_right = Q(user_permissions__codename="work_callbacks") | Q(groups__permissions__codename="work_callbacks")
     found = User.objects.filter(by_right | Q(is_superuser=True), is_staff=True, is_active=True)
     return found.distinct().order_by("username")
@@ -39,8 +38,6 @@ class SeenForm(forms.Form):
 
 
 class DispositionForm(forms.Form):
-    """How a request ends."""
-
     disposition = forms.TypedChoiceField(label=_("What came of the call"), coerce=CloseReason)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,7 +65,7 @@ class BulkCloseForm(DispositionForm):
 
 
 class CloseWithoutCallForm(BulkCloseForm, SeenForm):
-    """The same for one request."""
+    pass
 
 
 class ReopenForm(SeenForm):
@@ -125,8 +122,6 @@ class MoveForm(SeenForm):
 
 
 class HandOverForm(forms.Form):
-    """To whom."""
-
     agent = forms.ModelChoiceField(label=_("Agent"), queryset=User.objects.none())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

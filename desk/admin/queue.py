@@ -33,7 +33,6 @@ class QueueFilter(admin.SimpleListFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The choices besides the default."""
         return [
             ("mine", _("mine")), ("unclaimed", _("unclaimed")), ("overdue", _("overdue")), ("waiting", _("waiting")),
             ("unreachable", _("unreachable")), ("open", _("open")), ("closed", _("closed")), ("all", _("all")),

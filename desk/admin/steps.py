@@ -67,7 +67,6 @@ def claim(step: Step) -> str | None:
 
 
 def release(step: Step) -> str | None:
-    """Give it back."""
     return _("It is back in the queue.") if step.ask(release_callback, agent=step.user) else None
 
 
@@ -135,5 +134,4 @@ def reopening(row: CallbackRequest) -> str:
 
 
 def is_claimed_by(row: CallbackRequest, user: Any) -> bool:
-    """Whether they have it now."""
     return row.claimed_by_id == user.pk and row.is_claimed(timezone.now())

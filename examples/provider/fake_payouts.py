@@ -27,7 +27,7 @@ class _Requests(BaseHTTPRequestHandler):
     server: FakePayouts
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        pass
 
     def do_GET(self) -> None:
         """The payout, or 404."""

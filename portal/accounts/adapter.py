@@ -19,7 +19,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Nobody signs up by themselves: an account comes with a role in a tenant. Mail is left to the worker."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Closed."""
         return False
 
     def send_notification_mail(

@@ -134,7 +134,6 @@ SUBGRAPH: Mapping[str, Access] = {
 
 
 def as_markdown() -> str:
-    """The table for docs/access.md."""
     columns = [*Role, *Scope]
     lines = [
         "# Who may do what",

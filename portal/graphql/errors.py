@@ -30,8 +30,6 @@ logger = logging.getLogger("wayout.graphql")
 
 
 class _Plain(TypedDict):
-    """What every problem says."""
-
     code: ProblemCode
     message: str
     path: list[str]

@@ -42,7 +42,7 @@ class Schema(strawberry.Schema):
         patch(self._schema)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave it to the view."""
+        pass
 
 
 def extensions(of: Callable[[], strawberry.Schema]) -> list[Any]:

@@ -20,7 +20,6 @@ logger = logging.getLogger("wayout.health")
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
     return JsonResponse({"status": "ok"})
 
 

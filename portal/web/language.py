@@ -25,7 +25,6 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in the language of the request."""
         with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", active_language())

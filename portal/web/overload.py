@@ -26,7 +26,6 @@ class OverloadMiddleware:
         self._turns = threading.BoundedSemaphore(settings.WAYOUT_MAX_CONCURRENCY)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, or refuse."""
         if request.path.startswith(_NEVER_REFUSED):
             return self.get_response(request)
         if not self._turns.acquire(timeout=_TIMEOUT):

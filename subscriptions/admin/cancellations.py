@@ -55,20 +55,16 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
 
     @admin.display(description=_("quote as shown"))
     def quote_as_shown(self, cancellation: Cancellation) -> str:
-        """Every line, amount and date."""
         return pretty(cancellation.quote)
 
     @admin.display(description=_("facts"))
     def facts_as_seen(self, cancellation: Cancellation) -> str:
-        """What the policy looked at."""
         return pretty(cancellation.facts)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the undo."""
         return [button(self, "undo", require_POST(self.undo)), *super().get_urls()]
 
     def undo(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Undo for the customer."""
         _user, caller = staff(request, CANCEL)
         try:
             undo_cancellation(caller=caller, cancellation_id=pk, language=active_language(), now=timezone.now())

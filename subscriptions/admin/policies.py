@@ -29,8 +29,6 @@ ADD = "subscriptions.add_cancellationpolicy"
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A policy's terms."""
-
     class Meta:
         model = CancellationPolicy
         fields = (
@@ -57,7 +55,6 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
     change_form_template = "admin/subscriptions/cancellationpolicy/change_form.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Those who may publish."""
         return request.user.has_perm(ADD)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

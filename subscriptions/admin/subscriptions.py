@@ -35,7 +35,6 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
 
     @admin.display(description=_("status"))
     def status(self, row: Subscription) -> str:
-        """As it stands now."""
         return str(dict(Subscription.STATUS_CHOICES)[row.status_now])  # type: ignore[attr-defined]
 
     @admin.display(description=_("assigned licenses"))

@@ -25,7 +25,6 @@ from subscriptions.selectors.batches import refunds_of
 
 @handles(MAIL)
 def send(payload: dict[str, Any], now: datetime) -> None:
-    """Send one mail."""
     with translation.override(payload["language"]):
         message = _compose(payload, now)
     deliver(message)

@@ -18,8 +18,6 @@ MAIL = "mail.cancellation"
 
 
 class Occasion(StrEnum):
-    """What there is to tell."""
-
     CANCELED = "CANCELED"
     UNDONE = "UNDONE"
     REFUNDED = "REFUNDED"

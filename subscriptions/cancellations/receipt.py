@@ -32,7 +32,6 @@ class Receipt:
 
     @property
     def text(self) -> str:
-        """Plain text."""
         return "\n".join([self.title, "", *(f"{label}: {value}" for label, value in self.rows)]) + "\n"
 
 

@@ -53,7 +53,6 @@ class StaffCancellation:
 
     @property
     def on_behalf(self) -> OnBehalf:
-        """What the policy decides by."""
         return OnBehalf(self.credit_from)
 
 

@@ -9,7 +9,6 @@ from subscriptions.messages.routes import listed
 
 
 def removal_message(removal: Removal) -> str:
-    """What became of one user."""
     sentences = {
         RemovalOutcome.REMOVED: _("The license was removed."),
         RemovalOutcome.NOT_ASSIGNED: _("This user holds no license of this subscription."),

@@ -29,8 +29,6 @@ class CancellationStatus(StrEnum):
 
 
 class Feedback(CodeTable):
-    """Why they left."""
-
     label: str
 
     TOO_EXPENSIVE = "TOO_EXPENSIVE", N_("too expensive")

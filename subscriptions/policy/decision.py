@@ -19,8 +19,6 @@ from subscriptions.policy.status import converts, current_period, is_trial, stat
 
 
 class Route(StrEnum):
-    """A way out."""
-
     NOTHING_TO_CANCEL = "NOTHING_TO_CANCEL"
     CANCEL_ONLINE = "CANCEL_ONLINE"
     REMOVE_USERS = "REMOVE_USERS"

@@ -43,7 +43,7 @@ class _Answers(BaseHTTPRequestHandler):
     server: Provider
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        pass
 
     def do_GET(self) -> None:
         url = self.server.url

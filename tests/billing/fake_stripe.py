@@ -39,7 +39,7 @@ class _Requests(BaseHTTPRequestHandler):
     server: FakeStripe
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        pass
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)

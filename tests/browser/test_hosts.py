@@ -173,7 +173,7 @@ def files(folder: Path, port: int) -> Iterator[None]:
 
 class QuietFiles(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        pass
 
 
 def test_the_package_is_what_it_says(tmp_path: Path) -> None:

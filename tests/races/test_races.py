@@ -417,7 +417,6 @@ def listener(receiver: Receiver) -> Endpoint:
 
 
 def happens(endpoint: Endpoint, key: str, subject: str = "sub_1") -> Event | None:
-    """Something about the endpoint's tenant."""
     tenant_id = PartnerToken.objects.get(partner=endpoint.partner).tenants.get().pk
     with transaction.atomic():
         return publish(

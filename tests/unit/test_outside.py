@@ -66,7 +66,7 @@ def test_stripe_is_left_in_time_by_its_own_client_on_such_a_session() -> None:
 
 class Echo(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        pass
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))

@@ -49,7 +49,7 @@ class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        pass
 
     def do_GET(self) -> None:
         self.server.elsewhere.append(self.path)

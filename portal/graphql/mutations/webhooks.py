@@ -154,7 +154,6 @@ def _endpoint(info: Info, webhook_id: str) -> Endpoint:
 
 
 def _shown(endpoint: Endpoint) -> Webhook:
-    """As it now is."""
     return Webhook(row=services.with_waiting(Endpoint.objects.filter(pk=endpoint.pk)).get())
 
 

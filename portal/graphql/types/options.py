@@ -159,7 +159,6 @@ class CancellationOption:
 
     @classmethod
     def of(cls, summary: SubscriptionSummary, option: Option) -> CancellationOption:
-        """The option on the wire."""
         return cls(
             summary=summary,
             option=option,
@@ -217,7 +216,6 @@ class CancellationOptions:
 
     @classmethod
     def of(cls, summary: SubscriptionSummary) -> CancellationOptions:
-        """The decision on the wire."""
         options = [CancellationOption.of(summary, option) for option in summary.decision.options]
         return cls(summary=summary, route=summary.decision.route, options=options)
 

@@ -44,7 +44,6 @@ class ProductSubscription(Node):
 
     @classmethod
     def of(cls, summary: SubscriptionSummary) -> ProductSubscription:
-        """The subscription on the wire."""
         row = summary.row
         return cls(
             summary=summary,

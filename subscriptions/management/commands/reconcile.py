@@ -21,7 +21,6 @@ class Command(BaseCommand):
         parser.add_argument("--offline", action="store_true", help="do not ask the provider")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print every finding."""
         count = 0
         for finding in findings(timezone.now(), ask_provider=not options["offline"]):
             count += 1

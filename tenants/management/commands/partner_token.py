@@ -34,7 +34,6 @@ class Command(BaseCommand):
         parser.add_argument("--overlap", type=int, default=7, metavar="DAYS")
 
     def handle(self, **options: Any) -> None:
-        """Do the one thing."""
         now = timezone.now()
         if options["check"]:
             if not is_well_formed(options["check"]):

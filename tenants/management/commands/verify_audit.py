@@ -18,11 +18,9 @@ class Command(BaseCommand):
     help = "Verify the audit trail: finds changed, removed and reordered events."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """One tenant, or all."""
         parser.add_argument("--tenant", help="domain of one tenant (default: all)")
 
     def handle(self, **options: Any) -> None:
-        """Report by tenant and position."""
         tenants = Tenant.objects.order_by("pk")
         if options["tenant"]:
             tenants = tenants.filter(domain=options["tenant"])
