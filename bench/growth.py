@@ -50,7 +50,7 @@ SELECT n, n, true FROM generate_series(1, {tenants}) n;
 INSERT INTO billing_paymentmethod (account_id, label, is_active) SELECT n, 'Visa', true FROM generate_series(1, {tenants}) n;
 INSERT INTO subscriptions_plan (id, part_number, name, search_key)
 SELECT n, 'P' || n, 'Product ' || n, 'product ' || n FROM generate_series(1, {each}) n;
-INSERT INTO billing_agreement (id, account_id, currency, provider, external_id, ending, told)
+INSERT INTO billing_agreement (id, account_id, currency, provider, external_id, renewal_stop, confirmed_stop)
 SELECT n, (n - 1) / {each} + 1, 'EUR', '', '', 'NONE', 'NONE' FROM generate_series(1, {size}) n;
 INSERT INTO subscriptions_subscription (id, tenant_id, plan_id, agreement_id, external_id, base_status, is_trial, channel,
   partner_name, purchased_licenses, period_start, period_end, anchored_at, term_months, renews)

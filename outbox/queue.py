@@ -48,7 +48,7 @@ def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) ->
         record(
             tenant_id=None,
             at=now,
-            action=Action.EFFECT_DONE_AGAIN,
+            action=Action.TASK_REQUEUED,
             subject=f"Task:{task.pk}",
             caller=caller,
             language=language,

@@ -181,9 +181,9 @@ def _cancellations() -> Iterator[str]:
 
 def _outbox(now: datetime) -> Iterator[str]:
     for task in Task.objects.filter(status__in=[TaskStatus.GIVEN_UP, TaskStatus.STUCK]).iterator():
-        yield f"effect {task.key}: {task.get_status_display()}, {task.last_failure}"
+        yield f"task {task.key}: {task.get_status_display()}, {task.last_failure}"
     for task in Task.objects.filter(status=TaskStatus.WAITING, run_at__lt=now - _GRACE, failures=0).iterator():
-        yield f"effect {task.key}: due since {task.run_at.isoformat()}, does a worker run?"
+        yield f"task {task.key}: due since {task.run_at.isoformat()}, does a worker run?"
     waiting = set(Task.objects.filter(kind=SUBMIT).exclude(status=TaskStatus.DONE).values_list("key", flat=True))
     for pk in Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES).values_list("pk", flat=True).iterator():
         if f"{SUBMIT}:{pk}" not in waiting:

@@ -32,7 +32,7 @@ class Action(StrEnum):
     CANCELLATION_REQUESTED = "cancellation.requested"
     CANCELLATION_UNDONE = "cancellation.undone"
     DIRECTORY_IMPORTED = "directory.imported"
-    EFFECT_DONE_AGAIN = "effect.done_again"
+    TASK_REQUEUED = "task.requeued"
     POLICY_PUBLISHED = "policy.published"
     POLICY_WITHDRAWN = "policy.withdrawn"
     REFUND_ADDED = "refund.added"

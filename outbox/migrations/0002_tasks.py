@@ -13,6 +13,15 @@ def rename_permissions(apps: Any, _editor: Any) -> None:
         permission.save(update_fields=["codename"])
 
 
+def rename_kinds(apps: Any, _editor: Any) -> None:
+    """What waits is done by who does it now."""
+    tasks = apps.get_model("outbox", "Task").objects
+    for old, new in (("agreement.tell", "agreement.confirm_stop"), ("refund.settled", "refund.returned")):
+        for task in tasks.filter(kind=old):
+            task.kind, task.key = new, task.key.replace(f"{old}:", f"{new}:", 1)
+            task.save(update_fields=["kind", "key"])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -32,4 +41,5 @@ class Migration(migrations.Migration):
             options={'permissions': [('requeue_task', 'Can do tasks again')], 'verbose_name': 'task', 'verbose_name_plural': 'tasks'},
         ),
         migrations.RunPython(rename_permissions, migrations.RunPython.noop),
+        migrations.RunPython(rename_kinds, migrations.RunPython.noop),
     ]

@@ -181,7 +181,7 @@ def test_a_quote_that_changes_shows_both_numbers_and_asks_again(own: Own) -> Non
     page = own.visitor.page
     element = own.leave()
     before = element.locator("dd strong").first.inner_text()
-    paid_less = f"Charge.objects.filter(agreement__subscription={own.number}).update(settled=1900)"
+    paid_less = f"Charge.objects.filter(agreement__subscription={own.number}).update(paid=1900)"
     in_the_installation(own.site, f"from billing.models import Charge; {paid_less}")
     page.get_by_role("button", name="Cancel subscription now").click()
     changed = element.locator("#changed")

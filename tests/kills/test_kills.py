@@ -113,7 +113,7 @@ def test_kills_lose_nothing_and_double_nothing(
     later = timezone.now() + timedelta(days=4)
     interrupted = list(Task.objects.filter(status="GIVEN_UP").values_list("key", flat=True))
     assert all(key.startswith("mail.") for key in interrupted)
-    wrong = [finding for finding in findings(later) if not finding.startswith("effect mail.")]
+    wrong = [finding for finding in findings(later) if not finding.startswith("task mail.")]
     assert wrong == []
     assert Cancellation.objects.count() == Refund.objects.filter(status="SUCCEEDED").count() == subscriptions
     assert LedgerEntry.objects.count() == subscriptions
@@ -137,7 +137,7 @@ def settle(actors: list[Actor], subscriptions: int) -> None:
         done = Refund.objects.filter(status="SUCCEEDED").count() == subscriptions
         if (
             done
-            and not Task.objects.filter(status="WAITING", kind__in=["refund.settled", "mail.cancellation"]).exists()
+            and not Task.objects.filter(status="WAITING", kind__in=["refund.returned", "mail.cancellation"]).exists()
         ):
             return
         time.sleep(0.1)
