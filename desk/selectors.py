@@ -1,4 +1,4 @@
-"""The callback desk: its hours, and the windows with capacity left."""
+"""Reads of the callback desk: its hours, windows with capacity left, calls of a page, what is due."""
 
 from __future__ import annotations
 

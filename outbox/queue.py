@@ -41,7 +41,7 @@ def requeue(*, key: str, now: datetime, only_done: bool = False) -> bool:
 
 
 def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) -> bool:
-    """Wake one for somebody who decided it, on the installation's audit trail: tasks are no tenant's."""
+    """Requeue one for somebody who decided it, on the installation's audit trail: tasks are no tenant's."""
     with transaction.atomic():
         if not requeue(key=task.key, now=now):
             return False

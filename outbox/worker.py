@@ -59,7 +59,7 @@ def database_clock() -> datetime:
 
 
 def work_off(clock: Clock = database_clock, limit: int = 1_000) -> int:
-    """Do the periodic work that is due and up to ``most`` tasks; how many tasks were attempted."""
+    """Do the periodic work that is due and up to ``limit`` tasks; how many tasks were attempted."""
     run_periodic(clock)
     attempted = 0
     while attempted < limit and (task := claim(clock())):

@@ -17,7 +17,7 @@ def clean_text(text: str, *path: str, limit: int, required: bool = False) -> str
     """Return ``text`` without surrounding space.
 
     Raises InputInvalid for control characters (line breaks and tabs are fine), half surrogates, more than
-    ``most`` characters, or nothing where something is ``required``.
+    ``limit`` characters, or nothing where something is ``required``.
     """
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in text):
         raise CharactersInvalid(*path)

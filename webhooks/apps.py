@@ -1,4 +1,4 @@
-"""Events: the feed, endpoints, deliveries, signatures."""
+"""Events: endpoints, deliveries, signatures."""
 
 from __future__ import annotations
 

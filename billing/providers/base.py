@@ -38,7 +38,7 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefundResult:
-    """The provider's word: what became of an order, its own reference for it, and why it failed."""
+    """The provider's word: what became of a request, its own reference for it, and why it failed."""
 
     outcome: RefundOutcome
     reference: str
@@ -143,7 +143,7 @@ class Provider(ABC):
 
     @abstractmethod
     def find(self, refund_request: RefundRequest) -> RefundResult | None:
-        """What became of an order, asked by its key, also long after keys are forgotten. None: never arrived."""
+        """What became of a refund, asked by its key, also long after keys are forgotten. None: never arrived."""
 
     def go_on(self, external_id: str) -> None:
         """Bill on as if it had never been told to stop."""

@@ -71,7 +71,7 @@ class ProviderContract:
 
     @pytest.fixture
     def signed(self, provider: Provider) -> Signed:
-        """The body and headers that its webhook gets when it says this of an order."""
+        """The body and headers that its webhook gets when it says this of a refund."""
         if type(provider).read_webhook is not Provider.read_webhook:
             pytest.fail("a provider with a webhook has a fixture `signed`")
         pytest.skip("it has no webhook")

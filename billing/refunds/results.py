@@ -28,7 +28,7 @@ from outbox.registry import handles
 from tenants.people import SYSTEM
 
 CHECK = "refund.check"
-# A provider that has the order but no verdict yet is asked again after this.
+# A provider that has the request but no verdict yet is asked again after this.
 _ASK_AGAIN = timedelta(minutes=10)
 
 

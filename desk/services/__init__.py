@@ -1,1 +1,1 @@
-"""The callback desk's writes: one public function per mutation."""
+"""The callback desk's writes: one public function for each thing that customers and staff do."""

@@ -1,1 +1,1 @@
-"""Pages: sign-in, the list of subscriptions, receipts. Everything else is the GraphQL API's."""
+"""Middleware, pages without JavaScript, receipts, webhooks of providers, health, metrics."""

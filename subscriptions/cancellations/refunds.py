@@ -1,4 +1,4 @@
-"""What follows for a cancellation when its money moves: settled, failed, late, or priced anew."""
+"""What follows for a cancellation when its money moves: returned, failed, late, or priced anew."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """What was charged for one period, or a correction of it. Amounts in minor units; charged and settled with tax.
+    """What was charged for one period, or a correction of it. Amounts in minor units; charged and paid with tax.
 
     ``provider`` bills the subscription and calls it ``provider_id``; both empty where nobody has to be told of its end.
     """

@@ -1,4 +1,4 @@
-"""Who holds what, by the list of users: read, compared and written some ten thousand at a time."""
+"""Who holds what, by the list of users: read, compared and written in pieces."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Listing:
         return self._rows().count()
 
     def newest(self, before: int | None, limit: int) -> Sequence[Subscription]:
-        """Those of ids below ``before``, newest first, as many as ``most``, ready for a batch. At most two queries."""
+        """Those of ids below ``before``, newest first, as many as ``limit``, ready for a batch. At most two queries."""
         if not self.statuses and not self.search:
             return newest(self.tenants, before, limit)
         rows = self._rows() if before is None else self._rows().filter(pk__lt=before)

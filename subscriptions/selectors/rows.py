@@ -72,7 +72,7 @@ def find_rows(ids: Iterable[int]) -> Iterator[Subscription]:
 
 
 def newest(tenants: Collection[int], before: int | None, limit: int) -> list[Subscription]:
-    """The newest of some tenants, of ids below ``before``, as many as ``most``. One query."""
+    """The newest of some tenants, of ids below ``before``, as many as ``limit``. One query."""
     found = _NEWEST.rows(tenants, _NO_ID if before is None else before, limit)
     return list(_read(sorted(found, reverse=True)[:limit]))
 
