@@ -185,10 +185,7 @@ def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
 
 
 def unbegun(charge: ChargeFacts, terms: RefundTerms) -> Line:
-    """A charge of which no time is used: returned whole, outside every window.
-
-    Asked for by itself at the end of a period, where what begins at that very instant has not begun.
-    """
+    """A charge of which no time is used: returned whole, outside every window."""
     return _line(charge, terms, units_used=0)
 
 

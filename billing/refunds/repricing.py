@@ -170,10 +170,8 @@ def _due_by_charge(
             # The amount that was settled on is the whole word, as far as it was paid.
             due = Money(min(mine, charge.refundable), charge.currency)
             yield charge, replace(unbegun(charge, terms.refund_terms), refund=due)
-        elif terms.prorates:
+        elif terms.prorates or charge.period.begins_after(terms.effective_at):
             yield charge, prorate(charge, terms.priced_at, terms.refund_terms)
-        elif charge.period.begins_after(terms.effective_at):
-            yield charge, unbegun(charge, terms.refund_terms)
 
 
 def _mark(sent: Sequence[RefundPart], due: int) -> list[RefundPart]:

@@ -21,7 +21,7 @@ from billing.refunds.results import record_provider_event
 from outbox.models import Task
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
-from subscriptions.models import Cancellation, Subscription
+from subscriptions.models import Cancellation, CancellationPolicy, Subscription
 from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation import findings
 from tenants.callers import Role
@@ -271,6 +271,19 @@ def test_a_product_key_returns_nothing_of_its_own_time(told: World) -> None:
     bill(subscription, DECEMBER, 2000, NOW + timedelta(hours=2))
     work(NOW + timedelta(hours=2))
     assert amounts() == [(2000, "HELD")]
+
+
+def test_what_begins_as_it_is_canceled_is_priced_again_as_it_was_quoted(told: World) -> None:
+    CancellationPolicy.objects.update(proration_convention="CALENDAR_DAY_INCLUSIVE")
+    subscription = told.subscription(charged=None, channel="PREPAID")
+    told.charge(subscription, period_start=NOW, period_end=NOW + timedelta(days=31), charged=3100)
+    cancel(told, subscription)
+    # It has begun: the day of canceling is used.
+    assert amounts() == [(3000, "HELD")]
+    # A first look at the facts of now finds the same.
+    bill(subscription, Period(DECEMBER.end, DECEMBER.end + timedelta(days=31)), 0, NOW + timedelta(hours=1))
+    work(NOW + timedelta(hours=1))
+    assert amounts() == [(3000, "HELD")]
 
 
 def test_repeating_changes_nothing(told: World) -> None:
