@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import psycopg
 
@@ -23,14 +24,13 @@ LATER = (
 )  # fmt: skip
 # The other way round: many at once are what PostgreSQL is for.
 TOGETHER = ("tests/races", "tests/kills")
-# Tests wait for sockets and processes as well, so one more than there are cores.
-PROCESSES = str((os.cpu_count() or 1) + 1)
+CORES = os.cpu_count() or 1
 
 
-def pytest(title: str, *args: str, **environment: str) -> bool:
+def pytest(title: str, *args: str, processes: int, **environment: str) -> bool:
     """Run pytest on all cores; True when it passed."""
     print(f"\n== {title}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-n", PROCESSES, "--dist", "loadgroup", *args]
+    command = [sys.executable, "-m", "pytest", "-n", str(processes), "--dist", "loadgroup", *args]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode == 0
 
 
@@ -54,15 +54,17 @@ def main() -> int:
     # Long: what is marked so, and every property with many more examples.
     kind = ["-m", "long or hypothesis" if long else "not long"]
     more = {"WAYOUT_LONG": "1"} if long else {}
+    # Quick tests wait for sockets and processes as well; slow ones are servers and browsers, which take a core each.
+    run = partial(pytest, processes=CORES if long else CORES + 1)
     on_server = [] if long or not there else [f"--ignore={path}" for path in TOGETHER]
-    passed = [pytest("SQLite, and the pure tests", *kind, *on_server, WAYOUT_TEST_DB="sqlite", **more)]
+    passed = [run("SQLite, and the pure tests", *kind, *on_server, WAYOUT_TEST_DB="sqlite", **more)]
     if long:
-        passed.append(pytest("SQLite, many at once", "-m", "not long", *TOGETHER, WAYOUT_TEST_DB="sqlite"))
+        passed.append(run("SQLite, many at once", "-m", "not long", *TOGETHER, WAYOUT_TEST_DB="sqlite"))
     if there:
         without = [f"--ignore={path}" for path in (*ONCE, *LATER)]
-        passed.append(pytest("PostgreSQL", *kind, *without, WAYOUT_TEST_DB="postgres", **more))
+        passed.append(run("PostgreSQL", *kind, *without, WAYOUT_TEST_DB="postgres", **more))
         if long:
-            passed.append(pytest("PostgreSQL, the API and pages", *LATER, WAYOUT_TEST_DB="postgres", **more))
+            passed.append(run("PostgreSQL, the API and pages", *LATER, WAYOUT_TEST_DB="postgres", **more))
     elif os.environ.get("CI") == "true":
         passed.append(False)
     return 0 if all(passed) else 1
