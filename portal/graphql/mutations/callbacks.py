@@ -22,7 +22,9 @@ class RequestCallbackInput:
     subscription_id: strawberry.ID = strawberry.field(description="What the call is about.")
     phone: str = strawberry.field(description="With its country code, for example +359 88 812 3456.")
     contact_name: str = strawberry.field(description="Who is to be asked for, at most 200 characters.")
-    language: str | None = strawberry.field(default=strawberry.UNSET, description="en or bg. Null: the request's.")
+    language: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A language's code, for example bg. Null: the request's."
+    )
     time_zone: str | None = strawberry.field(default=strawberry.UNSET, description="IANA name. Null: the tenant's.")
     window_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET, description="From callbackWindows; null: as soon as possible."

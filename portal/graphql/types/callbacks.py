@@ -81,7 +81,7 @@ class CallbackRequest(Node):
         )
         return show(self.row.phone)
 
-    @strawberry.field(description="The language of the call: en, bg.")
+    @strawberry.field(description="The code of the language of the call, for example bg.")
     def language(self) -> str:
         return self.row.language
 

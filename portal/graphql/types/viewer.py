@@ -28,7 +28,7 @@ class Tenant(Node):
     domain: auto = strawberry.field(description="The domain that it is known by.")
     time_zone: auto = strawberry.field(description="IANA name of the zone in which its days are counted.")
     language: str = strawberry.field(
-        description="The language of its mail, where a person has none of their own: en, bg."
+        description="The code of the language of its mail, where a person has none of their own."
     )
 
     @strawberry.field(description="Opaque, and the same for everybody who may see it.")
