@@ -85,7 +85,7 @@ class ProviderIdMalformed(ProviderIdInvalid):
 class ProviderIdTaken(ProviderIdInvalid):
     """Another agreement has it."""
 
-    sentence = N_("%(external_id)s is the id of another subscription.")
+    sentence = N_("The id %(external_id)s is that of another subscription.")
 
     def __init__(self, *, external_id: str) -> None:
         super().__init__()

@@ -3,11 +3,16 @@
 from django.db import migrations, models
 from django.db.models import F, Q
 
+from common.renames import rename_permissions
+
 
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
         ('billing', '0001_initial'),
+        ('contenttypes', '0002_remove_content_type_name'),
+        ('tenants', '0001_anew'),
     ]
 
     operations = [
@@ -51,4 +56,13 @@ class Migration(migrations.Migration):
             'agreement',
             models.OneToOneField(on_delete=models.PROTECT, primary_key=True, related_name='stop_terms', serialize=False, to='billing.agreement'),
         ),
+        migrations.AlterModelOptions(
+            'RenewalStopTerms', options={'verbose_name': 'terms of a stop', 'verbose_name_plural': 'terms of stops'}
+        ),
+        migrations.AlterField(
+            'Agreement',
+            'confirmed_stop',
+            models.CharField(blank=True, choices=[('NONE', 'goes on'), ('AT_PERIOD_END', 'stops at the end of the period'), ('NOW', 'stops at once'), ('', 'being confirmed')], default='NONE', max_length=13, verbose_name='confirmed by the provider'),
+        ),
+        rename_permissions('billing', {'endingterms': 'renewalstopterms'}),
     ]

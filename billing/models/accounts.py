@@ -79,7 +79,7 @@ class Agreement(models.Model):
     confirmed_stop = models.CharField(
         _("confirmed by the provider"),
         max_length=13,
-        choices=[*RENEWAL_STOP_CHOICES, ("", _("being told"))],
+        choices=[*RENEWAL_STOP_CHOICES, ("", _("being confirmed"))],
         default=RenewalStop.NONE.value,
         blank=True,
     )
@@ -120,8 +120,8 @@ class RenewalStopTerms(models.Model):
     agreed = models.BooleanField()
 
     class Meta:
-        verbose_name = _("terms of an ending")
-        verbose_name_plural = _("terms of endings")
+        verbose_name = _("terms of a stop")
+        verbose_name_plural = _("terms of stops")
 
     def __str__(self) -> str:
         return str(self.agreement)

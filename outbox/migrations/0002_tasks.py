@@ -2,22 +2,17 @@
 
 from typing import Any
 
-from django.db import migrations, models
+from django.db import migrations
+
+from common.renames import rename_permissions
+
+KINDS = {"agreement.tell": "agreement.confirm_stop", "refund.settled": "refund.returned"}
 
 
-def rename_permissions(apps: Any, _editor: Any) -> None:
-    """Who may requeue may go on doing it: Django renames the content type of a model, and no permission."""
-    permissions = apps.get_model("auth", "Permission").objects.filter(content_type__app_label="outbox")
-    for permission in permissions.filter(codename__endswith="_effect"):
-        permission.codename = permission.codename.removesuffix("_effect") + "_task"
-        permission.save(update_fields=["codename"])
-
-
-def rename_kinds(apps: Any, _editor: Any) -> None:
+def rename_kinds(apps: Any, kinds: dict[str, str]) -> None:
     """What waits is done by who does it now."""
-    tasks = apps.get_model("outbox", "Task").objects
-    for old, new in (("agreement.tell", "agreement.confirm_stop"), ("refund.settled", "refund.returned")):
-        for task in tasks.filter(kind=old):
+    for old, new in kinds.items():
+        for task in apps.get_model("outbox", "Task").objects.filter(kind=old):
             task.kind, task.key = new, task.key.replace(f"{old}:", f"{new}:", 1)
             task.save(update_fields=["kind", "key"])
 
@@ -28,6 +23,7 @@ class Migration(migrations.Migration):
         ('auth', '0012_alter_user_first_name_max_length'),
         ('contenttypes', '0002_remove_content_type_name'),
         ('outbox', '0001_initial'),
+        ('tenants', '0001_anew'),
     ]
 
     operations = [
@@ -40,6 +36,9 @@ class Migration(migrations.Migration):
             'Task',
             options={'permissions': [('requeue_task', 'Can do tasks again')], 'verbose_name': 'task', 'verbose_name_plural': 'tasks'},
         ),
-        migrations.RunPython(rename_permissions, migrations.RunPython.noop),
-        migrations.RunPython(rename_kinds, migrations.RunPython.noop),
+        rename_permissions('outbox', {'effect': 'task', 'beat': 'periodicrun'}),
+        migrations.RunPython(
+            lambda apps, _editor: rename_kinds(apps, KINDS),
+            lambda apps, _editor: rename_kinds(apps, {new: old for old, new in KINDS.items()}),
+        ),
     ]

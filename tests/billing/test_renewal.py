@@ -169,7 +169,7 @@ def test_a_cancellation_that_nobody_could_be_told_of_is_a_finding_until_the_id_c
         ([charge(1, "stripe", "cus_1")], "“cus_1” is not how stripe calls a subscription"),
         ([charge(1, "stripe", "")], "“” is not how stripe calls a subscription"),
         ([charge(1), charge(2, "stripe", "sub_11111112")], "line 2 says sub_11111111, this sub_11111112"),
-        ([charge(1), charge(2, subscription="s2")], "sub_11111111 is the id of another subscription"),
+        ([charge(1), charge(2, subscription="s2")], "The id sub_11111111 is that of another subscription"),
     ],
 )
 def test_an_id_that_nothing_can_be_told_by_is_reported_and_the_charge_comes_in(
