@@ -22,7 +22,7 @@ from common.errors import ExpectedError
 
 
 class ChargeInvalid(ExpectedError):
-    """A charge that contradicts itself or one that is already on record."""
+    """Imports: a charge that contradicts itself or one that is already on record."""
 
     code = "CHARGE_INVALID"
     sentence = N_("This charge contradicts itself, or what is on record.")
@@ -37,7 +37,7 @@ class ChargeInvalid(ExpectedError):
 
 
 class MoneyInvalid(ExpectedError):
-    """An amount that cannot be money: a float, too many digits, an unknown currency."""
+    """Imports and staff: an amount that cannot be money, such as a float, too many digits, an unknown currency."""
 
     code = "MONEY_INVALID"
     sentence = N_("Write the amount with a point, for example 12.50.")
@@ -52,7 +52,7 @@ class MoneyInvalid(ExpectedError):
 
 
 class ProviderIdInvalid(ExpectedError):
-    """An id that nothing can be told by."""
+    """Staff and imports: not an id that the provider uses for a subscription, or that of another one."""
 
     code = "PROVIDER_ID_INVALID"
 
@@ -93,14 +93,14 @@ class ProviderIdTaken(ProviderIdInvalid):
 
 
 class RefundExceedsPaid(ExpectedError):
-    """More would be returned on a charge than was paid on it."""
+    """Staff: more would be returned on a charge than was paid on it."""
 
     code = "REFUND_EXCEEDS_PAID"
     sentence = N_("That is more than is left of what was paid on this charge.")
 
 
 class RefundNotPossible(ExpectedError):
-    """Staff asked for a move that makes no sense."""
+    """Staff: the refund cannot be sent, or settled by hand, as it stands."""
 
     code = "REFUND_NOT_POSSIBLE"
 

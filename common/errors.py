@@ -82,7 +82,7 @@ class NotFound(ExpectedError):
 
 
 class InputInvalid(ExpectedError):
-    """A value that is not of its kind."""
+    """A value that is not of its kind, out of its bounds, or missing; or a document beyond a limit."""
 
     code = "INPUT_INVALID"
     sentence: ClassVar[str | Plural] = N_("This value cannot be read.")
@@ -144,14 +144,14 @@ class ValueMissing(InputInvalid):
 
 
 class ChangedMeanwhile(ExpectedError):
-    """Somebody changed it since the page was shown. Nothing was changed."""
+    """Staff: somebody changed it since the page was shown. Nothing was changed."""
 
     code = "CHANGED_MEANWHILE"
     sentence = N_("Somebody changed this since you opened it. Nothing was done.")
 
 
 class RateLimited(ExpectedError):
-    """Too many requests of one kind."""
+    """Too many requests of this caller, changes of this tenant, or attempts; Retry-After says when to come back."""
 
     code = "RATE_LIMITED"
     sentence = N_("Too many requests. Try again later.")

@@ -22,7 +22,7 @@ from common.errors import ExpectedError, InputInvalid
 
 
 class CallbackOpen(ExpectedError):
-    """A request for a call about the subscription is open already."""
+    """Staff: a request for a call about the subscription is open already."""
 
     code = "CALLBACK_OPEN"
     sentence = N_("%(reference)s is open for this subscription already.")
@@ -35,7 +35,7 @@ class CallbackOpen(ExpectedError):
 
 
 class ClaimedElsewhere(ExpectedError):
-    """Another agent has the customer's call."""
+    """Staff: another agent has the customer's call."""
 
     code = "CLAIMED_ELSEWHERE"
     sentence = N_("Another agent is calling this customer. Only they can cancel meanwhile.")

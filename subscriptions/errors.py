@@ -43,7 +43,7 @@ class QuoteExpired(QuoteChanged):
 
 
 class RouteNotAvailable(ExpectedError):
-    """The subscription cannot be left this way."""
+    """The way is closed for the subscription, or the request for a call is over."""
 
     code = "ROUTE_NOT_AVAILABLE"
     sentence = N_("This is not possible for this subscription any more. See its options.")

@@ -97,7 +97,7 @@ def reschedule_callback(
 ) -> CallbackRequest:
     """Change the number (None: keep it, unless it is wrong) and the window (None: as soon as possible) of an open request.
 
-    Moved by staff, it never costs the customer credit. ``seen``: see desk.py.
+    Moved by staff, it never costs the customer credit. ``seen``: see require_seen.
 
     Raises NotFound, ChangedMeanwhile, NotPermitted, RouteNotAvailable for a closed request, and what request_callback raises.
     """

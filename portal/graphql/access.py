@@ -138,8 +138,9 @@ def as_markdown() -> str:
     lines = [
         "# Who may do what",
         "",
-        "In the caller's own tenants. Everyone else gets what an unknown id gets: `null`, or NOT_FOUND from a mutation;",
-        "a caller without the role or scope gets NOT_PERMITTED, and nobody at all NOT_AUTHENTICATED. This page is",
+        "In the caller's own tenants; staff work in the admin and see no tenant here. A row with a dot or brackets is asked",
+        "on top of the row of the field that leads there. Everyone else gets what an unknown id gets: `null`, or NOT_FOUND",
+        "from a mutation; a caller without the role or scope gets NOT_PERMITTED, and nobody at all NOT_AUTHENTICATED. This page is",
         "printed from `portal/graphql/access.py`; the tests walk every cell and check that a refusal changes nothing.",
         "",
         f"| | {' | '.join(columns)} |",

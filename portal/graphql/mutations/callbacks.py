@@ -34,7 +34,7 @@ class RequestCallbackInput:
     )
     idempotency_key: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Made by you, at most 255 characters: repeated within 30 days it answers the same request. Null: an open request is updated.",
+        description="Made by you, at most 255 characters: repeated within 30 days it answers the same request. An open request is updated with or without one.",
     )
 
 
@@ -43,7 +43,8 @@ class RescheduleCallbackInput:
     callback_id: strawberry.ID = strawberry.field(description="The request.")
     phone: str | None = strawberry.field(default=strawberry.UNSET, description="Another number. Null: the same.")
     window_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Another window, of callbackWindows. Null: as soon as possible."
+        default=strawberry.UNSET,
+        description="Of callbackWindows. Null: as soon as possible, so send the chosen one again to keep it.",
     )
 
 

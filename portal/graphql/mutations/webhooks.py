@@ -65,7 +65,9 @@ class TestWebhookSuccess:
     webhook: Webhook = strawberry.field(description="As it stands after the attempt.")
     arrived: bool = strawberry.field(description="Whether the receiver answered 2xx.")
     status: int | None = strawberry.field(description="The HTTP status of the answer; null when there was none.")
-    problem: str | None = strawberry.field(description="HTTP 500, TIMEOUT, NO_CONNECTION, TLS, PRIVATE.")
+    problem: str | None = strawberry.field(
+        description="Null when it arrived. Else HTTP and its status, TIMEOUT, NO_CONNECTION, TLS, or PRIVATE for an address that is not public."
+    )
 
 
 @strawberry.type(description="It is being sent.")

@@ -37,7 +37,7 @@ class PersonSession:
     def access_token(self) -> str | None:
         return self.session.access_token
 
-    @strawberry.field(description="Seconds.")
+    @strawberry.field(description="How many seconds it is good for. Null in a cookie session.")
     def access_token_lives(self) -> int | None:
         return settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN if self.session.access_token else None
 

@@ -145,7 +145,7 @@ _declare(
     NOT_FOUND="There is no such user.",
     GROUP_INHERITED="It comes from a group, which takes it away.",
     STILL_ASSIGNED_BY_GROUP="What was assigned directly is taken away; a group still hands it out.",
-    DUPLICATE="This user is in the list more than once.",
+    DUPLICATE="This user is in the list before; the first entry says what became of the license.",
 )
 _declare(
     CallbackStatus,
@@ -176,7 +176,7 @@ _declare(
     "Role",
     "What a person is in a tenant.",
     GLOBAL_ADMIN="Sees and does everything.",
-    BILLING_ADMIN="Sees and does everything, too.",
+    BILLING_ADMIN="The same as GLOBAL_ADMIN here; the directory tells them apart.",
     VIEWER="Sees everything and changes nothing.",
 )
 _declare(

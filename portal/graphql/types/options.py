@@ -148,7 +148,7 @@ class CancellationOption:
     reason: Reason = strawberry.field(description="Stable machine code of the rule that decided.")
 
     @strawberry.field(
-        description="One sentence for people, in the request's language: what it does, or why it is closed."
+        description="One sentence for people, in the request's language: what it does, or why it is closed: often the rule that decided, alike for several."
     )
     def message(self) -> str:
         return option_message(self.option, self.summary.snapshot, self.summary.decision)

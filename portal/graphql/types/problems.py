@@ -24,7 +24,9 @@ def _codes() -> Iterator[type[ExpectedError]]:
                 yield kind
 
 
-@strawberry.enum(description="What was wrong: stable, in every language.")
+@strawberry.enum(
+    description="What was wrong: of a Problem, and of extensions.code where a query fails. Some only staff and imports meet."
+)
 class ProblemCode(Enum):
     # Its members are the classes: a code that the API does not know would be a fault where it is answered.
     vars().update(

@@ -49,7 +49,9 @@ class Webhook:
     def failing_since(self) -> datetime | None:
         return self.row.failing_since
 
-    @strawberry.field(description="The last answer, while it fails: HTTP 500, TIMEOUT, NO_CONNECTION, TLS, PRIVATE.")
+    @strawberry.field(
+        description="The last answer, while it fails: HTTP and its status, TIMEOUT, NO_CONNECTION, TLS, or PRIVATE for an address that is not public. Null while it works."
+    )
     def last_problem(self) -> str | None:
         return self.row.last_problem or None
 
