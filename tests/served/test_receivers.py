@@ -10,17 +10,24 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.graphql.documents import CANCEL, OPTIONS, REGISTER_WEBHOOK, REPLAY_WEBHOOK, TEST_WEBHOOK, UNDO
-from tests.served.conftest import ROOT, Served, free_port, need_npm
+from tests.served.conftest import ROOT, Served, free_port, need_npm, serve
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("served")]
 EXAMPLE = ROOT / "examples" / "webhooks"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A demo of their own: what they cancel, others cancel as well."""
+    with serve(tmp_path_factory.mktemp("receivers")) as running:
+        yield running
 
 
 def asker(port: int, token: str) -> Callable[..., Any]:
