@@ -95,7 +95,7 @@ def test_a_full_disk_is_an_error_that_loses_nothing() -> None:
     api = Api(world.admin)
     inputs = [cancel_input(api, subscription.pk) for subscription in subscriptions]
     with connection.cursor() as cursor:
-        # Pages that earlier tests left free would be room.
+        # Into pages that earlier tests left free, it would still fit.
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + 30}")
