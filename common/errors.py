@@ -151,7 +151,7 @@ class ChangedMeanwhile(ExpectedError):
 
 
 class RateLimited(ExpectedError):
-    """Too many requests of this caller, changes of this tenant, or attempts; Retry-After says when to come back."""
+    """Too many requests of this caller, changes of this tenant, or attempts. Wait a while before the next."""
 
     code = "RATE_LIMITED"
     sentence = N_("Too many requests. Try again later.")

@@ -52,7 +52,7 @@ class Access:
         if caller.kind is CallerKind.PARTNER:
             if self.who is Who.PERSON:
                 raise NotPermitted
-            if self.scopes and not set(self.scopes) & with_included(caller.scopes):
+            if not self.opens_to_scopes(caller.scopes):
                 raise ScopeMissing(scope=self.scopes[0])
         elif self.who is Who.PARTNER:
             raise NotPermitted
@@ -66,9 +66,9 @@ class Access:
         if not self.allows(caller, tenant_id):
             raise ScopeMissing(scope=self.scopes[0])
 
-    def opens_to_scope(self, scope: Scope) -> bool:
-        """Whether a token with only this scope comes in."""
-        return not self.scopes or bool(with_included(frozenset({scope})) & set(self.scopes))
+    def opens_to_scopes(self, scopes: frozenset[Scope]) -> bool:
+        """Whether a token with these scopes, and what they include, comes in."""
+        return not self.scopes or bool(with_included(scopes) & set(self.scopes))
 
     def opens_to_role(self, role: Role) -> bool:
         """Whether a person with this role comes in: viewers see everything and change nothing."""
@@ -147,7 +147,7 @@ def as_markdown() -> str:
         f"|---|{'---|' * len(columns)}",
     ]
     for name, entry in {**QUERIES, **FIELDS, **MUTATIONS}.items():
-        cells = [*map(entry.opens_to_role, Role), *map(entry.opens_to_scope, Scope)]
+        cells = [*map(entry.opens_to_role, Role), *(entry.opens_to_scopes(frozenset({scope})) for scope in Scope)]
         lines.append(f"| {name} | {' | '.join('yes' if cell else '' for cell in cells)} |")
     lines += ["", "Of accounts, which are no tenant's:", "", "| | who | with |", "|---|---|---|"]
     lines += [f"| {name} | {entry.who} | {entry.proof} |" for name, entry in ACCOUNTS.items()]
