@@ -13,6 +13,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Register what the worker does in this app, and start nothing without who pays."""
         import billing.checks  # noqa: PLC0415 (apps load before models)
+        import billing.elsewhere  # noqa: PLC0415
         import billing.periodic  # noqa: PLC0415
         import billing.refunds.repricing  # noqa: PLC0415
         import billing.refunds.sending  # noqa: PLC0415

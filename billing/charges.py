@@ -1,28 +1,19 @@
-"""Record what was billed and what was paid."""
+"""Record what files say was billed, paid and corrected."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Greatest
-from django.utils.translation import gettext_lazy as _
 
 from billing.errors import ChargeInvalid
-from billing.models import Agreement, Charge, Correction, RefundPart, RefundStatus
+from billing.models import IMPORTED, Agreement, Charge, Correction
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
-from billing.refunds.repricing import reprice_soon
-from billing.renewal import confirm_stop_again
-from billing.renewal_stop import RenewalStop
-from billing.selectors import charges_at, late_charges
-from outbox.mail import queue_staff_mail
-
-logger = logging.getLogger("wayout.billing")
+from billing.returns import write_net
+from billing.writing import ChargeChange, add_charge, change_charge
+from tenants.actions import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +47,106 @@ class ChargeInput:
             raise ChargeInvalid("its period is longer than 10 years")
 
 
-def record_charge(*, agreement: Agreement, charge: ChargeInput, now: datetime) -> bool:
-    """Add a charge, or move the payment of a known one forward; True when something changed.
+@dataclass(slots=True)
+class Recorded:
+    """What became of a charge from a file: its changes, for audit_charges.
 
-    Within a transaction that has locked the agreement before it read it. A charge that is already on record keeps its
-    amounts and period; only what was paid may grow. Where the agreement ends, what it gives back is priced again, and
-    a provider that billed beyond the end is told once more. Raises ChargeInvalid when the two contradict each other, or
-    for another currency than the agreement's.
+    ``gone``: less was said to be paid than before, and is taken as returned elsewhere; ``contradicts``: whose word is
+    kept against the file's. Both in minor units, or empty.
+    """
+
+    changes: list[ChargeChange] = field(default_factory=list)
+    gone: int = 0
+    contradicts: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.changes)
+
+    def add(self, change: ChargeChange | None) -> None:
+        if change:
+            self.changes.append(change)
+
+
+def record_charge(
+    *, agreement: Agreement, charge: ChargeInput, now: datetime, known_at: datetime | None = None
+) -> Recorded:
+    """Add a charge, or write what has become of the payment of a known one, as it was at ``known_at`` (now).
+
+    Within a transaction that has locked the agreement before it read it; hand the changes to audit_charges when nothing
+    else will be locked. A charge that is already on record keeps its amounts and period. What was paid only grows; a
+    file that says less than files said before says that the rest went back elsewhere, and where a provider said more,
+    the provider's word is kept. Raises ChargeInvalid when the two contradict each other, or for another currency than
+    the agreement's.
     """
     charge.check()
+    known_at = known_at or now
     if charge.currency != agreement.currency:
         raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
-        made = Charge.objects.create(
-            agreement=agreement,
-            external_id=charge.external_id,
-            description=charge.description,
-            seats=charge.seats,
-            period_start=charge.period.start,
-            period_end=charge.period.end,
-            charged_at=charge.charged_at,
-            recorded_at=now,
-            charged=charge.charged,
-            tax=charge.tax,
-            paid=charge.paid,
-            in_flight=charge.in_flight,
-        )
-        _has_changed(agreement, now)
-        if agreement.renewal_stop != RenewalStop.NONE and late_charges().filter(pk=made.pk).exists():
-            confirm_stop_again(agreement=agreement, now=now)
-        return True
+        return Recorded([_add(agreement, charge, now, known_at)])
     same = (known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.charged, charge.tax, charge.period.start, charge.period.end):
         raise ChargeInvalid("it is already on record with other amounts or another period")
-    moved = Charge.objects.filter(pk=known.pk, paid__lt=charge.paid)
-    if not moved.update(paid=charge.paid, in_flight=charge.in_flight):
-        return False
-    _has_changed(agreement, now)
-    return True
+    known.agreement = agreement
+    return _move_payment(agreement, known, charge, now, known_at)
+
+
+def _add(agreement: Agreement, charge: ChargeInput, now: datetime, known_at: datetime) -> ChargeChange:
+    return add_charge(
+        agreement,
+        source=IMPORTED,
+        now=now,
+        external_id=charge.external_id,
+        description=charge.description,
+        seats=charge.seats,
+        period_start=charge.period.start,
+        period_end=charge.period.end,
+        charged_at=charge.charged_at,
+        charged=charge.charged,
+        tax=charge.tax,
+        paid=charge.paid,
+        in_flight=charge.in_flight,
+        known_at=known_at,
+    )
+
+
+def _move_payment(
+    agreement: Agreement, known: Charge, charge: ChargeInput, now: datetime, known_at: datetime
+) -> Recorded:
+    """What a file says of the payment of a charge on record. One that is older than what is known only adds."""
+    recorded, paid = Recorded(), max(known.paid, charge.paid)
+    is_older = known.known_at is not None and known_at < known.known_at
+    gone = known.paid - charge.paid - charge.in_flight
+    in_flight = min(charge.in_flight, known.charged - paid)
+    if is_older:
+        in_flight = max(0, known.in_flight - (paid - known.paid))
+    elif known.paid_by != IMPORTED and gone > 0:
+        recorded.contradicts, in_flight = known.paid_by, known.in_flight
+    action = Action.CHARGE_PAID if paid > known.paid else Action.CHARGE_PAYMENT_CHANGED
+    if paid > known.paid:
+        known.paid_by = IMPORTED
+        known.save(update_fields=["paid_by"])
+    recorded.add(change_charge(agreement, known, action, source=IMPORTED, now=now, paid=paid, in_flight=in_flight))
+    if not is_older and not recorded.contradicts:
+        returned = known.returned_elsewhere
+        if gone > 0 or returned:
+            recorded.add(write_net(agreement, known, source=IMPORTED, gone=max(0, gone), known_at=known_at, now=now))
+        recorded.gone = max(0, known.returned_elsewhere - returned)
+        known.known_at = known_at
+        known.save(update_fields=["known_at"])
+    return recorded
 
 
 def record_correction(
     *, charge: Charge, external_id: str, amount: Money, tax: int, corrected_at: datetime, now: datetime
-) -> bool:
-    """Reduce ``charge`` by ``amount`` (``tax`` minor units of it tax); False when it was recorded before.
+) -> ChargeChange | None:
+    """Reduce ``charge`` by ``amount`` (``tax`` minor units of it tax); None when it was recorded before.
 
-    Where its agreement ends, what that gives back is priced again. Raises ChargeInvalid when the corrections would
-    exceed the charge, leave more tax than amount, are in another currency, or contradict what is on record.
+    Where its agreement ends, what that gives back is priced again. Hand the change to audit_charges when nothing else
+    will be locked. Raises ChargeInvalid when the corrections would exceed the charge, leave more tax than amount, are in
+    another currency, or contradict what is on record.
     """
     if amount.currency != charge.agreement.currency:
         raise ChargeInvalid(f"it is in {amount.currency}, the charge it names in {charge.agreement.currency}")
@@ -116,62 +159,17 @@ def record_correction(
         if known is not None:
             if (known.amount, known.tax) != (less, tax):
                 raise ChargeInvalid("it is already on record with another amount")
-            return False
-        within = Charge.objects.filter(
-            pk=charge.pk, charged__gte=F("corrected") + less, tax__gte=F("corrected_tax") + tax
-        )
-        if not within.exists():
+            return None
+        fresh = Charge.objects.select_related("agreement__account").get(pk=charge.pk)
+        corrected, corrected_tax = fresh.corrected + less, fresh.corrected_tax + tax
+        if corrected > fresh.charged or corrected_tax > fresh.tax:
             raise ChargeInvalid("a correction cannot exceed the charge it names")
-        with_tax = within.filter(charged__gte=F("corrected") + less + F("tax") - F("corrected_tax") - tax)
-        if not with_tax.update(corrected=F("corrected") + less, corrected_tax=F("corrected_tax") + tax):
+        if fresh.tax - corrected_tax > fresh.charged - corrected:
             raise ChargeInvalid("it leaves more tax than amount on the charge it names: say how much of it is tax")
         Correction.objects.create(
             charge=charge, external_id=external_id, amount=less, tax=tax, corrected_at=corrected_at
         )
-        _has_changed(agreement, now)
-        _mail_staff_of_too_much(charge, now)
-        return True
-
-
-def _mail_staff_of_too_much(charge: Charge, now: datetime) -> None:
-    """Money that staff gave back by hand is priced by nobody: they hear when a correction makes it too much."""
-    charge.refresh_from_db()
-    left = charge.charged - charge.corrected
-    by_hand = RefundPart.objects.filter(charge=charge, refund__by_hand=True).exclude(refund__status=RefundStatus.VOIDED)
-    if charge.refunded > left and by_hand.exists():
-        currency = charge.agreement.currency
-        values = {"charge": charge, "back": Money(charge.refunded, currency), "left": Money(left, currency)}
-        queue_staff_mail(key=f"charge:{charge.pk}:{charge.corrected}", sentence=_TOO_MUCH, values=values, now=now)
-
-
-_TOO_MUCH = _("%(back)s of charge %(charge)s goes back, %(left)s is left of it after a correction. Look at it.")
-
-
-def record_payment(*, provider: str, external_ids: Collection[str], paid: int, now: datetime) -> bool:
-    """A payment at ``provider`` has arrived: ``paid`` minor units in all. False when nothing is new.
-
-    ``external_ids``: all that the provider calls it; a charge goes by one of them.
-
-    What was paid never shrinks; more than was charged is not believed. Ids are unique per agreement alone: where two
-    charges of the provider go by this one, nothing is taken from the event (reconcile names them).
-    """
-    with transaction.atomic(durable=True):
-        found = list(charges_at(provider).filter(external_id__in=external_ids)[:2])
-        if len(found) > 1:
-            logger.warning(
-                "payment of %s at %s: two charges go by that id, none was changed", sorted(external_ids), provider
-            )
-        if len(found) != 1:
-            return False
-        [charge] = found
-        agreement = Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
-        known = Charge.objects.filter(pk=charge.pk, paid__lt=paid, charged__gte=paid)
-        if not known.update(in_flight=Greatest(F("in_flight") + F("paid") - paid, 0), paid=paid):
-            return False
-        _has_changed(agreement, now)
-        return True
-
-
-def _has_changed(agreement: Agreement, now: datetime) -> None:
-    if agreement.renewal_stop != RenewalStop.NONE:
-        reprice_soon(agreement, now)
+        return change_charge(
+            agreement, fresh, Action.CHARGE_CORRECTED, source=IMPORTED, now=now,
+            corrected=corrected, corrected_tax=corrected_tax,
+        )  # fmt: skip

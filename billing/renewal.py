@@ -69,10 +69,11 @@ def set_provider_id(
         "external_id": agreement.external_id,
         "confirmed_stop": agreement.confirmed_stop,
     }
-    agreement.provider, agreement.external_id, agreement.confirmed_stop = provider, external_id, RenewalStop.NONE.value
+    agreement.provider, agreement.external_id = provider, external_id
+    agreement.confirmed_stop = agreement.stopped_elsewhere = RenewalStop.NONE.value
     try:
         with transaction.atomic():
-            agreement.save(update_fields=["provider", "external_id", "confirmed_stop"])
+            agreement.save(update_fields=["provider", "external_id", "confirmed_stop", "stopped_elsewhere"])
     except IntegrityError:
         raise ProviderIdTaken(external_id=external_id) from None
     record(
@@ -151,6 +152,9 @@ def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
     renewal_stop, final_at = RenewalStop(agreement.renewal_stop), agreement.ends_for_good_at
     if renewal_stop is RenewalStop.NOW and final_at and now < final_at:
         return Wanted(RenewalStop.AT_PERIOD_END, final_at)
+    if renewal_stop is RenewalStop.NONE:
+        # What the provider's own dashboard stopped, an undo here does not set going.
+        return Wanted(RenewalStop(agreement.stopped_elsewhere))
     return Wanted(renewal_stop)
 
 

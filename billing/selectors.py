@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from django.db.models import DateField, F, Q, QuerySet, Sum
-from django.db.models.functions import TruncWeek
+from django.db.models import DateField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Least, TruncWeek
 
 from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
 from billing.money import Money
@@ -41,6 +41,8 @@ _NOT_OVER = PreparedQuery(
             "in_flight",
             "corrected",
             "corrected_tax",
+            "returned_elsewhere",
+            "disputed",
         )
     ),
 )
@@ -76,6 +78,15 @@ def late_charges() -> QuerySet[Charge]:
     """Charges that came after their agreement's end was decided, for time after it."""
     ends = F("agreement__stop_terms__effective_at")
     return Charge.objects.filter(recorded_at__gt=F("agreement__stop_terms__decided_at"), period_start__gte=ends)
+
+
+def charges_with_excess() -> QuerySet[Charge]:
+    """Charges of which more is gone, or promised, than may be; not those whose refunds by rule say so of themselves."""
+    parts = RefundPart.objects.filter(charge=OuterRef("pk"), refund__by_hand=False)
+    by_rule = parts.exclude(refund__status=RefundStatus.VOIDED).order_by().values("charge").annotate(sum=Sum("amount"))
+    gone = F("refunded") + F("returned_elsewhere") + F("disputed")
+    over = Charge.objects.annotate(excess=gone - Least("paid", F("charged") - F("corrected")))
+    return over.filter(excess__gt=Coalesce(Subquery(by_rule.values("sum")), 0))
 
 
 def held_by_charge(refunds: QuerySet[Refund]) -> dict[int, int]:
@@ -184,7 +195,7 @@ def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], in
 
 def _facts(
     pk: int, description: str, start: datetime, end: datetime, currency: str, charged: int, tax: int, paid: int,
-    refunded: int, in_flight: int, corrected: int, corrected_tax: int,
+    refunded: int, in_flight: int, corrected: int, corrected_tax: int, returned_elsewhere: int, disputed: int,
 ) -> ChargeFacts:  # fmt: skip
     charged -= corrected
     return ChargeFacts(
@@ -196,6 +207,6 @@ def _facts(
         tax=tax - corrected_tax,
         # What was paid above a corrected charge came back with the correction.
         paid=min(paid, charged),
-        refunded=refunded,
+        refunded=refunded + returned_elsewhere + disputed,
         in_flight=in_flight,
     )

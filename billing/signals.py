@@ -6,3 +6,7 @@ from django.dispatch import Signal
 
 # Facts changed what an ending gives back. ``repricing``: a refunds.repricing.Repricing; ``now``.
 refunds_repriced = Signal()
+
+# A provider stopped what it bills, or lets it go on again, without us. ``agreement``, ``stop`` (a RenewalStop), ``at``: since
+# when, ``reason``: the provider's word for why, ``now``.
+stopped_elsewhere = Signal()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.charges import record_payment
-from billing.money import MAX_MINOR_UNITS
-from billing.providers.base import RefundUpdate, Update
+from billing.elsewhere import look_soon
+from billing.provider_facts import record_payment, record_return
+from billing.providers.base import PaymentUpdate, RefundUpdate, SubscriptionUpdate, Update
 from billing.refunds.results import record_provider_event
 
 
 def record_update(*, provider: str, update: Update, now: datetime) -> bool:
-    """Hand it to the refund or the charge it is about; False where it is nothing of ours, or nothing new."""
-    if isinstance(update, RefundUpdate):
-        return record_provider_event(provider=provider, key=update.key, result=update.result, now=now)
-    if not 0 <= update.paid <= MAX_MINOR_UNITS:
-        return False
-    return record_payment(provider=provider, external_ids=update.external_ids, paid=update.paid, now=now)
+    """Hand it to the refund, charge or agreement it is about; False where it is nothing of ours, or nothing new."""
+    if isinstance(update, SubscriptionUpdate):
+        return look_soon(provider=provider, external_id=update.external_id, now=now)
+    if isinstance(update, PaymentUpdate):
+        return record_payment(provider=provider, update=update, now=now)
+    if not isinstance(update, RefundUpdate):
+        return record_return(provider=provider, update=update, now=now)
+    if record_provider_event(provider=provider, key=update.key, result=update.result, now=now):
+        return True
+    # Made under a key that looks like ours by somebody else, such as a copy of this database.
+    return update.elsewhere is not None and record_return(provider=provider, update=update.elsewhere, now=now)

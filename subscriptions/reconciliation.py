@@ -29,7 +29,7 @@ from billing.refunds.results import order_of
 from billing.refunds.sending import SUBMIT
 from billing.renewal import CONFIRM_STOP, wanted_of
 from billing.renewal_stop import RenewalStop
-from billing.selectors import charges_at, late_charges, stops_without_id
+from billing.selectors import charges_at, charges_with_excess, late_charges, stops_without_id
 from outbox.models import Task, TaskStatus
 from subscriptions.models import Cancellation, License, Subscription
 
@@ -42,7 +42,7 @@ _GRACE = timedelta(minutes=10)
 def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     """One sentence for everything that does not add up."""
     yield from _charges()
-    yield from _corrected_too_much()
+    yield from _excess()
     yield from _late_charges()
     yield from _twice()
     yield from _refunds(now)
@@ -70,14 +70,12 @@ def _charges() -> Iterator[str]:
         yield f"charge {charge.external_id}: {charge.refunded} is reserved, its refunds say {charge.returned}"
 
 
-def _corrected_too_much() -> Iterator[str]:
-    """What goes back above what a correction left, where no refund says so of itself: given back by hand."""
-    said = RefundPart.objects.filter(charge=OuterRef("pk"), amount_by_rule__isnull=False)
-    over = Charge.objects.filter(~Exists(said), refunded__gt=F("charged") - F("corrected"))
-    for charge in over.select_related("agreement").iterator():
-        back, left = charge.refunded, charge.charged - charge.corrected
+def _excess() -> Iterator[str]:
+    """More is gone than may be, where no refund says so of itself: given back by hand, elsewhere, or disputed."""
+    for charge in charges_with_excess().select_related("agreement").iterator():
         currency = charge.agreement.currency
-        yield f"charge {charge}: {Money(back, currency)} goes back, {Money(left, currency)} is left of it"
+        gone, returnable = Money(charge.gone, currency), Money(charge.returnable, currency)
+        yield f"charge {charge}: {gone} is gone or goes back, {returnable} of it may"
 
 
 def _late_charges() -> Iterator[str]:

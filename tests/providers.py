@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import pytest
 
 import billing.providers as providers
+from billing.models import Charge
+from billing.provider_facts import record_payment
 from billing.providers.base import (
     CreditForm,
     Declaration,
     KeyRefused,
+    PaymentUpdate,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
@@ -22,6 +25,11 @@ from billing.providers.base import (
     RefundResult,
 )
 from billing.renewal_stop import RenewalStop
+
+
+def pay(charge: Charge, paid: int, at: datetime, provider: str = "ledger") -> bool:
+    """The provider says that so much of a charge has arrived in all."""
+    return record_payment(provider=provider, update=PaymentUpdate(frozenset({charge.external_id}), paid), now=at)
 
 
 class TestProvider(providers.Provider):

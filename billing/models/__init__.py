@@ -4,7 +4,8 @@ Knows no subscription: a subscription has an Agreement, and everything here hang
 """
 
 from billing.models.accounts import CURRENCIES, Agreement, BillingAccount, PaymentMethod, RenewalStopTerms
-from billing.models.charges import Charge, Correction, LedgerEntry
+from billing.models.charges import IMPORTED, Charge, Correction, LedgerEntry, ReturnElsewhere
+from billing.models.notices import NoticeReason, ProviderNotice
 from billing.models.refunds import (
     FINAL_REFUND_STATUSES,
     PROMISED_REFUND_STATUSES,
@@ -20,6 +21,7 @@ from billing.models.refunds import (
 __all__ = [
     "CURRENCIES",
     "FINAL_REFUND_STATUSES",
+    "IMPORTED",
     "PROMISED_REFUND_STATUSES",
     "SENDABLE_REFUND_STATUSES",
     "STUCK_REFUND_STATUSES",
@@ -29,10 +31,13 @@ __all__ = [
     "Charge",
     "Correction",
     "LedgerEntry",
+    "NoticeReason",
     "PartStatus",
     "PaymentMethod",
+    "ProviderNotice",
     "Refund",
     "RefundPart",
     "RefundStatus",
     "RenewalStopTerms",
+    "ReturnElsewhere",
 ]

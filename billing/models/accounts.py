@@ -56,7 +56,8 @@ class Agreement(models.Model):
     """One thing an account is billed for, always in one currency.
 
     ``provider`` bills it under ``external_id``; where nobody gave an id, nobody can be told when it ends.
-    ``renewal_stop`` is what we want of the provider, ``confirmed_stop`` what it last confirmed. NOW only becomes final at
+    ``renewal_stop`` is what we want of the provider, ``confirmed_stop`` what it last confirmed; ``stopped_elsewhere`` what
+    it did without us, which we never take back. NOW only becomes final at
     ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
     """
 
@@ -82,6 +83,14 @@ class Agreement(models.Model):
         choices=[*RENEWAL_STOP_CHOICES, ("", _("being confirmed"))],
         default=RenewalStop.NONE.value,
         blank=True,
+    )
+    stopped_elsewhere = models.CharField(
+        _("by the provider itself"),
+        max_length=13,
+        choices=RENEWAL_STOP_CHOICES,
+        default=RenewalStop.NONE.value,
+        db_default=RenewalStop.NONE.value,
+        editable=False,
     )
 
     class Meta:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -10,13 +12,19 @@ from django.utils.translation import gettext_lazy as _
 from billing.models.accounts import Agreement
 from billing.money import largest_remainder
 from billing.periods import EARLIEST, LATEST
+from billing.return_kinds import ReturnKind, ReturnStatus
+
+# Who says what a file said.
+IMPORTED = "import"
 
 
 class Charge(models.Model):
     """What was billed for one period of some seats, after discounts. ``charged`` and ``paid`` include ``tax``.
 
-    ``corrected`` is the sum of the corrections that name this charge; ``refunded`` is everything returned,
-    on its way or held. The database refuses a refund above what was paid.
+    ``corrected`` is the sum of the corrections that name this charge; ``refunded`` is all that we returned, have on
+    its way or hold. The database refuses a refund above what was paid. ``paid`` is the most that ever arrived, as
+    ``paid_by`` (a provider, or IMPORTED) said at ``known_at``: what left again is in ``returned_elsewhere`` or
+    ``disputed``. Nothing but ``billing.writing`` changes these facts.
     """
 
     agreement = models.ForeignKey(
@@ -36,6 +44,10 @@ class Charge(models.Model):
     corrected = models.BigIntegerField(_("corrected"), default=0)
     corrected_tax = models.BigIntegerField(_("of that tax"), default=0)
     refunded = models.BigIntegerField(_("refunded"), default=0)
+    returned_elsewhere = models.BigIntegerField(_("returned elsewhere"), default=0, db_default=0)
+    disputed = models.BigIntegerField(_("disputed"), default=0, db_default=0)
+    paid_by = models.CharField(max_length=20, default=IMPORTED, db_default=IMPORTED, editable=False)
+    known_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("charge")
@@ -59,11 +71,29 @@ class Charge(models.Model):
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=F("paid")), name="charge_refunds_no_more_than_paid"
             ),
+            models.CheckConstraint(
+                condition=Q(returned_elsewhere__gte=0, disputed__gte=0), name="charge_takes_nothing_negative"
+            ),
         ]
         indexes = [models.Index(fields=["agreement", "period_end"], name="charge_by_period_end")]
 
     def __str__(self) -> str:
         return self.external_id
+
+    @property
+    def returnable(self) -> int:
+        """The most that may come back in all, whoever returns it: what was paid and not corrected."""
+        return min(self.paid, self.charged - self.corrected)
+
+    @property
+    def gone(self) -> int:
+        """What came back, or may, by us and by others, and what disputes hold or took."""
+        return self.refunded + self.returned_elsewhere + self.disputed
+
+    @property
+    def left(self) -> int:
+        """What can still be promised of it."""
+        return max(0, self.returnable - self.gone)
 
     def tax_in(self, refund: int) -> int:
         """The tax inside a refund of this charge, in the proportion of what is left of it after corrections."""
@@ -90,6 +120,45 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class ReturnElsewhere(models.Model):
+    """Money of a charge that left without us, as ``source`` told it: refunded in a dashboard, or taken by a dispute.
+
+    ``known_at``: when that was so. An older word changes nothing.
+    """
+
+    KIND_CHOICES: ClassVar = [
+        (ReturnKind.REFUND.value, _("refunded")),
+        (ReturnKind.DISPUTE.value, _("disputed")),
+        (ReturnKind.NET.value, _("said to be gone")),
+    ]
+    STATUS_CHOICES: ClassVar = [
+        (ReturnStatus.OPEN.value, _("on its way")),
+        (ReturnStatus.GONE.value, _("gone")),
+        (ReturnStatus.BACK.value, _("back again")),
+    ]
+
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="returns_elsewhere", verbose_name=_("charge"))
+    source = models.CharField(_("source"), max_length=20)
+    kind = models.CharField(_("kind"), max_length=7, choices=KIND_CHOICES)
+    external_id = models.CharField(_("reference"), max_length=100, blank=True)
+    amount = models.BigIntegerField(_("amount, minor units"))
+    status = models.CharField(_("status"), max_length=4, choices=STATUS_CHOICES)
+    known_at = models.DateTimeField(_("known since"))
+
+    class Meta:
+        verbose_name = _("return elsewhere")
+        verbose_name_plural = _("returns elsewhere")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charge", "source", "kind", "external_id"], name="one_return_per_reference"
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="return_elsewhere_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id or self.source
 
 
 class LedgerEntry(models.Model):

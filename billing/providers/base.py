@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from billing.money import Money
 from billing.renewal_stop import RenewalStop
+from billing.return_kinds import ReturnKind, ReturnStatus
 
 
 class RefundOutcome(StrEnum):
@@ -46,22 +47,61 @@ class RefundResult:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundUpdate:
-    """What a provider says by itself of the refund with our ``key``."""
-
-    key: str
-    result: RefundResult
-
-
-@dataclass(frozen=True, slots=True)
 class PaymentUpdate:
-    """A charge that goes by one of these ids has been paid: ``paid`` minor units in all."""
+    """A charge that goes by one of these ids has been paid: ``paid`` minor units of ``currency`` in all.
+
+    ``failed``: what was on its way will not arrive. ``at``: when that was so (None: now).
+    """
 
     external_ids: frozenset[str]
     paid: int
+    currency: str = ""
+    failed: bool = False
+    at: datetime | None = None
 
 
-Update = RefundUpdate | PaymentUpdate
+@dataclass(frozen=True, slots=True)
+class ReturnUpdate:
+    """Money of a charge that goes by one of these ids left without us, in minor units, or came back after all.
+
+    ``reference``: the provider's own. ``kind`` NET: ``amount`` is all that was refunded of it, ours as well. ``at``: when
+    that was so (None: now).
+    """
+
+    external_ids: frozenset[str]
+    kind: ReturnKind
+    reference: str
+    amount: int
+    currency: str
+    status: ReturnStatus
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundUpdate:
+    """What a provider says by itself of the refund with our ``key``; ``elsewhere``: what it is where that is not ours."""
+
+    key: str
+    result: RefundResult
+    elsewhere: ReturnUpdate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionUpdate:
+    """Something has changed about what the provider bills under this id: it is asked what."""
+
+    external_id: str
+
+
+Update = RefundUpdate | PaymentUpdate | ReturnUpdate | SubscriptionUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Since when something is billed no more, and the provider's word for why; empty where it gives none."""
+
+    at: datetime
+    reason: str = ""
 
 
 class ProviderUnavailable(Exception):
@@ -160,6 +200,10 @@ class Provider(ABC):
     def renewal_stop(self, external_id: str) -> RenewalStop:
         """What becomes of it at the provider now. NOW: it has stopped."""
         raise ProviderRefused(f"{self.declares.name} bills nothing")
+
+    def ended(self, external_id: str) -> Ended | None:
+        """Since when and why it has stopped; None while it is billed, and where the provider does not say."""
+        return None
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
         """What the provider says by itself, in the order it is to be taken; nothing for what is nothing of ours.

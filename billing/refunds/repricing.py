@@ -17,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import (
     PROMISED_REFUND_STATUSES,
+    SENDABLE_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
     Agreement,
+    Charge,
     PartStatus,
     Refund,
     RefundPart,
@@ -31,7 +33,7 @@ from billing.proration import ChargeFacts, Line, prorate, unbegun
 from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
-from billing.selectors import charges_not_over
+from billing.selectors import charges_not_over, charges_with_excess
 from billing.signals import refunds_repriced
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
@@ -45,20 +47,26 @@ REPRICE = "agreement.reprice"
 
 @dataclass(slots=True)
 class Repricing:
-    """What became of one agreement's money: refunds ``changed`` from an amount, ``added``, and parts sent too high."""
+    """What became of one agreement's money: refunds ``changed`` from an amount, ``added``, and parts sent too high.
+
+    ``capped``: refunds made by hand that facts lowered, with the amount before. ``excess``: charges of which more is gone
+    than may be, and not by a refund of the rule, which says so itself.
+    """
 
     agreement: Agreement
     changed: list[tuple[Refund, int]] = field(default_factory=list)
     added: Refund | None = None
     overdrawn: list[RefundPart] = field(default_factory=list)
+    capped: list[tuple[Refund, int]] = field(default_factory=list)
+    excess: list[Charge] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether anything is different from before."""
-        return bool(self.changed or self.added or self.overdrawn)
+        return bool(self.changed or self.added or self.overdrawn or self.capped or self.excess)
 
 
 def reprice_soon(agreement: Agreement, now: datetime) -> None:
-    """Ask, in the transaction that changes a charge of an agreement that ends, for pricing it again."""
+    """Ask, in the transaction that changes a charge of an agreement that ends or refunds, for pricing it again."""
     enqueue_anew(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
 
 
@@ -92,8 +100,6 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
             return False
         parts = refund.parts.filter(status=PartStatus.FAILED)
         parts.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)
-        if refund.by_hand:
-            _cap(refund, now)
         repricing = _reprice(refund.agreement_id, now)
         refund.refresh_from_db(fields=["status", "amount"])
         if refund.status == RefundStatus.PENDING:
@@ -106,25 +112,35 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
         return True
 
 
-def _cap(refund: Refund, now: datetime) -> None:
-    """Money given back by hand is priced by nobody, but never above what was paid and not corrected."""
-    amounts = {}
-    for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
-        charge = part.charge
-        others = charge.refunded - part.amount
-        amounts[part] = max(0, min(part.amount, min(charge.paid, charge.charged - charge.corrected) - others))
-    if any(part.amount != amount for part, amount in amounts.items()):
-        resize_refund(refund=refund, amounts=amounts, now=now)
+def _cap(repricing: Repricing, now: datetime) -> None:
+    """Money given back by hand is priced by nobody, but what was not sent is never above what can be promised."""
+    by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=SENDABLE_REFUND_STATUSES)
+    for refund in by_hand.select_for_update(no_key=True).order_by("pk"):
+        amounts = {}
+        for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
+            others = part.charge.gone - part.amount
+            amounts[part] = max(0, min(part.amount, part.charge.returnable - others))
+        if any(part.amount != amount for part, amount in amounts.items()):
+            repricing.capped.append((refund, refund.amount))
+            resize_refund(refund=refund, amounts=amounts, now=now)
 
 
-def _reprice(agreement_id: int, now: datetime) -> Repricing | None:
+def _reprice(agreement_id: int, now: datetime) -> Repricing:
     agreement = (
         Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
     )
-    terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
-    if terms is None:
-        return None
     repricing = Repricing(agreement)
+    _cap(repricing, now)
+    terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
+    if terms is not None:
+        _reprice_by(terms, repricing, now)
+    repricing.excess = list(charges_with_excess().filter(agreement=agreement).order_by("pk"))
+    return repricing
+
+
+def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) -> None:
+    """What the rule gives by the terms of the decision."""
+    agreement = repricing.agreement
     of_rule = Refund.objects.filter(agreement=agreement, by_hand=False).exclude(status=RefundStatus.VOIDED)
     refunds = {refund.pk: refund for refund in of_rule.select_for_update(no_key=True).order_by("pk")}
     parts: dict[int, list[RefundPart]] = defaultdict(list)
@@ -151,7 +167,6 @@ def _reprice(agreement_id: int, now: datetime) -> Repricing | None:
             resize_refund(refund=refund, amounts=of_refund, now=now)
     if missing:
         repricing.added = _add(agreement, terms, missing, now)
-    return repricing
 
 
 def _is_unsent(part: RefundPart) -> bool:
@@ -200,7 +215,7 @@ def _add(agreement: Agreement, terms: RenewalStopTerms, lines: Sequence[Line], n
 
 def _say(repricing: Repricing, now: datetime) -> None:
     """Write the trail, and let those above know what to tell the customer."""
-    for refund, before in repricing.changed:
+    for refund, before in [*repricing.changed, *repricing.capped]:
         refund.agreement = repricing.agreement
         voided = refund.status == RefundStatus.VOIDED
         audit_refund(
@@ -216,10 +231,26 @@ def _say(repricing: Repricing, now: datetime) -> None:
             "charge": part.charge_id,
         }
         queue_staff_mail(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
+    for refund, before in repricing.capped:
+        currency = repricing.agreement.currency
+        left = 0 if refund.status == RefundStatus.VOIDED else refund.amount
+        values = {"refund": refund.pk, "before": Money(before, currency), "left": Money(left, currency)}
+        queue_staff_mail(key=f"capped:{refund.pk}:{left}", sentence=_CAPPED, values=values, now=now)
+    for charge in repricing.excess:
+        currency = repricing.agreement.currency
+        values = {
+            "charge": charge,
+            "gone": Money(charge.gone, currency),
+            "returnable": Money(charge.returnable, currency),
+        }
+        key = f"charge:{charge.pk}:{charge.gone}:{charge.returnable}"
+        queue_staff_mail(key=key, sentence=_EXCESS, values=values, now=now)
     if repricing.changed or repricing.added:
         refunds_repriced.send(sender=Agreement, repricing=repricing, now=now)
 
 
+_EXCESS = _("%(gone)s of charge %(charge)s is gone or goes back, where %(returnable)s may. Look at it.")
+_CAPPED = _("Refund %(refund)s, made by hand, was %(before)s and is %(left)s now: no more is left of what was paid.")
 _OVERDRAWN = _(
     "Refund %(refund)s returns %(sent)s of charge %(charge)s; by what is known since, %(due)s is due. What was sent is not"
     " taken back: look at it."

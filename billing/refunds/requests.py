@@ -139,12 +139,15 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
     refund.save(update_fields=["amount", "repriced_at", *(["status"] if not total else [])])
 
 
+_GONE = F("refunded") + F("returned_elsewhere") + F("disputed")
+
+
 def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
     charge = Charge.objects.filter(
         pk=charge_id,
         agreement=refund.agreement,
-        paid__gte=F("refunded") + amount,
-        charged__gte=F("refunded") + F("corrected") + amount,
+        paid__gte=_GONE + amount,
+        charged__gte=_GONE + F("corrected") + amount,
     )
     if not charge.update(refunded=F("refunded") + amount):
         raise RefundExceedsPaid

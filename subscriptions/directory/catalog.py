@@ -16,6 +16,7 @@ from billing.providers import billing_providers, is_subscription_id
 from billing.refunds.repricing import Repricing, reprice
 from billing.renewal import set_provider_id
 from billing.selectors import late_charges, provider_of
+from billing.writing import ChargeChange, audit_charges
 from common.languages import DEFAULT_LANGUAGE
 from common.messages import error_message
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
@@ -29,12 +30,13 @@ from tenants.people import SYSTEM
 class Catalog:
     """The tenant's subscriptions by product, which charges, products and, at last, users bring in."""
 
-    def __init__(self, tenant: Tenant, now: datetime, report: ImportReport) -> None:
-        self.tenant, self.report, self._now = tenant, report, now
+    def __init__(self, tenant: Tenant, exported_at: datetime, now: datetime, report: ImportReport) -> None:
+        self.tenant, self.report, self._exported_at, self._now = tenant, report, exported_at, now
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
         self.listed: set[str] = set()
         self._summed: set[tuple[int, str]] = set()
+        self._changes: list[ChargeChange] = []
         self._plans: dict[str, Plan] = {}
         existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement").order_by("pk")
         for subscription in existing:
@@ -75,6 +77,7 @@ class Catalog:
         for repricing in reprice(ended, self._now):
             self._note_repricing(repricing)
         # After the money: what is written on the trail comes last, as everywhere.
+        audit_charges(self._changes, self._now)
         for subscription, of_one in billed:
             self._take_provider(subscription, of_one)
         for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, paid=0):
@@ -112,22 +115,33 @@ class Catalog:
     def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
         """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
         try:
-            if row.corrects:
-                changed = self._correct(subscription, row)
-            else:
-                charge = _charge_input(row)
-                changed = record_charge(agreement=subscription.agreement, charge=charge, now=self._now)
+            changes = self._correct(subscription, row) if row.corrects else self._charge(subscription, row)
         except ChargeInvalid as error:
             self._problem(row, str(error))
             return False
-        self.report.charges_recorded += changed
+        self._changes += changes
+        self.report.charges_recorded += bool(changes)
         return True
 
-    def _correct(self, subscription: Subscription, row: ChargeRow) -> bool:
+    def _charge(self, subscription: Subscription, row: ChargeRow) -> Sequence[ChargeChange]:
+        recorded = record_charge(
+            agreement=subscription.agreement, charge=_charge_input(row), now=self._now, known_at=self._exported_at
+        )
+        if recorded.gone:
+            gone = Money(recorded.gone, row.currency)
+            self.report.note(f"{row.charge_id}: {gone} less is settled than before; it is taken as returned elsewhere")
+        if recorded.contradicts:
+            self.report.note(
+                f"{row.charge_id}: {Money(row.paid, row.currency)} is settled by the file, {recorded.contradicts} said more;"
+                " its word is kept"
+            )
+        return recorded.changes
+
+    def _correct(self, subscription: Subscription, row: ChargeRow) -> Sequence[ChargeChange]:
         charge = Charge.objects.filter(agreement=subscription.agreement, external_id=row.corrects).first()
         if charge is None:
             raise ChargeInvalid(f"it corrects {row.corrects}, which is not on record")
-        return record_correction(
+        change = record_correction(
             charge=charge,
             external_id=row.charge_id,
             amount=Money(-row.charged, row.currency),
@@ -135,6 +149,7 @@ class Catalog:
             corrected_at=row.charged_at,
             now=self._now,
         )
+        return [change] if change else []
 
     def _take_provider(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
         """Who bills the subscription, under which id: without it nobody there hears that it was canceled."""
@@ -177,7 +192,7 @@ class Catalog:
 
     def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
         """The period that ends last: its first start, and the seats of all its charges."""
-        if not rows or subscription.canceled_mode:
+        if not rows or subscription.canceled_mode or subscription.ended_source:
             # What ends is not moved on by what was billed although it does.
             return
         end = max(row.period.end for row in rows)

@@ -57,7 +57,7 @@ def import_directory(
         # Locked first, as every writer does: nobody cancels or removes users on half an import.
         locked = Subscription.objects.select_for_update(of=("self", "agreement"), no_key=True).filter(tenant=tenant)
         list(locked.select_related("agreement").order_by("pk"))
-        catalog = Catalog(tenant, now, report)
+        catalog = Catalog(tenant, exported_at, now, report)
         catalog.charges(files.charges.rows)
         catalog.products(files.products.rows)
         holders = Holders(catalog, exported_at, now, report)

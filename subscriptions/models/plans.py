@@ -79,7 +79,8 @@ class Subscription(models.Model):
     """What a tenant bought: one row per purchase, also when it bought the same product twice.
 
     ``base_status`` is what billing or the import says; ``canceled_mode`` and ``ends_at`` are set by the
-    cancellation in force. The status that people see follows from them and the time: policy.status_at.
+    cancellation in force; ``ended_source`` is whoever bills and ended it without us. The status that people see follows
+    from them and the time: policy.status_at.
     """
 
     STATUS_CHOICES: ClassVar = [
@@ -122,6 +123,10 @@ class Subscription(models.Model):
     unit_price = models.BigIntegerField(_("price of a license, minor units"), null=True, blank=True)
     canceled_mode = models.CharField(_("canceled"), max_length=13, choices=MODE_CHOICES, null=True, editable=False)
     ends_at = models.DateTimeField(_("ends"), null=True, editable=False)
+    ended_source = models.CharField(_("ended by"), max_length=20, blank=True, default="", db_default="", editable=False)
+    ended_reason = models.CharField(
+        _("why it ended there"), max_length=100, blank=True, default="", db_default="", editable=False
+    )
 
     objects = SubscriptionQuerySet.as_manager()
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from billing.charges import record_payment
 from billing.models import Charge, Refund
 from common.errors import ChangedMeanwhile, InputInvalid
 from desk.errors import ClaimedElsewhere
@@ -29,7 +28,7 @@ from tenants.models import AuditEvent, User
 from tenants.people import caller_of_staff
 from tests.builders import PERIOD
 from tests.desk.test_desk import ask
-from tests.providers import TestProvider, used
+from tests.providers import TestProvider, pay, used
 from tests.subscriptions.test_lifecycle import work
 from tests.world import World, later
 
@@ -196,7 +195,7 @@ def test_a_payment_in_flight_returns_nothing_beyond_the_agreed_amount(world: Wor
     Charge.objects.update(paid=0, in_flight=2000)
     cancel(agent, request.subscription, quote(agent, request.subscription), amount=0)
     charge = Charge.objects.get()
-    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=2000, now=CALLED)
+    assert pay(charge, 2000, CALLED)
     work_off(lambda: CALLED)
     assert not Refund.objects.exists()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.charges import record_correction, record_payment
+from billing.charges import record_correction
 from billing.errors import RefundNotPossible
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
@@ -39,7 +39,7 @@ from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
 from tests.desk.test_desk import ask as ask_to_be_called
 from tests.imports import import_files
-from tests.providers import TestProvider, used
+from tests.providers import TestProvider, pay, used
 from tests.races.together import together
 from tests.webhooks.receiver import Receiver
 from tests.world import World, later
@@ -132,7 +132,7 @@ def test_a_payment_and_a_cancellation_at_the_same_instant_lose_nothing(_again: i
     def act(number: int) -> Any:
         if number % 2:
             return cancel(world, subscription, quoted, f"{number}")
-        return record_payment(provider="ledger", external_ids=[charge.external_id], paid=3000, now=later(minutes=1))
+        return pay(charge, 3000, later(minutes=1))
 
     answers = together(8, act)
     assert {type(answer) for answer in answers} <= {Canceled, QuoteChanged, bool}

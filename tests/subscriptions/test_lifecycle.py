@@ -11,7 +11,6 @@ import time_machine
 from django.core import mail
 from django.core.management import call_command
 
-from billing.charges import record_payment
 from billing.models import Agreement, Charge, Refund, RefundPart
 from billing.providers.base import RefundOutcome
 from billing.refunds.results import record_provider_event
@@ -26,7 +25,7 @@ from subscriptions.reconciliation import findings
 from subscriptions.renewal import roll_periods
 from subscriptions.selectors.batches import SubscriptionBatch
 from tests.builders import NOW
-from tests.providers import TestProvider, used
+from tests.providers import TestProvider, pay, used
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +125,8 @@ def test_the_final_stop_comes_when_the_undo_closes(told: World, provider: TestPr
     assert provider.stopped == [("stop at period end", "s-1"), ("stop now", "s-1")]
 
 
-def pay(charge: Charge, paid: int, at: datetime) -> None:
-    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=paid, now=at)
+def pay_and_work(charge: Charge, paid: int, at: datetime) -> None:
+    assert pay(charge, paid, at)
     work(at)
 
 
@@ -137,7 +136,7 @@ def test_a_payment_that_settles_later_makes_a_refund_by_itself(told: World) -> N
     cancellation = cancel(told, subscription)
     work(after(hours=80))
     assert Refund.objects.count() == 0
-    pay(charge, 3000, after(hours=81))
+    pay_and_work(charge, 3000, after(hours=81))
     work(after(hours=82))
     # 24 of 30 days used: 24.00 of 30.00.
     assert list(Refund.objects.values_list("amount", "status")) == [(600, "SUCCEEDED")]
@@ -157,7 +156,7 @@ def test_a_later_payment_adds_only_what_is_not_promised_yet(
     cancel(told, subscription)
     assert list(Refund.objects.values_list("amount", flat=True)) == [200]
     work(after(**paid_after))
-    pay(charge, 3000, after(**paid_after))
+    pay_and_work(charge, 3000, after(**paid_after))
     assert list(Refund.objects.order_by("pk").values_list("amount", flat=True)) == amounts
     work(after(hours=100))
     assert list(findings(after(hours=100))) == []
@@ -168,7 +167,7 @@ def test_an_undone_cancellation_makes_no_second_refund(told: World) -> None:
     charge = told.charge(subscription, charged=3000, paid=1000, in_flight=2000)
     cancellation = cancel(told, subscription)
     undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(hours=1))
-    pay(charge, 3000, after(hours=80))
+    pay_and_work(charge, 3000, after(hours=80))
     assert not Refund.objects.exists()
 
 

@@ -11,7 +11,7 @@ import time_machine
 from django.core import mail
 from django.db import transaction
 
-from billing.charges import ChargeInput, record_charge, record_correction, record_payment
+from billing.charges import ChargeInput, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.money import Money
 from billing.periods import Period
@@ -29,7 +29,7 @@ from tenants.models import AuditEvent
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD
 from tests.imports import import_files
-from tests.providers import TestProvider, used
+from tests.providers import TestProvider, pay, used
 from tests.subscriptions.test_lifecycle import after, cancel, told, work
 from tests.world import World
 
@@ -134,7 +134,7 @@ def test_what_is_sent_again_is_what_is_due_by_then(told: World) -> None:
         cancel(told, subscription, at=PERIOD.start)
         work(PERIOD.start + timedelta(hours=73))
         at = PERIOD.start + timedelta(hours=74)
-        assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
+        assert pay(charge, 10000, at)
         work(at)
         assert amounts() == [(5000, "SUCCEEDED"), (5000, "SUCCEEDED")]
         correct(charge, 6000, PERIOD.start + timedelta(hours=80))
@@ -232,7 +232,7 @@ def test_a_payment_that_nobody_waited_for_comes_back_by_the_same_rule(told: Worl
     told.tenant.time_zone = "Pacific/Auckland"
     told.tenant.save()
     at = HALF + timedelta(days=40)
-    assert record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
+    assert pay(charge, 10000, at)
     work(at)
     assert amounts()[0][0] == 5000
 
@@ -367,7 +367,7 @@ def test_a_receipt_has_no_empty_row(told: World) -> None:
     charge = told.charge(subscription, charged=10000, paid=0, in_flight=10000)
     canceled = cancel(told, subscription, at=HALF)
     at = HALF + timedelta(hours=1)
-    record_payment(provider="ledger", external_ids=[charge.external_id], paid=10000, now=at)
+    pay(charge, 10000, at)
     work(at)
     rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
     assert any("back by" in said for _label, said in rows)

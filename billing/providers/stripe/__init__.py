@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -13,19 +14,19 @@ import stripe
 from billing.providers.base import (
     CreditForm,
     Declaration,
+    Ended,
     KeyRefused,
     NotSigned,
-    PaymentUpdate,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
     RefundRequest,
     RefundResult,
-    RefundUpdate,
     Setting,
     Update,
 )
+from billing.providers.stripe.events import KEY, key_of, result_of, text, updates_of
 from billing.renewal_stop import RenewalStop
 from common.outbound import retry_after, session
 
@@ -35,11 +36,6 @@ API_KEY, WEBHOOK_SECRET, URL = "WAYOUT_STRIPE_KEY", "WAYOUT_STRIPE_WEBHOOK_SECRE
 TIMEOUT = 20.0
 # Seconds that a signature is good for.
 _TOLERANCE = 300
-_REFUNDS = ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated")
-_PAYMENTS = ("charge.succeeded", "charge.updated")
-# Where we write our key, because Stripe forgets idempotency keys after a day.
-KEY = "wayout_part"
-_OUTCOMES = {"succeeded": RefundOutcome.SUCCEEDED, "failed": RefundOutcome.FAILED, "canceled": RefundOutcome.FAILED}
 _PAGE = 100
 # Nothing is billed any more in these.
 _STOPPED = ("canceled", "incomplete_expired")
@@ -48,7 +44,7 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class Stripe(Provider):
-    """Over HTTP. A subscription that ends there, or comes back, moves nothing here: nothing but an undo revives."""
+    """Over HTTP. A subscription that comes back there revives nothing here: nothing but an undo does."""
 
     declares = Declaration(
         name="stripe",
@@ -83,15 +79,15 @@ class Stripe(Provider):
             return RefundResult(RefundOutcome.FAILED, "", str(error.code or error.user_message or "refused"))
         except stripe.StripeError as error:
             raise _unavailable(error) from error
-        return _required(_result_of(made.to_dict()))
+        return _required(result_of(made.to_dict()))
 
     def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """Look through the refunds of the charge for our key."""
         params: Any = {_paid_by(refund_request): refund_request.charge_id, "limit": _PAGE}
         try:
             for refund in self._client.v1.refunds.list(params).auto_paging_iter():
-                if _key_of(said := refund.to_dict()) == refund_request.key:
-                    return _required(_result_of(said))
+                if key_of(said := refund.to_dict()) == refund_request.key:
+                    return _required(result_of(said))
         except stripe.InvalidRequestError:
             return None
         except stripe.StripeError as error:
@@ -120,18 +116,22 @@ class Stripe(Provider):
 
     def renewal_stop(self, external_id: str) -> RenewalStop:
         """Whether it was canceled, will be at the end of the period, or goes on."""
-        try:
-            subscription = self._client.v1.subscriptions.retrieve(external_id)
-        except stripe.InvalidRequestError as error:
-            raise _refused(error) from error
-        except stripe.StripeError as error:
-            raise _unavailable(error) from error
+        subscription = self._retrieve(external_id)
         if subscription.status in _STOPPED:
             return RenewalStop.NOW
         return RenewalStop.AT_PERIOD_END if subscription.cancel_at_period_end else RenewalStop.NONE
 
+    def ended(self, external_id: str) -> Ended | None:
+        """Since when it is canceled, and Stripe's reason: cancellation_requested, payment_failed, payment_disputed."""
+        subscription = self._retrieve(external_id)
+        if subscription.status not in _STOPPED:
+            return None
+        at = subscription.ended_at or subscription.canceled_at or subscription.created
+        details = subscription.cancellation_details
+        return Ended(datetime.fromtimestamp(at, UTC), text(details.reason) if details else "")
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Update]:
-        """Refunds with our key, and payments of charges. Signed by Stripe no more than five minutes ago."""
+        """What is said of refunds, charges, disputes and subscriptions, signed no more than five minutes ago."""
         secret = self.settings[WEBHOOK_SECRET]
         try:
             if not secret:
@@ -141,17 +141,24 @@ class Stripe(Provider):
             event = json.loads(payload)
         except (ValueError, RecursionError, stripe.SignatureVerificationError) as error:
             raise NotSigned("stripe") from error
-        kind, said = _kind_and_object(event)
-        update = _update_of(kind, said)
-        number = _text(event.get("id")) if isinstance(event, dict) else ""
-        logger.info("stripe event %s %s: %s", kind, number, "read" if update else "nothing of ours")
-        return [update] if update else []
+        kind, updates = updates_of(event)
+        number = text(event.get("id")) if isinstance(event, dict) else ""
+        logger.info("stripe event %s %s: %s", kind, number, "read" if updates else "nothing of ours")
+        return updates
 
     def problems(self) -> Sequence[str]:
         """Without the secret nothing that Stripe says is taken."""
         if self.settings[API_KEY] and not self.settings[WEBHOOK_SECRET]:
             return [f"{WEBHOOK_SECRET} is not set: what becomes of a payment or a refund is not heard, only asked for."]
         return ()
+
+    def _retrieve(self, external_id: str) -> stripe.Subscription:
+        try:
+            return self._client.v1.subscriptions.retrieve(external_id)
+        except stripe.InvalidRequestError as error:
+            raise _refused(error) from error
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
 
     def _update(self, external_id: str, **params: Any) -> None:
         try:
@@ -165,44 +172,6 @@ class Stripe(Provider):
         """A refusal to stop is fine where it has stopped already."""
         if self.renewal_stop(external_id) is not RenewalStop.NOW:
             raise ProviderRefused(f"stripe: {external_id} does not stop")
-
-
-def _kind_and_object(event: Any) -> tuple[str, dict[str, Any]]:
-    """What an event says of what. What happened in an account connected to ours is none of our charges."""
-    data = event.get("data") if isinstance(event, dict) and not event.get("account") else None
-    body = data.get("object") if isinstance(data, dict) else None
-    return (_text(event.get("type")), body) if isinstance(body, dict) else ("", {})
-
-
-def _update_of(kind: str, body: Mapping[str, Any]) -> Update | None:
-    """What an event says, if its fields are what Stripe documents; None for anything else."""
-    if kind in _REFUNDS and (key := _key_of(body)) and (result := _result_of(body)):
-        return RefundUpdate(key, result)
-    ids = frozenset(found for name in ("id", "payment_intent") if (found := _text(body.get(name))))
-    paid = body.get("amount_captured")
-    if kind in _PAYMENTS and ids and type(paid) is int:
-        return PaymentUpdate(ids, paid)
-    return None
-
-
-def _text(value: Any) -> str:
-    """A text of an event or answer; empty for anything else, and for what no column holds."""
-    return value if isinstance(value, str) and "\x00" not in value else ""
-
-
-def _result_of(refund: Mapping[str, Any]) -> RefundResult | None:
-    """What a refund of Stripe says. Everything that is not an end is pending; None for what is no refund."""
-    number = _text(refund.get("id"))
-    if not number:
-        return None
-    outcome = _OUTCOMES.get(_text(refund.get("status")), RefundOutcome.PENDING)
-    return RefundResult(outcome, number, _text(refund.get("failure_reason")) if outcome is RefundOutcome.FAILED else "")
-
-
-def _key_of(refund: Mapping[str, Any]) -> str:
-    """The key that we wrote on a refund; empty on one that is not ours."""
-    metadata = refund.get("metadata")
-    return _text(metadata.get(KEY)) if isinstance(metadata, dict) else ""
 
 
 def _required(result: RefundResult | None) -> RefundResult:

@@ -1,0 +1,84 @@
+"""What became of something billed without us: it ended at the provider, or will not renew there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Agreement
+from billing.outages import retry_later
+from billing.providers import provider as provider_called
+from billing.providers.base import Ended, ProviderRefused, ProviderUnavailable
+from billing.renewal import wanted_of
+from billing.renewal_stop import RenewalStop
+from billing.signals import stopped_elsewhere
+from outbox.mail import queue_staff_mail
+from outbox.queue import enqueue_anew
+from outbox.registry import PermanentFailure, handles
+
+LOOK = "agreement.look"
+
+
+def look_soon(*, provider: str, external_id: str, now: datetime) -> bool:
+    """Ask for a look at what a provider bills under this id; False where that is no agreement of ours.
+
+    Its word in an event may be an old one that came late, so the provider is asked what is true now.
+    """
+    with transaction.atomic(durable=True):
+        found = Agreement.objects.filter(provider=provider, external_id=external_id).values_list("pk", flat=True)
+        payloads = {f"{LOOK}:{pk}": {"agreement": pk} for pk in found}
+        if payloads:
+            enqueue_anew(kind=LOOK, payloads=payloads, now=now)
+        return bool(payloads)
+
+
+@handles(LOOK)
+def look(payload: dict[str, int], now: datetime) -> None:
+    """Ask the provider, and take what it did without us. What we told it, or are about to, is no news."""
+    agreement = Agreement.objects.get(pk=payload["agreement"])
+    try:
+        via = provider_called(agreement.provider)
+        said, ended = via.renewal_stop(agreement.external_id), via.ended(agreement.external_id)
+    except ProviderUnavailable as error:
+        raise retry_later(error, agreement.provider, now) from error
+    except ProviderRefused as error:
+        raise PermanentFailure(str(error)) from error
+    with transaction.atomic(durable=True):
+        agreement = (
+            Agreement.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("account")
+            .get(pk=agreement.pk)
+        )
+        _take(agreement, said, ended, now)
+
+
+def _take(agreement: Agreement, said: RenewalStop, ended: Ended | None, now: datetime) -> None:
+    if agreement.renewal_stop != RenewalStop.NONE:
+        _mail_staff_of_early_end(agreement, said, now)
+        return
+    if said is agreement.stopped_elsewhere or agreement.confirmed_stop != wanted_of(agreement, now).now:
+        return
+    if agreement.stopped_elsewhere == RenewalStop.NOW:
+        # A late or repeated word never revives.
+        return
+    agreement.stopped_elsewhere = said.value
+    agreement.confirmed_stop = wanted_of(agreement, now).now
+    agreement.save(update_fields=["stopped_elsewhere", "confirmed_stop"])
+    at = min(ended.at, now) if ended else now
+    stopped_elsewhere.send(
+        sender=Agreement, agreement=agreement, stop=said, at=at, reason=ended.reason if ended else "", now=now
+    )
+
+
+def _mail_staff_of_early_end(agreement: Agreement, said: RenewalStop, now: datetime) -> None:
+    """Access was promised until the end of the period; whoever bills has ended it before."""
+    if said is RenewalStop.NOW and agreement.renewal_stop == RenewalStop.AT_PERIOD_END:
+        terms = agreement.stop_terms
+        if now < terms.effective_at:
+            values = {"provider": agreement.provider, "id": agreement.external_id, "until": terms.effective_at.date()}
+            queue_staff_mail(key=f"early:{agreement.pk}:{terms.decided_at}", sentence=_EARLY, values=values, now=now)
+
+
+_EARLY = _("%(provider)s has ended %(id)s already; access was promised until %(until)s. Look at both.")
