@@ -40,7 +40,7 @@ class MoneyInvalid(ExpectedError):
     """Imports and staff: an amount that cannot be money, such as a float, too many digits, an unknown currency."""
 
     code = "MONEY_INVALID"
-    sentence = N_("Write the amount with a point, for example 12.50.")
+    sentence = N_("This is not an amount. Write it as this page does, or like 12.50.")
 
     def __init__(self, detail: str) -> None:
         """``detail``: for the report of an import, in English."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
 
+from babel.numbers import NumberFormatError, parse_decimal
+
 from billing.currencies import exponent
+from billing.errors import MoneyInvalid
 from billing.money import Money
 from common.formatting import locale
 
@@ -16,3 +20,21 @@ def format_money(money: Money) -> str:
     pattern.frac_prec = (digits, digits)
     formatted: str = pattern.apply(money.amount, locale(), currency=money.currency, currency_digits=False)
     return formatted
+
+
+def read_money(text: str, currency: str) -> Money:
+    """The amount that somebody typed as pages write it in the active language, or with a point: 1 172,80 or 1172.80.
+
+    Raises MoneyInvalid for what could be two amounts, for more digits than the currency has, and for what is none.
+    """
+    typed = re.sub(r"[\s\u00a0\u202f]", "", text)
+    try:
+        return Money.parse(typed, currency)
+    except MoneyInvalid:
+        if re.fullmatch(r"[0-9]+,[0-9]{1,2}", typed):
+            return Money.parse(typed.replace(",", "."), currency)
+        try:
+            read = parse_decimal(typed, locale=locale(), strict=True)
+        except (NumberFormatError, ValueError):
+            raise MoneyInvalid(f"{text!r} is not an amount") from None
+        return Money.parse(f"{read:f}", currency)

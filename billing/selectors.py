@@ -103,6 +103,7 @@ class LineKind(StrEnum):
     PAYMENT = "PAYMENT"
     CREDIT = "CREDIT"
     PAYOUT = "PAYOUT"
+    DISPUTE = "DISPUTE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def statement(account_id: int) -> list[Book]:
     """What an account was charged, what was corrected, paid and returned, oldest first. Three queries.
 
     A refund is a credit once the provider (or staff) said that it is settled. In our own ledger it stays on the
-    account; any other way it was also paid out.
+    account; any other way it was also paid out. So was what was returned elsewhere. What a dispute took is owed again.
     """
     events: dict[str, list[tuple[datetime, LineKind, str, int]]] = defaultdict(list)
     for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
@@ -137,6 +138,12 @@ def statement(account_id: int) -> list[Book]:
         of_currency.append((charge.charged_at, LineKind.CHARGE, str(charge), charge.charged))
         if charge.paid:
             of_currency.append((charge.charged_at, LineKind.PAYMENT, str(charge), -charge.paid))
+        known_at = charge.known_at or charge.charged_at
+        if charge.returned_elsewhere:
+            of_currency.append((known_at, LineKind.CREDIT, str(charge), -charge.returned_elsewhere))
+            of_currency.append((known_at, LineKind.PAYOUT, str(charge), charge.returned_elsewhere))
+        if charge.disputed:
+            of_currency.append((known_at, LineKind.DISPUTE, str(charge), charge.disputed))
     corrections = Correction.objects.filter(charge__agreement__account=account_id)
     for correction in corrections.select_related("charge__agreement"):
         line = (correction.corrected_at, LineKind.CORRECTION, str(correction), -correction.amount)

@@ -18,6 +18,7 @@ from billing.models import (
     Charge,
     LedgerEntry,
     PartStatus,
+    ProviderNotice,
     Refund,
     RefundPart,
     RefundStatus,
@@ -43,6 +44,7 @@ def findings(now: datetime, *, ask_provider: bool = True) -> Iterator[str]:
     """One sentence for everything that does not add up."""
     yield from _charges()
     yield from _excess()
+    yield from _notices()
     yield from _late_charges()
     yield from _twice()
     yield from _refunds(now)
@@ -76,6 +78,12 @@ def _excess() -> Iterator[str]:
         currency = charge.agreement.currency
         gone, returnable = Money(charge.gone, currency), Money(charge.returnable, currency)
         yield f"charge {charge}: {gone} is gone or goes back, {returnable} of it may"
+
+
+def _notices() -> Iterator[str]:
+    """What a provider said that could not be taken, until staff looked at it."""
+    for notice in ProviderNotice.objects.filter(seen_at=None).iterator():
+        yield f"{notice.provider} says something of {notice.reference}: {notice.get_reason_display()}"
 
 
 def _late_charges() -> Iterator[str]:

@@ -39,6 +39,7 @@ class Action(StrEnum):
     CHARGE_RETURNED_ELSEWHERE = "charge.returned_elsewhere"
     DIRECTORY_IMPORTED = "directory.imported"
     TASK_REQUEUED = "task.requeued"
+    NOTICE_RESOLVED = "notice.resolved"
     POLICY_PUBLISHED = "policy.published"
     POLICY_WITHDRAWN = "policy.withdrawn"
     REFUND_ADDED = "refund.added"

@@ -1,5 +1,5 @@
 """Money, for staff."""
 
-from billing.admin import accounts, agreements, refunds
+from billing.admin import accounts, agreements, notices, refunds
 
-__all__ = ["accounts", "agreements", "refunds"]
+__all__ = ["accounts", "agreements", "notices", "refunds"]

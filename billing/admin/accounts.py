@@ -10,8 +10,8 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.formatting import format_money
-from billing.models import BillingAccount, Charge, Correction, PaymentMethod
+from billing.formatting import format_money, read_money
+from billing.models import BillingAccount, Charge, Correction, PaymentMethod, ReturnElsewhere
 from billing.money import Money
 from billing.periods import refund_due_by
 from billing.refunds.requests import refund_by_hand
@@ -28,6 +28,7 @@ _LINE_NAMES = {
     LineKind.PAYMENT: _("paid"),
     LineKind.CREDIT: _("credited"),
     LineKind.PAYOUT: _("paid out"),
+    LineKind.DISPUTE: _("disputed"),
 }
 
 
@@ -85,6 +86,13 @@ class CorrectionInline(admin.TabularInline):  # type: ignore[type-arg]
     can_delete = False
 
 
+class ReturnElsewhereInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = ReturnElsewhere
+    extra = 0
+    can_delete = False
+    fields = ("kind", "amount", "status", "source", "external_id", "known_at")
+
+
 @admin.register(Charge)
 class ChargeAdmin(ReadOnlyAdmin):
     list_display = (
@@ -98,7 +106,7 @@ class ChargeAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("external_id", "agreement__account__tenant__domain")
-    inlines = (CorrectionInline,)
+    inlines = (CorrectionInline, ReturnElsewhereInline)
     change_form_template = "admin/billing/charge/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -109,14 +117,13 @@ class ChargeAdmin(ReadOnlyAdmin):
         _user, caller = staff(request, "billing.settle_refund")
         charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
         now = timezone.now()
-        limit = min(charge.paid, charge.charged - charge.corrected)
-        left = Money(max(0, limit - charge.refunded), charge.agreement.currency)
+        left = Money(charge.left, charge.agreement.currency)
         shown = str(charge.refunded)
         if request.method == "POST":
             # As the page showed it, so that what was pressed twice is done once.
             charge.refunded = int(seen[:19]) if (seen := request.POST.get("refunded", shown)).isdecimal() else -1
             try:
-                amount = Money.parse(request.POST.get("amount", "").strip(), charge.agreement.currency).minor_units
+                amount = read_money(request.POST.get("amount", ""), charge.agreement.currency).minor_units
                 zone = charge.agreement.account.tenant.zone
                 refund = refund_by_hand(
                     charge=charge,
@@ -139,6 +146,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             "original": charge,
             "left": format_money(left),
             "refunded": shown,
+            "typed": {name: request.POST.get(name, "") for name in ("amount", "reason")},
         }
         return TemplateResponse(request, "admin/billing/charge/refund.html", context)
 
@@ -158,8 +166,8 @@ class ChargeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("refunded"))
     def refunded_money(self, charge: Charge) -> str:
-        """Returned, on its way or held."""
-        return _money(charge.refunded, charge)
+        """Returned, on its way or held, by us and by others, and what disputes hold or took."""
+        return _money(charge.gone, charge)
 
 
 def _money(amount: int, charge: Charge) -> str:

@@ -34,7 +34,16 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
     list_filter = ("renewal_stop", "confirmed_stop", "provider")
     list_select_related = ("account__tenant",)
     search_fields = ("id__iexact", "external_id__iexact", "account__tenant__search_key", "charges__external_id__iexact")
-    fields = ("account", "currency", "provider", "external_id", "renewal_stop", "confirmed_stop", "ends_for_good_at")
+    fields = (
+        "account",
+        "currency",
+        "provider",
+        "external_id",
+        "renewal_stop",
+        "confirmed_stop",
+        "stopped_elsewhere",
+        "ends_for_good_at",
+    )
     change_form_template = "admin/billing/agreement/change_form.html"
 
     @admin.display(description=_("number"), ordering="pk")

@@ -28,6 +28,7 @@ from billing.proration import Line
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
 from billing.selectors import provider_of
+from billing.signals import refund_left_early
 from tenants.actions import Action
 from tenants.callers import Caller
 
@@ -77,7 +78,7 @@ def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
 def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime) -> bool:
     """Note that the money went back another way; False when the refund is over already.
 
-    Raises RefundNotPossible without a reason, and while a provider may still be paying it.
+    What was still held cannot be undone from then on. Raises RefundNotPossible without a reason, and while a provider may still be paying it.
     """
     if not reason.strip():
         raise RefundReasonMissing
@@ -85,13 +86,16 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
         lock(refund)
         if refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundMayBePaid
-        why = reason.strip()
+        why, was = reason.strip(), refund.status
         values = {"returned_at": now, "reason": why[:300]}
-        return move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
+        moved = move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
+        if moved and was == RefundStatus.HELD:
+            refund_left_early.send(sender=Refund, refund=refund, now=now)
+        return moved
 
 
 def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, caller: Caller, now: datetime) -> Refund:
-    """Give back ``amount`` minor units of one charge besides what rules say, for a reason.
+    """Give back ``amount`` minor units of one charge, its tax in proportion, besides what rules say, for a reason.
 
     ``charge`` is as whoever decides has seen it. Raises RefundNotPossible without a reason or amount, and where a part
     of it was promised since (pressed twice, or by somebody else); RefundExceedsPaid above what is left of it.
@@ -114,7 +118,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
             by_hand=True,
             reason=reason.strip()[:300],
         )
-        _reserve(refund, charge.pk, amount, 0)
+        _reserve(refund, charge.pk, amount, charge.tax_in(amount))
         ask_to_send(refund, now, now)
         audit_refund(refund, Action.REFUND_BY_HAND, caller, now, reason=reason.strip())
         return refund

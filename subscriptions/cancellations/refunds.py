@@ -13,7 +13,7 @@ from billing.models import Refund
 from billing.refunds.late import late_refunds, note_late
 from billing.refunds.moves import FAILED, RETURNED
 from billing.refunds.repricing import Repricing
-from billing.signals import refunds_repriced
+from billing.signals import refund_left_early, refunds_repriced
 from outbox.each import each_by_itself
 from outbox.mail import queue_staff_mail
 from outbox.registry import handles
@@ -69,3 +69,9 @@ def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> No
         if repricing.added:
             cancellation.refunds.add(repricing.added)
         queue_mail(Occasion.REPRICED, cancellation, now)
+
+
+@receiver(refund_left_early)
+def close_undo(*, refund: Refund, now: datetime, **_more: Any) -> None:
+    """Nobody is offered to take back what cannot be taken back any more."""
+    refund.cancellations.filter(undone_at=None, undo_until__gt=now).update(undo_until=now)

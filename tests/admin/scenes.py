@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
 
-from billing.models import Refund, RefundPart
+from billing.models import ProviderNotice, Refund, RefundPart
 from desk.models import CallbackRequest
 from outbox.models import Task
 from subscriptions.models import CancellationPolicy
@@ -38,6 +38,16 @@ def furnished(world: World) -> World:
         cancel(world, subscription)
     Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(status="FAILED")
     RefundPart.objects.filter(refund__status="FAILED").update(status="FAILED")
+    for number in range(2):
+        ProviderNotice.objects.create(
+            provider="ledger",
+            reference=f"re_{number}",
+            reason="TOO_MUCH",
+            agreement=Refund.objects.latest("pk").agreement,
+            charge_id="c1",
+            amount=5,
+            said_at=NOW,
+        )
     callback(world)
     closed = callback(world, 2)
     CallbackRequest.objects.filter(pk=closed.pk).update(status="WITHDRAWN", closed_at=NOW)

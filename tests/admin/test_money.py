@@ -88,7 +88,23 @@ def test_a_refund_by_hand_is_checked(world: World, staff: User, amount: str) -> 
     before = everything()
     page = press(client_of(staff), "charge_refund", charge.pk, amount=amount, reason="goodwill")
     assert "errorlist" in page.text or 'class="error"' in page.text
+    # Nothing that was typed is lost.
+    assert f'name="amount" value="{amount}"' in page.text
+    assert 'name="reason" value="goodwill"' in page.text
     assert everything() == before
+
+
+@pytest.mark.parametrize("typed", ["12.50", "12,50", " 12,5 ", "12,50\u00a0"])
+@pytest.mark.parametrize("language", ["en", "bg"])
+def test_a_refund_by_hand_takes_amounts_as_pages_write_them(
+    world: World, staff: User, typed: str, language: str
+) -> None:
+    subscription = world.subscription(charged=None)
+    charge = world.charge(subscription, charged=6000, tax=1000)
+    staff.language = language
+    staff.save()
+    press(client_of(staff), "charge_refund", charge.pk, amount=typed, reason="goodwill")
+    assert RefundPart.objects.values_list("amount", "tax").get() == (1250, 208)
 
 
 def test_a_refund_by_hand_goes_out(world: World, staff: User) -> None:

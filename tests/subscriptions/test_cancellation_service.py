@@ -30,7 +30,7 @@ from subscriptions.errors import (
 )
 from subscriptions.models import Cancellation, CancellationPolicy, IdempotencyRecord, Subscription
 from subscriptions.models.cancellations import Feedback
-from subscriptions.policy.decision import Reason
+from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
 from subscriptions.policy.quotes import Quote
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -252,8 +252,11 @@ def test_money_that_went_back_closes_undo_and_a_second_cancellation(world: World
     assert settle_by_hand(refund=Refund.objects.get(), reason="by bank", caller=SYSTEM, now=NOW)
     with refused(UndoClosed, ["cancellationId"]):
         undo(world, kept)
-    quote = quote_of(world, subscription, Mode.IMMEDIATE, NOW)
-    with refused(RouteNotAvailable, ["subscriptionId"], reason=Reason.ALREADY_CANCELED):
+    decision = SubscriptionBatch.get(world.caller(), subscription.pk, NOW).decisions[subscription.pk]
+    [option] = [option for option in decision.options if option.available]
+    assert (option.route, option.reason) == (Route.NOTHING_TO_CANCEL, Reason.ALREADY_CANCELED)
+    # The quote was made while it was open.
+    with refused(QuoteChanged, ["quoteId"], mode=Mode.IMMEDIATE):
         cancel(world, subscription, quote_id=quote)
 
 

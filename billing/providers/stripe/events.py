@@ -1,4 +1,4 @@
-"""What Stripe says by itself, read: as its API reference describes the objects, with nothing believed of their shape. Pure.
+"""What Stripe says by itself, read: as its API reference describes the objects, with nothing believed of their shape.
 
 Every event carries the object as it was when the event was made, and events come late, twice and out of order: what is
 read says since when it was so, and whoever takes it compares.
