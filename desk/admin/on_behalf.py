@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import MoneyInvalid
-from billing.formatting import format_money
+from billing.formatting import format_money, read_money
 from billing.money import Money
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.messages.quotes import quote_in_words
@@ -43,11 +43,11 @@ class OnBehalfForm(forms.Form):
 
     def clean_amount(self) -> int | None:
         """The amount in minor units, or None where the quote stands."""
-        typed = self.cleaned_data["amount"].strip().replace(",", ".")
+        typed = self.cleaned_data["amount"].strip()
         if not typed:
             return None
         try:
-            amount = Money.parse(typed, self.limit.currency)
+            amount = read_money(typed, self.limit.currency)
         except MoneyInvalid:
             amount = Money(-1, self.limit.currency)
         if not 0 <= amount.minor_units <= self.limit.minor_units:
