@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.currencies import exponent
+from billing.currencies import ENDED, exponent
 from billing.errors import MoneyInvalid
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,4})?")
@@ -73,6 +73,20 @@ class Money:
     def amount(self) -> Decimal:
         """The exact decimal, with as many digits as the currency has: 1234 JPY is 1234, 1234 EUR is 12.34."""
         return Decimal(self.minor_units).scaleb(-exponent(self.currency))
+
+    def into(self, currency: str) -> Money:
+        """The same in the successor of a currency that ended: divided by the fixed rate, half up, once per amount.
+
+        As it is where it is in ``currency`` already. Raises MoneyInvalid for any other pair: nothing is exchanged here.
+        """
+        if currency == self.currency:
+            return self
+        ended = ENDED.get(self.currency)
+        if ended is None or ended.successor != currency:
+            raise MoneyInvalid(f"{self.currency} is not changed into {currency}")
+        digits = exponent(currency) - exponent(self.currency)
+        exact = Fraction(self.minor_units) * Fraction(10) ** digits / ended.factor
+        return Money(round_half_up(exact), currency)
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.currencies import EXPONENTS
+from billing.currencies import EXPONENTS, currency_on, succeeds
 from billing.errors import MoneyInvalid
 from billing.formatting import format_money
 from billing.money import Money, largest_remainder, round_half_up
@@ -109,3 +110,36 @@ def test_parts_add_up_and_are_within_one_of_their_share(total: int, weights: lis
 def test_an_amount_survives_being_written_and_read(minor_units: int, currency: str) -> None:
     money = Money(minor_units, currency)
     assert Money.parse(f"{money.amount:f}", currency) == money
+
+
+@pytest.mark.parametrize(
+    ("minor_units", "currency", "euro_cents"),
+    [
+        (5260, "BGN", 2689),
+        (195583, "BGN", 100000),
+        (1, "BGN", 1),
+        (-5260, "BGN", -2689),
+        (0, "BGN", 0),
+        (75345, "HRK", 10000),
+        (100, "HRK", 13),
+        (1234, "EUR", 1234),
+    ],
+)
+def test_what_was_paid_in_a_currency_that_ended_is_told_in_its_successor(
+    minor_units: int, currency: str, euro_cents: int
+) -> None:
+    assert Money(minor_units, currency).into("EUR") == Money(euro_cents, "EUR")
+
+
+@pytest.mark.parametrize(("of", "into"), [("EUR", "BGN"), ("USD", "EUR"), ("BGN", "USD"), ("HRK", "BGN")])
+def test_nothing_is_exchanged(of: str, into: str) -> None:
+    with pytest.raises(MoneyInvalid):
+        Money(100, of).into(into)
+
+
+def test_a_currency_ends_with_its_last_day() -> None:
+    assert currency_on("BGN", date(2025, 12, 31)) == "BGN"
+    assert currency_on("BGN", date(2026, 1, 1)) == "EUR"
+    assert currency_on("EUR", date(2026, 1, 1)) == "EUR"
+    assert succeeds("EUR", "HRK")
+    assert not succeeds("EUR", "USD")
