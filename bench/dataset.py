@@ -69,7 +69,7 @@ def build(tenants: int, subscriptions: int) -> Dataset:
         Charge.objects.bulk_create(
             Charge(
                 agreement=agreement, external_id=f"ch-{agreement.pk}", description="Business Standard",
-                period_start=start, period_end=start + timedelta(days=30), charged_at=start, charged=2000, paid=2000,
+                currency="EUR", period_start=start, period_end=start + timedelta(days=30), charged_at=start, charged=2000, paid=2000,
             )
             for agreement in agreements
         )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from billing.currencies import ENDED, succeeds
 from billing.errors import ChargeInvalid
 from billing.models import IMPORTED, Agreement, Charge, Correction
 from billing.money import MAX_MINOR_UNITS, Money
@@ -81,16 +82,30 @@ def record_charge(
     """
     charge.check()
     known_at = known_at or now
-    if charge.currency != agreement.currency:
-        raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
+    _require_currency(agreement, charge)
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
         return Recorded([_add(agreement, charge, now, known_at)])
-    same = (known.charged, known.tax, known.period_start, known.period_end)
-    if same != (charge.charged, charge.tax, charge.period.start, charge.period.end):
+    same = (known.currency, known.charged, known.tax, known.period_start, known.period_end)
+    if same != (charge.currency, charge.charged, charge.tax, charge.period.start, charge.period.end):
         raise ChargeInvalid("it is already on record with other amounts or another period")
     known.agreement = agreement
     return _move_payment(agreement, known, charge, now, known_at)
+
+
+def _require_currency(agreement: Agreement, charge: ChargeInput) -> None:
+    """One currency, or one that ended and its successor: the agreement follows to that with its first charge in it."""
+    if ended := ENDED.get(charge.currency):
+        on = charge.charged_at.astimezone(agreement.account.tenant.zone).date()
+        if on > ended.last_day:
+            raise ChargeInvalid(
+                f"it is dated {on}, {charge.currency} ended on {ended.last_day}: {ended.successor} is charged since"
+            )
+    if succeeds(charge.currency, agreement.currency):
+        agreement.currency = charge.currency
+        agreement.save(update_fields=["currency"])
+    elif charge.currency != agreement.currency and not succeeds(agreement.currency, charge.currency):
+        raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
 
 
 def _add(agreement: Agreement, charge: ChargeInput, now: datetime, known_at: datetime) -> ChargeChange:
@@ -99,6 +114,7 @@ def _add(agreement: Agreement, charge: ChargeInput, now: datetime, known_at: dat
         source=IMPORTED,
         now=now,
         external_id=charge.external_id,
+        currency=charge.currency,
         description=charge.description,
         seats=charge.seats,
         period_start=charge.period.start,
@@ -148,8 +164,8 @@ def record_correction(
     will be locked. Raises ChargeInvalid when the corrections would exceed the charge, leave more tax than amount, are in
     another currency, or contradict what is on record.
     """
-    if amount.currency != charge.agreement.currency:
-        raise ChargeInvalid(f"it is in {amount.currency}, the charge it names in {charge.agreement.currency}")
+    if amount.currency != charge.currency:
+        raise ChargeInvalid(f"it is in {amount.currency}, the charge it names in {charge.currency}")
     less = amount.minor_units
     if less <= 0 or not 0 <= tax <= less:
         raise ChargeInvalid("a correction takes something off, and its tax is a part of that")

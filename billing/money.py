@@ -88,6 +88,14 @@ class Money:
         exact = Fraction(self.minor_units) * Fraction(10) ** digits / ended.factor
         return Money(round_half_up(exact), currency)
 
+    def back_into(self, currency: str) -> Money:
+        """The least wrong amount of a currency that ended and became this one."""
+        if currency == self.currency:
+            return self
+        digits = exponent(currency) - exponent(self.currency)
+        exact = Fraction(self.minor_units) * Fraction(10) ** digits * ENDED[currency].factor
+        return Money(round_half_up(exact), currency)
+
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:
             raise MoneyInvalid(f"{self.currency} and {other.currency} cannot be added up")

@@ -7,12 +7,13 @@ rules of other billing systems; see docs/decisions/0004-proration.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from billing.currencies import currency_on, succeeds
 from billing.money import Money, largest_remainder, round_half_up
 from billing.periods import Period
 from common.codes import N_, CodeTable
@@ -129,7 +130,10 @@ class ChargeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One charge of a quote. ``refund`` includes ``refund_tax``; ``reason`` says why it is zero, if it is."""
+    """One charge of a quote. ``refund`` includes ``refund_tax``; ``reason`` says why it is zero, if it is.
+
+    ``original``: the same in the currency of the charge, where that ended and this is its successor.
+    """
 
     charge_id: int
     description: str
@@ -141,6 +145,25 @@ class Line:
     used_units: int
     period_units: int
     reason: NoRefundReason | None
+    original: Line | None = None
+
+    @property
+    def own(self) -> Line:
+        """In the currency of its charge."""
+        return self.original or self
+
+    def into(self, currency: str) -> Line:
+        """In the successor of its currency, each amount by itself; as it is where it is in ``currency`` already."""
+        if currency == self.refund.currency:
+            return self
+        return replace(
+            self,
+            charged=self.charged.into(currency),
+            used=self.used.into(currency),
+            refund=self.refund.into(currency),
+            refund_tax=self.refund_tax.into(currency),
+            original=self.own,
+        )
 
 
 def period_units(period: Period, convention: Convention, zone: ZoneInfo) -> int:
@@ -214,6 +237,12 @@ def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
     if charge.refundable == 0:
         return NoRefundReason.ALREADY_REFUNDED
     return NoRefundReason.WINDOW_CLOSED if closed else NoRefundReason.FULLY_USED
+
+
+def promised_currency(currencies: Iterable[str], day: date) -> str:
+    """The one that charges of these are promised in together on a local ``day``: what they became, if they ended."""
+    now = {currency_on(currency, day) for currency in currencies}
+    return next((last for last in now if all(last == one or succeeds(last, one) for one in now)), min(now))
 
 
 def overall_reason(lines: Iterable[Line]) -> NoRefundReason:

@@ -92,7 +92,7 @@ def _record(
 def _why_not(found: Collection[Charge], charge: Charge, update: Fact, amount: int) -> NoticeReason | None:
     if len(found) > 1:
         return NoticeReason.TWO_CHARGES
-    if update.currency and update.currency != charge.agreement.currency:
+    if update.currency and update.currency != charge.currency:
         return NoticeReason.OTHER_CURRENCY
     if not 0 <= amount <= MAX_MINOR_UNITS or amount > charge.charged:
         return NoticeReason.TOO_MUCH

@@ -33,7 +33,7 @@ _NOT_OVER = PreparedQuery(
             "description",
             "period_start",
             "period_end",
-            "agreement__currency",
+            "currency",
             "charged",
             "tax",
             "paid",
@@ -134,7 +134,7 @@ def statement(account_id: int) -> list[Book]:
     """
     events: dict[str, list[tuple[datetime, LineKind, str, int]]] = defaultdict(list)
     for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
-        of_currency = events[charge.agreement.currency]
+        of_currency = events[charge.currency]
         of_currency.append((charge.charged_at, LineKind.CHARGE, str(charge), charge.charged))
         if charge.paid:
             of_currency.append((charge.charged_at, LineKind.PAYMENT, str(charge), -charge.paid))
@@ -147,16 +147,16 @@ def statement(account_id: int) -> list[Book]:
     corrections = Correction.objects.filter(charge__agreement__account=account_id)
     for correction in corrections.select_related("charge__agreement"):
         line = (correction.corrected_at, LineKind.CORRECTION, str(correction), -correction.amount)
-        events[correction.charge.agreement.currency].append(line)
+        events[correction.charge.currency].append(line)
     returned = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
     parts = RefundPart.objects.filter(returned, refund__agreement__account=account_id)
     on_account = {name for name, found in known().items() if found.declares.credit is CreditForm.ON_ACCOUNT}
     for part in parts.select_related("refund__agreement", "charge"):
         at = part.refund.returned_at or part.refund.requested_at
-        of_currency = events[part.refund.agreement.currency]
-        of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.amount))
+        of_currency = events[part.refund.currency]
+        of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.promised))
         if part.status != PartStatus.SUCCEEDED or part.refund.provider not in on_account:
-            of_currency.append((at, LineKind.PAYOUT, str(part.charge), part.amount))
+            of_currency.append((at, LineKind.PAYOUT, str(part.charge), part.promised))
     return [_book(currency, found) for currency, found in sorted(events.items())]
 
 
@@ -196,7 +196,7 @@ def credits_by_week(now: datetime, weeks: int = 12) -> Mapping[str, Sequence[Wee
 
 def _by_week(refunds: QuerySet[Refund], field: str) -> dict[tuple[str, date], int]:
     week = TruncWeek(field, output_field=DateField(), tzinfo=UTC)
-    summed = refunds.values_list("agreement__currency", week).annotate(Sum("amount"))
+    summed = refunds.values_list("currency", week).annotate(Sum("amount"))
     return {(currency, start): amount for currency, start, amount in summed}
 
 

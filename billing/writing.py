@@ -79,7 +79,7 @@ def audit_charges(changes: Iterable[ChargeChange], now: datetime) -> None:
             language=DEFAULT_LANGUAGE,
             data={
                 "charge": change.charge.external_id,
-                "currency": agreement.currency,
+                "currency": change.charge.currency,
                 "source": change.source,
                 "before": dict(change.before),
                 "after": dict(change.after),

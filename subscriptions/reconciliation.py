@@ -23,7 +23,6 @@ from billing.models import (
     RefundPart,
     RefundStatus,
 )
-from billing.money import Money
 from billing.providers import billing_providers, provider
 from billing.providers.base import Provider, ProviderRefused, ProviderUnavailable, RefundOutcome
 from billing.refunds.results import order_of
@@ -75,8 +74,7 @@ def _charges() -> Iterator[str]:
 def _excess() -> Iterator[str]:
     """More is gone than may be, where no refund says so of itself: given back by hand, elsewhere, or disputed."""
     for charge in charges_with_excess().select_related("agreement").iterator():
-        currency = charge.agreement.currency
-        gone, returnable = Money(charge.gone, currency), Money(charge.returnable, currency)
+        gone, returnable = charge.money(charge.gone), charge.money(charge.returnable)
         yield f"charge {charge}: {gone} is gone or goes back, {returnable} of it may"
 
 
@@ -94,8 +92,8 @@ def _late_charges() -> Iterator[str]:
     returned = Coalesce(Subquery(back.values("charge").annotate(sum=Sum("amount")).values("sum")), 0)
     late = late_charges().annotate(returned=returned).filter(returned__lt=F("charged") - F("corrected"))
     for charge in late.select_related("agreement").iterator():
-        left = Money(charge.charged - charge.corrected - charge.returned, charge.agreement.currency)
-        paid = Money(charge.paid, charge.agreement.currency)
+        left = charge.money(charge.charged - charge.corrected - charge.returned)
+        paid = charge.money(charge.paid)
         yield f"charge {charge}: it bills time after a cancellation, {left} is not back yet, {paid} was paid"
 
 
@@ -145,7 +143,7 @@ def _will_be_confirmed(agreement_id: int, now: datetime) -> bool:
 
 
 def _refunds(now: datetime) -> Iterator[str]:
-    of_parts = RefundPart.objects.filter(refund=OuterRef("pk")).values("refund").annotate(sum=Sum("amount"))
+    of_parts = RefundPart.objects.filter(refund=OuterRef("pk")).values("refund").annotate(sum=Sum("promised"))
     refunds = Refund.objects.annotate(returned=Coalesce(Subquery(of_parts.values("sum")), 0))
     for refund in refunds.exclude(amount=F("returned")).iterator():
         yield f"refund {refund.pk}: it is {refund.amount}, its parts are {refund.returned}"
@@ -156,8 +154,7 @@ def _refunds(now: datetime) -> Iterator[str]:
         yield f"refund {pk}: it failed and waits for staff"
     over = RefundPart.objects.exclude(amount_by_rule=None).select_related("charge", "refund__agreement")
     for part in over.iterator():
-        currency = part.refund.agreement.currency
-        sent, due = Money(part.amount, currency), Money(part.amount_by_rule or 0, currency)
+        sent, due = part.charge.money(part.amount), part.charge.money(part.amount_by_rule or 0)
         yield f"refund {part.refund_id}: {sent} of charge {part.charge} goes back, by the facts since {due} is due"
     late = Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES, due_by__lt=now.date())
     for pk, due_by in late.values_list("pk", "due_by").iterator():

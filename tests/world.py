@@ -102,6 +102,7 @@ class World:
             "charged_at": subscription.period_start or PERIOD.start,
             "recorded_at": subscription.period_start or PERIOD.start,
             "charged": 2000,
+            "currency": subscription.agreement.currency,
             **given,
         }
         values.setdefault("paid", values["charged"])

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.formatting import format_money, read_money
 from billing.models import BillingAccount, Charge, Correction, PaymentMethod, ReturnElsewhere
-from billing.money import Money
 from billing.periods import refund_due_by
 from billing.refunds.requests import refund_by_hand
 from billing.selectors import LineKind, statement
@@ -117,13 +116,13 @@ class ChargeAdmin(ReadOnlyAdmin):
         _user, caller = staff(request, "billing.settle_refund")
         charge = get_object_or_404(Charge.objects.select_related("agreement__account__tenant"), pk=pk)
         now = timezone.now()
-        left = Money(charge.left, charge.agreement.currency)
+        left = charge.money(charge.left)
         shown = str(charge.refunded)
         if request.method == "POST":
             # As the page showed it, so that what was pressed twice is done once.
             charge.refunded = int(seen[:19]) if (seen := request.POST.get("refunded", shown)).isdecimal() else -1
             try:
-                amount = read_money(request.POST.get("amount", ""), charge.agreement.currency).minor_units
+                amount = read_money(request.POST.get("amount", ""), charge.currency).minor_units
                 zone = charge.agreement.account.tenant.zone
                 refund = refund_by_hand(
                     charge=charge,
@@ -171,4 +170,4 @@ class ChargeAdmin(ReadOnlyAdmin):
 
 
 def _money(amount: int, charge: Charge) -> str:
-    return format_money(Money(amount, charge.agreement.currency))
+    return format_money(charge.money(amount))

@@ -61,7 +61,7 @@ class RefundStateFilter(admin.SimpleListFilter):
 class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
     model = RefundPart
     extra = 0
-    fields = ("id", "charge", "amount", "tax", "status", "failure", "reference", "retries")
+    fields = ("id", "charge", "amount", "promised", "tax", "status", "failure", "reference", "retries")
     readonly_fields = fields
     can_delete = False
 
@@ -167,7 +167,7 @@ class RefundAdmin(ReadOnlyAdmin):
 
 def _row(refund: Refund) -> tuple[object, ...]:
     return (
-        refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.agreement.currency,
+        refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.currency,
         refund.status, refund.due_by, refund.requested_at.isoformat(),
         refund.returned_at.isoformat() if refund.returned_at else "", refund.reason,
     )  # fmt: skip

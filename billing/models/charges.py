@@ -9,8 +9,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models.accounts import Agreement
-from billing.money import largest_remainder
+from billing.models.accounts import CURRENCIES, Agreement
+from billing.money import Money, largest_remainder
 from billing.periods import EARLIEST, LATEST
 from billing.return_kinds import ReturnKind, ReturnStatus
 
@@ -31,6 +31,7 @@ class Charge(models.Model):
         Agreement, models.PROTECT, related_name="charges", verbose_name=_("billing agreement")
     )
     external_id = models.CharField(_("charge id"), max_length=100)
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     description = models.CharField(_("description"), max_length=200)
     seats = models.PositiveIntegerField(_("seats"), default=1)
     period_start = models.DateTimeField(_("period start"))
@@ -79,6 +80,10 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+    def money(self, amount: int) -> Money:
+        """Minor units of this charge as money. One agreement may span a currency that ended and its successor."""
+        return Money(amount, self.currency)
 
     @property
     def returnable(self) -> int:
@@ -162,7 +167,7 @@ class ReturnElsewhere(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """A credit that our own ledger has booked: a line of the tenant's statement. Amounts in minor units."""
+    """A credit that our own ledger has booked: a line of the tenant's statement, in what it was promised in."""
 
     key = models.CharField(_("key"), max_length=50, unique=True)
     agreement = models.ForeignKey(
@@ -170,6 +175,7 @@ class LedgerEntry(models.Model):
     )
     charge = models.ForeignKey(Charge, models.PROTECT, related_name="ledger_entries", verbose_name=_("charge"))
     amount = models.BigIntegerField(_("amount, minor units"))
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     text = models.CharField(_("text"), max_length=200)
     booked_at = models.DateTimeField(_("booked"))
 

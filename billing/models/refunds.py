@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.models.accounts import Agreement
+from billing.models.accounts import CURRENCIES, Agreement
 from billing.models.charges import Charge
 from billing.money import Money
 
@@ -58,6 +58,7 @@ class Refund(models.Model):
         Agreement, models.PROTECT, related_name="refunds", verbose_name=_("billing agreement")
     )
     amount = models.BigIntegerField(_("amount, minor units"))
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     status = models.CharField(_("status"), max_length=20, choices=STATUS_CHOICES)
     priced_at = models.DateTimeField(_("priced"))
     requested_at = models.DateTimeField(_("requested"))
@@ -82,8 +83,8 @@ class Refund(models.Model):
 
     @property
     def money(self) -> Money:
-        """The amount. Reads the agreement: select_related it in lists."""
-        return Money(self.amount, self.agreement.currency)
+        """What was promised. Where a charge is in a currency that ended, its parts are in that: see RefundPart."""
+        return Money(self.amount, self.currency)
 
 
 class PartStatus(StrEnum):
@@ -98,6 +99,8 @@ class PartStatus(StrEnum):
 class RefundPart(models.Model):
     """What a refund returns of one charge. Its id is the provider's idempotency key.
 
+    ``amount`` is in the currency of the charge, ``promised`` the same in that of the refund: they differ where a currency
+    ended in between.
     ``amount_by_rule``: what the facts would give now, where that is less than what was already sent.
     """
 
@@ -112,6 +115,7 @@ class RefundPart(models.Model):
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts", verbose_name=_("refund"))
     charge = models.ForeignKey(Charge, models.PROTECT, related_name="refund_parts", verbose_name=_("charge"))
     amount = models.BigIntegerField(_("amount, minor units"))
+    promised = models.BigIntegerField(_("promised, minor units"))
     tax = models.BigIntegerField(_("of that tax"), default=0)
     amount_by_rule = models.BigIntegerField(_("by the facts since, minor units"), null=True, editable=False)
     status = models.CharField(_("status"), max_length=9, choices=STATUS_CHOICES, default=PartStatus.WAITING.value)

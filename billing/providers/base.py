@@ -26,7 +26,8 @@ class RefundOutcome(StrEnum):
 class RefundRequest:
     """One refund of one charge. ``key`` is the same for every attempt at the same thing.
 
-    ``charge`` is our row, ``charge_id`` what the provider calls it.
+    ``charge`` is our row, ``charge_id`` what the provider calls it. ``amount`` is in the currency that it was charged in,
+    ``promised`` what the customer was told: where a currency ended in between, in its successor.
     """
 
     key: str
@@ -35,6 +36,7 @@ class RefundRequest:
     amount: Money
     text: str
     at: datetime
+    promised: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ class Ledger(Provider):
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Book the credit once per key."""
         charge = Charge.objects.get(pk=refund_request.charge)
+        promised = refund_request.promised or refund_request.amount
         entry, _ = LedgerEntry.objects.get_or_create(
             key=refund_request.key,
             defaults={
                 "agreement_id": charge.agreement_id,
                 "charge": charge,
-                "amount": refund_request.amount.minor_units,
+                "amount": promised.minor_units,
+                "currency": promised.currency,
                 "text": refund_request.text,
                 "booked_at": refund_request.at,
             },

@@ -56,7 +56,7 @@ def audit_refund(refund: Refund, action: Action, caller: Caller, now: datetime, 
         subject=f"Refund:{refund.pk}",
         caller=caller,
         language=caller.language or DEFAULT_LANGUAGE,
-        data={"amount": refund.amount, "currency": refund.agreement.currency, **evidence},
+        data={"amount": refund.amount, "currency": refund.currency, **evidence},
     )
 
 

@@ -29,7 +29,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.periods import refund_due_by
-from billing.proration import ChargeFacts, Line, prorate, unbegun
+from billing.proration import ChargeFacts, Line, promised_currency, prorate, unbegun
 from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
@@ -144,7 +144,7 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
     of_rule = Refund.objects.filter(agreement=agreement, by_hand=False).exclude(status=RefundStatus.VOIDED)
     refunds = {refund.pk: refund for refund in of_rule.select_for_update(no_key=True).order_by("pk")}
     parts: dict[int, list[RefundPart]] = defaultdict(list)
-    for part in RefundPart.objects.filter(refund__in=refunds).order_by("-refund_id"):
+    for part in RefundPart.objects.filter(refund__in=refunds).select_related("charge").order_by("-refund_id"):
         part.refund = refunds[part.refund_id]
         parts[part.charge_id].append(part)
     amounts: dict[RefundPart, int] = {}
@@ -202,7 +202,14 @@ def _mark(sent: Sequence[RefundPart], due: int) -> list[RefundPart]:
     return news
 
 
-def _add(agreement: Agreement, terms: RenewalStopTerms, lines: Sequence[Line], now: datetime) -> Refund:
+def _add(agreement: Agreement, terms: RenewalStopTerms, missing: Sequence[Line], now: datetime) -> Refund | None:
+    """A second refund; None where what is missing is less than the smallest coin of what it is promised in."""
+    currency = promised_currency(
+        (line.refund.currency for line in missing), now.astimezone(terms.refund_terms.zone).date()
+    )
+    lines = [line.into(currency) for line in missing]
+    if not any(line.refund.minor_units for line in lines):
+        return None
     return request_refund(
         agreement=agreement,
         lines=lines,
@@ -225,23 +232,21 @@ def _say(repricing: Repricing, now: datetime) -> None:
         audit_refund(repricing.added, Action.REFUND_ADDED, SYSTEM, now)
     for part in repricing.overdrawn:
         values = {
-            "sent": Money(part.amount, repricing.agreement.currency),
-            "due": Money(part.amount_by_rule or 0, repricing.agreement.currency),
+            "sent": part.charge.money(part.amount),
+            "due": part.charge.money(part.amount_by_rule or 0),
             "refund": part.refund_id,
             "charge": part.charge_id,
         }
         queue_staff_mail(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
     for refund, before in repricing.capped:
-        currency = repricing.agreement.currency
         left = 0 if refund.status == RefundStatus.VOIDED else refund.amount
-        values = {"refund": refund.pk, "before": Money(before, currency), "left": Money(left, currency)}
+        values = {"refund": refund.pk, "before": Money(before, refund.currency), "left": Money(left, refund.currency)}
         queue_staff_mail(key=f"capped:{refund.pk}:{left}", sentence=_CAPPED, values=values, now=now)
     for charge in repricing.excess:
-        currency = repricing.agreement.currency
         values = {
             "charge": charge,
-            "gone": Money(charge.gone, currency),
-            "returnable": Money(charge.returnable, currency),
+            "gone": charge.money(charge.gone),
+            "returnable": charge.money(charge.returnable),
         }
         key = f"charge:{charge.pk}:{charge.gone}:{charge.returnable}"
         queue_staff_mail(key=key, sentence=_EXCESS, values=values, now=now)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import F
 
+from billing.currencies import currency_on
 from billing.errors import (
     RefundAmountMissing,
     RefundExceedsPaid,
@@ -24,6 +25,7 @@ from billing.models import (
     RefundPart,
     RefundStatus,
 )
+from billing.money import Money
 from billing.proration import Line
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
@@ -48,10 +50,11 @@ def request_refund(
     that all refunds of a charge together never exceed what was paid: raises RefundExceedsPaid, and the
     database agrees.
     """
-    returning = [(line.charge_id, line.refund.minor_units, line.refund_tax.minor_units) for line in lines]
+    returning = [line for line in lines if line.refund.minor_units]
     refund = Refund.objects.create(
         agreement=agreement,
-        amount=sum(amount for _, amount, _ in returning),
+        amount=sum(line.refund.minor_units for line in returning),
+        currency=returning[0].refund.currency,
         status=RefundStatus.HELD if held_until > requested_at else RefundStatus.PENDING,
         priced_at=priced_at,
         requested_at=requested_at,
@@ -59,9 +62,9 @@ def request_refund(
         due_by=due_by,
         provider=provider_of(agreement),
     )
-    for charge_id, amount, tax in returning:
-        if amount:
-            _reserve(refund, charge_id, amount, tax)
+    for line in returning:
+        own = line.own
+        _reserve(refund, line.charge_id, own.refund.minor_units, own.refund_tax.minor_units, line.refund.minor_units)
     ask_to_send(refund, max(held_until, requested_at), requested_at)
     return refund
 
@@ -106,9 +109,11 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
         Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
         if not Charge.objects.filter(pk=charge.pk, refunded=charge.refunded).exists():
             raise RefundOvertaken
+        promised = promised_on(charge, amount, now)
         refund = Refund.objects.create(
             agreement=charge.agreement,
-            amount=amount,
+            amount=promised.minor_units,
+            currency=promised.currency,
             status=RefundStatus.PENDING,
             priced_at=now,
             requested_at=now,
@@ -118,7 +123,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
             by_hand=True,
             reason=reason.strip()[:300],
         )
-        _reserve(refund, charge.pk, amount, charge.tax_in(amount))
+        _reserve(refund, charge.pk, amount, charge.tax_in(amount), promised.minor_units)
         ask_to_send(refund, now, now)
         audit_refund(refund, Action.REFUND_BY_HAND, caller, now, reason=reason.strip())
         return refund
@@ -129,12 +134,17 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
 
     Where nothing is left of the whole it is voided, its parts as they were.
     """
-    total = refund.amount + sum(amount - part.amount for part, amount in amounts.items())
+    charges = Charge.objects.in_bulk([part.charge_id for part in amounts])
+    promised = {
+        part: charges[part.charge_id].money(amount).into(refund.currency).minor_units
+        for part, amount in amounts.items()
+    }
+    total = refund.amount + sum(promised[part] - part.promised for part in amounts)
     for part, amount in amounts.items():
         Charge.objects.filter(pk=part.charge_id).update(refunded=F("refunded") + amount - part.amount)
         if total and amount:
-            tax = Charge.objects.get(pk=part.charge_id).tax_in(amount)
-            RefundPart.objects.filter(pk=part.pk).update(amount=amount, tax=tax)
+            tax = charges[part.charge_id].tax_in(amount)
+            RefundPart.objects.filter(pk=part.pk).update(amount=amount, promised=promised[part], tax=tax)
         elif total:
             part.delete()
     refund.amount, refund.repriced_at = total or refund.amount, now
@@ -146,7 +156,13 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
 _GONE = F("refunded") + F("returned_elsewhere") + F("disputed")
 
 
-def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
+def promised_on(charge: Charge, amount: int, now: datetime) -> Money:
+    """Minor units of a charge in what they are promised in today. Reads the agreement, its account and tenant."""
+    zone = charge.agreement.account.tenant.zone
+    return charge.money(amount).into(currency_on(charge.currency, now.astimezone(zone).date()))
+
+
+def _reserve(refund: Refund, charge_id: int, amount: int, tax: int, promised: int) -> None:
     charge = Charge.objects.filter(
         pk=charge_id,
         agreement=refund.agreement,
@@ -155,4 +171,4 @@ def _reserve(refund: Refund, charge_id: int, amount: int, tax: int) -> None:
     )
     if not charge.update(refunded=F("refunded") + amount):
         raise RefundExceedsPaid
-    RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax)
+    RefundPart.objects.create(refund=refund, charge_id=charge_id, amount=amount, tax=tax, promised=promised)

@@ -38,7 +38,8 @@ def order_of(part: RefundPart, at: datetime) -> RefundRequest:
         key=part.key,
         charge=part.charge_id,
         charge_id=part.charge.external_id,
-        amount=Money(part.amount, part.refund.agreement.currency),
+        amount=part.charge.money(part.amount),
+        promised=Money(part.promised, part.refund.currency),
         text=part.charge.description,
         at=at,
     )

@@ -33,7 +33,9 @@ class OnBehalfForm(forms.Form):
         self.key = f"staff-{uuid.uuid4().hex}"
         self.users = quote.affected_users
         self.messages = quote_in_words(quote, snapshot)
-        self.limit = Money(refundable(quote, snapshot), row.agreement.currency)
+        self.limit = Money(
+            refundable(quote, snapshot), quote.lines[0].refund.currency if quote.lines else row.agreement.currency
+        )
         if may_override and self.limit.minor_units:
             self.fields["amount"].help_text = _("Instead of the credit above; at most %(most)s, all in all.") % {
                 "most": format_money(self.limit)

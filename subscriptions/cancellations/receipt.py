@@ -71,9 +71,9 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
 
 def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
     """What of a refund the provider said is back, or was settled by hand, and what is still to come."""
-    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("amount", flat=True)
+    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("promised", flat=True)
     arrived = refund.amount if refund.status in _RETURNED else sum(parts)
-    currency = refund.agreement.currency
+    currency = refund.currency
     return Money(arrived, currency), Money(refund.amount - arrived, currency)
 
 

@@ -67,9 +67,11 @@ class Catalog:
         billed: list[tuple[Subscription, list[ChargeRow]]] = []
         for (product, external_id), of_one in by_subscription.items():
             subscription = self.subscription(product, external_id, of_one[0].currency)
+            before = subscription.agreement.currency
             recorded = [
                 row for row in sorted(of_one, key=lambda row: bool(row.corrects)) if self._bring_in(subscription, row)
             ]
+            self._take_price(subscription, before)
             self._take_period(subscription, [row for row in recorded if not row.corrects])
             billed.append((subscription, of_one))
             if recorded and subscription.canceled_mode:
@@ -86,20 +88,26 @@ class Catalog:
                 " have it voided where it was billed"
             )
 
+    def _take_price(self, subscription: Subscription, before: str) -> None:
+        """What a license costs follows into the successor of a currency that ended."""
+        after = subscription.agreement.currency
+        if subscription.unit_price is not None and after != before:
+            subscription.unit_price = Money(subscription.unit_price, before).into(after).minor_units
+            subscription.save(update_fields=["unit_price"])
+
     def _note_repricing(self, repricing: Repricing) -> None:
         """What facts that came after the decision change of the money."""
-        currency = repricing.agreement.currency
         for refund, before in repricing.changed:
-            now = "nothing" if refund.status == RefundStatus.VOIDED else Money(refund.amount, currency)
+            now = "nothing" if refund.status == RefundStatus.VOIDED else refund.money
             self.report.note(
-                f"refund {refund.pk}: {Money(before, currency)} was to go back, by these charges it is {now}"
+                f"refund {refund.pk}: {Money(before, refund.currency)} was to go back, by these charges it is {now}"
             )
         if repricing.added:
             for part in repricing.added.parts.select_related("charge"):
-                back = f"{Money(part.amount, currency)} of it goes back by {repricing.added.due_by}"
+                back = f"{Money(part.promised, repricing.added.currency)} of it goes back by {repricing.added.due_by}"
                 self.report.note(f"{part.charge} came after its subscription was canceled: {back}")
         for part in repricing.overdrawn:
-            sent, due = Money(part.amount, currency), Money(part.amount_by_rule or 0, currency)
+            sent, due = part.charge.money(part.amount), part.charge.money(part.amount_by_rule or 0)
             self.report.note(
                 f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told"
             )

@@ -21,6 +21,7 @@ from billing.proration import (
     NoRefundReason,
     RefundTerms,
     overall_reason,
+    promised_currency,
     prorate,
 )
 from subscriptions.policy.facts import Channel, Mode, Snapshot
@@ -71,7 +72,8 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
     period = current_period(snapshot, at)
     effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
     charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
-    lines = _lines(charges, snapshot, priced_at)
+    currency = _currency(charges, snapshot, at)
+    lines = _lines(charges, snapshot, priced_at, currency)
     total = reduce(add, (line.refund for line in lines)) if lines else None
     refund = total if total and total.minor_units else None
     return Quote(
@@ -83,7 +85,9 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
         no_refund_reason=None if refund else reason or overall_reason(lines),
         convention=snapshot.policy.convention,
         refund_due_by=_due_by(snapshot, lines, at) if refund else None,
-        pending_charges=tuple(Money(charge.in_flight, charge.currency) for charge in charges if charge.in_flight),
+        pending_charges=tuple(
+            Money(charge.in_flight, charge.currency).into(currency) for charge in charges if charge.in_flight
+        ),
         affected_users=snapshot.assigned,
         users_still_covered=snapshot.for_quotes.still_covered,
         policy_id=snapshot.policy.id,
@@ -110,13 +114,15 @@ def prorates(quote: Quote, snapshot: Snapshot) -> bool:
 
 def refundable(quote: Quote, snapshot: Snapshot) -> int:
     """The most that the charges of a quote can return, in minor units: what was paid and not returned before."""
-    return sum(_charge(line, snapshot).refundable for line in quote.lines)
+    return sum(_refundable_of(line, snapshot).minor_units for line in quote.lines)
 
 
 def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
     """The quote with ``amount`` (minor units, 0 to ``refundable``) spread over its charges by what each can return."""
     shares = (
-        largest_remainder(amount, [_charge(line, snapshot).refundable for line in quote.lines]) if quote.lines else []
+        largest_remainder(amount, [_refundable_of(line, snapshot).minor_units for line in quote.lines])
+        if quote.lines
+        else []
     )
     lines = tuple(_returning(line, share, snapshot) for line, share in zip(quote.lines, shares, strict=True))
     refund = Money(amount, lines[0].refund.currency) if amount else None
@@ -146,14 +152,22 @@ def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:
     return next(charge for charge in snapshot.for_quotes.charges if charge.id == line.charge_id)
 
 
+def _refundable_of(line: Line, snapshot: Snapshot) -> Money:
+    """The most that a line can return, in what the quote is in."""
+    charge = _charge(line, snapshot)
+    return Money(charge.refundable, charge.currency).into(line.refund.currency)
+
+
 def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
     charge = _charge(line, snapshot)
-    return replace(
-        line,
-        refund=Money(share, charge.currency),
-        refund_tax=Money(charge.tax_in(share), charge.currency),
+    own = min(Money(share, line.refund.currency).back_into(charge.currency).minor_units, charge.refundable)
+    given = replace(
+        line.own,
+        refund=Money(own, charge.currency),
+        refund_tax=Money(charge.tax_in(own), charge.currency),
         reason=None if share else NoRefundReason.AGREED,
     )
+    return given.into(line.refund.currency)
 
 
 class _Dates(TypedDict):
@@ -178,10 +192,16 @@ def _dates(mode: Mode, effective_at: datetime, period: Period | None) -> _Dates:
     }
 
 
-def _lines(charges: Sequence[ChargeFacts], snapshot: Snapshot, priced_at: datetime) -> tuple[Line, ...]:
+def _currency(charges: Sequence[ChargeFacts], snapshot: Snapshot, at: datetime) -> str:
+    """The one that all of a quote is in; of no charges, none."""
+    day = at.astimezone(snapshot.zone).date()
+    return promised_currency((charge.currency for charge in charges), day) if charges else ""
+
+
+def _lines(charges: Sequence[ChargeFacts], snapshot: Snapshot, priced_at: datetime, currency: str) -> tuple[Line, ...]:
     policy = snapshot.policy
     terms = RefundTerms(policy.convention, snapshot.zone, policy.full_refund_hours, policy.prorated_refund_hours)
-    return tuple(prorate(charge, priced_at, terms) for charge in charges)
+    return tuple(prorate(charge, priced_at, terms).into(currency) for charge in charges)
 
 
 def _due_by(snapshot: Snapshot, lines: Sequence[Line], at: datetime) -> date | None:

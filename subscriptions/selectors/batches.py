@@ -13,6 +13,7 @@ from typing import Self, cast
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.functional import SimpleLazyObject
 
+from billing.currencies import currency_on
 from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
@@ -209,7 +210,7 @@ class SubscriptionBatch:
             period=Period(row.period_start, row.period_end) if row.period_start and row.period_end else None,
             anchored_at=row.anchored_at,
             term_months=row.term_months,
-            unit_price=None if row.unit_price is None else Money(row.unit_price, row.agreement.currency),
+            unit_price=self._price(row),
             zone=row.tenant.zone,
             purchased=row.purchased_licenses,
             assigned=counts.assigned,
@@ -220,6 +221,12 @@ class SubscriptionBatch:
             cancellation=self._in_force(row),
             policy=self.policies[row.tenant_id],
         )
+
+    def _price(self, row: Subscription) -> Money | None:
+        if row.unit_price is None:
+            return None
+        currency = row.agreement.currency
+        return Money(row.unit_price, currency).into(currency_on(currency, self.at.astimezone(row.tenant.zone).date()))
 
     def _for_quotes(self, row: Subscription) -> QuoteFacts:
         return QuoteFacts(self.charges.get(row.agreement_id, ()), self.still_covered.get(row.pk, 0))

@@ -25,6 +25,7 @@ class FakeStripe(ThreadingHTTPServer):
         self.refunds: list[dict[str, Any]] = []
         self.by_key: dict[str, dict[str, Any]] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.charges: dict[str, dict[str, Any]] = {}
         self.troubles: list[str] = []
         self.requests: list[str] = []
 
@@ -49,6 +50,8 @@ class _Requests(BaseHTTPRequestHandler):
             if url.path == "/v1/refunds":
                 found = [r for r in self.server.refunds if r["charge"] == query["charge"][0]]
                 self._say(200, {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found})
+            elif (number := url.path.removeprefix("/v1/charges/")) in self.server.charges:
+                self._say(200, self.server.charges[number])
             elif subscription := self._subscription():
                 self._say(200, subscription)
 

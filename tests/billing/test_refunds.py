@@ -41,10 +41,10 @@ def promised(world: World) -> Refund:
     record_charge(agreement=agreement, charge=INPUT, now=NOW)
     made = refund(agreement)
     charge = Charge.objects.create(
-        agreement=agreement, external_id="c2", description="E5", charged=1000, paid=1000,
+        agreement=agreement, external_id="c2", description="E5", currency="EUR", charged=1000, paid=1000,
         period_start=INPUT.period.start, period_end=INPUT.period.end, charged_at=INPUT.charged_at,
     )  # fmt: skip
-    requests._reserve(made, charge.pk, 100, 0)
+    requests._reserve(made, charge.pk, 100, 0, 100)
     Refund.objects.filter(pk=made.pk).update(amount=made.amount + 100)
     made.refresh_from_db()
     return made

@@ -13,7 +13,6 @@ from django.db import transaction
 
 from billing.charges import ChargeInput, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
-from billing.money import Money
 from billing.periods import Period
 from billing.providers.base import RefundOutcome
 from billing.refunds.repricing import retry_refund
@@ -44,7 +43,7 @@ def correct(charge: Charge, amount: int, at: datetime, tax: int = 0) -> None:
     with transaction.atomic():
         charge.refresh_from_db()
         assert record_correction(
-            charge=charge, external_id=f"k{amount}", amount=Money(amount, "EUR"), tax=tax, corrected_at=at, now=at
+            charge=charge, external_id=f"k{amount}", amount=charge.money(amount), tax=tax, corrected_at=at, now=at
         )
     work(at)
 

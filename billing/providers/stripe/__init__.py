@@ -11,6 +11,7 @@ from typing import Any
 
 import stripe
 
+from billing.money import Money
 from billing.providers.base import (
     CreditForm,
     Declaration,
@@ -68,9 +69,12 @@ class Stripe(Provider):
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Create the refund; what Stripe refuses for good is FAILED."""
+        amount = self._amount(refund_request)
+        if amount is None:
+            return RefundResult(RefundOutcome.FAILED, "", "the charge is in another currency at Stripe")
         params: Any = {
             _paid_by(refund_request): refund_request.charge_id,
-            "amount": refund_request.amount.minor_units,
+            "amount": amount.minor_units,
             "metadata": {KEY: refund_request.key},
         }
         try:
@@ -151,6 +155,25 @@ class Stripe(Provider):
         if self.settings[API_KEY] and not self.settings[WEBHOOK_SECRET]:
             return [f"{WEBHOOK_SECRET} is not set: what becomes of a payment or a refund is not heard, only asked for."]
         return ()
+
+    def _amount(self, refund_request: RefundRequest) -> Money | None:
+        """What to give back, in the currency of the charge as Stripe has it, which a currency that ended may have left."""
+        amounts = {refund_request.amount.currency: refund_request.amount}
+        if refund_request.promised:
+            amounts[refund_request.promised.currency] = refund_request.promised
+        if len(amounts) == 1:
+            return refund_request.amount
+        number = refund_request.charge_id
+        try:
+            if _paid_by(refund_request) == "charge":
+                currency = self._client.v1.charges.retrieve(number).currency
+            else:
+                currency = self._client.v1.payment_intents.retrieve(number).currency
+        except stripe.InvalidRequestError:
+            return None
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
+        return amounts.get(currency.upper())
 
     def _retrieve(self, external_id: str) -> stripe.Subscription:
         try:
