@@ -11,12 +11,12 @@ from enum import StrEnum
 from django.db.models import DateField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Least, TruncWeek
 
+from billing.credit_form import CreditForm
 from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from billing.providers import billing_providers, default_provider, known
-from billing.providers.base import CreditForm
+from billing.providers import billing_providers, credit_form, default_provider
 from billing.renewal_stop import RenewalStop
 from common.prepared import PreparedQuery
 
@@ -129,8 +129,8 @@ class Book:
 def statement(account_id: int) -> list[Book]:
     """What an account was charged, what was corrected, paid and returned, oldest first. Three queries.
 
-    A refund is a credit once the provider (or staff) said that it is settled. In our own ledger it stays on the
-    account; any other way it was also paid out. So was what was returned elsewhere. What a dispute took is owed again.
+    A refund is a credit once the provider (or staff) said that it is settled. Where that credits the account, it
+    stays there; any other way it was also paid out. So was what was returned elsewhere. What a dispute took is owed again.
     """
     events: dict[str, list[tuple[datetime, LineKind, str, int]]] = defaultdict(list)
     for charge in Charge.objects.filter(agreement__account=account_id).select_related("agreement"):
@@ -150,12 +150,11 @@ def statement(account_id: int) -> list[Book]:
         events[correction.charge.currency].append(line)
     returned = Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY)
     parts = RefundPart.objects.filter(returned, refund__agreement__account=account_id)
-    on_account = {name for name, found in known().items() if found.declares.credit is CreditForm.ON_ACCOUNT}
     for part in parts.select_related("refund__agreement", "charge"):
         at = part.refund.returned_at or part.refund.requested_at
         of_currency = events[part.refund.currency]
         of_currency.append((at, LineKind.CREDIT, str(part.charge), -part.promised))
-        if part.status != PartStatus.SUCCEEDED or part.refund.provider not in on_account:
+        if part.status != PartStatus.SUCCEEDED or credit_form(part.refund.provider) is not CreditForm.ACCOUNT_CREDIT:
             of_currency.append((at, LineKind.PAYOUT, str(part.charge), part.promised))
     return [_book(currency, found) for currency, found in sorted(events.items())]
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.credit_form import CreditForm
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
@@ -60,7 +61,9 @@ def snapshot(**given: Any) -> Snapshot:
         "cancellation": None,
         "policy": PolicyTerms("Default", 1),
     }
-    for_quotes = QuoteFacts(given.pop("charges", (charge(),)), given.pop("still_covered", 0))
+    for_quotes = QuoteFacts(
+        given.pop("charges", (charge(),)), given.pop("still_covered", 0), given.pop("credit_form", CreditForm.PAID_BACK)
+    )
     values.update(given)
     if "assigned" in given and "removable" not in given:
         values["removable"] = given["assigned"]

@@ -38,7 +38,7 @@ class TestProvider(providers.Provider):
     __test__ = False
 
     declares = Declaration(
-        name="test", credit=CreditForm.PAID_OUT, subscription_id="sub_[a-z]+", subscription_id_example="sub_abc"
+        name="test", credit=CreditForm.PAID_BACK, subscription_id="sub_[a-z]+", subscription_id_example="sub_abc"
     )
 
     def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from billing.providers.base import Declaration, Provider, ProviderUnknown
+from billing.providers.base import CreditForm, Declaration, Provider, ProviderUnknown
 
 _NO_PROVIDERS = ("base", "contract")
 # As long as the column that it is kept in, and as it stands in the address of the webhook.
@@ -53,6 +53,12 @@ def subscription_id_example(name: str) -> str:
     """How an id of that provider looks, for people; empty for one that is not there."""
     found = known().get(name)
     return found.declares.subscription_id_example if found else ""
+
+
+def credit_form(name: str) -> CreditForm:
+    """What becomes of the refunds of that provider; of one that is not there, that it pays them back itself."""
+    found = known().get(name)
+    return found.declares.credit if found else CreditForm.PAID_BACK
 
 
 def known() -> Mapping[str, type[Provider]]:
@@ -142,6 +148,8 @@ def _what_is_wrong(made: type[Provider]) -> str:
         return f"{made.__name__} declares nothing: give it declares = Declaration(name=..., credit=...)"
     if not (isinstance(declares.name, str) and _NAME.fullmatch(declares.name)):
         return f"{declares.name!r} is no name of 2 to 20 lower-case letters, digits and dashes"
+    if not isinstance(declares.credit, CreditForm):
+        return f"credit is one of {', '.join(CreditForm.__members__)}, as CreditForm.PAID_BACK: not {declares.credit!r}"
     if missing := ", ".join(sorted(made.__abstractmethods__)):
         return f"{made.__name__} has no {missing}"
     try:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from billing.credit_form import CreditForm as CreditForm  # noqa: PLC0414 (providers import it from here)
 from billing.money import Money
 from billing.renewal_stop import RenewalStop
 from billing.return_kinds import ReturnKind, ReturnStatus
@@ -132,13 +133,6 @@ class NotSigned(Exception):
 
 class NoWebhook(LookupError):
     """The provider says nothing by itself."""
-
-
-class CreditForm(StrEnum):
-    """Where a refund goes: it stays on the customer's account here, or the provider pays it out."""
-
-    ON_ACCOUNT = "ON_ACCOUNT"
-    PAID_OUT = "PAID_OUT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from billing.providers.base import CreditForm, Declaration, Provider, RefundOutc
 class Ledger(Provider):
     """Booking is settling: the entry is the credit. Bills nothing, so there is nothing to stop."""
 
-    declares = Declaration(name="ledger", credit=CreditForm.ON_ACCOUNT)
+    declares = Declaration(name="ledger", credit=CreditForm.ACCOUNT_CREDIT)
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Book the credit once per key."""

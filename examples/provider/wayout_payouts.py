@@ -40,7 +40,7 @@ class Payouts(Provider):
 
     declares = Declaration(
         name="payouts",
-        credit=CreditForm.PAID_OUT,
+        credit=CreditForm.PAID_BACK,
         settings=(
             Setting(URL, "where the service is: https://payouts.example", is_required=True),
             Setting(KEY, "the key that it gave you", is_required=True, is_secret=True),

@@ -23,7 +23,7 @@ FOLDER = Path("/var/lib/transfers")
 class Transfers(Provider):
     """Asks nobody who could be down but the disk. Bills nothing, and says nothing by itself."""
 
-    declares = Declaration(name="transfers", credit=CreditForm.PAID_OUT)
+    declares = Declaration(name="transfers", credit=CreditForm.PAID_BACK)
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Write the file; written again it says the same."""

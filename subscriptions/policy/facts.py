@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from billing.credit_form import CreditForm
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts, Convention
@@ -75,13 +76,14 @@ class OnBehalf:
 
 @dataclass(frozen=True, slots=True)
 class QuoteFacts:
-    """What a quote looks at besides: today's charges, and the holders who keep the product through another subscription.
+    """What a quote looks at besides: today's charges, what becomes of a refund, and who keeps the product anyway.
 
     Read when a quote is asked for: a list of routes and reasons needs none of it.
     """
 
     charges: tuple[ChargeFacts, ...]
     still_covered: int
+    credit_form: CreditForm
 
 
 @dataclass(frozen=True, slots=True)

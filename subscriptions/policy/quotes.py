@@ -12,6 +12,7 @@ from functools import reduce
 from operator import add
 from typing import TypedDict
 
+from billing.credit_form import CreditForm
 from billing.money import Money, largest_remainder
 from billing.periods import Period, refund_due_by
 from billing.proration import (
@@ -58,6 +59,7 @@ class Quote:
     undo_until: datetime
     policy_id: int
     policy_version: int
+    credit_form: CreditForm
     agreed: bool = False
     by_rule: Money | None = None
 
@@ -92,6 +94,7 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
         users_still_covered=snapshot.for_quotes.still_covered,
         policy_id=snapshot.policy.id,
         policy_version=snapshot.policy.version,
+        credit_form=snapshot.for_quotes.credit_form,
         **_dates(mode, effective_at, period),
     )
 

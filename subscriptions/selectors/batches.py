@@ -17,7 +17,8 @@ from billing.currencies import currency_on
 from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.periods import Period
-from billing.selectors import Charges, charges_not_over, held_by_charge
+from billing.providers import credit_form
+from billing.selectors import Charges, charges_not_over, held_by_charge, provider_of
 from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
@@ -229,7 +230,8 @@ class SubscriptionBatch:
         return Money(row.unit_price, currency).into(currency_on(currency, self.at.astimezone(row.tenant.zone).date()))
 
     def _for_quotes(self, row: Subscription) -> QuoteFacts:
-        return QuoteFacts(self.charges.get(row.agreement_id, ()), self.still_covered.get(row.pk, 0))
+        covered, form = self.still_covered.get(row.pk, 0), credit_form(provider_of(row.agreement))
+        return QuoteFacts(self.charges.get(row.agreement_id, ()), covered, form)
 
     @staticmethod
     def _has_payment_method(row: Subscription) -> bool | None:

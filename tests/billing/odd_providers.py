@@ -12,7 +12,7 @@ class Whole(Provider):
     """Declares itself, and fails at everything else."""
 
     declares = Declaration(
-        name="odd", credit=CreditForm.PAID_OUT, subscription_id="odd_.*", subscription_id_example="odd_1"
+        name="odd", credit=CreditForm.PAID_BACK, subscription_id="odd_.*", subscription_id_example="odd_1"
     )
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
@@ -29,7 +29,7 @@ class Whole(Provider):
 
 
 class SaysNothing(Whole):
-    declares = Declaration(name="silent", credit=CreditForm.PAID_OUT)
+    declares = Declaration(name="silent", credit=CreditForm.PAID_BACK)
 
     def problems(self) -> Any:
         return None
@@ -48,15 +48,21 @@ class DeclaredByText(Whole):
 
 
 class Nameless(Whole):
-    declares = Declaration(name=None, credit=CreditForm.PAID_OUT)  # type: ignore[arg-type]
+    declares = Declaration(name=None, credit=CreditForm.PAID_BACK)  # type: ignore[arg-type]
 
 
 class BrokenPattern(Whole):
-    declares = Declaration(name="pattern", credit=CreditForm.PAID_OUT, subscription_id="(((")
+    declares = Declaration(name="pattern", credit=CreditForm.PAID_BACK, subscription_id="(((")
+
+
+class Formless(Whole):
+    """Still says what became of a refund as it did before."""
+
+    declares = Declaration(name="formless", credit="PAID_OUT")  # type: ignore[arg-type]
 
 
 class Half(Provider):
-    declares = Declaration(name="half", credit=CreditForm.PAID_OUT)
+    declares = Declaration(name="half", credit=CreditForm.PAID_BACK)
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         raise NotImplementedError

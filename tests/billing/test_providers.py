@@ -18,15 +18,15 @@ from tests.kills.test_kills import ROOT
 
 
 class Another(Ledger):
-    declares = Declaration(name="another", credit=CreditForm.ON_ACCOUNT)
+    declares = Declaration(name="another", credit=CreditForm.ACCOUNT_CREDIT)
 
 
 class Twin(Ledger):
-    declares = Declaration(name="ledger", credit=CreditForm.ON_ACCOUNT)
+    declares = Declaration(name="ledger", credit=CreditForm.ACCOUNT_CREDIT)
 
 
 class Loud(Ledger):
-    declares = Declaration(name="LOUD AND LONG", credit=CreditForm.ON_ACCOUNT)
+    declares = Declaration(name="LOUD AND LONG", credit=CreditForm.ACCOUNT_CREDIT)
 
 
 def test_an_unknown_provider_is_said_and_waited_for() -> None:
@@ -63,6 +63,7 @@ def test_a_class_elsewhere_is_chosen_by_its_path_and_stored_by_its_name(settings
         ("tests.billing.odd_providers.Nameless", "None is no name of 2 to 20"),
         ("tests.billing.odd_providers.BrokenPattern", "subscription_id is no pattern"),
         ("tests.billing.odd_providers.Half", "Half has no find"),
+        ("tests.billing.odd_providers.Formless", "credit is one of PAID_BACK, .* not 'PAID_OUT'"),
     ],
 )
 def test_nothing_starts_with_a_provider_that_cannot_work(settings: Any, chosen: str, said: str) -> None:

@@ -2,7 +2,7 @@
 
 QUOTE = """
   id mode pricedAt expiresAt effectiveAt timeZone
-  refund { amount currency formatted } noRefundReason explanation refundDueBy
+  refund { amount currency formatted } noRefundReason creditForm explanation refundDueBy
   lines { description periodStart periodEnd charged { amount } used { amount } refund { amount }
           refundTax { amount } usedUnits periodUnits }
   pendingCharges { amount } affectedUsers usersStillCovered
@@ -19,7 +19,7 @@ PROBLEM = "__typename ... on Problem { code message path }"
 CANCELLATION = """
   id reference mode status requestedAt requestedBy effectiveAt undoUntil noRefundReason
   accessEndsAt dataAvailableUntil dataErasedBy receiptUrl feedback comment
-  refunds { id amount { amount formatted } status dueBy settledAt overdue }
+  refunds { id amount { amount formatted } status creditForm dueBy settledAt overdue }
   subscription { id status }
 """
 CANCEL = f"""

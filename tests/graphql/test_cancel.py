@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing.models import Charge, Refund, RefundPart
+from billing.models import Agreement, Charge, Refund, RefundPart
 from desk.models import CallbackRequest
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.publishing import publish_policy
@@ -180,7 +180,12 @@ def moves(world: World, subscription: Subscription) -> dict[str, Any]:
         "the period became shorter": lambda: Subscription.objects.filter(pk=subscription.pk).update(
             period_end=later(hours=5)
         ),
+        "somebody else pays": lambda: pays(subscription, "stripe"),
     }
+
+
+def pays(subscription: Subscription, provider: str) -> None:
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider=provider)
 
 
 def publish_policy_for(world: World) -> None:
@@ -196,6 +201,7 @@ MOVES = [
     "a license was assigned",
     "the policy changed",
     "the period became shorter",
+    "somebody else pays",
 ]
 
 
@@ -214,6 +220,25 @@ def test_when_facts_move_nothing_is_canceled_and_the_new_quote_comes_back(world:
     assert not Cancellation.objects.exists()
     assert list(Charge.objects.values_list("pk", "refunded")) == refunded_before
     assert "cancellation" in cancel(api, subscription, problem["quote"]["id"])
+
+
+@pytest.mark.parametrize(
+    ("named", "form"),
+    [("", "ACCOUNT_CREDIT"), ("stripe", "PAID_BACK"), ("ledger", "ACCOUNT_CREDIT"), ("gone", "PAID_BACK")],
+)
+@time_machine.travel(NOW, tick=False)
+def test_who_pays_says_what_becomes_of_a_refund(world: World, settings: Any, named: str, form: str) -> None:
+    settings.WAYOUT_PROVIDER = "ledger"
+    subscription = world.subscription()
+    pays(subscription, named)
+    api = Api(world.admin)
+    quoted = quote(api, subscription)
+    assert quoted["creditForm"] == form
+    canceled = cancel(api, subscription, quoted["id"])["cancellation"]
+    assert [refund["creditForm"] for refund in canceled["refunds"]] == [form]
+    assert Cancellation.objects.get().quote["credit_form"] == form
+    node = api("query($id: ID!) { node(id: $id) { ... on Refund { creditForm } } }", id=canceled["refunds"][0]["id"])
+    assert node["node"] == {"creditForm": form}
 
 
 @time_machine.travel(NOW, tick=False)

@@ -49,7 +49,7 @@ class Stripe(Provider):
 
     declares = Declaration(
         name="stripe",
-        credit=CreditForm.PAID_OUT,
+        credit=CreditForm.PAID_BACK,
         settings=(
             Setting(API_KEY, "the secret key of the account: sk_live_...", is_required=True, is_secret=True),
             Setting(WEBHOOK_SECRET, "what it signs events with: whsec_...", is_secret=True),

@@ -10,7 +10,9 @@ import strawberry
 
 from billing import models
 from billing import money as amounts
+from billing.credit_form import CreditForm
 from billing.formatting import format_money
+from billing.providers import credit_form
 from common.public_ids import Kind
 from portal.graphql.types.node import Node
 
@@ -49,17 +51,21 @@ class Refund(Node):
     def status(self) -> models.RefundStatus:
         return models.RefundStatus(self.row.status)
 
+    @strawberry.field(description="What becomes of it: say it in these words, and that it was paid only once it has.")
+    def credit_form(self) -> CreditForm:
+        return credit_form(self.row.provider)
+
     @strawberry.field(
-        description="The day by which it should be back: the end of the next billing cycle, in the tenant's zone."
+        description="The day by which it is promised: the end of the next billing cycle, in the tenant's zone."
     )
     def due_by(self) -> date:
         return self.row.due_by
 
-    @strawberry.field(description="When it was back. Null until then.")
+    @strawberry.field(description="When it was paid back, credited or paid. Null until then.")
     def settled_at(self) -> datetime | None:
         return self.row.returned_at
 
-    @strawberry.field(description="Whether the day has passed and it is not back.")
+    @strawberry.field(description="Whether the day has passed and it is not settled.")
     def overdue(self) -> bool:
         over = self.row.status in models.FINAL_REFUND_STATUSES
         return not over and self.row.due_by < self.now.astimezone(self.zone).date()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import strawberry
 
+from billing.credit_form import CreditForm
 from billing.models import RefundStatus
 from billing.proration import Convention, NoRefundReason
 from desk.codes import CallbackStatus, CloseReason
@@ -124,13 +125,21 @@ _declare(
     OTHER="Something else.",
 )
 _declare(
+    CreditForm,
+    "CreditForm",
+    "What becomes of a refund, as whoever pays it declares. Nothing is said to be paid before its status is SUCCEEDED.",
+    PAID_BACK="Who bills pays it back: you get back the amount; then, it was paid back.",
+    ACCOUNT_CREDIT="It is credited to the customer's account, for the next invoice; then, it was credited.",
+    OWED="It is owed until it is paid by other means: we will pay it by the day; then, it was paid. See markRefundPaid.",
+)
+_declare(
     RefundStatus,
     "RefundStatus",
     "How far a refund is.",
     HELD="Waits until the cancellation cannot be undone any more.",
     PENDING="Goes to the provider next.",
-    SUBMITTED="The provider has it.",
-    SUCCEEDED="The provider said that it is back.",
+    SUBMITTED="The provider has it; where creditForm is OWED, it waits to be paid.",
+    SUCCEEDED="It is done: paid back, credited or paid, as creditForm says.",
     PARTIALLY_SUCCEEDED="A part is back; staff look after the rest.",
     FAILED="The provider refused it; staff look after it.",
     VOIDED="Nothing goes back: the cancellation was undone.",

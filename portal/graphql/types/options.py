@@ -7,6 +7,7 @@ from datetime import date, datetime
 import strawberry
 
 from billing import proration
+from billing.credit_form import CreditForm
 from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Money
@@ -96,6 +97,10 @@ class CancellationQuote:
     @strawberry.field(description="Why nothing comes back. Null when something does.")
     def no_refund_reason(self) -> proration.NoRefundReason | None:
         return self.quote.no_refund_reason
+
+    @strawberry.field(description="What becomes of the refund: say it in these words, see rules.md.")
+    def credit_form(self) -> CreditForm:
+        return self.quote.credit_form
 
     @strawberry.field(description="In words, for example: 26 of 28 days unused, whole 24-hour days.")
     def explanation(self) -> str:
