@@ -67,6 +67,14 @@ def provider_of(agreement: Agreement) -> str:
     return agreement.provider or default_provider()
 
 
+def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
+    """What of a refund its provider said is done, or staff settled by hand, and what is still to come. One query."""
+    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("promised", flat=True)
+    returned = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)
+    arrived = refund.amount if refund.status in returned else sum(parts)
+    return Money(arrived, refund.currency), Money(refund.amount - arrived, refund.currency)
+
+
 def stops_without_id() -> QuerySet[Agreement]:
     """Agreements that end where somebody bills, and that nobody there can be told of: no id is on record."""
     return Agreement.objects.exclude(renewal_stop=RenewalStop.NONE).filter(

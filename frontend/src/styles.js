@@ -53,6 +53,7 @@ button[aria-disabled=true] { opacity: .65; cursor: progress; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
 label { display: block; margin: 0 0 .25em; font-weight: 600; }
 .choice { display: flex; gap: .7em; align-items: center; min-height: 44px; font-weight: 400; padding: .2em 0; cursor: pointer; }
+.choice strong { display: block; }
 .choice input { width: 1.4em; height: 1.4em; flex: none; accent-color: var(--_accent); }
 .field { margin: 0 0 1em; max-width: 34em; }
 .hint { color: var(--_muted); font-size: .9em; margin: .2em 0 0; }

@@ -129,7 +129,8 @@ test("words, plurals and dates in both languages", () => {
   assert.equal(bulgarian.date("2026-11-30"), "30 ноември 2026 г.");
   assert.match(english.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /1 December 2026.* 00:00 .*Eastern European/);
   assert.match(bulgarian.time("2026-11-30T22:00:00Z", "Europe/Sofia"), /00:00.*Източноевропейско/);
-  assert.equal(bulgarian.say("backBy", { date: bulgarian.date("2027-01-15") }), "Ще бъде върнат най-късно до 15 януари 2027 г.");
+  const when = { when: bulgarian.date("2027-01-15") };
+  assert.equal(bulgarian.say("againIn", when), "Опитайте отново 15 януари 2027 г.");
   assert.deepEqual([english.ahead(29_100), english.ahead(0), english.ahead(100_000)], ["in 30 seconds", "in 1 second", "in 2 minutes"]);
   assert.equal(bulgarian.ahead(30_000), "след 30 секунди");
   assert.equal(english.say("no.such.key"), "no.such.key");

@@ -110,16 +110,61 @@ test("what may have arrived is not said not to have", () => {
 test("a refund that another one took the place of is not promised", () => {
   globalThis.document = fakeDocument();
   const said = (...statuses) => {
-    const refunds = statuses.map((status) => ({ status, amount: { formatted: "€13.33" }, dueBy: "2027-01-15" }));
+    const refunds = statuses.map((status) => ({ status, creditForm: "PAID_BACK", amount: { formatted: "€13.33" }, dueBy: "2027-01-15" }));
     const found = subscription(["UNDO_CANCELLATION"], { cancellation: cancellation("sub_1", { refunds }) });
     return view(opened(found, "done"), textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
   };
   try {
     assert.match(said("VOIDED"), /nothing more comes back/);
     assert.doesNotMatch(said("VOIDED"), /€13.33|no credit is due/);
-    assert.match(said("HELD"), /€13.33, back by 15 January 2027/);
+    assert.match(said("HELD"), /You get back €13.33 by 15 January 2027/);
     assert.equal(said("VOIDED", "HELD"), said("HELD"));
     assert.match(said(), /no credit is due/);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
+const WORDS = {
+  PAID_BACK: ["You get back €4.00", "€4.00 was paid back to you", "Ще ви върнем €4.00", "Върнахме ви €4.00"],
+  ACCOUNT_CREDIT: [
+    "€4.00 is credited to your account", "€4.00 was credited to your account", "По акаунта ви ще бъдат начислени €4.00",
+    "По акаунта ви са начислени €4.00",
+  ],
+  OWED: ["We will pay you €4.00", "€4.00 was paid to you", "Ще ви платим €4.00", "Платихме ви €4.00"],
+};
+for (const [creditForm, [promise, kept, promiseBg, keptBg]] of Object.entries(WORDS)) {
+  test(`${creditForm} is promised and kept in its own words`, () => {
+    globalThis.document = fakeDocument();
+    const shown = (state, language) => view(state, textOf(language), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+    const done = (status) => {
+      const refunds = [{ status, creditForm, amount: { formatted: "€4.00" }, dueBy: "2027-01-15" }];
+      return opened(subscription(["UNDO_CANCELLATION"], { cancellation: cancellation("sub_1", { refunds }) }), "done");
+    };
+    try {
+      const quoted = opened(subscription(["CANCEL_ONLINE"], { cancellationOptions: options(["CANCEL_ONLINE"], "1", [{ ...quote("IMMEDIATE"), creditForm }]) }));
+      for (const [language, words, over] of [["en", promise, kept], ["bg", promiseBg, keptBg]]) {
+        for (const said of [shown(quoted, language), shown(done("SUBMITTED"), language)]) {
+          assert.ok(said.includes(words), said);
+          assert.ok(!said.includes(over), said);
+          assert.doesNotMatch(said, /\.\./);
+        }
+        assert.ok(shown(done("SUCCEEDED"), language).includes(over));
+        assert.ok(shown(done("SETTLED_MANUALLY"), language).includes(WORDS.PAID_BACK[language === "en" ? 1 : 3]));
+      }
+    } finally {
+      delete globalThis.document;
+    }
+  });
+}
+
+test("a promise by somebody else is shown beside the old one", () => {
+  globalThis.document = fakeDocument();
+  const again = { ...quote("IMMEDIATE", "€4.00", "new"), creditForm: "OWED" };
+  const { state } = play(opened(), { type: "confirmed", key: "a" }, { type: "quoteChanged", quote: again, message: "" });
+  try {
+    const said = view(state, textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+    assert.match(said, /before: You get back €4.00.*now: We will pay you €4.00/);
   } finally {
     delete globalThis.document;
   }

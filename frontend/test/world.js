@@ -5,7 +5,7 @@ const LATER = "2026-12-01T00:00:00Z";
 
 export const quote = (mode, amount = "€4.00", id = `${mode}-1`) => ({
   id, mode, refund: { formatted: amount }, lines: [], pendingCharges: [], affectedUsers: 3, usersStillCovered: 0, timeZone: "UTC",
-  explanation: "why", effectiveAt: LATER, accessEndsAt: LATER, dataAvailableUntil: LATER, dataErasedBy: LATER, undoUntil: LATER,
+  creditForm: "PAID_BACK", explanation: "why", effectiveAt: LATER, accessEndsAt: LATER, dataAvailableUntil: LATER, dataErasedBy: LATER, undoUntil: LATER,
   refundDueBy: "2027-01-15",
 });
 

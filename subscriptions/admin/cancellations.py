@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
+from billing.messages import refund_standing
 from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.errors import ExpectedError
-from common.formatting import active_language
+from common.formatting import active_language, format_day
 from common.messages import error_message
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation
@@ -46,9 +47,9 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
 
     @admin.display(description=_("refunds"))
     def refund_list(self, cancellation: Cancellation) -> str:
-        """Amount, status and due date of each."""
+        """Amount, how far it is, and due date of each."""
         rows = (
-            (format_money(refund.money), refund.get_status_display(), refund.due_by.isoformat())
+            (format_money(refund.money), refund_standing(refund), format_day(refund.due_by))
             for refund in cancellation.refunds.select_related("agreement")
         )
         return format_html_join("", "<div>{} · {} · {}</div>", rows)

@@ -14,11 +14,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
+from billing.messages import credit_kept
 from billing.models import Refund, RefundStatus
+from billing.selectors import arrived_and_rest
 from outbox.mail import deliver
 from outbox.registry import handles
 from subscriptions.cancellations.mail_queue import MAIL, Occasion
-from subscriptions.cancellations.receipt import Receipt, arrived_and_rest, make_receipt
+from subscriptions.cancellations.receipt import Receipt, make_receipt
 from subscriptions.models import Cancellation
 from subscriptions.selectors.batches import refunds_of
 
@@ -49,15 +51,14 @@ def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None, refunds:
     if occasion is Occasion.REPRICED:
         amounts = [refund.money for refund in refunds if refund.status != RefundStatus.VOIDED]
         if not amounts:
-            return _("Your credit has changed: nothing more comes back")
+            return _("Your credit has changed: nothing is left of it")
         return _("Your credit has changed: it is %(amount)s now") % {"amount": format_money(reduce(add, amounts))}
     if refund is None:
         return receipt.title
-    amount = format_money(refund.money)
     if occasion is Occasion.REFUNDED:
-        return _("%(amount)s came back to you") % {"amount": amount}
+        return credit_kept(refund, refund.money)
     arrived, rest = arrived_and_rest(refund)
     if arrived.minor_units:
         values = {"arrived": format_money(arrived), "rest": format_money(rest)}
-        return _("%(arrived)s of your credit came back, %(rest)s is late. We are looking into it") % values
-    return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": amount}
+        return _("%(arrived)s of your credit has arrived, %(rest)s is late. We are looking into it") % values
+    return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": format_money(refund.money)}

@@ -9,18 +9,15 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.formatting import format_money
-from billing.models import PartStatus, Refund, RefundStatus
-from billing.money import Money
+from billing.messages import refund_sentences
+from billing.models import Refund, RefundStatus
 from billing.proration import Convention, NoRefundReason
-from common.formatting import format_date, format_datetime, format_day
+from common.formatting import format_date, format_datetime
 from subscriptions.messages.quotes import agreed_sentence, mode_name, no_refund_sentence, units_explanation
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.cancellations import cancellation_status, requested_by
-
-_RETURNED = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Receipt:
 def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: datetime) -> Receipt:
     """What was canceled, by whom, what ends when, and what comes back by when, in the active language.
 
-    Dates are in the tenant's zone, which is named. "Returned" is only said of what a provider confirmed.
+    Dates are in the tenant's zone, which is named. Money is only said to be paid once it has left.
     """
     status = cancellation_status(cancellation, now)
     zone = cancellation.tenant.zone
@@ -69,14 +66,6 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
     return Receipt(_("“%(name)s” was canceled") % {"name": name}, rows)
 
 
-def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
-    """What of a refund the provider said is back, or was settled by hand, and what is still to come."""
-    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("promised", flat=True)
-    arrived = refund.amount if refund.status in _RETURNED else sum(parts)
-    currency = refund.currency
-    return Money(arrived, currency), Money(refund.amount - arrived, currency)
-
-
 def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[tuple[str, str]]:
     refunds = [refund for refund in refunds if refund.status != RefundStatus.VOIDED]
     if not refunds:
@@ -84,14 +73,7 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
         reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
         sentence = no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
         return [(_("Credit"), sentence)]
-    rows = []
-    for refund in refunds:
-        arrived, rest = arrived_and_rest(refund)
-        if arrived.minor_units:
-            rows.append((_("Credit"), _("%(amount)s, returned") % {"amount": format_money(arrived)}))
-        if rest.minor_units:
-            values = {"amount": format_money(rest), "date": format_day(refund.due_by)}
-            rows.append((_("Credit"), _("%(amount)s, back by %(date)s at the latest") % values))
+    rows = [(_("Credit"), sentence) for refund in refunds for sentence in refund_sentences(refund)]
     if computed := _computed(cancellation):
         rows.append((_("How it was computed"), computed))
     return rows

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.formatting import format_money
+from billing.messages import credit_promise
 from billing.proration import Convention, NoRefundReason
-from common.formatting import format_date, format_datetime, format_day
+from common.formatting import format_date, format_datetime
 from subscriptions.policy.facts import Mode, Snapshot
 from subscriptions.policy.quotes import Quote
 
@@ -32,13 +32,19 @@ def quote_in_words(quote: Quote, snapshot: Snapshot) -> dict[str, str]:
     return {
         "mode": mode_name(quote.mode),
         "access_ends": format_datetime(quote.access_ends_at, zone),
-        "refund": format_money(quote.refund) if quote.refund else "",
+        "credit": quote_promise(quote),
         "explanation": quote_explanation(quote, snapshot),
-        "due_by": format_day(quote.refund_due_by) if quote.refund_due_by else "",
         "data_until": format_date(quote.data_available_until, zone),
         "erased_by": format_date(quote.data_erased_by, zone),
         "undo_until": format_datetime(quote.undo_until, zone),
     }
+
+
+def quote_promise(quote: Quote) -> str:
+    """What becomes of how much by when, as whoever pays declares. Empty where nothing comes back."""
+    if quote.refund is None or quote.refund_due_by is None:
+        return ""
+    return credit_promise(quote.credit_form, quote.refund, quote.refund_due_by)
 
 
 def agreed_sentence() -> str:

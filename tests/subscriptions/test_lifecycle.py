@@ -75,7 +75,7 @@ def test_a_cancellation_is_told_and_paid_back_and_the_books_add_up(told: World) 
     english, bulgarian = by_address[told.admin.email], by_address["books@contoso.example"]
     assert cancellation.reference in english.subject
     assert "was canceled" in english.subject
-    assert "returned" not in english.body
+    assert "€4.00 is credited to your account by 31 December 2026 at the latest" in english.body
     assert "Can be undone until" in english.body
     assert "анулиран" in bulgarian.body
     assert cancellation.reference in str(bulgarian.alternatives[0])
@@ -85,7 +85,7 @@ def test_a_cancellation_is_told_and_paid_back_and_the_books_add_up(told: World) 
     refund = Refund.objects.get()
     assert refund.status == "SUCCEEDED"
     assert sorted(message.to[0] for message in mail.outbox) == ["books@contoso.example", told.admin.email]
-    assert "came back to you" in next(m for m in mail.outbox if m.to == [told.admin.email]).subject
+    assert "was credited to your account" in next(m for m in mail.outbox if m.to == [told.admin.email]).subject
     work(after(days=10))
     assert len(mail.outbox) == 2
     assert list(findings(after(days=10))) == []
@@ -206,7 +206,7 @@ def test_who_was_told_that_it_came_back_hears_when_a_bank_returns_it_and_when_it
             assert any("is late" in message.subject for message in mail.outbox)
         else:
             assert {message.to[0] for message in mail.outbox} == customers
-            assert any("came back to you" in message.subject for message in mail.outbox)
+            assert any("was credited to your account" in message.subject for message in mail.outbox)
         assert len(mail.outbox) == len({message.to[0] for message in mail.outbox})
 
 

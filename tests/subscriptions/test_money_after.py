@@ -89,7 +89,7 @@ def test_a_correction_of_all_that_is_held_voids_it(told: World) -> None:
     correct(Charge.objects.get(), 10000, PERIOD.start + timedelta(hours=1))
     assert amounts() == [(10000, "VOIDED")]
     assert Charge.objects.get().refunded == 0
-    assert any("nothing more comes back" in message.subject for message in mail.outbox)
+    assert any("nothing is left of it" in message.subject for message in mail.outbox)
     work(PERIOD.start + timedelta(hours=80))
     assert list(findings(PERIOD.start + timedelta(hours=80))) == []
 
@@ -355,9 +355,9 @@ def test_mail_and_receipt_say_what_arrived_and_what_is_still_to_come(told: World
     [arrived] = refund.parts.filter(status="SUCCEEDED").values_list("amount", flat=True)
     said = {10000: ("100", "50"), 5000: ("50", "100")}[arrived]
     [english] = [message for message in mail.outbox if message.subject.startswith("€")]
-    assert english.subject.startswith(f"€{said[0]}.00 of your credit came back, €{said[1]}.00 is late")
-    assert f"Credit: €{said[0]}.00, returned" in english.body
-    assert f"Credit: €{said[1]}.00, back by" in english.body
+    assert english.subject.startswith(f"€{said[0]}.00 of your credit has arrived, €{said[1]}.00 is late")
+    assert f"Credit: €{said[0]}.00 was credited to your account" in english.body
+    assert f"Credit: €{said[1]}.00 is credited to your account by" in english.body
     assert "150.00" not in english.subject + english.body.split("How it was computed")[0]
 
 
@@ -369,5 +369,5 @@ def test_a_receipt_has_no_empty_row(told: World) -> None:
     pay(charge, 10000, at)
     work(at)
     rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
-    assert any("back by" in said for _label, said in rows)
+    assert any("is credited to your account by" in said for _label, said in rows)
     assert all(said.strip() for _label, said in rows)

@@ -116,7 +116,7 @@ def test_cancel_shows_a_receipt_and_undo_takes_it_back(world: World) -> None:
         cancellation.reference,
         "was canceled",
         "25 November 2026, 12:00 (Sofia)",
-        "€4.00, back by 31 December 2026 at the latest",
+        "€4.00 is credited to your account by 31 December 2026 at the latest",
         "6 of 30 days unused, whole 24-hour days.",
         "23 February 2027",  # data available
         "24 May 2027",  # data erased: case 51

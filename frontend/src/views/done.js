@@ -3,8 +3,6 @@
 import { facts, h } from "../dom.js";
 import { button, heading } from "./parts.js";
 
-const RETURNED = ["SUCCEEDED", "SETTLED_MANUALLY"];
-
 export function doneScreen(context) {
   const { state, t, say, send, now } = context;
   const { cancellation, name, tenant } = state.subscription;
@@ -40,9 +38,11 @@ export function doneScreen(context) {
 function creditView(refunds, { t, say }) {
   const promised = refunds.filter((refund) => refund.status !== "VOIDED");
   if (!promised.length) return refunds.length ? say("nothingMore") : say("noRefund");
-  const said = ({ status, amount, dueBy }) =>
-    RETURNED.includes(status) ? say("refundDone", { amount: amount.formatted }) : say("refundBack", { amount: amount.formatted, date: t.date(dueBy) });
-  return promised.map((refund) => h("div", {}, said(refund)));
+  return promised.map(({ status, creditForm, amount: { formatted: amount }, dueBy }) => {
+    if (status === "SETTLED_MANUALLY") return h("div", {}, say("credits.PAID_BACK.kept", { amount })); // staff paid it
+    const words = say(`credits.${creditForm}.${status === "SUCCEEDED" ? "kept" : "due"}`, { amount, date: t.date(dueBy) });
+    return h("div", {}, words);
+  });
 }
 
 function survey({ state, t, say, send }) {

@@ -33,7 +33,6 @@ export function onlineView(context) {
 }
 
 function modeChoice(quotes, chosen, { t, say, send }) {
-  const amount = (quote) => (quote.refund ? say("comesBack", { amount: quote.refund.formatted }) : say("nothingBack"));
   const when = (quote) => (quote.mode === "IMMEDIATE" ? say("now") : say("atEnd", { date: t.day(quote.effectiveAt, quote.timeZone) }));
   return h(
     "fieldset",
@@ -47,14 +46,14 @@ function modeChoice(quotes, chosen, { t, say, send }) {
           type: "radio", name: "mode", id: `mode-${quote.mode}`, value: quote.mode, checked: quote.mode === chosen.mode,
           onchange: () => send({ type: "choseMode", mode: quote.mode }),
         }),
-        h("span", {}, `${when(quote)}: ${amount(quote)}`),
+        h("span", {}, when(quote), " ", h("strong", {}, promise(quote, say) ?? say("nothingBack"))),
       ),
     ),
   );
 }
 
 function changedView(quote, { state, say }) {
-  const amount = (of) => of.refund?.formatted ?? say("noCredit");
+  const amount = (of) => promise(of, say) ?? say("noCredit");
   return h(
     "div",
     { class: "notice", role: "alert", id: "changed", tabindex: "-1" },
@@ -80,7 +79,7 @@ function quoteView(quote, { t, say }) {
     timeline([
       { at: quote.accessEndsAt, label: say("steps.access"), said: t.time(quote.accessEndsAt, zone) },
       { at: quote.undoUntil, label: say("steps.undo"), said: quote.undoUntil && t.time(quote.undoUntil, zone) },
-      { at: quote.refundDueBy, label: say("steps.credit"), said: quote.refundDueBy && t.date(quote.refundDueBy) },
+      { at: quote.refundDueBy, label: say(`credits.${quote.creditForm}.step`), said: quote.refundDueBy && t.date(quote.refundDueBy) },
       { at: quote.dataAvailableUntil, label: say("steps.data"), said: t.day(quote.dataAvailableUntil, zone) },
       { at: quote.dataErasedBy, label: say("steps.erased"), said: t.day(quote.dataErasedBy, zone) },
     ]),
@@ -88,10 +87,13 @@ function quoteView(quote, { t, say }) {
 }
 
 function creditView(quote, { t, say }) {
-  const parts = [];
-  if (quote.refund) parts.push(h("strong", {}, quote.refund.formatted), ". ");
-  parts.push(quote.explanation);
-  if (quote.refundDueBy) parts.push(" ", say("backBy", { date: t.date(quote.refundDueBy) }));
-  for (const pending of quote.pendingCharges) parts.push(" ", say("pending", { amount: pending.formatted }));
-  return h("span", {}, parts);
+  const due = quote.refund && { amount: quote.refund.formatted, date: t.date(quote.refundDueBy) };
+  const pending = quote.pendingCharges.map((amount) => say("pending", { amount: amount.formatted }));
+  return [
+    due ? h("div", {}, h("strong", {}, say(`credits.${quote.creditForm}.due`, due))) : null,
+    h("div", {}, [quote.explanation, ...pending].join(" ")),
+  ];
 }
+
+/** How much there is to get, in the words of whoever pays it; null where nothing comes back. */
+const promise = (quote, say) => quote.refund && say(`credits.${quote.creditForm}.promise`, { amount: quote.refund.formatted });
