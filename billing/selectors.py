@@ -12,11 +12,20 @@ from django.db.models import DateField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Least, TruncWeek
 
 from billing.credit_form import CreditForm
-from billing.models import Agreement, Charge, Correction, PartStatus, Refund, RefundPart, RefundStatus
+from billing.models import (
+    SENDABLE_REFUND_STATUSES,
+    Agreement,
+    Charge,
+    Correction,
+    PartStatus,
+    Refund,
+    RefundPart,
+    RefundStatus,
+)
 from billing.money import Money
 from billing.periods import Period
 from billing.proration import ChargeFacts
-from billing.providers import billing_providers, credit_form, default_provider
+from billing.providers import billing_providers, credit_form, default_provider, known
 from billing.renewal_stop import RenewalStop
 from common.prepared import PreparedQuery
 
@@ -65,6 +74,12 @@ def charges_at(provider: str) -> QuerySet[Charge]:
 def provider_of(agreement: Agreement) -> str:
     """Who bills and refunds an agreement: the one it names, and only where it names none the default."""
     return agreement.provider or default_provider()
+
+
+def owed_refunds() -> QuerySet[Refund]:
+    """What whoever runs this has to pay by other means: the undo is closed, and nobody has marked it as paid."""
+    owing = [name for name in known() if credit_form(name) is CreditForm.OWED]
+    return Refund.objects.filter(provider__in=owing, status__in=SENDABLE_REFUND_STATUSES)
 
 
 def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:

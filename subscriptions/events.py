@@ -11,6 +11,7 @@ from typing import Any
 
 from billing.models import Refund
 from billing.money import Money
+from billing.providers import credit_form
 from common.codes import CodeTable
 from common.public_ids import Kind, public_id
 from outbox.queue import enqueue
@@ -33,7 +34,8 @@ class SubscriptionEvent(CodeTable):
     CANCELLATION_REQUESTED = "cancellation.requested", "A subscription was canceled."
     CANCELLATION_UNDONE = "cancellation.undone", "A cancellation was taken back."
     CANCELLATION_EFFECTIVE = "cancellation.effective", "A cancellation has taken effect."
-    REFUND_SETTLED = "refund.settled", "Money is back."
+    REFUND_OWED = "refund.owed", "Money is to be paid by you, by the day it says: see markRefundPaid."
+    REFUND_SETTLED = "refund.settled", "A refund is done: paid back, credited or paid."
     REFUND_FAILED = "refund.failed", "A provider refused to pay back."
     USERS_REMOVED = "users.removed", "Licenses were taken away."
 
@@ -77,8 +79,8 @@ def publish_refund(type: SubscriptionEvent, refund: Refund, occasion: str, now: 
         if subscription is None:
             return
         cancellation = refund.cancellations.order_by("pk").first()
-        about = {"cancellation": {"id": public_id(Kind.CANCELLATION, cancellation.pk)} if cancellation else None}
-        publish_event(type, occasion, subscription, now, lambda: {"refund": _refund(refund), **about})
+        about = _named(cancellation) if cancellation else None
+        publish_event(type, occasion, subscription, now, lambda: {"refund": _refund(refund), "cancellation": about})
 
 
 def publish_users_removed(subscription: Subscription, removed: int, position: int, now: datetime) -> None:
@@ -106,8 +108,7 @@ def publish_event(
 def _cancellation(cancellation: Cancellation) -> EventData:
     return {
         "cancellation": {
-            "id": public_id(Kind.CANCELLATION, cancellation.pk),
-            "reference": cancellation.reference,
+            **_named(cancellation),
             "mode": cancellation.mode,
             "requestedAt": cancellation.requested_at,
             "effectiveAt": cancellation.effective_at,
@@ -118,11 +119,16 @@ def _cancellation(cancellation: Cancellation) -> EventData:
     }
 
 
+def _named(cancellation: Cancellation) -> EventData:
+    return {"id": public_id(Kind.CANCELLATION, cancellation.pk), "reference": cancellation.reference}
+
+
 def _refund(refund: Refund) -> EventData:
     return {
         "id": public_id(Kind.REFUND, refund.pk),
         "amount": _money(refund.money),
         "status": refund.status,
+        "creditForm": credit_form(refund.provider),
         "dueBy": refund.due_by,
         "settledAt": refund.returned_at,
     }

@@ -150,7 +150,8 @@ class Declaration:
     """What a provider says of itself.
 
     ``name``: what agreements and refunds are stored with, so it never changes. ``subscription_id``: the pattern of its
-    ids for what it bills, and an example of one for people; empty for one that bills nothing.
+    ids for what it bills, and an example of one for people; empty for one that bills nothing. ``ask_again``: what it has
+    and says nothing of yet is asked about again after this.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Declaration:
     settings: tuple[Setting, ...] = ()
     subscription_id: str = ""
     subscription_id_example: str = ""
+    ask_again: timedelta = timedelta(minutes=10)
 
 
 class Provider(ABC):

@@ -20,6 +20,7 @@ from tenants.callers import Caller
 # Done in an app above: whoever knows whom the money belongs to tells them.
 RETURNED = "refund.returned"
 FAILED = "refund.failed"
+OWED = "refund.owed"
 
 
 def lock(refund: Refund) -> None:

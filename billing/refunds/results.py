@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -28,8 +28,6 @@ from outbox.registry import handles
 from tenants.people import SYSTEM
 
 CHECK = "refund.check"
-# A provider that has the request but no verdict yet is asked again after this.
-_ASK_AGAIN = timedelta(minutes=10)
 
 
 def order_of(part: RefundPart, at: datetime) -> RefundRequest:
@@ -137,7 +135,7 @@ def conclude(refund: Refund, now: datetime) -> datetime | None:
     """Say of the refund what all its parts together say; when to ask again while one is still on its way."""
     statuses = set(refund.parts.values_list("status", flat=True))
     if statuses & {PartStatus.WAITING, PartStatus.SENT}:
-        return now + _ASK_AGAIN
+        return now + providers.provider(refund.provider).declares.ask_again
     if PartStatus.FAILED not in statuses:
         status = RefundStatus.SUCCEEDED
     elif PartStatus.SUCCEEDED in statuses:

@@ -8,11 +8,12 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from billing.credit_form import CreditForm
 from billing.models import SENDABLE_REFUND_STATUSES, PartStatus, Refund, RefundPart, RefundStatus
 from billing.outages import retry_later
-from billing.providers import provider
+from billing.providers import credit_form, provider
 from billing.providers.base import ProviderUnavailable
-from billing.refunds.moves import lock, move
+from billing.refunds.moves import OWED, lock, move
 from billing.refunds.results import conclude, order_of, record_result
 from outbox.each import each_by_itself
 from outbox.queue import enqueue, requeue
@@ -54,6 +55,8 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
             return
         first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
+        if first and credit_form(refund.provider) is CreditForm.OWED:
+            _say_owed(refund, now)
     refund_request = order_of(part, now)
     try:
         via = provider(refund.provider)
@@ -61,6 +64,12 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
     except ProviderUnavailable as error:
         raise retry_later(error, refund.provider, now) from error
     record_result(part, result, PartStatus.SENT)
+
+
+def _say_owed(refund: Refund, now: datetime) -> None:
+    """Once nothing of it can change any more, ask those above billing to say what is owed."""
+    if not refund.parts.filter(status=PartStatus.WAITING).exists():
+        enqueue(kind=OWED, key=f"{OWED}:{refund.pk}", payload={"refund": refund.pk}, run_at=now, now=now)
 
 
 def send_stranded(now: datetime) -> int:

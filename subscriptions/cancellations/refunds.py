@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
 from billing.refunds.late import late_refunds, note_late
-from billing.refunds.moves import FAILED, RETURNED
+from billing.refunds.moves import FAILED, OWED, RETURNED
 from billing.refunds.repricing import Repricing
 from billing.signals import refund_left_early, refunds_repriced
 from outbox.each import each_by_itself
@@ -22,9 +22,16 @@ from subscriptions.events import SubscriptionEvent, publish_refund
 from subscriptions.models import Cancellation
 
 
+@handles(OWED)
+def publish_owed(payload: dict[str, Any], now: datetime) -> None:
+    """It can be taken back no more, and whoever runs this has to pay it: tell the system that does."""
+    refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
+    publish_refund(SubscriptionEvent.REFUND_OWED, refund, str(refund.pk), now)
+
+
 @handles(RETURNED)
 def publish_returned(payload: dict[str, Any], now: datetime) -> None:
-    """The provider said that the money is back: tell those who wait for it."""
+    """It was paid back, credited or paid: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
     publish_refund(SubscriptionEvent.REFUND_SETTLED, refund, f"{refund.pk}:{payload['at']}", now)
     queue_refund_mail(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 import stripe as library
 
+from billing.models import RefundPart
 from billing.money import Money
 from billing.providers import provider as provider_called
 from billing.providers import stripe
 from billing.providers.base import Provider, RefundRequest, RefundResult
 from billing.providers.contract import ProviderContract, Signed
+from billing.refunds.results import order_of
 from tests.billing.fake_stripe import SECRET, SUBSCRIPTION, FakeStripe
 from tests.builders import NOW
 from tests.providers import TestProvider
+from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +35,17 @@ class TestLedger(ProviderContract):
     def refund_request(self, world: World) -> RefundRequest:
         charge = world.charge(world.subscription(charged=None), external_id="ch_1")
         return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+
+
+class TestOwed(ProviderContract):
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return provider_called("owed")
+
+    @pytest.fixture
+    def refund_request(self, world: World) -> RefundRequest:
+        cancel(world, world.subscription())
+        return order_of(RefundPart.objects.select_related("charge", "refund__agreement").get(), NOW)
 
 
 class TestStripe(ProviderContract):

@@ -83,7 +83,7 @@ def test_canceling_now_tells_that_it_was_asked_for_took_effect_and_was_paid(worl
     assert paid["refund"]["id"] == refund["id"]
     assert paid["refund"]["amount"] == refund["amount"]
     assert (refund["status"], paid["refund"]["status"]) == ("HELD", "SUCCEEDED")
-    assert paid["cancellation"] == {"id": requested["cancellation"]["id"]}
+    assert paid["cancellation"] == {key: requested["cancellation"][key] for key in ("id", "reference")}
 
 
 def test_canceling_at_the_end_takes_effect_on_the_day_unless_it_was_undone(world: World, told: Any) -> None:
