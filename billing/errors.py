@@ -2,23 +2,30 @@
 
 ExpectedError
 ├── ChargeInvalid
+├── InputInvalid
+│   ├── PaidInFuture
+│   └── PaidTooEarly
 ├── MoneyInvalid
 ├── ProviderIdInvalid
 │   ├── ProviderBillsNothing
 │   ├── ProviderIdMalformed
 │   └── ProviderIdTaken
 ├── RefundExceedsPaid
-└── RefundNotPossible
-    ├── RefundAmountMissing
-    ├── RefundMayBePaid
-    ├── RefundOvertaken
-    └── RefundReasonMissing
+├── RefundNotOwed
+│   ├── RefundHeld
+│   └── RefundPaidElsewhere
+├── RefundNotPossible
+│   ├── RefundAmountMissing
+│   ├── RefundMayBePaid
+│   ├── RefundOvertaken
+│   └── RefundReasonMissing
+└── RefundPaidBefore
 """
 
 from __future__ import annotations
 
 from common.codes import N_
-from common.errors import ExpectedError
+from common.errors import ExpectedError, InputInvalid
 
 
 class ChargeInvalid(ExpectedError):
@@ -49,6 +56,18 @@ class MoneyInvalid(ExpectedError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class PaidInFuture(InputInvalid):
+    """Nothing is marked as paid before it is."""
+
+    sentence = N_("This is in the future: mark it once it is paid.")
+
+
+class PaidTooEarly(InputInvalid):
+    """Paid before there was anything to pay."""
+
+    sentence = N_("This is before the refund was promised.")
 
 
 class ProviderIdInvalid(ExpectedError):
@@ -99,6 +118,29 @@ class RefundExceedsPaid(ExpectedError):
     sentence = N_("That is more than is left of what was paid on this charge.")
 
 
+class RefundNotOwed(ExpectedError):
+    """It does not wait to be marked as paid: its status, or its creditForm, says why."""
+
+    code = "REFUND_NOT_OWED"
+    sentence = N_("This refund does not wait to be paid: look at its status.")
+
+
+class RefundHeld(RefundNotOwed):
+    """It can still be taken back."""
+
+    sentence = N_("Nothing is owed yet: the cancellation can still be undone. Pay it after that.")
+
+
+class RefundPaidElsewhere(RefundNotOwed):
+    """Its provider says itself what becomes of it."""
+
+    sentence = N_("“%(provider)s” sees to this refund itself.")
+
+    def __init__(self, *path: str, provider: str) -> None:
+        super().__init__(*path)
+        self.provider = provider
+
+
 class RefundNotPossible(ExpectedError):
     """Staff: the refund cannot be sent, or settled by hand, as it stands."""
 
@@ -127,3 +169,14 @@ class RefundReasonMissing(RefundNotPossible):
     """Nobody could tell later why."""
 
     sentence = N_("Say why: the reason is kept with the refund.")
+
+
+class RefundPaidBefore(ExpectedError):
+    """It was marked as paid before, under another reference: it may have been paid twice."""
+
+    code = "REFUND_PAID_BEFORE"
+    sentence = N_("This refund was marked as paid before, under the reference “%(before)s”. Was it paid twice?")
+
+    def __init__(self, *path: str, before: str) -> None:
+        super().__init__(*path)
+        self.before = before

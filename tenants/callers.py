@@ -35,6 +35,7 @@ class Scope(StrEnum):
     CALLBACK = "CALLBACK"
     CANCEL = "CANCEL"
     WEBHOOKS = "WEBHOOKS"
+    SETTLE = "SETTLE"
 
 
 ACTING_ROLES = (Role.GLOBAL_ADMIN, Role.BILLING_ADMIN)
@@ -43,6 +44,8 @@ _INCLUDED = {
     Scope.CANCEL: {Scope.QUOTE, Scope.READ},
     Scope.WEBHOOKS: {Scope.READ},
 }
+# No role of a tenant has these: a partner hears of events, and whoever pays refunds says so.
+_OF_PARTNERS = frozenset({Scope.WEBHOOKS, Scope.SETTLE})
 _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 
 
@@ -115,6 +118,6 @@ class Caller:
             return False
         if self.kind is CallerKind.PARTNER:
             return scope in with_included(self.scopes)
-        if scope is Scope.WEBHOOKS:
-            return False  # a partner's
+        if scope in _OF_PARTNERS:
+            return False
         return self.roles[tenant_id] in ACTING_ROLES or scope in _OF_VIEWER

@@ -108,6 +108,7 @@ class PartnerToken(models.Model):
         (Scope.CALLBACK.value, _("request callbacks")),
         (Scope.CANCEL.value, _("cancel and undo")),
         (Scope.WEBHOOKS.value, _("hear of events")),
+        (Scope.SETTLE.value, _("mark refunds as paid")),
     ]
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown as the one who acted."))

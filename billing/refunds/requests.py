@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import F
 
+from billing.credit_form import CreditForm
 from billing.currencies import currency_on
 from billing.errors import (
     RefundAmountMissing,
@@ -27,6 +28,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.proration import Line
+from billing.providers import credit_form
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
 from billing.selectors import provider_of
@@ -81,13 +83,15 @@ def void_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
 def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime) -> bool:
     """Note that the money went back another way; False when the refund is over already.
 
-    What was still held cannot be undone from then on. Raises RefundNotPossible without a reason, and while a provider may still be paying it.
+    What was still held cannot be undone from then on. Raises RefundNotPossible without a reason, and while a provider may
+    still be paying it: what is owed nobody pays but us.
     """
     if not reason.strip():
         raise RefundReasonMissing
     with transaction.atomic(durable=True):
         lock(refund)
-        if refund.parts.filter(status=PartStatus.SENT).exists():
+        is_owed = credit_form(refund.provider) is CreditForm.OWED
+        if not is_owed and refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundMayBePaid
         why, was = reason.strip(), refund.status
         values = {"returned_at": now, "reason": why[:300]}

@@ -85,6 +85,8 @@ def _act(scope: Scope) -> Access:
 
 # A person has a portal that shows it.
 _WEBHOOKS = Access(Who.PARTNER, (Scope.WEBHOOKS,))
+# Whoever pays refunds says that one was paid, never whoever gets it.
+_SETTLE = Access(Who.PARTNER, (Scope.SETTLE,))
 
 QUERIES: Mapping[str, Access] = {
     "viewer": _read(),
@@ -111,6 +113,7 @@ MUTATIONS: Mapping[str, Access] = {
     "requestCallback": _act(Scope.CALLBACK),
     "rescheduleCallback": _act(Scope.CALLBACK),
     "withdrawCallback": _act(Scope.CALLBACK),
+    "markRefundPaid": _SETTLE,
     "registerWebhook": _WEBHOOKS,
     "rotateWebhookSecret": _WEBHOOKS,
     "testWebhook": _WEBHOOKS,

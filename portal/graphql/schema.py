@@ -21,6 +21,7 @@ from portal.graphql.mutations.accounts import AccountMutation
 from portal.graphql.mutations.callbacks import CallbackMutation
 from portal.graphql.mutations.cancellations import CancellationMutation
 from portal.graphql.mutations.licenses import LicenseMutation
+from portal.graphql.mutations.refunds import RefundMutation
 from portal.graphql.mutations.webhooks import WebhookMutation
 from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
@@ -30,7 +31,9 @@ from portal.graphql.types.problems import Problem
 @strawberry.type(
     description="What can be changed. Each answers a union: its success, or a Problem that says what to do."
 )
-class Mutation(CancellationMutation, LicenseMutation, CallbackMutation, AccountMutation, WebhookMutation):
+class Mutation(
+    CancellationMutation, LicenseMutation, CallbackMutation, RefundMutation, AccountMutation, WebhookMutation
+):
     pass
 
 

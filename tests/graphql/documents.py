@@ -37,6 +37,10 @@ FEEDBACK = f"""
 mutation($input: CancellationFeedbackInput!) {{ submitCancellationFeedback(input: $input) {{ {PROBLEM}
   ... on CancellationFeedbackSuccess {{ cancellation {{ {CANCELLATION} }} }}
 }} }}"""
+MARK_PAID = f"""
+mutation($input: MarkRefundPaidInput!) {{ markRefundPaid(input: $input) {{ {PROBLEM}
+  ... on MarkRefundPaidSuccess {{ refund {{ id amount {{ formatted }} status creditForm dueBy settledAt overdue }} }}
+}} }}"""
 REMOVE = f"""
 mutation($input: RemoveUsersInput!) {{ removeUsers(input: $input) {{ {PROBLEM}
   ... on RemoveUsersSuccess {{ dryRun removedCount

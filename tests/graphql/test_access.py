@@ -13,9 +13,11 @@ import time_machine
 from django.apps import apps
 from django.db.models import Model
 
+from billing.models import Charge, Refund
+from billing.refunds.requests import refund_by_hand
 from portal.graphql import access
 from portal.graphql.schema import schema
-from subscriptions.models import Cancellation, License
+from subscriptions.models import Cancellation, License, Subscription
 from tenants.callers import Role, Scope
 from tenants.models import Membership, PartnerToken
 from tenants.people import SYSTEM
@@ -26,6 +28,7 @@ from tests.graphql.documents import (
     FEEDBACK,
     LICENSES,
     LIST,
+    MARK_PAID,
     OPTIONS,
     REGISTER_WEBHOOK,
     REMOVE,
@@ -72,6 +75,7 @@ class Scene:
     quote: str
     user: str
     webhook: str
+    refund: str
 
 
 @pytest.fixture
@@ -93,8 +97,24 @@ def scene(world: World) -> Scene:
     callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
     user = License.objects.filter(subscription=online).values_list("user", flat=True)[0]
     return Scene(
-        world, f"sub_{online.pk}", f"sub_{over.pk}", canceled, callback, quote(online.pk), f"usr_{user}", webhook(world)
+        world,
+        f"sub_{online.pk}",
+        f"sub_{over.pk}",
+        canceled,
+        callback,
+        quote(online.pk),
+        f"usr_{user}",
+        webhook(world),
+        owed(with_callback),
     )
+
+
+def owed(subscription: Subscription) -> str:
+    """Goodwill that nobody has paid yet."""
+    charge = Charge.objects.get(agreement=subscription.agreement)
+    made = refund_by_hand(charge=charge, amount=100, reason="x", due_by=NOW.date(), caller=SYSTEM, now=NOW)
+    Refund.objects.filter(pk=made.pk).update(provider="owed")
+    return f"ref_{made.pk}"
 
 
 def webhook(world: World) -> str:
@@ -137,6 +157,12 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
     ),
     "rescheduleCallback": (RESCHEDULE, lambda s: {"input": {"callbackId": s.callback}}),
     "withdrawCallback": (WITHDRAW, lambda s: {"input": {"callbackId": s.callback}}),
+    "markRefundPaid": (
+        MARK_PAID,
+        lambda s: {
+            "input": {"refundId": s.refund, "paidAt": NOW.isoformat(), "reference": "SEPA-1", "idempotencyKey": "x"}
+        },
+    ),
     "registerWebhook": (REGISTER_WEBHOOK, lambda s: {"input": {"url": "https://partner.example/hook"}}),
     "rotateWebhookSecret": (ROTATE_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
     "replayWebhook": (REPLAY_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
@@ -146,6 +172,8 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
 NAMES = sorted(MUTATIONS)
 PARTNERS_ONLY = {n for n, entry in {**access.QUERIES, **access.MUTATIONS}.items() if entry.who is access.Who.PARTNER}
 OF_PEOPLE = sorted(set(MUTATIONS) - PARTNERS_ONLY)
+OF_WEBHOOKS = {name for name, entry in access.MUTATIONS.items() if entry.scopes == (Scope.WEBHOOKS,)}
+OF_TENANTS = sorted(set(MUTATIONS) - OF_WEBHOOKS)
 
 
 def answer(api: Api, name: str, scene: Scene) -> dict[str, Any]:
@@ -228,9 +256,14 @@ def stranger(world: World, who: str) -> Api:
             return api
 
 
-@pytest.mark.parametrize("name", OF_PEOPLE)
 @pytest.mark.parametrize(
-    "who", ["admin of another tenant", "token of another tenant", "person without a tenant", "ended membership"]
+    ("name", "who"),
+    [
+        (name, who)
+        for name in OF_PEOPLE
+        for who in ("admin of another tenant", "person without a tenant", "ended membership")
+    ]
+    + [(name, "token of another tenant") for name in OF_TENANTS],
 )
 def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str) -> None:
     other = World.build()
@@ -251,22 +284,31 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
         api,
         name,
         Scene(
-            scene.world, "sub_999999999", "sub_999999999", "can_999999999", "cal_999999999", scene.quote, scene.user, ""
+            scene.world,
+            "sub_999999999",
+            "sub_999999999",
+            "can_999999999",
+            "cal_999999999",
+            scene.quote,
+            scene.user,
+            "",
+            "ref_999999999",
         ),
     )
-    malformed = answer(api, name, Scene(scene.world, " sub_1", "sub_٣", "can_01", "\x00", scene.quote, scene.user, ""))
+    wrong = Scene(scene.world, " sub_1", "sub_٣", "can_01", "\x00", scene.quote, scene.user, "", "ref_01")
+    malformed = answer(api, name, wrong)
     assert theirs == unknown == malformed
     assert theirs["code"] == "NOT_FOUND"
     assert everything() == before
 
 
-@pytest.mark.parametrize("name", sorted(PARTNERS_ONLY & set(NAMES) - {"registerWebhook"}))
+@pytest.mark.parametrize("name", sorted(OF_WEBHOOKS - {"registerWebhook"}))
 def test_another_partners_webhook_looks_unknown(scene: Scene, name: str) -> None:
     api = Api(token=scene.world.token(*Scope))
     before = everything()
     theirs = answer(api, name, scene)
-    unknown = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_999999999"))
-    malformed = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_01"))
+    unknown = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_999999999", ""))
+    malformed = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_01", ""))
     assert theirs == unknown == malformed
     assert theirs["code"] == "NOT_FOUND"
     assert everything() == before

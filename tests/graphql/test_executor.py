@@ -40,6 +40,7 @@ from portal.graphql.schema import Mutation, extensions, schema
 from portal.graphql.types.problems import Problem
 from tenants.callers import Scope
 from tenants.models import PartnerToken
+from tests.builders import NOW
 from tests.graphql.collected import collected
 from tests.graphql.test_access import PARTNER, Scene, frozen, nothing_is_sent, scene
 from tests.world import PASSWORD, Api
@@ -129,6 +130,12 @@ def values(s: Scene) -> dict[str, Any]:
         "requestCallback.input": {"subscriptionId": s.over, "phone": "0888999999", "contactName": "Ada"},
         "rescheduleCallback.input": {"callbackId": s.callback},
         "withdrawCallback.input": {"callbackId": s.callback},
+        "markRefundPaid.input": {
+            "refundId": s.refund,
+            "paidAt": NOW.isoformat(),
+            "reference": "SEPA-1",
+            "idempotencyKey": "x",
+        },
         "registerWebhook.input": {"url": "https://partner.example/hook"},
         "rotateWebhookSecret.input": {"webhookId": s.webhook},
         "replayWebhook.input": {"webhookId": s.webhook},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.charges import record_correction
-from billing.errors import RefundNotPossible
+from billing.errors import RefundNotPossible, RefundPaidBefore
 from billing.models import Charge, Refund, RefundPart
 from billing.money import Money
 from billing.refunds.requests import refund_by_hand
@@ -24,6 +25,7 @@ from desk.services.outcomes import close_callback
 from desk.services.requests import Requested, Wish, request_callback
 from outbox import registry
 from outbox.worker import work_off
+from subscriptions.cancellations.payments import mark_refund_paid
 from subscriptions.cancellations.service import Canceled, cancel_subscription, undo_cancellation
 from subscriptions.cancellations.signing import quote_id
 from subscriptions.directory.licenses import RemovedUsers, remove_users
@@ -33,7 +35,7 @@ from subscriptions.models import Cancellation, IdempotencyRecord, License
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants import audit
-from tenants.callers import Role, Scope
+from tenants.callers import CallerKind, Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
@@ -173,6 +175,43 @@ def test_a_correction_while_the_money_leaves_is_sent_or_said(_again: int) -> Non
     # Either it was right when it left, or somebody was told what would have been.
     assert (sent, part.amount_by_rule) in ((promised // 2, None), (promised, promised // 2))
     assert Charge.objects.get().refunded == sent
+
+
+@pytest.mark.parametrize("references", ["one reference", "a reference each"])
+def test_what_is_owed_is_paid_under_one_reference(settings: Any, references: str) -> None:
+    """Staff, partners and the worker at once."""
+    settings.WAYOUT_PROVIDER = "owed"
+    world = World.build()
+    subscription = world.subscription()
+    cancel(world, subscription, quote(world, subscription), "k")
+    at = later(hours=80)
+    refund = Refund.objects.get()
+    Refund.objects.update(status="PENDING")
+    world.token(Scope.SETTLE)
+    partner = replace(
+        world.caller(),
+        kind=CallerKind.PARTNER,
+        id=PartnerToken.objects.get().pk,
+        scopes=frozenset({Scope.SETTLE}),
+        tenant_ids=frozenset({world.tenant.pk}),
+    )
+
+    def act(number: int) -> Any:
+        if number % 3 == 0:
+            return work_off(lambda: at)
+        return mark_refund_paid(
+            caller=partner, refund_id=refund.pk, paid_at=at, idempotency_key=f"{number}", now=at,
+            reference="SEPA" if references == "one reference" else f"SEPA-{number}",
+        )  # fmt: skip
+
+    answers = together(9, act)
+    refused = [answer for answer in answers if isinstance(answer, Exception)]
+    assert {type(error) for error in refused} == (set() if references == "one reference" else {RefundPaidBefore})
+    assert sum(isinstance(answer, Refund) for answer in answers) == (6 if references == "one reference" else 1)
+    refund.refresh_from_db()
+    assert (refund.status, refund.returned_at, refund.parts.get().status) == ("SUCCEEDED", at, "SUCCEEDED")
+    assert AuditEvent.objects.filter(action="refund.succeeded").count() == 1
+    assert list(audit.verify(world.tenant.pk)) == []
 
 
 def test_nobody_waits_in_a_ring_for_an_import(tmp_path: Path) -> None:

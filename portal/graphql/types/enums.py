@@ -200,6 +200,7 @@ _declare(
     CALLBACK="Ask for a call, move it, withdraw it, and see the number.",
     CANCEL="Cancel, undo, say why. Includes QUOTE.",
     WEBHOOKS="Register webhooks. Includes READ.",
+    SETTLE="Say that a refund was paid.",
 )
 
 if TYPE_CHECKING:
