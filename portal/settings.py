@@ -23,7 +23,7 @@ WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma sepa
 WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
 WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (off outside debug)
 WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
-WAYOUT_PROVIDER      who pays refunds: ledger (our own books), another that is built in, or the dotted path of a class
+WAYOUT_PROVIDER      who pays refunds: owed (you do, by other means), another that is built in, or the dotted path of a class
 WAYOUT_PROVIDERS     dotted paths of others that agreements and refunds still name, comma separated (none)
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
@@ -79,7 +79,7 @@ WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
 WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds. Older refunds stay with the provider they were promised by. What each of them
 # needs it declares itself (billing.providers), and is read from the environment under that name.
-WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "ledger")
+WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "owed")
 WAYOUT_PROVIDERS: list[str] = env.str("WAYOUT_PROVIDERS", "").replace(",", " ").split()
 WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
 WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from billing.models import Charge, LedgerEntry
-from billing.providers.base import CreditForm, Declaration, Provider, RefundOutcome, RefundRequest, RefundResult
+from billing.providers.base import (
+    CreditForm,
+    Declaration,
+    Provider,
+    RefundOutcome,
+    RefundRequest,
+    RefundResult,
+    Setting,
+)
+
+INVOICED_BY = "WAYOUT_LEDGER_INVOICED_BY"
 
 
 class Ledger(Provider):
-    """Booking is settling: the entry is the credit. Bills nothing, so there is nothing to stop."""
+    """Booking is settling: the entry is the credit, for another system to invoice from. Bills nothing itself."""
 
-    declares = Declaration(name="ledger", credit=CreditForm.ACCOUNT_CREDIT)
+    declares = Declaration(
+        name="ledger",
+        credit=CreditForm.ACCOUNT_CREDIT,
+        settings=(Setting(INVOICED_BY, "the system that takes credits from the statement onto its invoices, by name"),),
+    )
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Book the credit once per key."""
@@ -32,6 +48,15 @@ class Ledger(Provider):
         """The entry with that key."""
         entry = LedgerEntry.objects.filter(key=refund_request.key).first()
         return _result(entry) if entry else None
+
+    def problems(self) -> Sequence[str]:
+        """A credit that nobody invoices from is a promise that nobody keeps."""
+        if self.settings[INVOICED_BY]:
+            return ()
+        return [
+            f"{INVOICED_BY} is not set: customers are told that money is credited to their account, and nobody is known to"
+            " take it from there. Name who does, or choose WAYOUT_PROVIDER=owed and pay it."
+        ]
 
 
 def _result(entry: LedgerEntry) -> RefundResult:

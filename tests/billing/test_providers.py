@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,30 @@ def test_a_check_says_what_a_provider_misses(settings: Any, capsys: pytest.Captu
     settings.WAYOUT_STRIPE_KEY, settings.WAYOUT_STRIPE_WEBHOOK_SECRET = "", "whsec_1"
     call_command("check")
     assert "stripe needs WAYOUT_STRIPE_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("chosen", "warns"), [("ledger", True), ("owed", False)])
+def test_a_check_asks_who_invoices_from_the_statement(
+    settings: Any, capsys: pytest.CaptureFixture[str], chosen: str, warns: bool
+) -> None:
+    settings.WAYOUT_PROVIDER, settings.WAYOUT_LEDGER_INVOICED_BY = chosen, ""
+    call_command("check")
+    assert ("WAYOUT_LEDGER_INVOICED_BY is not set" in capsys.readouterr().err) is warns
+    settings.WAYOUT_LEDGER_INVOICED_BY = "the books"
+    call_command("check")
+    assert "billing.W001" not in capsys.readouterr().err
+
+
+def test_whoever_chooses_nothing_pays_by_other_means() -> None:
+    """In a process of its own: the tests choose."""
+    environment = {name: value for name, value in os.environ.items() if name != "WAYOUT_PROVIDER"}
+    said = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c",
+         "from billing.providers import credit_form, default_provider as d; print(d(), credit_form(d()))"],
+        cwd=ROOT, env={**environment, "WAYOUT_DEBUG": "1", "DJANGO_SETTINGS_MODULE": "portal.settings"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.split() == ["owed", "OWED"]
 
 
 @pytest.mark.parametrize(
