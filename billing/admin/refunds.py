@@ -1,4 +1,4 @@
-"""Refunds for staff: what is late first, try again, settle by hand, take it away as CSV."""
+"""Refunds for staff: what is late first, what is owed, try again, settle by hand, take it away as CSV."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from django.contrib import admin, messages
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.owed import PaidForm
 from billing.errors import RefundNotPossible
 from billing.formatting import format_money
+from billing.messages import refund_sentences, refund_standing
 from billing.models import (
     FINAL_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
@@ -25,24 +29,34 @@ from billing.models import (
 from billing.money import Money
 from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
-from billing.selectors import Week, credits_by_week
-from common.admin import ReadOnlyAdmin, button
+from billing.selectors import Week, credits_by_week, owed_refunds
+from common.admin import FoldedSearch, ReadOnlyAdmin, button
 from common.exports import csv_response
 from common.formatting import format_day
 from common.messages import error_message
+from common.public_ids import Kind, public_id
 from tenants.staff import staff
 
 SETTLE = "billing.settle_refund"
+OWED = "owed"
+# Rows that an export reads at once.
+_CHUNK = 2_000
 
 
 class RefundStateFilter(admin.SimpleListFilter):
-    """What staff ask first: what is late, what failed, what is on its way."""
+    """What staff ask first: what is late, what failed, what is to be paid, what is on its way."""
 
     title = _("standing")
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("overdue", _("overdue")), ("failed", _("failed")), ("open", _("on its way")), ("over", _("over"))]
+        return [
+            ("overdue", _("overdue")),
+            ("failed", _("failed")),
+            (OWED, _("owed")),
+            ("open", _("on its way")),
+            ("over", _("over")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
         match self.value():
@@ -50,6 +64,8 @@ class RefundStateFilter(admin.SimpleListFilter):
                 return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date())
             case "failed":
                 return queryset.filter(status__in=STUCK_REFUND_STATUSES)
+            case "owed":
+                return queryset.filter(pk__in=owed_refunds())
             case "open":
                 return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES)
             case "over":
@@ -67,12 +83,37 @@ class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnlyAdmin):
-    list_display = ("money", "tenant", "status", "is_overdue", "due_by", "requested_at", "returned_at", "provider")
+class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
+    """``list_owed``: the columns where what is to be paid is listed: how much, to whom, until when."""
+
+    list_display = [
+        "money",
+        "tenant",
+        "standing",
+        "is_overdue",
+        "due_by",
+        "requested_at",
+        "returned_at",
+        "provider",
+    ]
+    list_owed = ["money", "tenant", "contact", "is_overdue", "due_by"]
     list_filter = (RefundStateFilter, "status", "provider")
     list_select_related = ("agreement__account__tenant",)
-    search_fields = ("agreement__account__tenant__search_key", "parts__charge__external_id", "parts__reference")
+    search_fields = [
+        "agreement__account__tenant__search_key",
+        "parts__charge__external_id",
+        "parts__reference",
+    ]
     date_hierarchy = "due_by"
+    fields = [
+        "agreement", "money", "standing", "said", "due_by", "returned_at", "held_until", "requested_at", "priced_at",
+        "repriced_at", "found_late_at", "by_hand", "reason", "provider",
+    ]  # fmt: skip
+    readonly_fields = ["money", "standing", "said"]
+    csv_names = [
+        "refund", "tenant", "domain", "billing_contact", "billing_contact_email", "amount", "currency", "status",
+        "due_by", "requested_at", "returned_at", "reason",
+    ]  # fmt: skip
     inlines = (RefundPartInline,)
     change_list_template = "admin/billing/refund/change_list.html"
     change_form_template = "admin/billing/refund/change_form.html"
@@ -97,6 +138,21 @@ class RefundAdmin(ReadOnlyAdmin):
         """How much, in the language of the page."""
         return format_money(refund.money)
 
+    @admin.display(description=_("status"), ordering="status")
+    def standing(self, refund: Refund) -> str:
+        return refund_standing(refund)
+
+    @admin.display(description=_("what the customer reads"))
+    def said(self, refund: Refund) -> str:
+        """On the receipt."""
+        return format_html_join("", "<div>{}</div>", ((sentence,) for sentence in refund_sentences(refund)))
+
+    @admin.display(description=_("billing contact"))
+    def contact(self, refund: Refund) -> str:
+        """Whom to ask where to pay it."""
+        tenant = refund.agreement.account.tenant
+        return " · ".join(filter(None, [tenant.billing_contact_name, tenant.billing_contact_email]))
+
     @admin.display(description=_("tenant"))
     def tenant(self, refund: Refund) -> str:
         return str(refund.agreement.account.tenant)
@@ -108,13 +164,18 @@ class RefundAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         export = path("export/", self.admin_site.admin_view(self.export), name="billing_refund_export")
-        return [export, button(self, "retry", self.retry), button(self, "settle", self.settle), *super().get_urls()]
+        buttons = [button(self, name, getattr(self, name)) for name in ("retry", "paid", "settle")]
+        return [export, *buttons, *super().get_urls()]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.list_owed if request.GET.get(RefundStateFilter.parameter_name) == OWED else self.list_display
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """With the charts of the last weeks."""
+        """With the charts of the last weeks, and the way to what is owed."""
         charts = [_chart(currency, weeks) for currency, weeks in credits_by_week(timezone.now()).items()]
         query = request.GET.urlencode()
-        return super().changelist_view(request, {**(extra_context or {}), "charts": charts, "query": query})
+        context = {"charts": charts, "query": query, "owed": owed_refunds().count()}
+        return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -125,6 +186,7 @@ class RefundAdmin(ReadOnlyAdmin):
         context = {
             **(extra_context or {}),
             "can_retry": able and refund.status in STUCK_REFUND_STATUSES,  # type: ignore[union-attr]
+            "can_mark": able and owed_refunds().filter(pk=refund.pk).exists(),  # type: ignore[union-attr]
             "can_settle": able and refund.status in UNSETTLED_REFUND_STATUSES,  # type: ignore[union-attr]
         }
         return super().change_view(request, object_id, form_url, context)
@@ -157,20 +219,48 @@ class RefundAdmin(ReadOnlyAdmin):
                     messages.warning(request, _("This refund is over already."))
         return redirect("admin:billing_refund_change", pk)
 
+    def paid(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say when it was paid, and under which reference."""
+        _user, caller = staff(request, SETTLE)
+        refund = get_object_or_404(Refund.objects.select_related("agreement__account__tenant"), pk=pk)
+        form = PaidForm(request.POST if request.method == "POST" else None, refund=refund, now=timezone.now())
+        if form.is_valid() and (marked := form.save(caller)) is not None:
+            if marked:
+                messages.success(request, _("Marked as paid."))
+            else:
+                messages.warning(request, _("It was marked as paid before, under the same reference."))
+            return redirect("admin:billing_refund_change", pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Mark as paid"),
+            "subtitle": str(refund.agreement.account),
+            "opts": self.opts,
+            "original": refund,
+            "form": form,
+            "amount": format_money(refund.money),
+            "due_by": format_day(refund.due_by),
+            "contact": self.contact(refund),
+        }
+        return TemplateResponse(request, "admin/billing/refund/paid.html", context)
+
     def export(self, request: HttpRequest) -> HttpResponse:
         """What the list shows, as CSV; a cell is never a formula."""
         staff(request, "billing.view_refund")
-        names = ("refund", "tenant", "amount", "currency", "status", "due_by", "requested_at", "returned_at", "reason")
-        refunds = self.get_changelist_instance(request).get_queryset(request).iterator()
-        return csv_response("refunds.csv", names, (_row(refund) for refund in refunds))
+        refunds = self.get_changelist_instance(request).get_queryset(request).iterator(chunk_size=_CHUNK)
+        return csv_response("refunds.csv", self.csv_names, map(self.csv_row, refunds))
 
-
-def _row(refund: Refund) -> tuple[object, ...]:
-    return (
-        refund.pk, refund.agreement.account.tenant.domain, refund.money.amount, refund.currency,
-        refund.status, refund.due_by, refund.requested_at.isoformat(),
-        refund.returned_at.isoformat() if refund.returned_at else "", refund.reason,
-    )  # fmt: skip
+    def csv_row(self, refund: Refund) -> tuple[object, ...]:
+        """As ``csv_names`` says. The id is that of the API; instants are the customer's, with their offset."""
+        tenant = refund.agreement.account.tenant
+        requested, returned = (
+            at.astimezone(tenant.zone).isoformat(timespec="seconds") if at else ""
+            for at in (refund.requested_at, refund.returned_at)
+        )
+        return (
+            public_id(Kind.REFUND, refund.pk), tenant.name, tenant.domain, tenant.billing_contact_name,
+            tenant.billing_contact_email, refund.money.amount, refund.currency, refund.status, refund.due_by,
+            requested, returned, refund.reason,
+        )  # fmt: skip
 
 
 def _chart(currency: str, weeks: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Every change of state is a POST through a service: ModelAdmin.save_model runs in
 
 from subscriptions.admin.cancellations import CancellationAdmin
 from subscriptions.admin.policies import CancellationPolicyAdmin
+from subscriptions.admin.refunds import RefundOfCancellationAdmin
 from subscriptions.admin.subscriptions import LicenseAdmin, PlanAdmin, SubscriptionAdmin
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "CancellationPolicyAdmin",
     "LicenseAdmin",
     "PlanAdmin",
+    "RefundOfCancellationAdmin",
     "SubscriptionAdmin",
 ]

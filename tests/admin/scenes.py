@@ -48,6 +48,9 @@ def furnished(world: World) -> World:
             amount=5,
             said_at=NOW,
         )
+    cancel(world, world.subscription(5))
+    Refund.objects.filter(pk=Refund.objects.latest("pk").pk).update(status="SUBMITTED", provider="owed")
+    RefundPart.objects.filter(refund__status="SUBMITTED").update(status="SENT")
     callback(world)
     closed = callback(world, 2)
     CallbackRequest.objects.filter(pk=closed.pk).update(status="WITHDRAWN", closed_at=NOW)

@@ -90,7 +90,13 @@ def test_every_list_and_its_first_row_open(world: World, staff: User, name: str,
 
 @pytest.mark.parametrize(
     "name",
-    ["subscriptions_cancellation", "desk_callbackrequest", "subscriptions_subscription", "subscriptions_license"],
+    [
+        "subscriptions_cancellation",
+        "desk_callbackrequest",
+        "subscriptions_subscription",
+        "subscriptions_license",
+        "billing_refund",
+    ],
 )
 def test_lists_cost_the_same_for_2_and_10(world: World, staff: User, name: str) -> None:
     client = client_of(staff)
@@ -375,7 +381,7 @@ def test_admins_of_tenants_are_not_staff(world: World) -> None:
 
 @pytest.mark.parametrize(
     "name", ["tenants_tenant", "billing_billingaccount", "subscriptions_subscription", "subscriptions_cancellation",
-             "desk_callbackrequest"],
+             "desk_callbackrequest", "billing_refund"],
 )  # fmt: skip
 def test_every_list_that_knows_tenants_finds_them_in_either_alphabet(world: World, staff: User, name: str) -> None:
     world.tenant.name = "Рила Софтуер"

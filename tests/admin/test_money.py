@@ -135,7 +135,12 @@ def test_a_refund_by_hand_that_is_pressed_twice_is_made_once(world: World, staff
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("refund_retry", {}), ("refund_settle", {"reason": "x"}), ("charge_refund", {"amount": "1", "reason": "x"})],
+    [
+        ("refund_retry", {}),
+        ("refund_settle", {"reason": "x"}),
+        ("refund_paid", {"paid_on": "2026-11-27", "reference": "x"}),
+        ("charge_refund", {"amount": "1", "reason": "x"}),
+    ],
 )
 def test_without_the_permission_nothing_moves(world: World, failed: Refund, name: str, given: dict[str, str]) -> None:
     client = client_of(agent(world, "view_refund", "view_charge"))
@@ -148,7 +153,7 @@ def test_without_the_permission_nothing_moves(world: World, failed: Refund, name
 
 def test_a_get_changes_nothing(failed: Refund, staff: User) -> None:
     before = everything()
-    for name in ("refund_retry", "refund_settle"):
+    for name in ("refund_retry", "refund_settle", "refund_paid"):
         client_of(staff).get(reverse(f"admin:billing_{name}", args=[failed.pk]))
     assert everything() == before
 

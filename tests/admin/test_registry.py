@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("
 # What any of the actions and buttons may ask for.
 TYPED = {
     "confirmed": "1", "disposition": "OTHER", "tell": "no", "provider": "stripe", "external_id": "sub_12345678", "was": "",
-    "reason": "asked on the phone", "amount": "1.00", "seen": "99999",
+    "reason": "asked on the phone", "amount": "1.00", "paid_on": "2026-11-25", "reference": "x", "seen": "99999",
     "outcome": "BUSY", "other_language": "en", "post": "yes", "note": "x", "quote": "x", "key": "x", "mode": "IMMEDIATE",
     "password1": "another fine horse", "password2": "another fine horse", "usable_password": "true",
 }  # fmt: skip
@@ -226,7 +226,7 @@ def test_no_address_and_no_form_breaks_on_what_no_database_keeps(furnished_world
             if far != address:
                 assert {client.get(far).status_code, client.post(far, TYPED).status_code} <= {302, 403, 404, 405}, far
             before = tables()
-            for name in ("reason", "note", "amount", "external_id"):
+            for name in ("reason", "note", "amount", "external_id", "reference"):
                 assert client.post(address, {**TYPED, name: "a\0b"}).status_code in (400, 405), address
             assert tables() == before, address
     for nothing in ("/receipts/a%00/", "/accounts/social/a%00/", "/a%00/"):

@@ -76,7 +76,7 @@ def texts() -> Iterator[tuple[str, str]]:
     for message in mail.outbox:
         yield (
             "bg" if message.to == ["books@contoso.example"] else "en",
-            f"{message.subject}\n{message.body}".replace("\xa0", " "),
+            f"{message.subject}\n{message.body}".replace("\xa0", " ").replace("\u202f", " "),
         )
 
 
