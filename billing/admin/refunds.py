@@ -32,7 +32,7 @@ from billing.refunds.requests import settle_by_hand
 from billing.selectors import Week, credits_by_week, owed_refunds
 from common.admin import FoldedSearch, ReadOnlyAdmin, button
 from common.exports import csv_response
-from common.formatting import format_day
+from common.formatting import format_date, format_day
 from common.messages import error_message
 from common.public_ids import Kind, public_id
 from tenants.staff import staff
@@ -86,17 +86,8 @@ class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
 class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
     """``list_owed``: the columns where what is to be paid is listed: how much, to whom, until when."""
 
-    list_display = [
-        "money",
-        "tenant",
-        "standing",
-        "is_overdue",
-        "due_by",
-        "requested_at",
-        "returned_at",
-        "provider",
-    ]
-    list_owed = ["money", "tenant", "contact", "is_overdue", "due_by"]
+    list_display = ["money", "tenant", "standing", "is_overdue", "due_by", "returned"]
+    list_owed = ["money", "due_by", "is_overdue", "tenant", "contact"]
     list_filter = (RefundStateFilter, "status", "provider")
     list_select_related = ("agreement__account__tenant",)
     search_fields = [
@@ -146,6 +137,12 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
     def said(self, refund: Refund) -> str:
         """On the receipt."""
         return format_html_join("", "<div>{}</div>", ((sentence,) for sentence in refund_sentences(refund)))
+
+    @admin.display(description=_("returned"), ordering="returned_at")
+    def returned(self, refund: Refund) -> str:
+        """The customer's day of it."""
+        zone = refund.agreement.account.tenant.zone
+        return format_date(refund.returned_at, zone) if refund.returned_at else ""
 
     @admin.display(description=_("billing contact"))
     def contact(self, refund: Refund) -> str:

@@ -38,7 +38,7 @@ ul.rows { list-style: none; margin: 0; padding: 0; }
 .row { display: grid; grid-template-columns: 2fr 1.4fr 1.4fr auto; gap: .5em 1em; align-items: center; }
 .row h2 { margin: 0; font-size: 1em; }
 .muted { color: var(--_muted); }
-dl { margin: 0 0 1em; } dl div { display: grid; grid-template-columns: minmax(9em, 15em) 1fr; gap: .2em 1em; padding: .2em 0; }
+dl { margin: 0 0 1em; } dl > div { display: grid; grid-template-columns: minmax(9em, 15em) 1fr; gap: .2em 1em; padding: .2em 0; }
 dt { color: var(--_muted); } dd { margin: 0; }
 button, .button {
   min-height: 44px; min-width: 44px; padding: .55em 1em; font: inherit; cursor: pointer; text-decoration: none;
@@ -82,7 +82,7 @@ figcaption { font-size: .9em; color: var(--_muted); }
 }
 .status { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
 @container (max-width: 40em) {
-  .row, .same { grid-template-columns: 1fr; } dl div { grid-template-columns: 1fr; gap: 0; }
+  .row, .same { grid-template-columns: 1fr; } dl > div { grid-template-columns: 1fr; gap: 0; }
 }
 @media (forced-colors: active) {
   button.danger { forced-color-adjust: none; } rect.used { fill: GrayText; } rect.unused { fill: Highlight; }

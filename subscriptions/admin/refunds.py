@@ -21,8 +21,8 @@ admin.site.unregister(Refund)
 class RefundOfCancellationAdmin(RefundAdmin):
     """The refund as its own app shows it, found by the reference that the customer has, too."""
 
-    list_display = [*RefundAdmin.list_display, "cancellation"]
-    list_owed = [*RefundAdmin.list_owed, "cancellation"]
+    list_display = ["money", "tenant", "cancellation", "standing", "is_overdue", "due_by", "returned"]
+    list_owed = ["money", "due_by", "is_overdue", "tenant", "cancellation", "contact"]
     search_fields = [*RefundAdmin.search_fields, "cancellations__reference"]
     fields = [*RefundAdmin.fields, "cancellation"]
     readonly_fields = [*RefundAdmin.readonly_fields, "cancellation"]
