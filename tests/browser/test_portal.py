@@ -196,6 +196,37 @@ def test_a_quote_that_changes_shows_both_numbers_and_asks_again(own: Own) -> Non
     expect(element).to_contain_text(f"{now} by")
 
 
+WHO_PAYS = {
+    "en": {
+        "owed": "We will pay you €122.40", "ledger": "€122.40 is credited to your account",
+        "stripe": "You get back €122.40",
+    },
+    "bg": {
+        "owed": "Ще ви платим 122,40 €", "ledger": "По акаунта ви ще бъдат начислени 122,40 €",
+        "stripe": "Ще ви върнем 122,40 €",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", WHO_PAYS)
+def test_who_pays_decides_the_words(browser: Browser, site: Served, language: str) -> None:
+    """In the element, and on the page that stands behind it."""
+    name, number = ("contoso-admin", 3) if language == "en" else ("rila-admin", 15)
+    of = f"from billing.models import Agreement; Agreement.objects.filter(subscription={number})"
+    for visitor in visit(browser, site, language):
+        page = visitor.sign_in(name).page
+        for provider, promise in WHO_PAYS[language].items():
+            in_the_installation(site, f"{of}.update(provider='{provider}')")
+            visitor.go(f"/subscriptions/{number}/#leave").reload()
+            said = page.locator(f"{ELEMENT} .choice strong, {ELEMENT} dd strong")
+            expect(said.first).to_have_text(promise)
+            expect(said.last).to_contain_text(promise)
+            expect(said.last).to_contain_text(re.compile(r"\b20\d\d\b"))
+            behind = page.locator("wayout-portal > section dd strong").first.text_content() or ""
+            assert behind.replace("\xa0", " ").startswith(promise)
+    in_the_installation(site, f"{of}.update(provider='')")
+
+
 def test_users_are_chosen_removed_and_canceling_online_opens(over: Own) -> None:
     page = over.visitor.page
     element = over.leave()
