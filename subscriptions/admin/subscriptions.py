@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
@@ -11,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from subscriptions.models import License, Plan, Subscription
+from subscriptions.models.plans import SubscriptionQuerySet
+from subscriptions.policy.facts import Status
 
 
 @admin.register(Plan)
@@ -19,10 +23,26 @@ class PlanAdmin(AuditedAdmin, FoldedSearch):
     search_fields = ("search_key",)
 
 
+class StatusFilter(admin.SimpleListFilter):
+    """The status of now, as the list shows it, and not the one that was last written."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("in_service", _("in service")), *Subscription.STATUS_CHOICES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
+        rows, now, asked = cast(SubscriptionQuerySet, queryset), timezone.now(), self.value()
+        if asked == "in_service":
+            return rows.in_service(now)
+        return rows.in_status([Status(asked)], now) if asked in list(Status) else rows
+
+
 @admin.register(Subscription)
 class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("plan", "tenant", "external_id", "status", "assigned", "purchased_licenses", "period_end")
-    list_filter = ("base_status", "is_trial", "channel", "canceled_mode")
+    list_filter = (StatusFilter, "is_trial", "channel", "canceled_mode")
     list_select_related = ("plan", "tenant")
     search_fields = ("plan__search_key", "tenant__search_key", "external_id", "agreement__external_id__iexact")
     ordering = ("-pk",)

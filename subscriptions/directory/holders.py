@@ -16,6 +16,7 @@ from subscriptions.directory.report import ImportReport
 from subscriptions.directory.tables import FileTable
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.facts import Status
+from subscriptions.policy.status import is_in_service
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.people import SYSTEM
 
@@ -30,7 +31,6 @@ _OF_USER = (
     "last_active_at",
 )
 _SAID = ("display_name", "search_key", "is_blocked", "deleted_at", "last_active_at")
-_IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 _OF_LICENSE = ("subscription_id", "user_id", "is_direct", "is_inherited")
 
 
@@ -200,7 +200,7 @@ class Holders:
     def _candidates(self, product: str) -> Sequence[Subscription]:
         """Where one more holder of the product goes: the one that ends last, while it has seats.
 
-        Those that ended take no holders while there is another. An unknown end comes last.
+        What ends or ended takes no holders while there is another. An unknown end comes last.
         """
         if product not in self._to_fill:
             known = self._catalog.of(product) or [self._unlisted(product)]
@@ -210,10 +210,13 @@ class Holders:
                 )
             batch = SubscriptionBatch.find_many([s.pk for s in known], self._now, SYSTEM)
             statuses = {s.pk: batch.decisions[s.pk].status for s in known}
-            self._ended |= {pk for pk, status in statuses.items() if status not in _IN_SERVICE}
-            in_service = [s for s in known if statuses[s.pk] in (Status.ACTIVE, Status.SUSPENDED)]
+            self._ended |= {pk for pk, status in statuses.items() if not is_in_service(status)}
+            in_service = [s for s in known if s.pk not in self._ended]
+            going_on = [s for s in in_service if statuses[s.pk] is not Status.CANCELING]
             self._to_fill[product] = sorted(
-                in_service or known, key=lambda s: s.period_end.timestamp() if s.period_end else 0, reverse=True
+                going_on or in_service or known,
+                key=lambda s: s.period_end.timestamp() if s.period_end else 0,
+                reverse=True,
             )
             self._filled |= {s.pk: batch.counts[s.pk].assigned for s in known if s.pk not in self._filled}
         return self._to_fill[product]

@@ -19,14 +19,13 @@ from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import locked_subscription
 from subscriptions.models import DirectoryUser, License, Subscription
 from subscriptions.policy.decision import Reason
-from subscriptions.policy.facts import Channel, Status
+from subscriptions.policy.facts import Channel
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, Scope
 
 MAX_USERS = 10_000
-_IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
 
 
 class RemovalOutcome(StrEnum):
@@ -124,7 +123,7 @@ def _require_open(subscription: Subscription, now: datetime) -> None:
     """Users can be removed from any subscription in service that no partner manages, whatever its route."""
     if subscription.channel == Channel.PARTNER:
         raise RouteNotAvailable("subscriptionId", reason=Reason.PARTNER_MANAGED)
-    if not Subscription.objects.filter(pk=subscription.pk).in_status(_IN_SERVICE, now).exists():
+    if not Subscription.objects.filter(pk=subscription.pk).in_service(now).exists():
         reason = Reason.ALREADY_CANCELED if subscription.canceled_mode else Reason.ALREADY_ENDED
         raise RouteNotAvailable("subscriptionId", reason=reason)
 

@@ -14,7 +14,7 @@ from billing.models import Agreement
 from billing.periods import EARLIEST, LATEST, MAX_MONTHS
 from common.fields import SearchKeyField
 from subscriptions.policy.facts import Channel, Mode, Status
-from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR
+from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, IN_SERVICE
 from tenants.models import Tenant
 
 
@@ -38,23 +38,27 @@ class Plan(models.Model):
         return self.name or self.part_number
 
 
+_NO_METHOD = Q(agreement__account__payment_methods_known=True) & ~Q(agreement__account__payment_methods__is_active=True)
+# Ends with its period although nobody cancels it.
+_LAPSES = Q(canceled_mode=None, base_status__in=[Status.ACTIVE, Status.SUSPENDED]) & (
+    Q(renews=False) | (Q(is_trial=True) & _NO_METHOD)
+)
+
+
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    """Adds the status as it stands at an instant: policy.status_at in SQL, for filters and lists."""
+    """Adds the status as it stands at an instant: policy.status_at in SQL, for filters and lists.
+
+    A test holds both, and in_service with is_in_service, together for every row.
+    """
 
     def with_status(self, at: datetime) -> SubscriptionQuerySet:
-        """Annotate ``status_now``. Agrees with policy.status_at for every row (a test holds them together)."""
-        no_method = Q(agreement__account__payment_methods_known=True) & ~Q(
-            agreement__account__payment_methods__is_active=True
-        )
-        lapses = Q(ends_at=None, base_status__in=[Status.ACTIVE, Status.SUSPENDED]) & (
-            Q(renews=False) | (Q(is_trial=True) & no_method)
-        )
+        """Annotate ``status_now``."""
         return self.annotate(
             status_now=Case(
                 *_ended_at(Q(canceled_mode=Mode.IMMEDIATE), "ends_at", at, expires=False),
                 *_ended_at(Q(canceled_mode=Mode.AT_PERIOD_END), "ends_at", at, expires=True),
                 When(canceled_mode__isnull=False, then=Value(Status.CANCELING.value)),
-                *_ended_at(lapses, "period_end", at, expires=True),
+                *_ended_at(_LAPSES, "period_end", at, expires=True),
                 default=F("base_status"),
                 output_field=models.CharField(),
             )
@@ -63,6 +67,11 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def in_status(self, statuses: Iterable[Status], at: datetime) -> SubscriptionQuerySet:
         """Only those in one of ``statuses`` at ``at``."""
         return self.with_status(at).filter(status_now__in=[status.value for status in statuses])  # type: ignore[misc]
+
+    def in_service(self, at: datetime) -> SubscriptionQuerySet:
+        """Only those that have not ended at ``at``, which is compared and nothing else: prepared queries can ask it."""
+        lasts = ~_LAPSES | Q(period_end=None) | Q(period_end__gt=at)
+        return self.filter(Q(ends_at__gt=at) | (Q(canceled_mode=None, base_status__in=IN_SERVICE) & lasts))
 
 
 def _ended_at(which: Q, end: str, at: datetime, *, expires: bool) -> list[When]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from billing.periods import Period
 from subscriptions.policy.facts import Channel, Mode, OnBehalf, Snapshot, Status
 from subscriptions.policy.quotes import Quote, make_quote
-from subscriptions.policy.status import converts, current_period, is_trial, status_at
+from subscriptions.policy.status import converts, current_period, is_in_service, is_trial, status_at
 
 
 class Route(StrEnum):
@@ -116,7 +116,7 @@ def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
     if snapshot.cancellation:
         undo_until = snapshot.cancellation.undo_until
         return Reason.UNDO_OPEN if at < undo_until else Reason.ALREADY_CANCELED
-    if status_at(snapshot, at) not in (Status.ACTIVE, Status.SUSPENDED):
+    if not is_in_service(status_at(snapshot, at)):
         return Reason.ALREADY_ENDED
     if snapshot.channel is Channel.PARTNER:
         return Reason.PARTNER_MANAGED

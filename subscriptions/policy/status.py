@@ -11,6 +11,17 @@ EXPIRED_FOR = timedelta(days=30)
 DISABLED_FOR = timedelta(days=90)
 
 
+IN_SERVICE = (Status.ACTIVE, Status.SUSPENDED, Status.CANCELING)
+
+
+def is_in_service(status: Status) -> bool:
+    """Whether a subscription has not ended: asked of its status now, and in SQL by ``SubscriptionQuerySet.in_service``.
+
+    What is suspended, or canceled for later, still has its holders and can be changed.
+    """
+    return status in IN_SERVICE
+
+
 def status_at(snapshot: Snapshot, at: datetime) -> Status:
     """The status at ``at``: what was last said of it, moved on by the time that has passed since.
 

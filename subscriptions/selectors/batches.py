@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Self, cast
 
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils.functional import SimpleLazyObject
 
 from billing.currencies import currency_on
@@ -28,21 +28,20 @@ from tenants.callers import Caller
 from tenants.models import PartnerToken, User
 
 logger = logging.getLogger("wayout.subscriptions")
-_ELSEWHERE = (
-    License.objects.held()
-    .filter(
-        user=OuterRef("user"),
-        subscription__plan=OuterRef("subscription__plan"),
-        subscription__canceled_mode=None,
-        subscription__base_status__in=[Status.ACTIVE, Status.SUSPENDED],
-    )
-    .exclude(subscription=OuterRef("subscription"))
-)
+
+
+def _elsewhere(at: datetime) -> QuerySet[License]:
+    """Licenses by which the same user keeps the product. A subscription that was canceled goes as well."""
+    going_on = Subscription.objects.in_service(at).filter(pk=OuterRef("subscription"), canceled_mode=None)
+    same = License.objects.held().filter(user=OuterRef("user"), subscription__plan=OuterRef("subscription__plan"))
+    return same.exclude(subscription=OuterRef("subscription")).filter(Exists(going_on))
+
+
 _STILL_COVERED = PreparedQuery(
     "holders still covered",
-    lambda ids, _: (
+    lambda ids, at: (
         License.objects.held()
-        .filter(Exists(_ELSEWHERE), subscription__in=ids)
+        .filter(Exists(_elsewhere(at)), subscription__in=ids)
         .values_list("subscription")
         .annotate(Count("pk"))
     ),
@@ -120,7 +119,7 @@ class SubscriptionBatch:
         twice = [row.pk for row in self.rows if row.has_sibling]  # type: ignore[attr-defined]
         if not twice:
             return {}
-        return dict(_STILL_COVERED.rows(twice))
+        return dict(_STILL_COVERED.rows(twice, self.at))
 
     @cached_property
     def charges(self) -> Charges:

@@ -18,7 +18,7 @@ from django.utils.html import escape
 from billing.models import Charge, Refund
 from desk.models import CallbackRequest, CallbackSource
 from desk.services.requests import Wish, request_callback
-from subscriptions.models import Cancellation, CancellationPolicy
+from subscriptions.models import Cancellation, CancellationPolicy, Plan
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, PartnerToken, Tenant, User
 from tenants.tokens import caller_of_token
@@ -159,6 +159,25 @@ def test_a_filter_by_staff_can_be_read(world: World, staff: User) -> None:
     page = client_of(staff).get(reverse("admin:subscriptions_cancellation_changelist")).text
     assert "By staff" in page
     assert "By by" not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [("ACTIVE", {"Runs"}), ("EXPIRED", {"Ended"}), ("CANCELING", {"Ends"}), ("in_service", {"Runs", "Ends"}),
+     ("", {"Runs", "Ends", "Ended"}), ("no such", {"Runs", "Ends", "Ended"})],
+)  # fmt: skip
+def test_subscriptions_are_filtered_by_their_status_of_now(
+    world: World, staff: User, asked: str, shown: set[str]
+) -> None:
+    later = NOW + timedelta(days=1)
+    for name, given in (
+        ("Runs", {}),
+        ("Ends", {"canceled_mode": "AT_PERIOD_END", "ends_at": later}),
+        ("Ended", {"renews": False, "period_end": NOW}),
+    ):
+        Plan.objects.filter(pk=world.subscription(0, **given).plan_id).update(name=name)
+    page = client_of(staff).get(reverse("admin:subscriptions_subscription_changelist"), {"status": asked})
+    assert {row.plan.name for row in page.context["cl"].result_list} == shown
 
 
 def test_staff_cancel_closes_the_callback_as_done(world: World, staff: User) -> None:

@@ -30,7 +30,9 @@ ENDED = {"canceled_mode": Mode.AT_PERIOD_END.value, "ends_at": PERIOD.end}
 number = st.integers(0, 3)
 ROWS = st.fixed_dictionaries({
     "tenants": st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=3),
-    "subscriptions": st.lists(st.tuples(number, st.booleans(), st.sampled_from(Status), st.booleans()), max_size=4),
+    "subscriptions": st.lists(
+        st.tuples(number, st.booleans(), st.sampled_from(Status), st.booleans(), st.booleans(), st.booleans()), max_size=4
+    ),
     "licenses": st.sets(st.tuples(number, number), max_size=8),
     "ways": st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=8),
     "charges": st.lists(st.tuples(number, number, st.integers(0, 2**40)), max_size=5),
@@ -61,7 +63,7 @@ ASKED: dict[str, Callable[[Drawn], Iterator[Asked]]] = {
     "newest subscriptions": lambda drawn: _each(
         (drawn.pick(Tenant), before, drawn.limit) for before in [*drawn.pick(Subscription)[:2], 2**63 - 1]
     ),
-    "holders still covered": lambda drawn: _each([(drawn.pick(Subscription), None, None)]),
+    "holders still covered": lambda drawn: _each([(drawn.pick(Subscription), drawn.at, None)]),
     "latest cancellations": lambda drawn: _each([(drawn.pick(Subscription), None, None)]),
     "policies in force": lambda drawn: _each([(drawn.pick(Tenant), None, None)]),
 }
@@ -109,9 +111,15 @@ def _write(rows: dict[str, Any]) -> None:
                 )
     subscriptions = [
         worlds[tenant % len(worlds)].subscription(
-            0, charged=None, plan="A" if same else None, base_status=status.value, **(ENDED if ends else {})
+            0,
+            charged=None,
+            plan="A" if same else None,
+            base_status=status.value,
+            renews=renews,
+            is_trial=is_trial,
+            **(ENDED if ends else {}),
         )
-        for tenant, same, status, ends in rows["subscriptions"]
+        for tenant, same, status, ends, renews, is_trial in rows["subscriptions"]
     ]
     if subscriptions:
         _write_of_subscriptions(rows, worlds, subscriptions)

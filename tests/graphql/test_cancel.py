@@ -356,16 +356,32 @@ def test_case_13_a_trial_that_converts(world: World) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_case_14_one_product_bought_twice(world: World) -> None:
+@pytest.mark.parametrize(
+    ("other_is", "covered"),
+    [
+        ({}, 4),
+        ({"base_status": "SUSPENDED"}, 4),
+        ({"base_status": "EXPIRED"}, 0),
+        # It ended by time, whatever was last written about it.
+        ({"renews": False, "period_end": NOW}, 0),
+        ({"renews": False, "period_end": NOW + timedelta(seconds=1)}, 4),
+        ({"renews": True, "period_end": NOW}, 4),
+        ({"is_trial": True, "renews": False, "period_end": NOW}, 0),
+        # It goes as well.
+        ({"canceled_mode": "AT_PERIOD_END", "ends_at": PERIOD.end}, 0),
+        ({"canceled_mode": "IMMEDIATE", "ends_at": NOW}, 0),
+    ],
+)
+def test_case_14_one_product_bought_twice(world: World, other_is: dict[str, Any], covered: int) -> None:
     one = world.subscription(0, plan="E3")
-    other = world.subscription(0, plan="E3", charged=None)
+    other = world.subscription(0, plan="E3", charged=None, **other_is)
     both = world.users(4)
     License.objects.bulk_create(
         [License(subscription=s, user=user, is_direct=True) for s in (one, other) for user in both]
     )
     world.assign(one, 3)
     quoted = quote(Api(world.admin), one)
-    assert (quoted["affectedUsers"], quoted["usersStillCovered"]) == (7, 4)
+    assert (quoted["affectedUsers"], quoted["usersStillCovered"]) == (7, covered)
 
 
 @time_machine.travel(NOW, tick=False)

@@ -16,6 +16,7 @@ from billing.models import PaymentMethod
 from common.references import new_reference
 from subscriptions.models import Cancellation, CancellationPolicy, License, Plan, Subscription
 from subscriptions.policy.facts import Mode, Status
+from subscriptions.policy.status import is_in_service
 from subscriptions.publishing import publish_policy
 from subscriptions.selectors import lists
 from subscriptions.selectors.batches import SubscriptionBatch
@@ -278,6 +279,22 @@ def test_a_search_pages_through_all_it_finds_be_they_few_or_many(
 
 
 @time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(
+    ("given", "renews"),
+    [
+        ({}, True),
+        ({"base_status": "SUSPENDED"}, True),
+        ({"renews": False}, False),
+        ({"base_status": "EXPIRED"}, False),
+        ({"is_trial": True, "renews": False, "period_end": NOW}, False),
+    ],
+)
+def test_what_has_ended_does_not_renew(world: World, given: dict[str, Any], renews: bool) -> None:
+    subscription = world.subscription(0, **given)
+    assert Api(world.admin)(ONE, id=f"sub_{subscription.pk}")["subscription"]["recurringBilling"] is renews
+
+
+@time_machine.travel(NOW, tick=False)
 def test_licenses_cost_the_same_for_2_and_50(world: World) -> None:
     subscription = world.subscription(30, by_group=30)
     api = Api(world.admin)
@@ -286,7 +303,7 @@ def test_licenses_cost_the_same_for_2_and_50(world: World) -> None:
     )
 
 
-STATUSES = [status.value for status in Status if status is not Status.CANCELING]
+STATUSES = [status.value for status in Status]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -317,6 +334,7 @@ def test_the_status_in_sql_is_the_status_of_the_rules(db: None, data: st.DataObj
         row = Subscription.objects.with_status(NOW).get(pk=subscription.pk)
         decided = SubscriptionBatch.get(caller, row.pk, NOW).decisions[row.pk]
         assert row.status_now == decided.status.value  # type: ignore[attr-defined]
+        assert Subscription.objects.in_service(NOW).filter(pk=row.pk).exists() is is_in_service(decided.status)
         transaction.set_rollback(True)
 
 

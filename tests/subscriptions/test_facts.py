@@ -110,6 +110,15 @@ def test_what_still_runs_until_its_end_holds_those_who_hold_it(imports: Imports)
     assert (holders("s1"), holders("s2")) == (3, 3)
 
 
+def test_who_is_new_holds_what_still_runs_rather_than_what_ended(imports: Imports) -> None:
+    imports(people(1), charges="c1,E3,s1,40,100.00,100.00,EUR,2026-11-01,2026-12-01,1\n")
+    cancel(imports.world(), Subscription.objects.get(), Mode.AT_PERIOD_END)
+    imports(people(1), charges="c2,E3,s2,40,100.00,100.00,EUR,2026-11-02,2026-12-02,1\n")
+    Subscription.objects.filter(external_id="s2").update(base_status="EXPIRED")
+    imports(people(3), at=after(hours=1))
+    assert (holders("s1"), holders("s2")) == (3, 0)
+
+
 @pytest.mark.parametrize(
     "unread",
     [

@@ -21,6 +21,7 @@ from portal.graphql.types.viewer import Tenant
 from subscriptions.messages.routes import conversion_amount
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel, Status
+from subscriptions.policy.status import is_in_service
 from subscriptions.selectors.batches import SubscriptionBatch
 from subscriptions.selectors.lists import Listing
 
@@ -54,7 +55,6 @@ class ProductSubscription(Node):
             partner_name=row.partner_name or None,
             purchased_licenses=row.purchased_licenses,
             term_months=row.term_months,
-            recurring_billing=row.renews and row.canceled_mode is None,
         )
 
     @strawberry.field(description="Where it is in its life, now.")
@@ -104,7 +104,11 @@ class ProductSubscription(Node):
         return period.end if period else None
 
     term_months: int | None = strawberry.field(description="How long a term is, in months. Null: unknown.")
-    recurring_billing: bool = strawberry.field(description="Whether it renews by itself when the period ends.")
+
+    @strawberry.field(description="Whether it renews by itself when the period ends.")
+    def recurring_billing(self) -> bool:
+        row = self.summary.row
+        return row.renews and row.canceled_mode is None and is_in_service(self.summary.decision.status)
 
     @strawberry.field(description="The latest one, also when undone.")
     def cancellation(self) -> Cancellation | None:
