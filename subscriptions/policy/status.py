@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from billing.periods import Period, rolled
-from subscriptions.policy.facts import Mode, Snapshot, Status
+from subscriptions.policy.facts import InForce, Mode, Snapshot, Status
 
 EXPIRED_FOR = timedelta(days=30)
 DISABLED_FOR = timedelta(days=90)
@@ -43,14 +43,16 @@ def status_at(snapshot: Snapshot, at: datetime) -> Status:
 def current_period(snapshot: Snapshot, at: datetime) -> Period | None:
     """The period that contains ``at``: the one on record, or a later term when it renews by itself.
 
-    Anchors do not drift: 31 January, 29 February, 31 March.
+    Of what was canceled, the last one, which an immediate cancellation cuts off. Anchors do not drift: 31 January,
+    29 February, 31 March.
     """
-    period = snapshot.period
-    if period is None or at < period.end or not snapshot.renews or snapshot.cancellation:
-        return period
-    if snapshot.term_months is None:
-        return None
-    return rolled(snapshot.anchored_at or period.start, snapshot.term_months, at, snapshot.zone)
+    canceled = snapshot.cancellation
+    if canceled is None:
+        return _period_at(snapshot, at)
+    last = _period_at(snapshot, _last_instant(canceled))
+    if last is None or canceled.mode is Mode.AT_PERIOD_END:
+        return last
+    return Period(min(last.start, canceled.effective_at), canceled.effective_at)
 
 
 def converts(snapshot: Snapshot) -> bool:
@@ -65,9 +67,25 @@ def ends_by_itself(snapshot: Snapshot, at: datetime) -> datetime | None:
 
 
 def is_trial(snapshot: Snapshot, at: datetime) -> bool:
-    """A trial that converts is a trial until its period ends."""
-    converted = converts(snapshot) and not snapshot.cancellation and snapshot.period and at >= snapshot.period.end
+    """A trial that converts is a trial until its period ends, unless it was canceled before."""
+    until = min(at, _last_instant(snapshot.cancellation)) if snapshot.cancellation else at
+    converted = converts(snapshot) and snapshot.period is not None and until >= snapshot.period.end
     return snapshot.is_trial and not converted
+
+
+def _period_at(snapshot: Snapshot, at: datetime) -> Period | None:
+    period = snapshot.period
+    if period is None or at < period.end or not snapshot.renews:
+        return period
+    if snapshot.term_months is None:
+        return None
+    return rolled(snapshot.anchored_at or period.start, snapshot.term_months, at, snapshot.zone)
+
+
+def _last_instant(canceled: InForce) -> datetime:
+    """An instant of the last period. One that was canceled for its end does not contain that."""
+    at_end = canceled.mode is Mode.AT_PERIOD_END
+    return canceled.effective_at - datetime.resolution if at_end else canceled.effective_at
 
 
 def _end(snapshot: Snapshot) -> datetime | None:

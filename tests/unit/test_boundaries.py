@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from billing.periods import Period
 from billing.proration import Convention, NoRefundReason, RefundTerms, period_units, prorate, used_units
 from subscriptions.policy.decision import Reason, evaluate
-from subscriptions.policy.facts import Mode, Snapshot, Status
+from subscriptions.policy.facts import InForce, Mode, Snapshot, Status
 from subscriptions.policy.quotes import boundary_between
 from subscriptions.policy.status import current_period, is_trial, status_at
 from tests.builders import NOW, PERIOD, SOFIA, at, charge, in_force, snapshot
@@ -124,6 +124,55 @@ def test_each_status_ends_at_the_instant_where_the_next_begins() -> None:
 def test_at_the_instant_where_a_period_ends_the_next_is_the_current_one() -> None:
     assert current_period(snapshot(), PERIOD.end - TICK) == PERIOD
     assert current_period(snapshot(), PERIOD.end) == NEXT
+
+
+@pytest.mark.parametrize(
+    ("effective_at", "starts"),
+    [
+        (NOW, PERIOD.start),
+        (PERIOD.end - TICK, PERIOD.start),
+        # The row was not rolled yet.
+        (PERIOD.end, PERIOD.end),
+        (PERIOD.end + 3 * DAY, PERIOD.end),
+        (NEXT.end + DAY, NEXT.end),
+        # It was bought ahead, and never began.
+        (PERIOD.start - DAY, PERIOD.start - DAY),
+    ],
+)
+def test_canceled_at_once_its_last_period_ends_then_whenever_it_is_asked_for(
+    effective_at: datetime, starts: datetime
+) -> None:
+    facts = snapshot(cancellation=in_force(Mode.IMMEDIATE, effective_at))
+    for asked in (effective_at - timedelta(minutes=2), effective_at, effective_at + TICK, effective_at + 200 * DAY):
+        assert current_period(facts, asked) == Period(starts, effective_at)
+
+
+@pytest.mark.parametrize("last", [PERIOD, NEXT])
+def test_canceled_for_the_end_of_its_period_that_is_its_last_one(last: Period) -> None:
+    facts = snapshot(cancellation=in_force(Mode.AT_PERIOD_END, last.end))
+    for asked in (last.start, last.end - TICK, last.end, last.end + 200 * DAY):
+        assert current_period(facts, asked) == last
+
+
+@pytest.mark.parametrize("given", [{"period": None}, {"term_months": None}])
+def test_where_nobody_knows_the_period_canceling_makes_none_up(given: dict[str, Any]) -> None:
+    facts = snapshot(cancellation=in_force(Mode.IMMEDIATE, PERIOD.end + DAY), **given)
+    assert current_period(facts, PERIOD.end + DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("canceled", "was_trial"),
+    [
+        (in_force(Mode.AT_PERIOD_END, PERIOD.end), True),
+        (in_force(Mode.AT_PERIOD_END, NEXT.end), False),
+        (in_force(Mode.IMMEDIATE, PERIOD.end - TICK), True),
+        (in_force(Mode.IMMEDIATE, PERIOD.end), False),
+    ],
+)
+def test_a_trial_that_had_converted_when_it_was_canceled_was_none_any_more(canceled: InForce, was_trial: bool) -> None:
+    facts = snapshot(is_trial=True, cancellation=canceled)
+    assert is_trial(facts, PERIOD.end + DAY) is was_trial
+    assert is_trial(facts, PERIOD.end - TICK)
 
 
 def test_a_trial_converts_at_the_instant_where_its_period_ends() -> None:
