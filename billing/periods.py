@@ -32,6 +32,14 @@ class Period:
         return end <= self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What a charge is for: a period, and so many seats; 0 where nobody said."""
+
+    period: Period
+    seats: int
+
+
 def add_months(day: date, months: int) -> date:
     """The same day of a later month, clamped to its last: 31 January + 1 is 28 or 29 February.
 

@@ -23,7 +23,7 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
-from billing.periods import Period
+from billing.periods import Billed, Period
 from billing.proration import ChargeFacts
 from billing.providers import billing_providers, credit_form, default_provider, known
 from billing.renewal_stop import RenewalStop
@@ -63,6 +63,14 @@ def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
     for agreement_id, *values in _NOT_OVER.rows(agreement_ids, at):
         found[agreement_id].append(_facts(*values))
     return {agreement_id: tuple(facts) for agreement_id, facts in found.items()}
+
+
+def billed_periods(charges: QuerySet[Charge]) -> Mapping[int, list[Billed]]:
+    """For which periods and seats these charges are, by agreement. One query."""
+    found: dict[int, list[Billed]] = defaultdict(list)
+    for agreement_id, start, end, seats in charges.values_list("agreement_id", "period_start", "period_end", "seats"):
+        found[agreement_id].append(Billed(Period(start, end), seats))
+    return found
 
 
 def charges_at(provider: str) -> QuerySet[Charge]:

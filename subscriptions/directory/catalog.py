@@ -15,11 +15,12 @@ from billing.money import Money
 from billing.providers import billing_providers, is_subscription_id
 from billing.refunds.repricing import Repricing, reprice
 from billing.renewal import set_provider_id
-from billing.selectors import late_charges, provider_of
+from billing.selectors import billed_periods, late_charges, provider_of
 from billing.writing import ChargeChange, audit_charges
 from common.languages import DEFAULT_LANGUAGE
 from common.messages import error_message
 from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
+from subscriptions.directory.periods import anchor_of, period_by_charges, term_of
 from subscriptions.directory.report import ImportReport
 from subscriptions.directory.tables import RowProblem
 from subscriptions.models import Plan, Subscription
@@ -199,22 +200,23 @@ class Catalog:
             )
 
     def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:
-        """The period that ends last: its first start, and the seats of all its charges."""
+        """The period that contains now, and its seats, by all charges on record and not by the file at hand alone."""
         if not rows or subscription.canceled_mode or subscription.ended_source:
             # What ends is not moved on by what was billed although it does.
             return
-        end = max(row.period.end for row in rows)
-        if subscription.period_end and subscription.period_end > end:
+        billed = billed_periods(Charge.objects.filter(agreement=subscription.agreement_id))
+        found = period_by_charges(billed[subscription.agreement_id], subscription.period, self._now)
+        if found is None:
             return
-        latest = [row for row in rows if row.period.end == end]
-        subscription.period_start, subscription.period_end = min(row.period.start for row in latest), end
-        subscription.anchored_at = subscription.anchored_at or subscription.period_start
-        subscription.term_months = next((row.term_months for row in latest if row.term_months), None)
-        seats = sum(row.seats for row in latest)
-        if seats > MAX_SEATS:
-            self._problem(latest[0], f"{seats:,} seats in all are more than {MAX_SEATS:,}: they are not taken")
+        zone, period = self.tenant.zone, found.period
+        said = next((row.term_months for row in rows if row.term_months and row.period.end == period.end), None)
+        anchor = anchor_of(subscription.anchored_at, said or subscription.term_months, period, zone)
+        subscription.period_start, subscription.period_end, subscription.anchored_at = period.start, period.end, anchor
+        subscription.term_months = said or term_of(subscription.term_months, anchor, period, zone)
+        if found.seats > MAX_SEATS:
+            self._problem(rows[0], f"{found.seats:,} seats in all are more than {MAX_SEATS:,}: they are not taken")
         else:
-            subscription.purchased_licenses = seats or subscription.purchased_licenses
+            subscription.purchased_licenses = found.seats or subscription.purchased_licenses
         subscription.save()
 
     def _problem(self, row: ChargeRow, reason: str) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Agreement
-from billing.periods import EARLIEST, LATEST, MAX_MONTHS
+from billing.periods import EARLIEST, LATEST, MAX_MONTHS, Period
 from common.fields import SearchKeyField
 from subscriptions.policy.facts import Channel, Mode, Status
 from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, IN_SERVICE
@@ -40,7 +40,7 @@ class Plan(models.Model):
 
 _NO_METHOD = Q(agreement__account__payment_methods_known=True) & ~Q(agreement__account__payment_methods__is_active=True)
 # Ends with its period although nobody cancels it.
-_LAPSES = Q(canceled_mode=None, base_status__in=[Status.ACTIVE, Status.SUSPENDED]) & (
+LAPSES = Q(canceled_mode=None, base_status__in=[Status.ACTIVE, Status.SUSPENDED]) & (
     Q(renews=False) | (Q(is_trial=True) & _NO_METHOD)
 )
 
@@ -58,7 +58,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
                 *_ended_at(Q(canceled_mode=Mode.IMMEDIATE), "ends_at", at, expires=False),
                 *_ended_at(Q(canceled_mode=Mode.AT_PERIOD_END), "ends_at", at, expires=True),
                 When(canceled_mode__isnull=False, then=Value(Status.CANCELING.value)),
-                *_ended_at(_LAPSES, "period_end", at, expires=True),
+                *_ended_at(LAPSES, "period_end", at, expires=True),
                 default=F("base_status"),
                 output_field=models.CharField(),
             )
@@ -70,7 +70,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def in_service(self, at: datetime) -> SubscriptionQuerySet:
         """Only those that have not ended at ``at``, which is compared and nothing else: prepared queries can ask it."""
-        lasts = ~_LAPSES | Q(period_end=None) | Q(period_end__gt=at)
+        lasts = ~LAPSES | Q(period_end=None) | Q(period_end__gt=at)
         return self.filter(Q(ends_at__gt=at) | (Q(canceled_mode=None, base_status__in=IN_SERVICE) & lasts))
 
 
@@ -174,3 +174,8 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan} · {self.tenant}"
+
+    @property
+    def period(self) -> Period | None:
+        """The period on record; what is current, policy.current_period finds out."""
+        return Period(self.period_start, self.period_end) if self.period_start and self.period_end else None

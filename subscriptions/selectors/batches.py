@@ -16,7 +16,6 @@ from django.utils.functional import SimpleLazyObject
 from billing.currencies import currency_on
 from billing.models import Refund, RefundStatus
 from billing.money import Money
-from billing.periods import Period
 from billing.providers import credit_form
 from billing.selectors import Charges, charges_not_over, held_by_charge, provider_of
 from common.prepared import ModelColumns, PreparedQuery
@@ -207,7 +206,7 @@ class SubscriptionBatch:
             partner_name=row.partner_name,
             renews=row.renews,
             has_payment_method=self._has_payment_method(row),
-            period=Period(row.period_start, row.period_end) if row.period_start and row.period_end else None,
+            period=row.period,
             anchored_at=row.anchored_at,
             term_months=row.term_months,
             unit_price=self._price(row),
