@@ -12,7 +12,7 @@ from billing.models import Agreement, RenewalStopTerms
 from billing.outages import retry_later
 from billing.providers import billing_providers, default_provider, is_subscription_id, provider, subscription_id_example
 from billing.providers.base import ProviderRefused, ProviderUnavailable
-from billing.renewal_stop import RenewalStop
+from billing.renewal_stop import UNDO_GRACE, RenewalStop
 from outbox.queue import enqueue_anew
 from outbox.registry import PermanentFailure, handles
 from tenants.actions import Action
@@ -148,10 +148,10 @@ class Wanted:
 
 
 def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
-    """NOW is only told when the undo has closed; until then a stop that can be taken back."""
+    """NOW is only told when the undo has closed by any clock; until then a stop that can be taken back."""
     renewal_stop, final_at = RenewalStop(agreement.renewal_stop), agreement.ends_for_good_at
-    if renewal_stop is RenewalStop.NOW and final_at and now < final_at:
-        return Wanted(RenewalStop.AT_PERIOD_END, final_at)
+    if renewal_stop is RenewalStop.NOW and final_at and now < final_at + UNDO_GRACE:
+        return Wanted(RenewalStop.AT_PERIOD_END, final_at + UNDO_GRACE)
     if renewal_stop is RenewalStop.NONE:
         # What the provider's own dashboard stopped, an undo here does not set going.
         return Wanted(RenewalStop(agreement.stopped_elsewhere))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
+
+# The web says until when an undo is open, by its clock; the worker's may be ahead by as much before it closes one.
+UNDO_GRACE = timedelta(minutes=5)
 
 
 class RenewalStop(StrEnum):

@@ -215,7 +215,7 @@ def _add(agreement: Agreement, terms: RenewalStopTerms, missing: Sequence[Line],
         lines=lines,
         priced_at=terms.priced_at,
         requested_at=now,
-        held_until=max(terms.held_until, now),
+        held_until=terms.held_until,
         due_by=refund_due_by(terms.anchored_at, now, terms.refund_terms.zone),
     )
 

@@ -31,6 +31,7 @@ from billing.proration import Line
 from billing.providers import credit_form
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
+from billing.renewal_stop import UNDO_GRACE
 from billing.selectors import provider_of
 from billing.signals import refund_left_early
 from tenants.actions import Action
@@ -48,16 +49,17 @@ def request_refund(
 ) -> Refund:
     """Write a refund with one part per line that returns something, inside the caller's transaction.
 
-    HELD while ``held_until`` lies ahead, else PENDING; sent from then on. Reserves the amount on each charge, so
-    that all refunds of a charge together never exceed what was paid: raises RefundExceedsPaid, and the
+    HELD until ``held_until`` and UNDO_GRACE are over, else PENDING; sent from then on. Reserves the amount on each
+    charge, so that all refunds of a charge together never exceed what was paid: raises RefundExceedsPaid, and the
     database agrees.
     """
+    sent_from = held_until + UNDO_GRACE
     returning = [line for line in lines if line.refund.minor_units]
     refund = Refund.objects.create(
         agreement=agreement,
         amount=sum(line.refund.minor_units for line in returning),
         currency=returning[0].refund.currency,
-        status=RefundStatus.HELD if held_until > requested_at else RefundStatus.PENDING,
+        status=RefundStatus.HELD if sent_from > requested_at else RefundStatus.PENDING,
         priced_at=priced_at,
         requested_at=requested_at,
         held_until=held_until,
@@ -67,7 +69,7 @@ def request_refund(
     for line in returning:
         own = line.own
         _reserve(refund, line.charge_id, own.refund.minor_units, own.refund_tax.minor_units, line.refund.minor_units)
-    ask_to_send(refund, max(held_until, requested_at), requested_at)
+    ask_to_send(refund, max(sent_from, requested_at), requested_at)
     return refund
 
 

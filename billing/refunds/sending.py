@@ -15,6 +15,7 @@ from billing.providers import credit_form, provider
 from billing.providers.base import ProviderUnavailable
 from billing.refunds.moves import OWED, lock, move
 from billing.refunds.results import conclude, order_of, record_result
+from billing.renewal_stop import UNDO_GRACE
 from outbox.each import each_by_itself
 from outbox.queue import enqueue, requeue
 from outbox.registry import handles
@@ -28,12 +29,13 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     """Send a refund that is due, part by part, and move it by what the provider says.
 
     A part is marked SENT before the provider is asked. One that is found SENT may have arrived: the provider is
-    asked what became of it before anything is sent again.
+    asked what became of it before anything is sent again. What is held stays so for UNDO_GRACE longer: our clock may be
+    ahead of the one by which the undo is still open.
     """
     refund = Refund.objects.select_related("agreement__account").get(pk=payload["refund"])
     if refund.status == RefundStatus.HELD:
-        if now < refund.held_until:
-            return refund.held_until
+        if now < refund.held_until + UNDO_GRACE:
+            return refund.held_until + UNDO_GRACE
         with transaction.atomic(durable=True):
             move(refund, (RefundStatus.HELD,), RefundStatus.PENDING, SYSTEM, now)
     refund.refresh_from_db(fields=["status"])
@@ -75,7 +77,8 @@ def _say_owed(refund: Refund, now: datetime) -> None:
 def send_stranded(now: datetime) -> int:
     """Ask again for the sending of refunds that are due and that nothing will send. Returns how many."""
     due = Refund.objects.filter(
-        Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now), requested_at__lte=now
+        Q(status__in=SENDABLE_REFUND_STATUSES) | Q(status=RefundStatus.HELD, held_until__lte=now - UNDO_GRACE),
+        requested_at__lte=now,
     )
     return each_by_itself(due, lambda refund: _send_again(refund, now), work="send_stranded_refunds", now=now)
 

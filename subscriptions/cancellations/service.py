@@ -170,13 +170,20 @@ def _signed_quote(
 def _promised_quote(
     caller: Caller, subscription: Subscription, signed: SignedQuote, now: datetime, staff: StaffCancellation | None
 ) -> tuple[Quote, Snapshot]:
-    """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another."""
-    batch = SubscriptionBatch.get(caller, subscription.pk, signed.made_at, on_behalf=staff.on_behalf if staff else None)
+    """The quote of now at the signed instant, as executed now; QuoteExpired or QuoteChanged if it is another.
+
+    ``now`` may lie before that instant, by a clock that is behind the one it was made by.
+    """
+    on_behalf = staff.on_behalf if staff else None
+    batch = SubscriptionBatch.get(caller, subscription.pk, signed.made_at, on_behalf=on_behalf)
     snapshot, decision = batch.snapshots[subscription.pk], batch.decisions[subscription.pk]
     quote = decision.quote(signed.mode)
     if now >= signed.made_at + QUOTE_LIFETIME:
         raise QuoteExpired("quoteId", mode=signed.mode)
-    if quote is None or not signed.promises(quote) or boundary_between(snapshot, signed.made_at, now):
+    first = snapshot
+    if now < signed.made_at:
+        first = SubscriptionBatch.get(caller, subscription.pk, now, on_behalf=on_behalf).snapshots[subscription.pk]
+    if quote is None or not signed.promises(quote) or boundary_between(first, signed.made_at, now):
         raise QuoteChanged("quoteId", mode=signed.mode)
     if staff and staff.amount is not None:
         quote = _agreed(quote, staff.amount, snapshot)

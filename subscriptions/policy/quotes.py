@@ -100,10 +100,13 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
 
 
 def effective(quote: Quote, executed_at: datetime, period: Period | None) -> Quote:
-    """The quote as executed: an immediate cancellation takes effect when it was executed, its dates with it."""
+    """The quote as executed: an immediate cancellation takes effect when it was executed, its dates with it.
+
+    Never before what was promised: who executes it may have a clock that is behind.
+    """
     if quote.mode is Mode.AT_PERIOD_END:
         return quote
-    return replace(quote, **_dates(Mode.IMMEDIATE, executed_at, period))
+    return replace(quote, **_dates(Mode.IMMEDIATE, max(executed_at, quote.effective_at), period))
 
 
 def prorates(quote: Quote, snapshot: Snapshot) -> bool:
@@ -143,12 +146,16 @@ def agreed(quote: Quote, amount: int, snapshot: Snapshot) -> Quote:
     )
 
 
-def boundary_between(snapshot: Snapshot, made_at: datetime, now: datetime) -> bool:
-    """Whether a period of the subscription or of a charge began or ended in (made_at, now]."""
+def boundary_between(snapshot: Snapshot, one: datetime, other: datetime) -> bool:
+    """Whether a period of the subscription or of a charge began or ended between two instants, whichever is first.
+
+    ``snapshot`` is of the earlier one, with the charges that were not over then; what fell on it was seen.
+    """
+    earlier, later = sorted((one, other))
     periods = [charge.period for charge in snapshot.for_quotes.charges]
-    if period := current_period(snapshot, made_at):
+    if period := current_period(snapshot, earlier):
         periods.append(period)
-    return any(made_at < edge <= now for period in periods for edge in (period.start, period.end))
+    return any(earlier < edge <= later for period in periods for edge in (period.start, period.end))
 
 
 def _charge(line: Line, snapshot: Snapshot) -> ChargeFacts:

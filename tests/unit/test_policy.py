@@ -421,6 +421,35 @@ def test_preview_equals_execution(facts: Snapshot, now: datetime, on_behalf: OnB
         assert effective(quote, now, first.period) == quote
 
 
+@given(snapshots(), INSTANTS, st.timedeltas(timedelta(minutes=-90), timedelta(minutes=30)))
+def test_no_clock_makes_it_sooner_or_cheaper_than_promised(
+    facts: Snapshot, made_at: datetime, apart: timedelta
+) -> None:
+    decision, now = evaluate(facts, made_at), made_at + apart
+    crossed = boundary_between(facts, made_at, now)
+    assert crossed is boundary_between(facts, now, made_at)
+    for quote in decision.quotes:
+        done = effective(quote, now, decision.period)
+        assert done.effective_at >= max(quote.effective_at, quote.priced_at)
+        assert done.undo_until >= quote.undo_until
+        if crossed:
+            continue
+        # Asked by the other clock, the same time has been used of the same periods, unless a day or second went by.
+        assert done.effective_at <= done.undo_until
+        [other] = [again for again in evaluate(facts, now).quotes if again.mode is quote.mode]
+        assert [line.charge_id for line in other.lines] == [line.charge_id for line in quote.lines]
+        if quote.mode is Mode.AT_PERIOD_END:
+            assert other.effective_at == quote.effective_at
+
+
+@given(st.timedeltas(timedelta(days=-2), timedelta(days=2)), st.timedeltas(timedelta(days=-2), timedelta(days=2)))
+def test_a_boundary_is_seen_from_either_side(one: timedelta, other: timedelta) -> None:
+    facts = snapshot(charges=())
+    before, after = sorted((PERIOD.end + one, PERIOD.end + other))
+    crossed = before < PERIOD.end <= after
+    assert boundary_between(facts, before, after) is boundary_between(facts, after, before) is crossed
+
+
 @given(snapshots(), INSTANTS)
 def test_quotes_keep_their_promises(facts: Snapshot, now: datetime) -> None:
     for quote in evaluate(facts, now).quotes:

@@ -71,8 +71,8 @@ def test_canceling_now_tells_that_it_was_asked_for_took_effect_and_was_paid(worl
     work(NOW)
     assert events(subscription) == ["cancellation.requested", "cancellation.effective"]
     cancellation = Cancellation.objects.get()
-    work(cancellation.undo_until + timedelta(minutes=1))
-    work(cancellation.undo_until + timedelta(minutes=2))
+    work(cancellation.undo_until + timedelta(minutes=6))
+    work(cancellation.undo_until + timedelta(minutes=7))
     assert events(subscription) == ["cancellation.requested", "cancellation.effective", "refund.settled"]
     requested = Event.objects.get(type="cancellation.requested").data
     assert requested["subscription"] == {"id": f"sub_{subscription.pk}"}
@@ -133,7 +133,7 @@ def test_a_refund_that_fails_and_is_paid_later(world: World, told: Any) -> None:
         subscription = world.subscription(1)
         cancel(Api(world.admin), subscription, "IMMEDIATE")
         provider.troubles = ["decline"]
-        at = Cancellation.objects.get().undo_until + timedelta(minutes=1)
+        at = Cancellation.objects.get().undo_until + timedelta(minutes=6)
         work(at)
         work(at)
     failed = Event.objects.get(type="refund.failed")
