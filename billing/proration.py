@@ -17,6 +17,7 @@ from billing.currencies import currency_on, succeeds
 from billing.money import Money, largest_remainder, round_half_up
 from billing.periods import Period
 from common.codes import N_, CodeTable
+from common.errors import Plural
 
 
 class Convention(StrEnum):
@@ -31,12 +32,12 @@ class Convention(StrEnum):
 class NoRefundReason(CodeTable):
     """Why nothing comes back. One of these is always said when there is no refund.
 
-    ``label``: for staff. ``sentence``: to the customer. ``weight``: where the charges of a quote disagree, the highest
+    ``label``: for staff. ``sentence``: to the customer (subscriptions/messages/quotes.py says it). ``weight``: where the charges of a quote disagree, the highest
     is said, which is the one that a person can do most with; 0 is never the reason of one charge.
     """
 
     label: str
-    sentence: str
+    sentence: str | Plural
     weight: int
 
     PERIOD_END = (
@@ -55,7 +56,11 @@ class NoRefundReason(CodeTable):
     WINDOW_CLOSED = (
         "WINDOW_CLOSED",
         N_("the refund window is closed"),
-        N_("No credit is due because the time for refunds is over."),
+        Plural(
+            "No credit is due because the time for it, %(hours)d hour, was over on %(closed)s.",
+            "No credit is due because the time for it, %(hours)d hours, was over on %(closed)s.",
+            by="hours",
+        ),
         3,
     )
     FULLY_USED = (
@@ -70,6 +75,12 @@ class NoRefundReason(CodeTable):
         N_("No credit is due because it was already refunded."),
         4,
     )
+    DISPUTED = (
+        "DISPUTED",
+        N_("disputed"),
+        N_("No credit is due because the payment was disputed at the bank, which decides what becomes of it."),
+        5,
+    )
     NOTHING_SETTLED = (
         "NOTHING_SETTLED",
         N_("nothing was paid yet"),
@@ -83,6 +94,15 @@ class NoRefundReason(CodeTable):
         0,
     )
     AGREED = "AGREED", N_("agreed with support"), N_("No credit is due, as agreed with support."), 0
+
+
+class LineReason(StrEnum):
+    """Why a line gives what it gives, where that is not plain proration: what comes back whole, or less than unused."""
+
+    NOT_BEGUN = "NOT_BEGUN"
+    WINDOW_CLOSED = "WINDOW_CLOSED"
+    DISPUTED = "DISPUTED"
+    ALREADY_REFUNDED = "ALREADY_REFUNDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +123,8 @@ class RefundTerms:
 class ChargeFacts:
     """What was billed for one period of some seats, in minor units of one currency, corrections applied.
 
-    ``charged`` and ``paid`` include ``tax``; ``refunded`` is all that is returned or on its way;
-    ``in_flight`` is a payment that was started and has not arrived.
+    ``charged`` and ``paid`` include ``tax``; ``refunded`` is all that is returned or on its way; ``disputed`` what a
+    dispute holds or took; ``in_flight`` is a payment that was started and has not arrived.
     """
 
     id: int
@@ -116,11 +136,12 @@ class ChargeFacts:
     paid: int
     refunded: int = 0
     in_flight: int = 0
+    disputed: int = 0
 
     @property
     def refundable(self) -> int:
-        """The most that can still be returned: what was paid and is not returned or on its way."""
-        return max(0, self.paid - self.refunded)
+        """The most that can still be returned: what was paid and is not returned, on its way or disputed."""
+        return max(0, self.paid - self.refunded - self.disputed)
 
     def tax_in(self, refund: int) -> int:
         """The tax inside a refund, in the proportion of the tax inside the charge, split by largest remainder."""
@@ -133,6 +154,7 @@ class Line:
     """One charge of a quote. ``refund`` includes ``refund_tax``; ``reason`` says why it is zero, if it is.
 
     ``original``: the same in the currency of the charge, where that ended and this is its successor.
+    ``line_reason``: why it is not, to the cent, what the time that is left gives.
     """
 
     charge_id: int
@@ -145,6 +167,7 @@ class Line:
     used_units: int
     period_units: int
     reason: NoRefundReason | None
+    line_reason: LineReason | None
     original: Line | None = None
 
     @property
@@ -209,14 +232,18 @@ def prorate(charge: ChargeFacts, at: datetime, terms: RefundTerms) -> Line:
 
 def unbegun(charge: ChargeFacts, terms: RefundTerms) -> Line:
     """A charge of which no time is used: returned whole, outside every window."""
-    return _line(charge, terms, units_used=0)
+    return _line(charge, terms, units_used=0, begun=False)
 
 
-def _line(charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: bool = False) -> Line:
+def _line(
+    charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: bool = False, begun: bool = True
+) -> Line:
     """The tax inside the refund is in the proportion of the tax inside the charge, split by largest remainder."""
     units = period_units(charge.period, terms.convention, terms.zone)
     used = round_half_up(Fraction(charge.charged * units_used, units))
-    refund = 0 if closed else min(max(charge.paid - used, 0), charge.refundable)
+    unused = max(charge.paid - used, 0)
+    refund = 0 if closed else min(unused, charge.refundable)
+    reason = None if refund else _reason(charge, closed=closed)
     return Line(
         charge_id=charge.id,
         description=charge.description,
@@ -227,7 +254,8 @@ def _line(charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: b
         refund_tax=Money(charge.tax_in(refund), charge.currency),
         used_units=units_used,
         period_units=units,
-        reason=None if refund else _reason(charge, closed=closed),
+        reason=reason,
+        line_reason=_line_reason(charge, reason, unused, begun=begun),
     )
 
 
@@ -235,8 +263,22 @@ def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
     if charge.paid == 0:
         return NoRefundReason.NOTHING_SETTLED
     if charge.refundable == 0:
-        return NoRefundReason.ALREADY_REFUNDED
+        return NoRefundReason(_taken(charge).value)
     return NoRefundReason.WINDOW_CLOSED if closed else NoRefundReason.FULLY_USED
+
+
+def _line_reason(charge: ChargeFacts, reason: NoRefundReason | None, unused: int, *, begun: bool) -> LineReason | None:
+    if reason and reason.value in set(LineReason):
+        return LineReason(reason.value)
+    if charge.refundable < unused:
+        return _taken(charge)
+    return None if begun else LineReason.NOT_BEGUN
+
+
+def _taken(charge: ChargeFacts) -> LineReason:
+    """What keeps a part of a charge from coming back. Of both, the one that is still open."""
+    still = charge.disputed and charge.refunded < charge.paid
+    return LineReason.DISPUTED if still else LineReason.ALREADY_REFUNDED
 
 
 def promised_currency(currencies: Iterable[str], day: date) -> str:

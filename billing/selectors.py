@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from django.db.models import DateField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Least, TruncWeek
 
 from billing.credit_form import CreditForm
@@ -63,6 +63,12 @@ def charges_not_over(agreement_ids: Collection[int], at: datetime) -> Charges:
     for agreement_id, *values in _NOT_OVER.rows(agreement_ids, at):
         found[agreement_id].append(_facts(*values))
     return {agreement_id: tuple(facts) for agreement_id, facts in found.items()}
+
+
+def charged_before(agreement_ids: Collection[int], at: datetime) -> Collection[int]:
+    """Those of the agreements that have a charge whose period is over at ``at``. One query."""
+    over = Charge.objects.filter(agreement=OuterRef("pk"), period_end__lte=at)
+    return set(Agreement.objects.filter(Exists(over), pk__in=agreement_ids).values_list("pk", flat=True))
 
 
 def billed_periods(charges: QuerySet[Charge]) -> Mapping[int, list[Billed]]:
@@ -244,6 +250,7 @@ def _facts(
         tax=tax - corrected_tax,
         # What was paid above a corrected charge came back with the correction.
         paid=min(paid, charged),
-        refunded=refunded + returned_elsewhere + disputed,
+        refunded=refunded + returned_elsewhere,
         in_flight=in_flight,
+        disputed=disputed,
     )

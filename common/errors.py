@@ -28,7 +28,7 @@ from common.codes import N_
 
 
 class Plural(NamedTuple):
-    """A sentence that depends on a count: the attribute ``by`` of its error."""
+    """A sentence that depends on a count: the placeholder ``by``, for an error one of its attributes."""
 
     one: str
     many: str

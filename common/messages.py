@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext, ngettext
 
 from common.errors import ExpectedError, Plural
@@ -9,7 +12,11 @@ from common.errors import ExpectedError, Plural
 
 def error_message(error: ExpectedError) -> str:
     """The sentence of an error, for the API, the pages and the admin alike."""
-    said = error.sentence
-    if isinstance(said, Plural):
-        return ngettext(said.one, said.many, getattr(error, said.by)) % vars(error)
-    return gettext(said) % vars(error)
+    return say(error.sentence, vars(error))
+
+
+def say(sentence: str | Plural, values: Mapping[str, Any]) -> str:
+    """A sentence that was marked by ``N_`` or ``Plural``, with its placeholders."""
+    if isinstance(sentence, Plural):
+        return ngettext(sentence.one, sentence.many, values[sentence.by]) % values
+    return gettext(sentence) % values

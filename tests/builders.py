@@ -62,7 +62,10 @@ def snapshot(**given: Any) -> Snapshot:
         "policy": PolicyTerms("Default", 1),
     }
     for_quotes = QuoteFacts(
-        given.pop("charges", (charge(),)), given.pop("still_covered", 0), given.pop("credit_form", CreditForm.PAID_BACK)
+        given.pop("charges", (charge(),)),
+        given.pop("still_covered", 0),
+        given.pop("credit_form", CreditForm.PAID_BACK),
+        given.pop("charged_before", False),
     )
     values.update(given)
     if "assigned" in given and "removable" not in given:

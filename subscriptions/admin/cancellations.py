@@ -15,11 +15,13 @@ from django.views.decorators.http import require_POST
 
 from billing.formatting import format_money
 from billing.messages import refund_standing
+from billing.proration import NoRefundReason
 from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.errors import ExpectedError
 from common.formatting import active_language, format_day
 from common.messages import error_message
 from subscriptions.cancellations.service import undo_cancellation
+from subscriptions.messages.quotes import kept_no_refund_sentence
 from subscriptions.models import Cancellation
 from tenants.staff import staff
 
@@ -42,7 +44,7 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
     search_fields = ("=reference", "tenant__search_key")
     ordering = ("-pk",)
     exclude = ("quote", "facts", "refunds")
-    readonly_fields = ("refund_list", "quote_as_shown", "facts_as_seen")
+    readonly_fields = ("refund_list", "why_nothing", "quote_as_shown", "facts_as_seen")
     change_form_template = "admin/subscriptions/cancellation/change_form.html"
 
     @admin.display(description=_("refunds"))
@@ -53,6 +55,12 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
             for refund in cancellation.refunds.select_related("agreement")
         )
         return format_html_join("", "<div>{} · {} · {}</div>", rows)
+
+    @admin.display(description=_("why nothing comes back"))
+    def why_nothing(self, cancellation: Cancellation) -> str:
+        """The sentence that the customer was told."""
+        reason = cancellation.no_refund_reason
+        return kept_no_refund_sentence(cancellation, NoRefundReason(reason)) if reason else ""
 
     @admin.display(description=_("quote as shown"))
     def quote_as_shown(self, cancellation: Cancellation) -> str:

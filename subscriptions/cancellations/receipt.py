@@ -13,7 +13,7 @@ from billing.messages import refund_sentences
 from billing.models import Refund, RefundStatus
 from billing.proration import Convention, NoRefundReason
 from common.formatting import format_date, format_datetime
-from subscriptions.messages.quotes import agreed_sentence, mode_name, no_refund_sentence, units_explanation
+from subscriptions.messages.quotes import agreed_sentence, kept_no_refund_sentence, mode_name, units_explanation
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
 from subscriptions.policy.facts import Mode
@@ -71,8 +71,7 @@ def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[t
     if not refunds:
         # A refund that a correction took the place of was promised, so that no reason was given then.
         reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
-        sentence = no_refund_sentence(reason, cancellation.effective_at, cancellation.tenant.zone)
-        return [(_("Credit"), sentence)]
+        return [(_("Credit"), kept_no_refund_sentence(cancellation, reason))]
     rows = [(_("Credit"), sentence) for refund in refunds for sentence in refund_sentences(refund)]
     if computed := _computed(cancellation):
         rows.append((_("How it was computed"), computed))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,10 @@ from django.utils.translation import ngettext
 
 from billing.messages import credit_promise
 from billing.proration import Convention, NoRefundReason
+from common.codes import N_
 from common.formatting import format_date, format_datetime
+from common.messages import say
+from subscriptions.models import Cancellation
 from subscriptions.policy.facts import Mode, Snapshot
 from subscriptions.policy.quotes import Quote
 
@@ -19,7 +23,10 @@ from subscriptions.policy.quotes import Quote
 def quote_explanation(quote: Quote, snapshot: Snapshot) -> str:
     """How the credit was computed, or why there is none: 26 of 28 days unused, whole 24-hour days."""
     if quote.no_refund_reason:
-        return no_refund_sentence(quote.no_refund_reason, quote.effective_at, snapshot.zone)
+        closed = [line.period.start for line in quote.lines if line.reason is NoRefundReason.WINDOW_CLOSED]
+        hours = snapshot.policy.prorated_refund_hours
+        window = ClosedWindow(hours or 0, max(closed)) if closed else None
+        return no_refund_sentence(quote.no_refund_reason, quote.mode, quote.effective_at, snapshot.zone, window)
     if quote.agreed:
         return agreed_sentence()
     lines = [line for line in quote.lines if line.refund.minor_units]
@@ -80,9 +87,40 @@ _CONVENTIONS: Mapping[Convention, Callable[[int], str]] = {
 }
 
 
-def no_refund_sentence(reason: NoRefundReason, effective_at: datetime, zone: ZoneInfo) -> str:
-    """Why no credit is due. Never "a refund of 0.00"."""
-    return _(reason.sentence) % {"date": format_date(effective_at, zone)}
+@dataclass(frozen=True, slots=True)
+class ClosedWindow:
+    """So many hours since a charge began, in which something would have come back; of several the one that closed last."""
+
+    hours: int
+    opened_at: datetime
+
+    @property
+    def closed_at(self) -> datetime:
+        return self.opened_at + timedelta(hours=self.hours)
+
+
+def no_refund_sentence(
+    reason: NoRefundReason, mode: Mode, effective_at: datetime, zone: ZoneInfo, window: ClosedWindow | None
+) -> str:
+    """Why no credit is due. Never "a refund of 0.00". ``window``: where it is that a window is closed."""
+    values: dict[str, str | int] = {"date": format_date(effective_at, zone)}
+    if window:
+        values |= {"hours": window.hours, "closed": format_datetime(window.closed_at, zone)}
+    unpaid = reason is NoRefundReason.NOTHING_SETTLED and mode is Mode.AT_PERIOD_END
+    return say(_PERIOD_UNPAID if unpaid else reason.sentence, values)
+
+
+_PERIOD_UNPAID = N_("No credit is due: the time until %(date)s is not paid, no payment has arrived for it yet.")
+
+
+def kept_no_refund_sentence(cancellation: Cancellation, reason: NoRefundReason) -> str:
+    """The same, by the evidence that was kept of what was decided."""
+    lines = [line for line in cancellation.quote["lines"] if line["reason"] == NoRefundReason.WINDOW_CLOSED]
+    opened = [datetime.fromisoformat(line["period"]["start"]) for line in lines]
+    hours = cancellation.facts["policy"]["prorated_refund_hours"]
+    window = ClosedWindow(hours, max(opened)) if opened else None
+    zone = cancellation.tenant.zone
+    return no_refund_sentence(reason, Mode(cancellation.mode), cancellation.effective_at, zone, window)
 
 
 def mode_name(mode: Mode) -> str:

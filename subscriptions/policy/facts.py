@@ -78,12 +78,14 @@ class OnBehalf:
 class QuoteFacts:
     """What a quote looks at besides: today's charges, what becomes of a refund, and who keeps the product anyway.
 
-    Read when a quote is asked for: a list of routes and reasons needs none of it.
+    ``charged_before``: where none of the charges has begun, whether others are over. Read when a quote is asked for: a
+    list of routes and reasons needs none of it.
     """
 
     charges: tuple[ChargeFacts, ...]
     still_covered: int
     credit_form: CreditForm
+    charged_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

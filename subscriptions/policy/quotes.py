@@ -25,7 +25,7 @@ from billing.proration import (
     promised_currency,
     prorate,
 )
-from subscriptions.policy.facts import Channel, Mode, Snapshot
+from subscriptions.policy.facts import Channel, Mode, QuoteFacts, Snapshot
 from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, current_period, is_trial
 
 QUOTE_LIFETIME = timedelta(minutes=30)
@@ -73,7 +73,7 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
     """What canceling in ``mode`` at ``at`` gives back, money counted from ``priced_at``, which is not after ``at``."""
     period = current_period(snapshot, at)
     effective_at = at if mode is Mode.IMMEDIATE or period is None else period.end
-    charges, reason = _refundable(mode, snapshot, at, priced_at, effective_at)
+    charges = _refundable(mode, snapshot, at, priced_at, effective_at)
     currency = _currency(charges, snapshot, at)
     lines = _lines(charges, snapshot, priced_at, currency)
     total = reduce(add, (line.refund for line in lines)) if lines else None
@@ -84,7 +84,7 @@ def make_quote(mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime
         priced_at=priced_at,
         lines=lines,
         refund=refund,
-        no_refund_reason=None if refund else reason or overall_reason(lines),
+        no_refund_reason=None if refund else _why_nothing(mode, snapshot, at, effective_at, lines),
         convention=snapshot.policy.convention,
         refund_due_by=_due_by(snapshot, lines, at) if refund else None,
         pending_charges=tuple(
@@ -176,6 +176,7 @@ def _returning(line: Line, share: int, snapshot: Snapshot) -> Line:
         refund=Money(own, charge.currency),
         refund_tax=Money(charge.tax_in(own), charge.currency),
         reason=None if share else NoRefundReason.AGREED,
+        line_reason=None,
     )
     return given.into(line.refund.currency)
 
@@ -222,14 +223,40 @@ def _due_by(snapshot: Snapshot, lines: Sequence[Line], at: datetime) -> date | N
 
 def _refundable(
     mode: Mode, snapshot: Snapshot, at: datetime, priced_at: datetime, effective_at: datetime
-) -> tuple[list[ChargeFacts], NoRefundReason | None]:
-    """The charges a quote has a line for, and the reason to give when none of them returns anything."""
+) -> list[ChargeFacts]:
+    """The charges a quote has a line for. Of a trial, a product key and a period that runs out: what begins later."""
     charges = snapshot.for_quotes.charges
-    unbegun_then = [charge for charge in charges if charge.period.begins_after(effective_at)]
+    if mode is Mode.AT_PERIOD_END or snapshot.channel is Channel.PREPAID or is_trial(snapshot, at):
+        return [charge for charge in charges if charge.period.begins_after(effective_at)]
+    return [charge for charge in charges if charge.period.end > priced_at]
+
+
+def _why_nothing(
+    mode: Mode, snapshot: Snapshot, at: datetime, effective_at: datetime, lines: Sequence[Line]
+) -> NoRefundReason:
+    facts = snapshot.for_quotes
     if snapshot.channel is Channel.PREPAID:
-        return unbegun_then, NoRefundReason.PREPAID
+        return NoRefundReason.PREPAID
     if is_trial(snapshot, at):
-        return unbegun_then, NoRefundReason.TRIAL
-    if mode is Mode.AT_PERIOD_END:
-        return unbegun_then, NoRefundReason.PERIOD_END
-    return [charge for charge in charges if charge.period.end > priced_at], None
+        return NoRefundReason.TRIAL
+    of_lines = overall_reason(lines)
+    if mode is Mode.IMMEDIATE:
+        was_charged = bool(facts.charges or facts.charged_before)
+        return NoRefundReason.FULLY_USED if was_charged and not lines else of_lines
+    if of_lines in _TAKEN:
+        return of_lines
+    return NoRefundReason.NOTHING_SETTLED if _is_unpaid(facts, at, effective_at) else NoRefundReason.PERIOD_END
+
+
+_TAKEN = (NoRefundReason.DISPUTED, NoRefundReason.ALREADY_REFUNDED)
+
+
+def _is_unpaid(facts: QuoteFacts, at: datetime, until: datetime) -> bool:
+    """Whether something is owed for the time until then, or is to be, and nothing of it has arrived.
+
+    Where nothing was ever charged nobody knows.
+    """
+    running = [c for c in facts.charges if c.period.end > at and not c.period.begins_after(until)]
+    if not running:
+        return facts.charged_before
+    return any(charge.charged for charge in running) and not any(charge.paid for charge in running)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from billing.currencies import currency_on
 from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.providers import credit_form
-from billing.selectors import Charges, charges_not_over, held_by_charge, provider_of
+from billing.selectors import Charges, charged_before, charges_not_over, held_by_charge, provider_of
 from common.prepared import ModelColumns, PreparedQuery
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
@@ -123,14 +123,27 @@ class SubscriptionBatch:
     @cached_property
     def charges(self) -> Charges:
         """Charges by agreement that are not over yet; what an undoable cancellation holds counts as not refunded."""
-        earliest = min(self.at, (self.on_behalf and self.on_behalf.credit_from) or self.at)
-        found = charges_not_over([row.agreement_id for row in self.rows], earliest)
+        found = charges_not_over([row.agreement_id for row in self.rows], self._earliest)
         if not self._held:
             return found
         return {
             agreement_id: tuple(replace(c, refunded=c.refunded - self._held.get(c.id, 0)) for c in charges)
             for agreement_id, charges in found.items()
         }
+
+    @cached_property
+    def _earliest(self) -> datetime:
+        return min(self.at, (self.on_behalf and self.on_behalf.credit_from) or self.at)
+
+    @cached_property
+    def _charged_before(self) -> Collection[int]:
+        """Agreements of which nothing that was charged runs and something is over. No query where something runs."""
+        idle = [
+            row.agreement_id
+            for row in self.rows
+            if not any(charge.period.has_begun(self.at) for charge in self.charges.get(row.agreement_id, ()))
+        ]
+        return charged_before(idle, self._earliest) if idle else ()
 
     @cached_property
     def _held(self) -> Mapping[int, int]:
@@ -228,8 +241,12 @@ class SubscriptionBatch:
         return Money(row.unit_price, currency).into(currency_on(currency, self.at.astimezone(row.tenant.zone).date()))
 
     def _for_quotes(self, row: Subscription) -> QuoteFacts:
-        covered, form = self.still_covered.get(row.pk, 0), credit_form(provider_of(row.agreement))
-        return QuoteFacts(self.charges.get(row.agreement_id, ()), covered, form)
+        return QuoteFacts(
+            charges=self.charges.get(row.agreement_id, ()),
+            still_covered=self.still_covered.get(row.pk, 0),
+            credit_form=credit_form(provider_of(row.agreement)),
+            charged_before=row.agreement_id in self._charged_before,
+        )
 
     @staticmethod
     def _has_payment_method(row: Subscription) -> bool | None:

@@ -4,7 +4,7 @@ QUOTE = """
   id mode pricedAt expiresAt effectiveAt timeZone
   refund { amount currency formatted } noRefundReason creditForm explanation refundDueBy
   lines { description periodStart periodEnd charged { amount } used { amount } refund { amount }
-          refundTax { amount } usedUnits periodUnits }
+          refundTax { amount } usedUnits periodUnits reason }
   pendingCharges { amount } affectedUsers usersStillCovered
   accessEndsAt dataAvailableUntil dataErasedBy undoUntil prorationConvention
 """

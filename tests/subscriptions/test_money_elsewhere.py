@@ -80,7 +80,8 @@ def test_what_is_gone_is_not_promised_again(told: World, sold: Subscription, wha
         say(kind, body, START)
     promised = quote(told, sold)
     assert promised.refund is None
-    assert promised.no_refund_reason == NoRefundReason.ALREADY_REFUNDED
+    reason = "DISPUTED" if "dispute" in what else "ALREADY_REFUNDED"
+    assert (promised.no_refund_reason, [line.line_reason for line in promised.lines]) == (reason, [reason])
     event = AuditEvent.objects.get(subject__startswith="Charge:")
     assert event.data["source"] == "stripe"
     cancel(told, sold, at=START)

@@ -13,11 +13,21 @@ from hypothesis import strategies as st
 
 from billing.money import Money
 from billing.periods import Period
-from billing.proration import ChargeFacts, Convention, NoRefundReason, RefundTerms, overall_reason, prorate, unbegun
+from billing.proration import (
+    ChargeFacts,
+    Convention,
+    LineReason,
+    NoRefundReason,
+    RefundTerms,
+    overall_reason,
+    prorate,
+    unbegun,
+)
 from tests.builders import PERIOD, SOFIA, at, charge
 
 VECTORS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "proration.csv").read_text().splitlines()))
 DAYS = RefundTerms(Convention.CALENDAR_DAY, ZoneInfo("UTC"))
+SHORT = {"prorated_hours": 24}
 HALF = at("2026-11-15T22:00Z")  # 15 of the 30 days of November in Sofia
 
 
@@ -79,17 +89,59 @@ def test_tax_comes_back_in_the_proportion_of_the_net() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "windows", "reason"),
+    ("given", "windows", "refund", "reason", "line_reason"),
     [
-        ({"paid": 0}, {}, NoRefundReason.NOTHING_SETTLED),
-        ({"refunded": 2000}, {}, NoRefundReason.ALREADY_REFUNDED),
-        ({}, {"prorated_hours": 24}, NoRefundReason.WINDOW_CLOSED),
-        ({"paid": 500}, {}, NoRefundReason.FULLY_USED),
-        ({}, {}, None),
+        ({}, {}, 1000, None, None),
+        ({}, {"full_hours": 1000}, 2000, None, None),
+        ({"paid": 0}, {}, 0, NoRefundReason.NOTHING_SETTLED, None),
+        ({"paid": 0}, SHORT, 0, NoRefundReason.NOTHING_SETTLED, None),
+        ({"paid": 500}, {}, 0, NoRefundReason.FULLY_USED, None),
+        ({}, SHORT, 0, NoRefundReason.WINDOW_CLOSED, LineReason.WINDOW_CLOSED),
+        # Taken before: all of it, more than is used, less than is used.
+        ({"refunded": 2000}, {}, 0, NoRefundReason.ALREADY_REFUNDED, LineReason.ALREADY_REFUNDED),
+        ({"refunded": 2000}, SHORT, 0, NoRefundReason.ALREADY_REFUNDED, LineReason.ALREADY_REFUNDED),
+        ({"refunded": 1500}, {}, 500, None, LineReason.ALREADY_REFUNDED),
+        ({"refunded": 1000}, {}, 1000, None, None),
+        ({"disputed": 2000}, {}, 0, NoRefundReason.DISPUTED, LineReason.DISPUTED),
+        ({"disputed": 1500}, {}, 500, None, LineReason.DISPUTED),
+        ({"disputed": 1000}, {}, 1000, None, None),
+        ({"disputed": 2000}, SHORT, 0, NoRefundReason.DISPUTED, LineReason.DISPUTED),
+        ({"paid": 500, "disputed": 100}, {}, 0, NoRefundReason.FULLY_USED, None),
+        # Both: the one that is still open, while it holds anything.
+        ({"refunded": 500, "disputed": 1500}, {}, 0, NoRefundReason.DISPUTED, LineReason.DISPUTED),
+        ({"refunded": 500, "disputed": 1000}, {}, 500, None, LineReason.DISPUTED),
+        ({"refunded": 2000, "disputed": 2000}, {}, 0, NoRefundReason.ALREADY_REFUNDED, LineReason.ALREADY_REFUNDED),
+        # Lost to a dispute after it went back: more than was paid is gone, and nothing is made of it.
+        ({"refunded": 1500, "disputed": 2000}, {}, 0, NoRefundReason.DISPUTED, LineReason.DISPUTED),
     ],
 )
-def test_reason_of_a_line(given: dict[str, int], windows: dict[str, int], reason: NoRefundReason | None) -> None:
-    assert prorate(charge(**given), HALF, terms(**windows)).reason is reason
+def test_reason_of_a_line(
+    given: dict[str, int],
+    windows: dict[str, int],
+    refund: int,
+    reason: NoRefundReason | None,
+    line_reason: LineReason | None,
+) -> None:
+    line = prorate(charge(**given), HALF, terms(**windows))
+    assert (line.refund.minor_units, line.reason, line.line_reason) == (refund, reason, line_reason)
+
+
+@pytest.mark.parametrize(
+    ("given", "refund", "reason", "line_reason"),
+    [
+        ({}, 2000, None, LineReason.NOT_BEGUN),
+        ({"paid": 500}, 500, None, LineReason.NOT_BEGUN),
+        ({"paid": 0}, 0, NoRefundReason.NOTHING_SETTLED, LineReason.NOT_BEGUN),
+        ({"refunded": 1}, 1999, None, LineReason.ALREADY_REFUNDED),
+        ({"disputed": 1}, 1999, None, LineReason.DISPUTED),
+        ({"disputed": 2000}, 0, NoRefundReason.DISPUTED, LineReason.DISPUTED),
+    ],
+)
+def test_reason_of_a_line_that_has_not_begun(
+    given: dict[str, int], refund: int, reason: NoRefundReason | None, line_reason: LineReason
+) -> None:
+    line = prorate(charge(**given), PERIOD.start - timedelta(seconds=1), terms(**SHORT))
+    assert (line.refund.minor_units, line.reason, line.line_reason) == (refund, reason, line_reason)
 
 
 @pytest.mark.parametrize(
@@ -138,20 +190,21 @@ def test_a_charge_that_has_not_begun_says_why_nothing_of_it_comes_back() -> None
 
 
 def test_where_charges_disagree_the_reason_that_a_person_can_do_most_with_is_said() -> None:
-    short = {"prorated_hours": 24}
     lines = [
         prorate(charge(paid=0), HALF, terms()),
         prorate(charge(paid=500), HALF, terms()),
-        prorate(charge(), HALF, terms(**short)),
+        prorate(charge(), HALF, terms(**SHORT)),
         prorate(charge(refunded=2000), HALF, terms()),
+        prorate(charge(disputed=2000), HALF, terms()),
     ]
     said = [
         NoRefundReason.NOTHING_SETTLED,
         NoRefundReason.FULLY_USED,
         NoRefundReason.WINDOW_CLOSED,
         NoRefundReason.ALREADY_REFUNDED,
+        NoRefundReason.DISPUTED,
     ]
-    for most in range(1, 5):
+    for most in range(1, 6):
         assert overall_reason(lines[:most]) is said[most - 1]
         assert overall_reason(reversed(lines[:most])) is said[most - 1]
     assert overall_reason([]) is NoRefundReason.NO_CHARGE_ON_RECORD
@@ -187,6 +240,7 @@ def paid_charges(draw: st.DrawFn) -> ChargeFacts:
         tax=draw(st.integers(0, charged)),
         paid=paid,
         refunded=draw(st.integers(0, paid)),
+        disputed=draw(st.integers(0, paid)),
     )
 
 
@@ -202,7 +256,7 @@ ANY_TERMS = st.builds(
 @given(paid_charges(), st.floats(-0.5, 1.5), ANY_TERMS)
 def test_a_refund_is_between_nothing_and_what_was_paid(facts: ChargeFacts, when: float, any_terms: RefundTerms) -> None:
     line = prorate(facts, facts.period.start + (facts.period.end - facts.period.start) * when, any_terms)
-    assert 0 <= line.refund.minor_units <= facts.paid - facts.refunded
+    assert 0 <= line.refund.minor_units <= max(0, facts.paid - facts.refunded - facts.disputed)
     assert 0 <= line.refund_tax.minor_units <= line.refund.minor_units
     assert 0 <= line.used_units <= line.period_units
     assert (line.reason is None) == (line.refund.minor_units > 0)

@@ -137,7 +137,7 @@ def test_an_agreed_amount_is_spread_by_what_each_charge_can_return() -> None:
     assert (quote.refund, quote.no_refund_reason) == (Money(1500, "EUR"), None)
     assert [line.refund for line in quote.lines] == [Money(1000, "EUR"), Money(500, "EUR")]
     assert [line.refund_tax for line in quote.lines] == [Money(200, "EUR"), Money(0, "EUR")]
-    assert [line.reason for line in quote.lines] == [None, None]
+    assert [(line.reason, line.line_reason) for line in quote.lines] == [(None, None), (None, None)]
     assert (quote.agreed, quote.by_rule, quote.refund_due_by) == (True, by_rule.refund, by_rule.refund_due_by)
     # A payment that arrives later returns nothing more.
     assert (by_rule.pending_charges, quote.pending_charges) == ((Money(300, "EUR"),), ())

@@ -12,7 +12,7 @@ import strawberry
 
 from billing.credit_form import CreditForm
 from billing.models import RefundStatus
-from billing.proration import Convention, NoRefundReason
+from billing.proration import Convention, LineReason, NoRefundReason
 from desk.codes import CallbackStatus, CloseReason
 from subscriptions.directory.licenses import RemovalOutcome
 from subscriptions.models.cancellations import CancellationStatus, Feedback
@@ -93,6 +93,16 @@ _declare(
     NOTHING_SETTLED="No payment has arrived.",
     NO_CHARGE_ON_RECORD="Nobody told this server of a charge; support looks it up.",
     AGREED="It was agreed with support.",
+    DISPUTED="The payment was disputed at the bank, which decides what becomes of it.",
+)
+_declare(
+    LineReason,
+    "LineReason",
+    "Why a line of a quote gives what it gives, where that is not plain proration.",
+    NOT_BEGUN="Its period has not begun: what was paid of it comes back whole.",
+    WINDOW_CLOSED="The time in which money comes back is over.",
+    DISPUTED="What a dispute at the bank holds or took does not come back, or not all of it does.",
+    ALREADY_REFUNDED="What was paid back before, or is on its way, does not come back again.",
 )
 _declare(
     Convention,

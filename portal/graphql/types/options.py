@@ -40,6 +40,9 @@ class QuoteLine:
     refund_tax: Money | None = strawberry.field(description="The tax in that.")
     used_units: int = strawberry.field(description="How many units of time are used; prorationConvention says of what.")
     period_units: int = strawberry.field(description="How many units the period has.")
+    reason: proration.LineReason | None = strawberry.field(
+        description="Why this line gives what it gives, where that is not plain proration."
+    )
 
     @classmethod
     def of(cls, line: proration.Line) -> QuoteLine:
@@ -53,6 +56,7 @@ class QuoteLine:
             refund_tax=Money(exact=line.refund_tax) if line.refund_tax.minor_units else None,
             used_units=line.used_units,
             period_units=line.period_units,
+            reason=line.line_reason,
         )
 
 
