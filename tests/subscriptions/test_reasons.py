@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.messages.quotes import quote_explanation
@@ -66,6 +67,24 @@ def test_a_closed_window_says_how_long_it_was_and_when_it_closed(
         client.force_login(staff)
         page = client.get(reverse("admin:subscriptions_cancellation_change", args=[cancellation.pk]))
     assert sentence in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("hours", "mode", "sentence"),
+    [
+        (1, Mode.IMMEDIATE, "времето за него, 1 час, изтече на 1 ноември 2026 г., 01:00 (София)."),
+        (72, Mode.IMMEDIATE, "времето за него, 72 часа, изтече на 4 ноември 2026 г., 00:00 (София)."),
+        (72, Mode.AT_PERIOD_END, "времето до 1 декември 2026 г. не е платено, още не е постъпило плащане за него."),
+    ],
+)
+def test_the_same_is_said_in_bulgarian(world: World, hours: int, mode: Mode, sentence: str) -> None:
+    CancellationPolicy.objects.update(prorated_refund_hours=hours)
+    subscription = world.subscription(charged=None)
+    world.charge(subscription, paid=0 if mode is Mode.AT_PERIOD_END else 2000)
+    with translation.override("bg"):
+        said = quoted(world, subscription, mode)[1]
+        assert sentence in said.replace("\u202f", " ")
+        assert said in make_receipt(cancel(world, subscription, mode), [], after(hours=1)).text
 
 
 def test_of_several_windows_the_one_that_closed_last_is_said(world: World) -> None:
