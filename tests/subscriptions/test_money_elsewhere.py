@@ -146,6 +146,19 @@ def test_a_dispute_that_is_won_has_the_promise_kept(told: World, sold: Subscript
     assert any("60.00 EUR is due" in f or "0.00 EUR is due" in f for f in offline(START + timedelta(days=11)))
 
 
+def test_mail_says_that_a_dispute_is_why_nothing_comes_back(told: World, sold: Subscription) -> None:
+    canceled = cancel(told, sold, at=START)
+    work(START)
+    mail.outbox.clear()
+    say("charge.dispute.created", stripe.dispute("ch_1", 10000), START + timedelta(hours=1))
+    assert amounts() == [(10000, "VOIDED")]
+    [english] = [message for message in mail.outbox if message.to == [told.admin.email]]
+    [bulgarian] = [message for message in mail.outbox if message.to != [told.admin.email]]
+    assert "disput" in str(english.body)
+    assert "оспор" in str(bulgarian.body)
+    assert canceled.reference in str(english.subject)
+
+
 def test_an_inquiry_takes_nothing_yet(told: World, sold: Subscription) -> None:
     for status in ("warning_needs_response", "warning_under_review", "warning_closed", "of the future"):
         say("charge.dispute.created", stripe.dispute("ch_1", 4000, status=status, number="dp_w"), START)
