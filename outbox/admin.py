@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
+from common.attention import Sign, shows_signs
 from common.formatting import active_language
+from outbox.attention import Attention, attention_of, counts, needing_attention
 from outbox.models import Task
 from outbox.queue import requeue_task
 from tenants.staff import staff_caller
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    """What does not get on, and why."""
+
+    title = _("needs attention")
+    parameter_name = "attention"
+    ANY = "any"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(self.ANY, _("any of these")), *((kind.value, gettext(kind.label)) for kind in Attention)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        chosen = self.value()
+        if chosen == self.ANY:
+            return queryset & needing_attention()
+        return queryset & needing_attention(Attention(chosen)) if chosen in list(Attention) else queryset
 
 
 @admin.register(Task)
@@ -21,7 +44,9 @@ class TaskAdmin(ReadOnlyAdmin):
     list_display = (
         "key",
         "status",
+        "waits_for",
         "run_at",
+        "failing_since",
         "failures",
         "outages",
         "crashes",
@@ -29,12 +54,18 @@ class TaskAdmin(ReadOnlyAdmin):
         "created_at",
         "finished_at",
     )
-    list_filter = ("status", "kind")
+    list_filter = (AttentionFilter, "status", "kind")
     search_fields = ("key",)
     ordering = ("-pk",)
     fields = ("key", "kind", *list_display[1:])
     actions = ("requeue",)
     show_full_result_count = False
+
+    @admin.display(description=_("waits for"))
+    def waits_for(self, task: Task) -> str:
+        """Who has to do something, where it does not get on by itself."""
+        kind = attention_of(task)
+        return gettext(kind.waits_for) if kind else ""
 
     @admin.action(description=_("Do again now"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
@@ -46,3 +77,10 @@ class TaskAdmin(ReadOnlyAdmin):
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("outbox.requeue_task")
+
+
+@shows_signs("outbox.view_task")
+def _task_signs() -> Iterator[Sign]:
+    address = reverse("admin:outbox_task_changelist")
+    for kind, count in counts().items():
+        yield Sign(gettext(kind.sign), count, f"{address}?{AttentionFilter.parameter_name}={kind.value}")

@@ -24,6 +24,7 @@ class Task(models.Model):
 
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
     ``outages``: tries in a row that found the other side down. They are no failures, and however many there are, it waits.
+    ``failing_since``: when the first try in a row came to nothing, whatever the reason.
     ``crashes``: how often in a row a worker ended over it, by itself or by force.
     ``at_most_once``: what cannot be asked back, for example mail. Interrupted, it is given up instead of done again.
     """
@@ -45,6 +46,7 @@ class Task(models.Model):
     outages = models.PositiveIntegerField(_("tries in an outage"), default=0, db_default=0)
     crashes = models.PositiveIntegerField(_("workers that it ended"), default=0, db_default=0)
     last_failure = models.CharField(_("last failure"), max_length=200, blank=True)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     fence = models.PositiveBigIntegerField(default=0, editable=False)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"))
@@ -57,6 +59,7 @@ class Task(models.Model):
         indexes = [
             models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="task_due"),
             models.Index(fields=["status", "finished_at"], name="task_by_status"),
+            models.Index(fields=["run_at"], condition=Q(status="WAITING", outages__gt=0), name="task_in_outage"),
         ]
 
     def __str__(self) -> str:

@@ -74,6 +74,7 @@ def _anew(now: datetime) -> dict[str, Any]:
         "failures": 0,
         "outages": 0,
         "crashes": 0,
+        "failing_since": None,
         "leased_until": None,
         "finished_at": None,
         "fence": F("fence") + 1,

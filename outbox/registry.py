@@ -19,7 +19,7 @@ class RetryLater(Exception):
     """Raised by a handler that failed for now: try again, not before ``after`` if the other side said so.
 
     ``outage``: the other side is down or out of reach, which is no failure of the task. It is tried until it is over,
-    at least once an hour, and never given up.
+    at least every four hours, and never given up.
     """
 
     reason: str

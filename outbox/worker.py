@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=60)
 LONGEST = timedelta(seconds=120)
 MAX_FAILURES, MAX_CRASHES = 12, 3
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
+# Somebody who is down for long is asked less often, but never given up.
+_LONGEST_OUTAGE_WAIT = timedelta(hours=4)
 _INTERRUPTED = "interrupted: it may have happened"
 _ENDS_WORKERS = "it ends its worker each time"
 _STUCK = _(
@@ -36,7 +38,7 @@ _STUCK = _(
 )
 _KEPT_FOR = timedelta(days=30)
 # What an attempt leaves behind that came to an end of its own.
-_FREE: dict[str, Any] = {"leased_until": None, "failures": 0, "outages": 0, "crashes": 0}
+_FREE: dict[str, Any] = {"leased_until": None, "failures": 0, "outages": 0, "crashes": 0, "failing_since": None}
 
 
 def _exit() -> None:
@@ -83,9 +85,10 @@ def claim(now: datetime) -> Task | None:
                 return None
             crashed = task.leased_until is not None
             task.fence += 1
-            task.crashes += crashed
+            if crashed:
+                task.crashes, task.failing_since = task.crashes + 1, task.failing_since or now
             task.leased_until = now + LEASE
-            task.save(update_fields=["fence", "crashes", "leased_until"])
+            task.save(update_fields=["fence", "crashes", "leased_until", "failing_since"])
             if crashed and task.at_most_once:
                 _give_up(task, _INTERRUPTED, now)
             elif task.crashes >= MAX_CRASHES:
@@ -121,9 +124,9 @@ def run(task: Task, clock: Clock) -> None:
             _ours(task).update(run_at=next_at, **_FREE)
 
 
-def wait_after(failures: int) -> timedelta:
-    """How long to wait after that many failures in a row: doubling, at most an hour, half of it by chance."""
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures, 20))
+def wait_after(tries: int, at_most: timedelta = _LONGEST_WAIT) -> timedelta:
+    """How long to wait after that many tries in a row that came to nothing: doubling, half of it by chance."""
+    longest = min(at_most, _FIRST_WAIT * 2 ** min(tries, 20))
     wait: timedelta = longest * (0.5 + random.random() / 2)  # noqa: S311 (spreads retries, guards nothing)
     return wait
 
@@ -163,19 +166,23 @@ def _retry(task: Task, reason: str, after: timedelta, now: datetime) -> None:
         _give_up(task, reason, now)
         return
     run_at = now + max(after, wait_after(failures))
-    _ours(task).update(**{**_FREE, "run_at": run_at, "failures": failures, "last_failure": reason[:200]})
+    _ours(task).update(**{**_FREE, **_failing(task, reason, now), "run_at": run_at, "failures": failures})
 
 
 def _wait_out(task: Task, error: RetryLater, now: datetime) -> None:
     outages = task.outages + 1
-    run_at = now + max(error.after, wait_after(outages))
+    run_at = now + max(error.after, wait_after(outages, _LONGEST_OUTAGE_WAIT))
     counts = {"failures": task.failures, "outages": outages}
-    _ours(task).update(**{**_FREE, **counts, "run_at": run_at, "last_failure": error.reason[:200]})
+    _ours(task).update(**{**_FREE, **_failing(task, error.reason, now), **counts, "run_at": run_at})
 
 
 def _give_up(task: Task, reason: str, now: datetime, status: TaskStatus = TaskStatus.GIVEN_UP) -> None:
     logger.error("task %s is %s: %s", task.key, status.replace("_", " ").lower(), reason)
-    _ours(task).update(status=status, leased_until=None, last_failure=reason[:200], finished_at=now)
+    _ours(task).update(status=status, leased_until=None, finished_at=now, **_failing(task, reason, now))
+
+
+def _failing(task: Task, reason: str, now: datetime) -> dict[str, Any]:
+    return {"last_failure": reason[:200], "failing_since": task.failing_since or now}
 
 
 @contextmanager

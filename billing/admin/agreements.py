@@ -15,12 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
 from billing.providers import billing_providers, subscription_id_example
-from billing.renewal import set_provider_id
+from billing.refunds.repricing import REPRICE
+from billing.renewal import CONFIRM_STOP, set_provider_id
 from billing.renewal_stop import RenewalStop
 from billing.selectors import stops_without_id
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
 from common.messages import error_message
+from outbox.attention import task_lines
 from tenants.audit import actor_names, events_about
 from tenants.staff import staff
 
@@ -62,9 +64,12 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With a line where nobody could be told, and the form for who bills it."""
+        """With a line where nobody could be told or a task does not get on, and the form for who bills it."""
+        names = {f"{CONFIRM_STOP}:{object_id}": _("Telling the provider"), f"{REPRICE}:{object_id}": _("Pricing again")}
         context = {
             **(extra_context or {}),
+            "task_lines": list(task_lines(names)),
+            "may_see_tasks": request.user.has_perm("outbox.view_task"),
             "has_no_id": stops_without_id().filter(pk=object_id).exists() if object_id.isdecimal() else False,
             "may_change": request.user.has_perm(CHANGE),
             "providers": billing_providers(),

@@ -29,12 +29,15 @@ from billing.models import (
 from billing.money import Money
 from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
+from billing.refunds.results import CHECK
+from billing.refunds.sending import SUBMIT
 from billing.selectors import Week, credits_by_week, owed_refunds
 from common.admin import FoldedSearch, ReadOnlyAdmin, button
 from common.exports import csv_response
 from common.formatting import format_date, format_day
 from common.messages import error_message
 from common.public_ids import Kind, public_id
+from outbox.attention import task_lines
 from tenants.staff import staff
 
 SETTLE = "billing.settle_refund"
@@ -177,11 +180,13 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the buttons that this refund and this person can use."""
+        """With a line where its task does not get on, and the buttons that this refund and this person can use."""
         refund = self.get_object(request, object_id)
         able = request.user.has_perm(SETTLE) and refund is not None
         context = {
             **(extra_context or {}),
+            "task_lines": list(task_lines(_task_names(refund))) if refund else [],
+            "may_see_tasks": request.user.has_perm("outbox.view_task"),
             "can_retry": able and refund.status in STUCK_REFUND_STATUSES,  # type: ignore[union-attr]
             "can_mark": able and owed_refunds().filter(pk=refund.pk).exists(),  # type: ignore[union-attr]
             "can_settle": able and refund.status in UNSETTLED_REFUND_STATUSES,  # type: ignore[union-attr]
@@ -258,6 +263,12 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
             tenant.billing_contact_email, refund.money.amount, refund.currency, refund.status, refund.due_by,
             requested, returned, refund.reason,
         )  # fmt: skip
+
+
+def _task_names(refund: Refund) -> dict[str, Any]:
+    """The tasks that its money waits for, by key. A part has a key for each time it was sent anew."""
+    asked = {f"{CHECK}:{key}": _("Asking the provider") for part in refund.parts.all() for key in part.keys}
+    return {f"{SUBMIT}:{refund.pk}": _("Sending it"), **asked}
 
 
 def _chart(currency: str, weeks: Any) -> dict[str, Any]:

@@ -135,3 +135,8 @@ class RefundPart(models.Model):
     def key(self) -> str:
         """The provider's idempotency key: the part's id, and a number once a definite failure is tried again."""
         return f"{self.pk}.{self.retries}" if self.retries else str(self.pk)
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys that it was ever sent under, the present one last."""
+        return [str(self.pk), *(f"{self.pk}.{number}" for number in range(1, self.retries + 1))]

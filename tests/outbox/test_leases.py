@@ -101,7 +101,7 @@ def test_a_task_is_taken_at_the_instant_it_is_due_and_not_before(does: Does) -> 
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret"), RetryLater("busy"), RetryLater("unreachable", outage=True)], ids=str
 )
-@pytest.mark.parametrize(("before", "least", "longest"), [(0, 2, 4), (1, 4, 8), (5, 64, 128), (10, 1800, 3600)])
+@pytest.mark.parametrize(("before", "least", "longest"), [(0, 2, 4), (1, 4, 8), (5, 64, 128), (9, 1024, 2048)])
 def test_a_failure_waits_twice_as_long_as_the_one_before_half_of_it_by_chance(
     does: Does, error: Exception, before: int, least: int, longest: int
 ) -> None:
@@ -110,6 +110,18 @@ def test_a_failure_waits_twice_as_long_as_the_one_before_half_of_it_by_chance(
     work_off(lambda: NOW)
     waited = Task.objects.get().run_at - NOW
     assert timedelta(seconds=least) <= waited <= timedelta(seconds=longest)
+
+
+@pytest.mark.parametrize(
+    ("error", "before", "longest"),
+    [(RuntimeError("secret"), 10, 1), (RetryLater("busy"), 10, 1), (RetryLater("down", outage=True), 5_000, 4)],
+    ids=str,
+)
+def test_a_wait_has_an_end_and_an_outages_is_longer(does: Does, error: Exception, before: int, longest: int) -> None:
+    does(fails(error))
+    Task.objects.update(failures=before, outages=before)
+    work_off(lambda: NOW)
+    assert timedelta(hours=longest / 2) <= Task.objects.get().run_at - NOW <= timedelta(hours=longest)
 
 
 def test_half_of_a_wait_is_chance(monkeypatch: pytest.MonkeyPatch) -> None:

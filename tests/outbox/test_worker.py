@@ -129,7 +129,9 @@ def test_an_outage_is_waited_out_however_long_it_takes_and_counts_as_no_failure(
     assert len(done) == MAX_FAILURES + 200
     outages = waits[MAX_FAILURES:]
     assert outages[0] < timedelta(seconds=5)
-    assert timedelta(minutes=30) <= min(outages[20:]) <= max(outages) <= timedelta(hours=1)
+    assert timedelta(hours=2) <= min(outages[20:]) <= max(outages) <= timedelta(hours=4)
+    # What failed by itself is not left alone for as long.
+    assert max(waits[:MAX_FAILURES]) <= timedelta(hours=1)
 
 
 def test_an_outage_lasts_at_least_as_long_as_the_other_side_says(done: list[Any], clock: Clock) -> None:
@@ -147,7 +149,28 @@ def test_an_outage_does_not_outlive_the_other_sides_answer(done: list[Any], cloc
         work_off(clock)
         clock.wait(hours=1)
     task = Task.objects.get()
-    assert (task.failures, task.outages) == (1, 0)
+    assert (task.failures, task.outages, task.failing_since) == (1, 0, NOW)
+
+
+@pytest.mark.parametrize("trouble", ["down", "again", "no", "crash"])
+def test_since_when_it_fails_is_known_until_it_does_not(done: list[Any], clock: Clock, trouble: str) -> None:
+    ask(1, troubles=[trouble] * 2)
+    since = clock.now
+    if trouble == "crash":
+        assert crash(clock)
+        since = clock.now
+        assert crash(clock)
+    for _ in range(2):
+        work_off(clock)
+        if trouble != "crash":
+            assert Task.objects.get().failing_since == since
+        clock.wait(hours=5)
+    done.extend([0] * 5)
+    requeue(key="k1", now=clock.now)
+    assert Task.objects.get().failing_since is None
+    work_off(clock)
+    task = Task.objects.get()
+    assert (task.status, task.failing_since) == ("DONE", None)
 
 
 @pytest.mark.parametrize("kind", ["note", "unknown"])
