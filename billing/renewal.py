@@ -134,7 +134,7 @@ def _ask_provider(agreement: Agreement, renewal_stop: RenewalStop, now: datetime
         now_on_record = same.select_for_update(no_key=True).first()
         if now_on_record is None:
             return
-        same.update(confirmed_stop=renewal_stop)
+        same.update(confirmed_stop=renewal_stop, confirmed_at=now)
         if wanted_of(now_on_record, now).now is not renewal_stop:
             _confirm_soon(agreement.pk, now)
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Least, TruncWeek
 
 from billing.credit_form import CreditForm
 from billing.models import (
+    IS_EXCEEDED,
     SENDABLE_REFUND_STATUSES,
     Agreement,
     Charge,
@@ -122,7 +123,7 @@ def charges_with_excess() -> QuerySet[Charge]:
     parts = RefundPart.objects.filter(charge=OuterRef("pk"), refund__by_hand=False)
     by_rule = parts.exclude(refund__status=RefundStatus.VOIDED).order_by().values("charge").annotate(sum=Sum("amount"))
     gone = F("refunded") + F("returned_elsewhere") + F("disputed")
-    over = Charge.objects.annotate(excess=gone - Least("paid", F("charged") - F("corrected")))
+    over = Charge.objects.filter(IS_EXCEEDED).annotate(excess=gone - Least("paid", F("charged") - F("corrected")))
     return over.filter(excess__gt=Coalesce(Subquery(by_rule.values("sum")), 0))
 
 

@@ -3,8 +3,15 @@
 Knows no subscription: a subscription has an Agreement, and everything here hangs on that.
 """
 
-from billing.models.accounts import CURRENCIES, Agreement, BillingAccount, PaymentMethod, RenewalStopTerms
-from billing.models.charges import IMPORTED, Charge, Correction, LedgerEntry, ReturnElsewhere
+from billing.models.accounts import (
+    CURRENCIES,
+    IS_UNCONFIRMED,
+    Agreement,
+    BillingAccount,
+    PaymentMethod,
+    RenewalStopTerms,
+)
+from billing.models.charges import IMPORTED, IS_EXCEEDED, Charge, Correction, LedgerEntry, ReturnElsewhere
 from billing.models.notices import NoticeReason, ProviderNotice
 from billing.models.refunds import (
     FINAL_REFUND_STATUSES,
@@ -22,6 +29,8 @@ __all__ = [
     "CURRENCIES",
     "FINAL_REFUND_STATUSES",
     "IMPORTED",
+    "IS_EXCEEDED",
+    "IS_UNCONFIRMED",
     "PROMISED_REFUND_STATUSES",
     "SENDABLE_REFUND_STATUSES",
     "STUCK_REFUND_STATUSES",

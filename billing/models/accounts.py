@@ -6,7 +6,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.currencies import EXPONENTS
@@ -15,6 +15,10 @@ from billing.renewal_stop import RenewalStop
 from tenants.models import Tenant
 
 CURRENCIES = [(code, code) for code in sorted(EXPONENTS)]
+# The provider last confirmed something else than is decided, or than it did by itself. An index holds these alone.
+IS_UNCONFIRMED = ~Q(confirmed_stop=F("renewal_stop")) & ~Q(
+    renewal_stop=RenewalStop.NONE.value, confirmed_stop=F("stopped_elsewhere")
+)
 
 
 class BillingAccount(models.Model):
@@ -59,6 +63,7 @@ class Agreement(models.Model):
     ``renewal_stop`` is what we want of the provider, ``confirmed_stop`` what it last confirmed; ``stopped_elsewhere`` what
     it did without us, which we never take back. NOW only becomes final at
     ``ends_for_good_at``, when the undo closes: until then the provider hears AT_PERIOD_END, which it can take back.
+    ``confirmed_at``: when it last confirmed something.
     """
 
     RENEWAL_STOP_CHOICES: ClassVar = [
@@ -92,6 +97,7 @@ class Agreement(models.Model):
         db_default=RenewalStop.NONE.value,
         editable=False,
     )
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("billing agreement")
@@ -101,6 +107,16 @@ class Agreement(models.Model):
             models.UniqueConstraint(
                 fields=["provider", "external_id"], condition=~Q(external_id=""), name="one_agreement_per_provider_id"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["confirmed_at"], name="agreement_by_confirming"),
+            models.Index(fields=["ends_for_good_at"], name="agreement_by_end"),
+            models.Index(
+                fields=["provider"],
+                condition=Q(external_id="") & ~Q(renewal_stop=RenewalStop.NONE.value),
+                name="agreement_stops_untold",
+            ),
+            models.Index(fields=["id"], condition=IS_UNCONFIRMED, name="agreement_stop_unconfirmed"),
         ]
 
     def __str__(self) -> str:

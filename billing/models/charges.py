@@ -16,6 +16,9 @@ from billing.return_kinds import ReturnKind, ReturnStatus
 
 # Who says what a file said.
 IMPORTED = "import"
+_GONE = F("refunded") + F("returned_elsewhere") + F("disputed")
+# More is gone, or promised, than was paid and not corrected. An index holds these charges alone.
+IS_EXCEEDED = Q(paid__lt=_GONE) | Q(charged__lt=_GONE + F("corrected"))
 
 
 class Charge(models.Model):
@@ -76,7 +79,12 @@ class Charge(models.Model):
                 condition=Q(returned_elsewhere__gte=0, disputed__gte=0), name="charge_takes_nothing_negative"
             ),
         ]
-        indexes = [models.Index(fields=["agreement", "period_end"], name="charge_by_period_end")]
+        indexes = [
+            models.Index(fields=["agreement", "period_end"], name="charge_by_period_end"),
+            models.Index(fields=["recorded_at"], name="charge_by_recording"),
+            models.Index(fields=["external_id"], name="charge_by_external_id"),
+            models.Index(fields=["id"], condition=IS_EXCEEDED, name="charge_exceeded"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id
@@ -183,6 +191,7 @@ class LedgerEntry(models.Model):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_entry_is_positive")]
+        indexes = [models.Index(fields=["booked_at"], name="ledger_entry_by_booking")]
 
     def __str__(self) -> str:
         return self.text

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.accounts import CURRENCIES, Agreement
@@ -41,6 +42,7 @@ class Refund(models.Model):
     """Money that goes back under one agreement, in one part per charge.
 
     By the rule of the agreement's ending, or made ``by_hand``. ``repriced_at``: when facts last changed its amount.
+    ``changed_at``: when its status or amount last was.
     """
 
     STATUS_CHOICES: ClassVar = [
@@ -70,13 +72,17 @@ class Refund(models.Model):
     by_hand = models.BooleanField(_("by hand"), default=False, editable=False)
     repriced_at = models.DateTimeField(_("priced again"), null=True, blank=True, editable=False)
     found_late_at = models.DateTimeField(_("found late"), null=True, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("refund")
         permissions = [("settle_refund", _("Can retry, settle by hand and make refunds"))]
         verbose_name_plural = _("refunds")
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="refund_is_positive")]
-        indexes = [models.Index(fields=["status", "due_by"], name="refund_by_status_and_due")]
+        indexes = [
+            models.Index(fields=["status", "due_by"], name="refund_by_status_and_due"),
+            models.Index(fields=["changed_at"], name="refund_by_change"),
+        ]
 
     def __str__(self) -> str:
         return str(self.money)
@@ -101,7 +107,8 @@ class RefundPart(models.Model):
 
     ``amount`` is in the currency of the charge, ``promised`` the same in that of the refund: they differ where a currency
     ended in between.
-    ``amount_by_rule``: what the facts would give now, where that is less than what was already sent.
+    ``amount_by_rule``: what the facts would give now, where that is less than what was already sent. ``sent_at``: when
+    the provider was first asked under the present key.
     """
 
     STATUS_CHOICES: ClassVar = [
@@ -122,6 +129,7 @@ class RefundPart(models.Model):
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     reference = models.CharField(_("reference of the provider"), max_length=100, blank=True)
     failure = models.CharField(_("failure"), max_length=200, blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("refund part")
@@ -129,6 +137,10 @@ class RefundPart(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["refund", "charge"], name="one_part_per_charge"),
             models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="refund_part_is_positive"),
+        ]
+        indexes = [
+            models.Index(fields=["sent_at"], name="part_by_sending"),
+            models.Index(fields=["refund"], condition=Q(amount_by_rule__isnull=False), name="part_sent_too_high"),
         ]
 
     @property

@@ -41,7 +41,7 @@ def move(
 
     Inside a transaction. The row is written once: written twice, PostgreSQL checks its foreign keys, which takes locks.
     """
-    if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to, **values):
+    if not Refund.objects.filter(pk=refund.pk, status__in=expected).update(status=to, changed_at=now, **values):
         return False
     audit_refund(refund, Action(f"refund.{to.value.lower()}"), caller, now, **evidence)
     _tell(refund, to, now)

@@ -96,7 +96,7 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         Agreement.objects.select_for_update(no_key=True).get(pk=refund.agreement_id)
         failed = Refund.objects.filter(pk=refund.pk, status__in=STUCK_REFUND_STATUSES)
-        if not failed.update(status=RefundStatus.PENDING, found_late_at=None):
+        if not failed.update(status=RefundStatus.PENDING, found_late_at=None, changed_at=now):
             return False
         parts = refund.parts.filter(status=PartStatus.FAILED)
         parts.update(status=PartStatus.WAITING, retries=F("retries") + 1, failure="", amount_by_rule=None)

@@ -65,6 +65,7 @@ def request_refund(
         held_until=held_until,
         due_by=due_by,
         provider=provider_of(agreement),
+        changed_at=requested_at,
     )
     for line in returning:
         own = line.own
@@ -128,6 +129,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
             provider=provider_of(charge.agreement),
             by_hand=True,
             reason=reason.strip()[:300],
+            changed_at=now,
         )
         _reserve(refund, charge.pk, amount, charge.tax_in(amount), promised.minor_units)
         ask_to_send(refund, now, now)
@@ -153,10 +155,10 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
             RefundPart.objects.filter(pk=part.pk).update(amount=amount, promised=promised[part], tax=tax)
         elif total:
             part.delete()
-    refund.amount, refund.repriced_at = total or refund.amount, now
+    refund.amount, refund.repriced_at, refund.changed_at = total or refund.amount, now, now
     if not total:
         refund.status = RefundStatus.VOIDED.value
-    refund.save(update_fields=["amount", "repriced_at", *(["status"] if not total else [])])
+    refund.save(update_fields=["amount", "repriced_at", "changed_at", *(["status"] if not total else [])])
 
 
 _GONE = F("refunded") + F("returned_elsewhere") + F("disputed")

@@ -59,7 +59,7 @@ def record_provider_event(*, provider: str, key: str, result: RefundResult, now:
     if part.key != key:
         return _is_older_key(part, key) and _ask_what_became(part, key, now)
     # Heard before our own sender wrote that it sends: the provider would not know the key otherwise.
-    RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
+    RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT, sent_at=now)
     record_result(part, result, PartStatus.SENT)
     part.refresh_from_db(fields=["status"])
     if result.outcome is not RefundOutcome.PENDING and part.status != result.outcome.value:

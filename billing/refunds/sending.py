@@ -55,7 +55,8 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
         part = rows.filter(status__in=[PartStatus.WAITING, PartStatus.SENT]).first()
         if part is None or refund.status not in SENDABLE_REFUND_STATUSES:
             return
-        first = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING).update(status=PartStatus.SENT)
+        waiting = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING)
+        first = waiting.update(status=PartStatus.SENT, sent_at=now)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
         if first and credit_form(refund.provider) is CreditForm.OWED:
             _say_owed(refund, now)
