@@ -17,10 +17,12 @@ from billing.providers.base import (
     CreditForm,
     Declaration,
     KeyRefused,
+    ListedRefund,
     PaymentUpdate,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
+    RefundPage,
     RefundRequest,
     RefundResult,
 )
@@ -44,6 +46,8 @@ class TestProvider(providers.Provider):
     def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(settings)
         self.paid: dict[str, RefundRequest] = {}
+        self.asked: dict[str, RefundRequest] = {}
+        self.lists = True
         self.results: dict[str, RefundResult] = {}
         self.calls: list[str] = []
         self.stopped: list[tuple[str, str]] = []
@@ -53,6 +57,7 @@ class TestProvider(providers.Provider):
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         self.calls.append(f"refund {refund_request.key}")
         trouble = self._trouble()
+        self.asked.setdefault(refund_request.key, refund_request)
         if trouble == "decline":
             return self.results.setdefault(
                 refund_request.key, RefundResult(RefundOutcome.FAILED, f"T-{refund_request.key}", "declined")
@@ -69,6 +74,24 @@ class TestProvider(providers.Provider):
         self.calls.append(f"find {refund_request.key}")
         self._trouble()
         return self.results.get(refund_request.key)
+
+    def refunds_between(self, since: datetime, until: datetime) -> Iterator[RefundPage] | None:
+        if not self.lists:
+            return None
+        return self._pages(since, until)
+
+    def _pages(self, since: datetime, until: datetime) -> Iterator[RefundPage]:
+        """Two a page."""
+        made = [self._listed(key) for key, asked in self.asked.items() if since <= asked.at < until]
+        made.sort(key=lambda listed: listed.at, reverse=True)
+        for start in range(0, max(len(made), 1), 2):
+            self.calls.append("list")
+            self._trouble()
+            page, is_last = made[start : start + 2], start + 2 >= len(made)
+            yield RefundPage(page, since if is_last else page[-1].at + timedelta(microseconds=1))
+
+    def _listed(self, key: str) -> ListedRefund:
+        return ListedRefund(key, self.results[key], self.asked[key].at, self.asked[key].amount)
 
     def go_on(self, external_id: str) -> None:
         self._say("go on", external_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,6 +47,24 @@ class RefundResult:
     outcome: RefundOutcome
     reference: str
     failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRefund:
+    """A refund as the provider lists it: under our ``key``, made ``at``, of an ``amount`` where it says one."""
+
+    key: str
+    result: RefundResult
+    at: datetime
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPage:
+    """What one call lists, the newest first. With the pages before, all is there that was made ``since`` or later."""
+
+    refunds: Sequence[ListedRefund]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,13 @@ class Provider(ABC):
     @abstractmethod
     def find(self, refund_request: RefundRequest) -> RefundResult | None:
         """What became of a refund, asked by its key, also long after keys are forgotten. None: never arrived."""
+
+    def refunds_between(self, since: datetime, until: datetime) -> Iterator[RefundPage] | None:
+        """All refunds under keys of ours that it made from ``since`` on and before ``until``; None: it lists none.
+
+        The newest first. Each page is one call, made when it is asked for.
+        """
+        return None
 
     def go_on(self, external_id: str) -> None:
         """Bill on as if it had never been told to stop."""

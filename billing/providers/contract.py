@@ -22,6 +22,7 @@ import pytest
 
 from billing.money import Money
 from billing.providers.base import (
+    ListedRefund,
     NotSigned,
     NoWebhook,
     Provider,
@@ -38,6 +39,7 @@ from billing.renewal_stop import RenewalStop
 # seven minutes. Silent: nobody ever answers, and the provider has to end by itself.
 OUTAGES = ("timeout before", "timeout after", "5xx", "throttled", "silent")
 Signed = Callable[[RefundRequest, RefundResult], tuple[bytes, dict[str, str]]]
+_LONG_AGO, _FAR_AHEAD = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class ProviderContract:
@@ -105,6 +107,39 @@ class ProviderContract:
         first = provider.refund(refund_request)
         assert provider.refund(refund_request) == first
         assert provider.refund(replace(refund_request, key="part-2")).reference != first.reference
+
+    def test_what_it_lists_is_what_it_made_then(self, provider: Provider, refund_request: RefundRequest) -> None:
+        """From an instant on, and before another; under our keys, the newest first, and each as it would be found."""
+        if type(provider).refunds_between is Provider.refunds_between:
+            pytest.skip("it lists nothing")
+        first = replace(refund_request, amount=Money(200, refund_request.amount.currency))
+        second = replace(first, key="part-2", at=first.at + timedelta(seconds=2))
+        assert _listed(provider, _LONG_AGO, _FAR_AHEAD) == []
+        for asked in (first, second):
+            provider.refund(asked)
+        listed = _listed(provider, _LONG_AGO, _FAR_AHEAD)
+        assert {refund.key for refund in listed} == {first.key, second.key}
+        assert [refund.at for refund in listed] == sorted((refund.at for refund in listed), reverse=True)
+        for refund in listed:
+            assert refund.result == provider.find(first if refund.key == first.key else second)
+            assert refund.amount in (None, first.amount)
+            second_after = refund.at + timedelta(seconds=1)
+            assert refund in _listed(provider, refund.at, second_after)
+            assert refund not in _listed(provider, second_after, _FAR_AHEAD)
+            assert refund not in _listed(provider, _LONG_AGO, refund.at)
+
+    @pytest.mark.parametrize("outage", ["timeout before", "5xx", "silent"])
+    def test_a_list_in_an_outage_is_not_a_short_one(
+        self, provider: Provider, refund_request: RefundRequest, trouble: Callable[[str], None], outage: str
+    ) -> None:
+        """Nobody concludes that nothing was made because nobody answered."""
+        if type(provider).refunds_between is Provider.refunds_between:
+            pytest.skip("it lists nothing")
+        provider.refund(refund_request)
+        trouble(outage)
+        with pytest.raises(ProviderUnavailable):
+            _listed(provider, _LONG_AGO, _FAR_AHEAD)
+        assert [refund.key for refund in _listed(provider, _LONG_AGO, _FAR_AHEAD)] == [refund_request.key]
 
     @pytest.mark.parametrize("outage", OUTAGES)
     def test_an_outage_leaves_the_truth_to_find(
@@ -210,3 +245,13 @@ class ProviderContract:
         ):
             with pytest.raises(NotSigned):
                 reader.read_webhook(said, with_headers)
+
+
+def _listed(provider: Provider, since: datetime, until: datetime) -> list[ListedRefund]:
+    """All pages together, which say how far they have come and end where they were asked to."""
+    pages = list(provider.refunds_between(since, until) or ())
+    assert pages
+    reached = [page.since for page in pages]
+    assert reached == sorted(reached, reverse=True)
+    assert reached[-1] == since
+    return [refund for page in pages for refund in page.refunds]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from billing.models import Charge, LedgerEntry
+from billing.money import Money
 from billing.providers.base import (
     CreditForm,
     Declaration,
+    ListedRefund,
     Provider,
     RefundOutcome,
+    RefundPage,
     RefundRequest,
     RefundResult,
     Setting,
 )
 
 INVOICED_BY = "WAYOUT_LEDGER_INVOICED_BY"
+_PAGE = 1_000
 
 
 class Ledger(Provider):
@@ -49,6 +56,16 @@ class Ledger(Provider):
         entry = LedgerEntry.objects.filter(key=refund_request.key).first()
         return _result(entry) if entry else None
 
+    def refunds_between(self, since: datetime, until: datetime) -> Iterator[RefundPage]:
+        """Its entries, a thousand a query."""
+        entries = LedgerEntry.objects.filter(booked_at__gte=since, booked_at__lt=until)
+        older = entries
+        while len(found := list(older.order_by("-booked_at", "-pk")[:_PAGE])) == _PAGE:
+            last = found[-1]
+            yield RefundPage([_listed(entry) for entry in found], last.booked_at + timedelta(microseconds=1))
+            older = entries.filter(Q(booked_at__lt=last.booked_at) | Q(booked_at=last.booked_at, pk__lt=last.pk))
+        yield RefundPage([_listed(entry) for entry in found], since)
+
     def problems(self) -> Sequence[str]:
         """A credit that nobody invoices from is a promise that nobody keeps."""
         if self.settings[INVOICED_BY]:
@@ -57,6 +74,10 @@ class Ledger(Provider):
             f"{INVOICED_BY} is not set: customers are told that money is credited to their account, and nobody is known to"
             " take it from there. Name who does, or choose WAYOUT_PROVIDER=owed and pay it."
         ]
+
+
+def _listed(entry: LedgerEntry) -> ListedRefund:
+    return ListedRefund(entry.key, _result(entry), entry.booked_at, Money(entry.amount, entry.currency))
 
 
 def _result(entry: LedgerEntry) -> RefundResult:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import operator
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+_LIST_PARAMETERS = {
+    "charge", "payment_intent", "limit", "starting_after", "ending_before", "created", "created[gt]", "created[gte]",
+    "created[lt]", "created[lte]", "expand[]",
+}  # fmt: skip
 SECRET, SUBSCRIPTION = "whsec_of_the_test", "sub_11111111"
 
 
@@ -46,10 +51,9 @@ class _Requests(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self._note("GET")
         if self._trouble() in ("", "slow"):
-            query = parse_qs(url.query)
+            query = dict(parse_qsl(url.query))
             if url.path == "/v1/refunds":
-                found = [r for r in self.server.refunds if r["charge"] == query["charge"][0]]
-                self._say(200, {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found})
+                self._list(query)
             elif (number := url.path.removeprefix("/v1/charges/")) in self.server.charges:
                 self._say(200, self.server.charges[number])
             elif subscription := self._subscription():
@@ -92,6 +96,31 @@ class _Requests(BaseHTTPRequestHandler):
                 subscription["status"] = "canceled"
                 self._say(200, subscription)
 
+    def _list(self, query: dict[str, str]) -> None:
+        """As Stripe documents it: the newest first, ten where nobody says how many, and nothing it does not know."""
+        unknown = query.keys() - _LIST_PARAMETERS
+        limit, after = int(query.get("limit", 10)), query.get("starting_after")
+        if unknown:
+            self._refuse(f"Received unknown parameter: {min(unknown)}", 400, "parameter_unknown")
+            return
+        if not 1 <= limit <= 100:
+            self._refuse("This value must be between 1 and 100.", 400, "parameter_invalid_integer")
+            return
+        of = {name: query[name] for name in ("charge", "payment_intent") if name in query}
+        found = [r for r in reversed(self.server.refunds) if all(r.get(name) == value for name, value in of.items())]
+        for name, value in query.items():
+            if name.startswith("created["):
+                meets = getattr(operator, {"lt": "lt", "lte": "le", "gt": "gt", "gte": "ge"}[name[8:-1]])
+                found = [refund for refund in found if meets(refund["created"], int(value))]
+        if after:
+            ids = [refund["id"] for refund in found]
+            if after not in ids:
+                self._refuse(f"No such refund: '{after}'", 400)
+                return
+            found = found[ids.index(after) + 1 :]
+        page = {"object": "list", "url": "/v1/refunds", "has_more": len(found) > limit, "data": found[:limit]}
+        self._say(200, page)
+
     def _subscription(self) -> dict[str, Any] | None:
         """The one of the path; says so where there is none."""
         path, _, number = urlsplit(self.path).path.rpartition("/")
@@ -100,8 +129,8 @@ class _Requests(BaseHTTPRequestHandler):
             self._refuse("No such subscription", 404)
         return found
 
-    def _refuse(self, message: str, status: int) -> None:
-        error = {"type": "invalid_request_error", "code": "resource_missing", "message": message}
+    def _refuse(self, message: str, status: int, code: str = "resource_missing") -> None:
+        error = {"type": "invalid_request_error", "code": code, "message": message}
         self._say(status, {"error": error})
 
     def _refund(self, given: dict[str, str], trouble: str) -> dict[str, Any]:
@@ -110,6 +139,8 @@ class _Requests(BaseHTTPRequestHandler):
             "id": f"re_{len(self.server.refunds) + 1}",
             "charge": given["charge"],
             "amount": int(given["amount"]),
+            "currency": "eur",
+            "created": int(time.time()),
             "metadata": {"wayout_part": given["metadata[wayout_part]"]},
             "status": {"decline": "failed", "pending": "pending"}.get(trouble, "succeeded"),
             "failure_reason": "lost_or_stolen_card" if trouble == "decline" else None,

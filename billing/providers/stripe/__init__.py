@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import stripe
 
+from billing.currencies import EXPONENTS
 from billing.money import Money
 from billing.providers.base import (
     CreditForm,
     Declaration,
     Ended,
     KeyRefused,
+    ListedRefund,
     NotSigned,
     Provider,
     ProviderRefused,
     ProviderUnavailable,
     RefundOutcome,
+    RefundPage,
     RefundRequest,
     RefundResult,
     Setting,
@@ -97,6 +101,24 @@ class Stripe(Provider):
         except stripe.StripeError as error:
             raise _unavailable(error) from error
         return None
+
+    def refunds_between(self, since: datetime, until: datetime) -> Iterator[RefundPage]:
+        """A hundred a call; Stripe counts in whole seconds."""
+        made = {"gte": math.ceil(since.timestamp()), "lt": math.ceil(until.timestamp())}
+        params: Any = {"created": made, "limit": _PAGE}
+        while True:
+            try:
+                page = self._client.v1.refunds.list(params)
+            except stripe.StripeError as error:
+                raise _unavailable(error) from error
+            found = [refund.to_dict() for refund in page.data]
+            ours = [listed for said in found if (listed := _listed(said))]
+            if not (page.has_more and found):
+                yield RefundPage(ours, since)
+                return
+            # Of the last second there may be more on the next page.
+            yield RefundPage(ours, _made_at(found[-1]) + timedelta(seconds=1))
+            params = {**params, "starting_after": found[-1]["id"]}
 
     def go_on(self, external_id: str) -> None:
         """Take "at period end" back."""
@@ -195,6 +217,22 @@ class Stripe(Provider):
         """A refusal to stop is fine where it has stopped already."""
         if self.renewal_stop(external_id) is not RenewalStop.NOW:
             raise ProviderRefused(f"stripe: {external_id} does not stop")
+
+
+def _listed(refund: Mapping[str, Any]) -> ListedRefund | None:
+    """A refund of the list; None for one without a key of ours."""
+    if not (key := key_of(refund)):
+        return None
+    amount, currency = refund.get("amount"), text(refund.get("currency")).upper()
+    money = Money(amount, currency) if type(amount) is int and currency in EXPONENTS else None
+    return ListedRefund(key, _required(result_of(refund)), _made_at(refund), money)
+
+
+def _made_at(refund: Mapping[str, Any]) -> datetime:
+    at = refund.get("created")
+    if type(at) is not int:
+        raise ProviderUnavailable("stripe: an answer that is no refund")
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _required(result: RefundResult | None) -> RefundResult:
