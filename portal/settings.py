@@ -25,6 +25,7 @@ WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (of
 WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
 WAYOUT_PROVIDER      who pays refunds: owed (you do, by other means), another that is built in, or the dotted path of a class
 WAYOUT_PROVIDERS     dotted paths of others that agreements and refunds still name, comma separated (none)
+WAYOUT_RECONCILE_RATE  how often a second reconciling asks a provider (10)
 WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
 WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
 WAYOUT_OIDC_AUDIENCE  its access tokens for this audience are callers of the API, too (none are)
@@ -81,6 +82,9 @@ WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
 # needs it declares itself (billing.providers), and is read from the environment under that name.
 WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "owed")
 WAYOUT_PROVIDERS: list[str] = env.str("WAYOUT_PROVIDERS", "").replace(",", " ").split()
+WAYOUT_RECONCILE_RATE = env.float("WAYOUT_RECONCILE_RATE", 10)
+if not 0 < WAYOUT_RECONCILE_RATE <= 100:
+    raise ImproperlyConfigured("WAYOUT_RECONCILE_RATE is a number of calls a second: more than 0, and 100 at the most.")
 WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
 WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
 WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")

@@ -7,8 +7,10 @@ from datetime import timedelta
 from outbox.registry import periodic
 from subscriptions.cancellations.refunds import report_late_refunds
 from subscriptions.idempotency import forget_keys
+from subscriptions.reconciliation.runs import reconcile_daily
 from subscriptions.renewal import roll_periods
 
 periodic(timedelta(minutes=1))(roll_periods)
 periodic(timedelta(minutes=5))(report_late_refunds)
 periodic(timedelta(hours=6))(forget_keys)
+periodic(timedelta(days=1))(reconcile_daily)

@@ -49,6 +49,14 @@ def _append_only_tables_can_be_emptied(request: pytest.FixtureRequest) -> Iterat
 
 
 @pytest.fixture(autouse=True)
+def _nobody_reconciles_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker of a test finds would be mailed, beside what the test is about."""
+    from outbox import registry
+
+    monkeypatch.delitem(registry._periodic, "reconcile_daily", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _no_server_side_state_between_tests() -> Iterator[None]:
     from django.utils import translation
 

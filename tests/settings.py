@@ -23,6 +23,7 @@ STORAGES = {
 WAYOUT_STAFF_SECOND_FACTOR = False
 # Most tests look at money that moves by itself; what is owed waits for somebody (tests/billing/test_owed.py).
 WAYOUT_PROVIDER, WAYOUT_LEDGER_INVOICED_BY = "ledger", "the tests"
+WAYOUT_RECONCILE_RATE = 1_000_000
 WAYOUT_CALLER_RATE = WAYOUT_TENANT_RATE = "1000000/minute"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

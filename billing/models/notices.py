@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.accounts import Agreement
@@ -42,6 +43,7 @@ class ProviderNotice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["provider", "reference", "reason"], name="one_notice_per_reference"),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(seen_at__isnull=True), name="notice_unseen")]
 
     def __str__(self) -> str:
         return self.reference

@@ -83,13 +83,21 @@ def require_default() -> None:
         raise ImproperlyConfigured(f"WAYOUT_PROVIDER={settings.WAYOUT_PROVIDER} needs {missing}.")
 
 
+def used_providers() -> list[str]:
+    """The names of those that are used here: the default, those added, and any with a setting set."""
+    built_in = _load(_built_in())
+    return [
+        name
+        for name, found in known().items()
+        if name == default_provider() or name not in built_in or any(settings_of(found.declares).values())
+    ]
+
+
 def problems() -> Iterator[str]:
-    """What is wrong with the settings of those that are used: the default, those added, and any with a setting set."""
-    for name, found in known().items():
-        is_added = name == default_provider() or name not in _load(_built_in())
-        if is_added or any(settings_of(found.declares).values()):
-            yield from (f"{name} needs {missing}." for missing in _missing(found.declares))
-            yield from _own_problems(name)
+    """What is wrong with the settings of those that are used."""
+    for name in used_providers():
+        yield from (f"{name} needs {missing}." for missing in _missing(known()[name].declares))
+        yield from _own_problems(name)
 
 
 def _own_problems(name: str) -> Iterator[str]:

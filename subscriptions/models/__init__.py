@@ -4,8 +4,10 @@ from subscriptions.models.cancellations import Cancellation, IdempotencyRecord
 from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License, LicenseTally
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
+from subscriptions.models.reconciliations import MAX_FINDINGS, Reconciliation
 
 __all__ = [
+    "MAX_FINDINGS",
     "Cancellation",
     "CancellationPolicy",
     "DirectoryGroup",
@@ -14,5 +16,6 @@ __all__ = [
     "License",
     "LicenseTally",
     "Plan",
+    "Reconciliation",
     "Subscription",
 ]

@@ -90,6 +90,10 @@ class Cancellation(models.Model):
                 fields=["subscription"], condition=Q(undone_at=None), name="one_cancellation_in_force_per_subscription"
             )
         ]
+        indexes = [
+            models.Index(fields=["requested_at"], name="cancellation_by_request"),
+            models.Index(fields=["undone_at"], condition=Q(undone_at__isnull=False), name="cancellation_by_undo"),
+        ]
 
     def __str__(self) -> str:
         return self.reference

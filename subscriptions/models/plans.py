@@ -170,6 +170,7 @@ class Subscription(models.Model):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="subscription_newest_first"),
             models.Index(fields=["tenant", "plan"], name="subscription_by_product"),
+            models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="subscription_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -21,12 +21,12 @@ from outbox import registry
 from outbox.models import Task
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation
-from subscriptions.reconciliation import findings
 from tenants.audit import verify
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken
 from tenants.people import SYSTEM
 from tests.builders import NOW
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel, told, work
 from tests.world import World
 from webhooks.endpoints import register

@@ -18,9 +18,9 @@ from billing.money import Money
 from billing.providers import provider as provider_called
 from billing.providers.base import RefundRequest
 from outbox.worker import work_off
-from subscriptions.reconciliation import findings
 from tests.billing.fake_stripe import SECRET, FakeStripe
 from tests.builders import NOW
+from tests.reconciling import findings
 from tests.world import World
 
 pytestmark = pytest.mark.django_db

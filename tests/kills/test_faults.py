@@ -23,10 +23,10 @@ from outbox.models import Task
 from outbox.queue import enqueue
 from outbox.worker import MAX_CRASHES, work_off
 from subscriptions.models import Cancellation
-from subscriptions.reconciliation import findings
 from tests.graphql.documents import CANCEL
 from tests.kills.test_kills import ROOT, environment_of, mails
 from tests.races.together import together
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import Api, World
 

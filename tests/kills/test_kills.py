@@ -22,8 +22,8 @@ from billing.models import Charge, LedgerEntry, Refund
 from outbox.models import Task
 from outbox.queue import requeue
 from subscriptions.models import Cancellation
-from subscriptions.reconciliation import findings
 from tenants.audit import verify
+from tests.reconciling import findings
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -25,9 +25,9 @@ from billing.renewal import set_provider_id
 from billing.renewal_stop import RenewalStop
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.policy.facts import Mode
-from subscriptions.reconciliation import findings
 from tenants.people import SYSTEM
 from tests.builders import NOW
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import after, cancel, work
 from tests.world import World
 

@@ -12,12 +12,12 @@ from billing.models import Agreement, Charge, LedgerEntry, Refund, RefundPart
 from billing.money import Money
 from billing.selectors import statement
 from subscriptions.models import Cancellation, Subscription
-from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
 from tests.billing.conftest import server
 from tests.billing.fake_stripe import FakeStripe
 from tests.builders import at
 from tests.imports import import_files
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel, told, work
 from tests.subscriptions.test_money_after import correct
 from tests.subscriptions.test_money_in_files import world

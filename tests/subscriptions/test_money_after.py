@@ -22,13 +22,13 @@ from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation, CancellationPolicy, Subscription
 from subscriptions.policy.facts import Mode
-from subscriptions.reconciliation import findings
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
 from tests.builders import NOW, PERIOD
 from tests.imports import import_files
 from tests.providers import TestProvider, pay, used
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import after, cancel, told, work
 from tests.world import World
 

@@ -18,7 +18,6 @@ from outbox.models import Task
 from subscriptions.models import Subscription
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Mode, Status
-from subscriptions.reconciliation import findings
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
@@ -26,6 +25,7 @@ from tests.billing import stripe_objects as stripe
 from tests.billing.conftest import server
 from tests.billing.fake_stripe import SUBSCRIPTION, FakeStripe
 from tests.builders import NOW, PERIOD
+from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import after, cancel, told, work
 from tests.subscriptions.test_money_after import amounts, correct
 from tests.world import World

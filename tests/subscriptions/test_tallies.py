@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from subscriptions import reconciliation
 from subscriptions.models import DirectoryUser, License, LicenseTally, Subscription
 from tests.builders import NOW
+from tests.reconciling import findings
 from tests.world import World
 
 
@@ -91,7 +91,7 @@ def test_the_triggers_are_back_after_every_migrate(world: World) -> None:
             cursor.execute(f"DROP TRIGGER wayout_tally_{name}{on}")
     subscription = world.subscription(2)
     assert kept(subscription) == (0, 0, 0)
-    assert [line for line in reconciliation.findings(NOW, ask_provider=False) if "licenses are kept" in line] == [
+    assert [line for line in findings(NOW, ask_provider=False) if "licenses are kept" in line] == [
         f"subscription {subscription.pk}: 0 licenses are kept as assigned, 2 are held"
     ]
     call_command("migrate", verbosity=0)
