@@ -41,7 +41,14 @@ GROUPS = {
         "change_callbackdesk",
         "view_auditevent",
     ),
-    "Billing viewers": ("view_billingaccount", "view_charge", "view_refund", "view_refundpart", "view_cancellation"),
+    "Billing viewers": (
+        "view_billingaccount",
+        "view_charge",
+        "view_refund",
+        "view_refundpart",
+        "view_cancellation",
+        "view_reconciliation",
+    ),
 }
 
 

@@ -42,6 +42,7 @@ class Action(StrEnum):
     NOTICE_RESOLVED = "notice.resolved"
     POLICY_PUBLISHED = "policy.published"
     POLICY_WITHDRAWN = "policy.withdrawn"
+    RECONCILIATION_STARTED = "reconciliation.started"
     REFUND_ADDED = "refund.added"
     REFUND_BY_HAND = "refund.by_hand"
     REFUND_FAILED = "refund.failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,9 +10,10 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.owed import PaidForm
@@ -33,6 +35,7 @@ from billing.refunds.results import CHECK
 from billing.refunds.sending import SUBMIT
 from billing.selectors import Week, credits_by_week, owed_refunds
 from common.admin import FoldedSearch, ReadOnlyAdmin, button
+from common.attention import Sign, shows_signs
 from common.exports import csv_response
 from common.formatting import format_date, format_day
 from common.messages import error_message
@@ -294,3 +297,10 @@ def _bars(week: Week, number: int, highest: int, currency: str) -> dict[str, Any
         "returned_y": 110 - returned,
         "returned_height": returned,
     }
+
+
+@shows_signs("billing.view_refund")
+def _refund_signs() -> Iterator[Sign]:
+    count = Refund.objects.filter(status__in=STUCK_REFUND_STATUSES).count()
+    address = f"{reverse('admin:billing_refund_changelist')}?{RefundStateFilter.parameter_name}=failed"
+    yield Sign(gettext("Refunds that failed"), count, address)

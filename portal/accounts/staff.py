@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from common.attention import signs_for
 from desk.selectors import desk
 
 
@@ -44,6 +45,10 @@ class StaffSite(AdminSite):
                 return response
 
         return update_wrapper(in_the_desks_time, checked)
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """With what staff should look at, as far as this person may."""
+        return super().index(request, {**(extra_context or {}), "signs": signs_for(request.user)})
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Sign in, set up the second factor, or show it: whichever comes next."""

@@ -5,6 +5,7 @@ Every change of state is a POST through a service: ModelAdmin.save_model runs in
 
 from subscriptions.admin.cancellations import CancellationAdmin
 from subscriptions.admin.policies import CancellationPolicyAdmin
+from subscriptions.admin.reconciliations import ReconciliationAdmin
 from subscriptions.admin.refunds import RefundOfCancellationAdmin
 from subscriptions.admin.subscriptions import LicenseAdmin, PlanAdmin, SubscriptionAdmin
 
@@ -13,6 +14,7 @@ __all__ = [
     "CancellationPolicyAdmin",
     "LicenseAdmin",
     "PlanAdmin",
+    "ReconciliationAdmin",
     "RefundOfCancellationAdmin",
     "SubscriptionAdmin",
 ]

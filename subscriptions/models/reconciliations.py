@@ -45,6 +45,7 @@ class Reconciliation(models.Model):
     class Meta:
         verbose_name = _("reconciliation")
         verbose_name_plural = _("reconciliations")
+        permissions = [("start_reconciliation", _("Can start a reconciliation"))]
         constraints = [models.CheckConstraint(condition=Q(since__lte=F("until")), name="reconciliation_is_forward")]
 
     def __str__(self) -> str:

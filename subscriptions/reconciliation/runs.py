@@ -19,6 +19,9 @@ from subscriptions.models import Cancellation, Reconciliation
 from subscriptions.reconciliation.asking import Asking
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.progress import Overtaken, Progress
+from tenants.actions import Action
+from tenants.audit import record
+from tenants.callers import Caller
 
 RECONCILE = "reconcile"
 # How far back a run looks where nobody says, and further where the one before is longer ago.
@@ -49,15 +52,32 @@ def first_row(now: datetime) -> datetime:
 def reconcile_daily(now: datetime) -> int:
     """Ask for the day's run, and forget those of three months ago; 0 while one is still under way."""
     Reconciliation.objects.filter(started_at__lt=now - _KEPT_FOR).delete()
+    return bool(start_run(now))
+
+
+def start_by_staff(*, caller: Caller, language: str, now: datetime) -> Reconciliation | None:
+    """Have the worker do one because somebody asked for it, on the installation's trail; None where it is doing one."""
+    with transaction.atomic():
+        row = start_run(now)
+        if row:
+            record(
+                tenant_id=None,
+                at=now,
+                action=Action.RECONCILIATION_STARTED,
+                subject=f"Reconciliation:{row.pk}",
+                caller=caller,
+                language=language,
+                data={"since": row.since},
+                personal={"name": caller.name},
+            )
+    return row
+
+
+def start_run(now: datetime) -> Reconciliation | None:
+    """Have the worker do one, over the usual window; None while one of the last day is under way."""
     under_way = Reconciliation.objects.filter(scheduled=True, finished_at=None, started_at__gt=now - timedelta(days=1))
     if under_way.exists():
-        return 0
-    start_run(now)
-    return 1
-
-
-def start_run(now: datetime) -> Reconciliation:
-    """Have the worker do one, over the usual window."""
+        return None
     with transaction.atomic():
         row = Reconciliation.objects.create(since=usual_since(now), until=now, started_at=now, scheduled=True)
         enqueue(kind=RECONCILE, key=f"{RECONCILE}:{row.pk}", payload={"run": row.pk}, run_at=now, now=now)

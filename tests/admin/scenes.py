@@ -14,7 +14,9 @@ from django.test import Client
 from billing.models import ProviderNotice, Refund, RefundPart
 from desk.models import CallbackRequest
 from outbox.models import Task
-from subscriptions.models import CancellationPolicy
+from subscriptions.models import CancellationPolicy, Reconciliation
+from subscriptions.reconciliation.finding import Finding
+from subscriptions.reconciliation.kinds import FindingKind
 from tenants.actions import Action
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
@@ -72,6 +74,11 @@ def furnished(world: World) -> World:
         data={},
     )
     Delivery.objects.create(endpoint=endpoint, event=event, status="DELIVERED", delivered_at=NOW)
+    finding = Finding(FindingKind.REFUND_FAILED, str(Refund.objects.latest("pk").pk))
+    Reconciliation.objects.create(
+        since=NOW - timedelta(days=7), until=NOW, started_at=NOW, finished_at=NOW, findings=[finding.as_json()],
+        counts={finding.kind.value: 1},
+    )  # fmt: skip
     Task.objects.update(status="GIVEN_UP", run_at=NOW - timedelta(days=1))
     return world
 

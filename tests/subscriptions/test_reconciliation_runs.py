@@ -27,7 +27,7 @@ from subscriptions.reconciliation.asking import Asking
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.kinds import FindingKind
 from subscriptions.reconciliation.progress import Overtaken, Progress
-from subscriptions.reconciliation.runs import reconcile, reconcile_daily, start_run
+from subscriptions.reconciliation.runs import reconcile, reconcile_daily
 from tests.billing.conftest import server
 from tests.billing.fake_stripe import FakeStripe
 from tests.builders import NOW
@@ -222,6 +222,12 @@ def test_a_piece_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def row() -> Reconciliation:
     return Reconciliation.objects.latest("pk")
+
+
+def start_run(at: datetime) -> Reconciliation:
+    made = runs.start_run(at)
+    assert made
+    return made
 
 
 def run_pieces(run: Reconciliation, at: datetime) -> int:
