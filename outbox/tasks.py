@@ -21,9 +21,11 @@ def look_at_the_database(**_: Any) -> None:
     from django.db import OperationalError, connection  # noqa: PLC0415 (the apps are loaded by now)
 
     from common.history import OlderDatabase  # noqa: PLC0415
+    from common.starting import log_warnings  # noqa: PLC0415
 
     try:
         connection.ensure_connection()
+        log_warnings()
     except OperationalError:
         pass
     except OlderDatabase as error:

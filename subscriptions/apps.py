@@ -21,6 +21,7 @@ class SubscriptionsConfig(AppConfig):
         """Hook the rows that must exist to the end of migrate; register what the worker does here."""
         import subscriptions.cancellations.mail  # noqa: PLC0415 (apps load before models)
         import subscriptions.cancellations.refunds  # noqa: PLC0415
+        import subscriptions.checks  # noqa: PLC0415
         import subscriptions.elsewhere  # noqa: PLC0415
         import subscriptions.periodic  # noqa: F401, PLC0415
 

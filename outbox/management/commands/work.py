@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, close_old_connections, connection
 from django.utils.translation import gettext as _
 
+from common.starting import log_warnings
 from outbox import worker
 from outbox.worker import work_off
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             attempted = work_off()
             self.stdout.write(_("Attempted %(count)d tasks.") % {"count": attempted})
             return
+        log_warnings()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
