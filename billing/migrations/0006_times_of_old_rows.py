@@ -16,7 +16,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0020_times'),
+        ('billing', '0005_times'),
     ]
 
     operations = [

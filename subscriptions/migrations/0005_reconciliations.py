@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0021_times_of_old_rows'),
+        ('billing', '0006_times_of_old_rows'),
         ('subscriptions', '0004_ended_elsewhere'),
         ('tenants', '0002_languages'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

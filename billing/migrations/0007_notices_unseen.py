@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0021_times_of_old_rows'),
+        ('billing', '0006_times_of_old_rows'),
     ]
 
     operations = [
