@@ -11,27 +11,23 @@ from billing.models import Agreement
 from billing.outages import retry_later
 from billing.providers import provider as provider_called
 from billing.providers.base import Ended, ProviderRefused, ProviderUnavailable
-from billing.renewal import wanted_of
+from billing.renewal import LOOK, look_soon, wanted_of
 from billing.renewal_stop import RenewalStop
 from billing.signals import stopped_elsewhere
 from outbox.mail import queue_staff_mail
-from outbox.queue import enqueue_anew
 from outbox.registry import PermanentFailure, handles
 
-LOOK = "agreement.look"
 
-
-def look_soon(*, provider: str, external_id: str, now: datetime) -> bool:
+def record_change(*, provider: str, external_id: str, now: datetime) -> bool:
     """Ask for a look at what a provider bills under this id; False where that is no agreement of ours.
 
     Its word in an event may be an old one that came late, so the provider is asked what is true now.
     """
     with transaction.atomic(durable=True):
-        found = Agreement.objects.filter(provider=provider, external_id=external_id).values_list("pk", flat=True)
-        payloads = {f"{LOOK}:{pk}": {"agreement": pk} for pk in found}
-        if payloads:
-            enqueue_anew(kind=LOOK, payloads=payloads, now=now)
-        return bool(payloads)
+        found = list(Agreement.objects.filter(provider=provider, external_id=external_id).values_list("pk", flat=True))
+        if found:
+            look_soon(found, now)
+        return bool(found)
 
 
 @handles(LOOK)
@@ -58,7 +54,9 @@ def _take(agreement: Agreement, said: RenewalStop, ended: Ended | None, now: dat
     if agreement.renewal_stop != RenewalStop.NONE:
         _mail_staff_of_early_end(agreement, said, now)
         return
-    if said is agreement.stopped_elsewhere or agreement.confirmed_stop != wanted_of(agreement, now).now:
+    is_told = agreement.confirmed_stop == wanted_of(agreement, now).now
+    # Nothing that we are about to tell brings back what is over.
+    if said is agreement.stopped_elsewhere or not (is_told or said is RenewalStop.NOW):
         return
     if agreement.stopped_elsewhere == RenewalStop.NOW:
         # A late or repeated word never revives.

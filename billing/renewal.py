@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +21,8 @@ from tenants.audit import record
 from tenants.callers import Caller
 
 CONFIRM_STOP = "agreement.confirm_stop"
+# Done beside what else providers do without us: elsewhere.py.
+LOOK = "agreement.look"
 # What the provider was told while nobody knows whether it heard.
 UNKNOWN = ""
 
@@ -129,6 +132,10 @@ def _ask_provider(agreement: Agreement, renewal_stop: RenewalStop, now: datetime
         raise retry_later(error, agreement.provider, now) from error
     except ProviderRefused as error:
         same.update(confirmed_stop=agreement.confirmed_stop)
+        if renewal_stop is RenewalStop.NONE:
+            # It may have ended there meanwhile, which is no failure of ours.
+            look_soon([agreement.pk], now)
+            return
         raise PermanentFailure(str(error)) from error
     with transaction.atomic():
         now_on_record = same.select_for_update(no_key=True).first()
@@ -156,6 +163,11 @@ def wanted_of(agreement: Agreement, now: datetime) -> Wanted:
         # What the provider's own dashboard stopped, an undo here does not set going.
         return Wanted(RenewalStop(agreement.stopped_elsewhere))
     return Wanted(renewal_stop)
+
+
+def look_soon(agreement_ids: Iterable[int], now: datetime) -> None:
+    """Have the provider asked what has become of what it bills, in the caller's transaction, if there is one."""
+    enqueue_anew(kind=LOOK, payloads={f"{LOOK}:{pk}": {"agreement": pk} for pk in agreement_ids}, now=now)
 
 
 def _confirm_soon(agreement_id: int, now: datetime) -> None:

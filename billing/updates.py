@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.elsewhere import look_soon
+from billing.elsewhere import record_change
 from billing.provider_facts import record_payment, record_return
 from billing.providers.base import PaymentUpdate, RefundUpdate, SubscriptionUpdate, Update
 from billing.refunds.results import record_provider_event
@@ -13,7 +13,7 @@ from billing.refunds.results import record_provider_event
 def record_update(*, provider: str, update: Update, now: datetime) -> bool:
     """Hand it to the refund, charge or agreement it is about; False where it is nothing of ours, or nothing new."""
     if isinstance(update, SubscriptionUpdate):
-        return look_soon(provider=provider, external_id=update.external_id, now=now)
+        return record_change(provider=provider, external_id=update.external_id, now=now)
     if isinstance(update, PaymentUpdate):
         return record_payment(provider=provider, update=update, now=now)
     if not isinstance(update, RefundUpdate):

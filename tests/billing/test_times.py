@@ -90,7 +90,7 @@ def test_rows_of_before_get_the_times_that_they_tell(world: World) -> None:
     RefundPart.objects.filter(refund__in=[sent, returned]).update(status="SENT")
     Refund.objects.filter(pk=returned.pk).update(returned_at=after(days=4))
     Refund.objects.update(changed_at=after(days=90))
-    import_module("billing.migrations.0021_times_of_old_rows").fill(apps, None)
+    import_module("billing.migrations.0006_times_of_old_rows").fill(apps, None)
     assert list(Refund.objects.order_by("pk").values_list("changed_at", flat=True)) == [NOW, NOW, after(days=4)]
     sendings = RefundPart.objects.order_by("refund").values_list("sent_at", flat=True)
     assert list(sendings) == [None, sent.held_until, returned.held_until]
