@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -22,6 +22,8 @@ from outbox.registry import handles
 from tenants.people import SYSTEM
 
 SUBMIT = "refund.submit"
+# Providers know a key again for a day at least: what was sent sooner is not made twice by it.
+_REMEMBERED = timedelta(hours=12)
 
 
 @handles(SUBMIT)
@@ -61,9 +63,10 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
         if first and credit_form(refund.provider) is CreditForm.OWED:
             _say_owed(refund, now)
     refund_request = order_of(part, now)
+    may_be_there = not first or now > refund.held_until + _REMEMBERED
     try:
         via = provider(refund.provider)
-        result = via.refund(refund_request) if first else via.find(refund_request) or via.refund(refund_request)
+        result = (via.find(refund_request) if may_be_there else None) or via.refund(refund_request)
     except ProviderUnavailable as error:
         raise retry_later(error, refund.provider, now) from error
     record_result(part, result, PartStatus.SENT)

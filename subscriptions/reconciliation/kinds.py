@@ -161,7 +161,7 @@ class FindingKind(CodeTable):
         "PART_DIFFERS", Subject.PART,
         N_("we say %(ours)s, the provider says %(theirs)s"),
         N_("Where we say SUCCEEDED, look at the provider's page, by the part's id. Else it was sent after the backup that"
-           " was restored: note it as settled by hand before a worker sends it again."),
+           " was restored: start the worker, it is found by its key."),
     )  # fmt: skip
     PART_MISSING = (
         "PART_MISSING", Subject.PART,

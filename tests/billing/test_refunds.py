@@ -410,3 +410,24 @@ def test_staff_hear_of_a_refund_by_hand_that_fails(world: World, provider: TestP
         work(NOW + timedelta(seconds=second))
     [message] = mail.outbox
     assert (message.to, "made by hand, failed" in message.subject) == (["desk@wayout.example"], True)
+
+
+@pytest.mark.parametrize(("late", "asks"), [({"hours": 1}, False), ({"hours": 12, "seconds": 1}, True)])
+def test_what_was_due_long_ago_is_looked_for_before_it_is_sent(
+    promised: Refund, provider: TestProvider, late: dict[str, int], asks: bool
+) -> None:
+    work(promised.held_until + timedelta(**late))
+    kinds = [call.split()[0] for call in provider.calls]
+    assert kinds == (["find", "refund"] if asks else ["refund"]) * 2
+
+
+def test_what_was_sent_after_the_backup_that_was_restored_is_not_sent_again(
+    promised: Refund, provider: TestProvider
+) -> None:
+    # The provider has forgotten the keys by then: asked to refund, it would refund.
+    for part in promised.parts.all():
+        provider.results[part.key] = RefundResult(RefundOutcome.SUCCEEDED, "T-before")
+    work(promised.held_until + timedelta(days=3))
+    assert status(promised) == "SUCCEEDED"
+    assert set(promised.parts.values_list("reference", flat=True)) == {"T-before"}
+    assert not [call for call in provider.calls if call.startswith("refund")]
