@@ -153,8 +153,8 @@ class ChargeFacts:
 class Line:
     """One charge of a quote. ``refund`` includes ``refund_tax``; ``reason`` says why it is zero, if it is.
 
-    ``original``: the same in the currency of the charge, where that ended and this is its successor.
-    ``line_reason``: why it is not, to the cent, what the time that is left gives.
+    ``line_reason``: why ``refund`` is not, to the cent, what the time that is left gives. ``original``: the same in the
+    currency of the charge, where that ended and this is its successor.
     """
 
     charge_id: int
