@@ -134,8 +134,8 @@ def _move_payment(
     """What a file says of the payment of a charge on record. One that is older than what is known only adds."""
     recorded, paid = Recorded(), max(known.paid, charge.paid)
     is_older = known.known_at is not None and known_at < known.known_at
-    gone = known.paid - charge.paid - charge.in_flight
-    in_flight = min(charge.in_flight, known.charged - paid)
+    gone = known.paid - charge.paid
+    in_flight = charge.in_flight
     if is_older:
         in_flight = max(0, known.in_flight - (paid - known.paid))
     elif known.paid_by != IMPORTED and gone > 0:

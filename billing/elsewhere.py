@@ -13,9 +13,12 @@ from billing.providers import provider as provider_called
 from billing.providers.base import Ended, ProviderRefused, ProviderUnavailable
 from billing.renewal import LOOK, look_soon, wanted_of
 from billing.renewal_stop import RenewalStop
-from billing.signals import stopped_elsewhere
 from outbox.mail import queue_staff_mail
+from outbox.queue import enqueue
 from outbox.registry import PermanentFailure, handles
+
+# Done in an app above, which locks what it is about before the agreement.
+STOPPED = "agreement.stopped_elsewhere"
 
 
 def record_change(*, provider: str, external_id: str, now: datetime) -> bool:
@@ -65,9 +68,11 @@ def _take(agreement: Agreement, said: RenewalStop, ended: Ended | None, now: dat
     agreement.confirmed_stop = wanted_of(agreement, now).now
     agreement.save(update_fields=["stopped_elsewhere", "confirmed_stop"])
     at = min(ended.at, now) if ended else now
-    stopped_elsewhere.send(
-        sender=Agreement, agreement=agreement, stop=said, at=at, reason=ended.reason if ended else "", now=now
-    )
+    payload = {"agreement": agreement.pk, "stop": said.value, "at": at.isoformat()}
+    enqueue(
+        kind=STOPPED, key=f"{STOPPED}:{agreement.pk}:{said}:{now.isoformat()}", run_at=now, now=now,
+        payload={**payload, "reason": ended.reason if ended else ""},
+    )  # fmt: skip
 
 
 def _mail_staff_of_early_end(agreement: Agreement, said: RenewalStop, now: datetime) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import F, Sum
+from django.db.models.functions import Greatest
 
 from billing.models import (
     IMPORTED,
@@ -43,6 +44,12 @@ def write_return(
         return None
     if known is None and not amount:
         return None
+    if known and kind is ReturnKind.REFUND and status is ReturnStatus.BACK and known.status != ReturnStatus.BACK:
+        # Nothing says the total anew when a refund fails.
+        totals = ReturnElsewhere.objects.filter(
+            charge=charge, source=source, kind=ReturnKind.NET, known_at__lte=known_at
+        )
+        totals.update(amount=Greatest(F("amount") - known.amount, 0))
     ReturnElsewhere.objects.update_or_create(
         charge=charge, source=source, kind=kind, external_id=external_id,
         defaults={"amount": amount, "status": status.value, "known_at": known_at},

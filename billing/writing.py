@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from billing.models import Agreement, Charge
+from billing.models import Agreement, Charge, RenewalStopTerms
 from billing.refunds.repricing import reprice_soon
 from billing.renewal import confirm_stop_again
 from billing.renewal_stop import RenewalStop
@@ -39,7 +39,10 @@ def add_charge(agreement: Agreement, *, source: str, now: datetime, **values: An
 
     One for time after the agreement's end has whoever bills told once more to stop.
     """
-    charge = Charge.objects.create(agreement=agreement, recorded_at=now, **values)
+    terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
+    # Under the lock of an agreement that ends: after its decision, whenever this began.
+    recorded_at = max(now, terms.decided_at + timedelta(microseconds=1)) if terms else now
+    charge = Charge.objects.create(agreement=agreement, recorded_at=recorded_at, **values)
     _follow(agreement, charge, now)
     if agreement.renewal_stop != RenewalStop.NONE and late_charges().filter(pk=charge.pk).exists():
         confirm_stop_again(agreement=agreement, now=now)

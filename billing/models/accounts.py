@@ -128,7 +128,8 @@ class RenewalStopTerms(models.Model):
 
     Facts that arrive later (a correction, a payment, a charge) are priced by these and by nothing of their own day.
     Where it ``prorates``, what was charged comes back for the time after ``priced_at``; else only what begins at
-    ``effective_at`` or later. ``agreed``: somebody settled on an amount for what was on record at ``decided_at``.
+    ``effective_at`` or later. ``agreed``: somebody settled on an amount for what was on record at ``decided_at``, which is
+    in ``agreed_amounts`` by the key of its charge, in its minor units.
     """
 
     agreement = models.OneToOneField(Agreement, models.PROTECT, primary_key=True, related_name="stop_terms")
@@ -143,6 +144,7 @@ class RenewalStopTerms(models.Model):
     full_hours = models.PositiveIntegerField(null=True)
     prorated_hours = models.PositiveIntegerField(null=True)
     agreed = models.BooleanField()
+    agreed_amounts = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("terms of a stop")

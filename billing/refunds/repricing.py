@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import (
@@ -29,7 +29,7 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.periods import refund_due_by
-from billing.proration import ChargeFacts, Line, promised_currency, prorate, unbegun
+from billing.proration import ChargeFacts, Line, NoRefundReason, overall_reason, promised_currency, prorate, unbegun
 from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
@@ -50,7 +50,7 @@ class Repricing:
     """What became of one agreement's money: refunds ``changed`` from an amount, ``added``, and parts sent too high.
 
     ``capped``: refunds made by hand that facts lowered, with the amount before. ``excess``: charges of which more is gone
-    than may be, and not by a refund of the rule, which says so itself.
+    than may be, and not by a refund of the rule, which says so itself. ``reason``: why nothing comes back, if nothing does.
     """
 
     agreement: Agreement
@@ -58,6 +58,7 @@ class Repricing:
     added: Refund | None = None
     overdrawn: list[RefundPart] = field(default_factory=list)
     capped: list[tuple[Refund, int]] = field(default_factory=list)
+    reason: NoRefundReason | None = None
     excess: list[Charge] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -112,13 +113,16 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
         return True
 
 
-def _cap(repricing: Repricing, now: datetime) -> None:
-    """Money given back by hand is priced by nobody, but what was not sent is never above what can be promised."""
+def _cap(repricing: Repricing, more_by_rule: Mapping[int, int], now: datetime) -> None:
+    """Money given back by hand is priced by nobody, but what was not sent is never above what the rule leaves.
+
+    ``more_by_rule``: by charge, what refunds of the rule are about to return more, or less, than they did.
+    """
     by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=SENDABLE_REFUND_STATUSES)
     for refund in by_hand.select_for_update(no_key=True).order_by("pk"):
         amounts = {}
         for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
-            others = part.charge.gone - part.amount
+            others = part.charge.gone - part.amount + more_by_rule.get(part.charge_id, 0)
             amounts[part] = max(0, min(part.amount, part.charge.returnable - others))
         if any(part.amount != amount for part, amount in amounts.items()):
             repricing.capped.append((refund, refund.amount))
@@ -130,10 +134,11 @@ def _reprice(agreement_id: int, now: datetime) -> Repricing:
         Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
     )
     repricing = Repricing(agreement)
-    _cap(repricing, now)
     terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
     if terms is not None:
         _reprice_by(terms, repricing, now)
+    else:
+        _cap(repricing, {}, now)
     repricing.excess = list(charges_with_excess().filter(agreement=agreement).order_by("pk"))
     return repricing
 
@@ -148,8 +153,9 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
         part.refund = refunds[part.refund_id]
         parts[part.charge_id].append(part)
     amounts: dict[RefundPart, int] = {}
-    missing = []
+    missing, lines = [], []
     for charge, due in _due_by_charge(agreement, terms, parts):
+        lines.append(due)
         sent = [part for part in parts[charge.id] if not _is_unsent(part)]
         repricing.overdrawn += _mark(sent, due.refund.minor_units)
         left = max(0, due.refund.minor_units - sum(part.amount for part in sent))
@@ -160,6 +166,12 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
         if left:
             money, tax = Money(left, charge.currency), Money(charge.tax_in(left), charge.currency)
             missing.append(replace(due, refund=money, refund_tax=tax))
+    more = {charge_id: -sum(part.amount for part in amounts if part.charge_id == charge_id) for charge_id in parts}
+    for part, amount in amounts.items():
+        more[part.charge_id] += amount
+    for line in missing:
+        more[line.charge_id] = more.get(line.charge_id, 0) + line.refund.minor_units
+    _cap(repricing, more, now)
     for refund in refunds.values():
         of_refund = {part: amount for part, amount in amounts.items() if part.refund_id == refund.pk}
         if any(part.amount != amount for part, amount in of_refund.items()):
@@ -167,6 +179,8 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
             resize_refund(refund=refund, amounts=of_refund, now=now)
     if missing:
         repricing.added = _add(agreement, terms, missing, now)
+    if not repricing.added and all(refund.status == RefundStatus.VOIDED for refund in refunds.values()):
+        repricing.reason = overall_reason(lines)
 
 
 def _is_unsent(part: RefundPart) -> bool:
@@ -176,14 +190,24 @@ def _is_unsent(part: RefundPart) -> bool:
 def _due_by_charge(
     agreement: Agreement, terms: RenewalStopTerms, parts: Mapping[int, Sequence[RefundPart]]
 ) -> Iterator[tuple[ChargeFacts, Line]]:
-    """Every charge the ending is about, without what its own refunds return, and what is due of it."""
+    """Every charge the ending is about, without what its own refunds return, and what is due of it.
+
+    Without what waits by hand as well: that is what can be lowered.
+    """
+    by_hand = dict(
+        RefundPart.objects.filter(
+            charge__agreement=agreement, status=PartStatus.WAITING,
+            refund__by_hand=True, refund__status__in=SENDABLE_REFUND_STATUSES,
+        ).values_list("charge").annotate(Sum("amount"))
+    )  # fmt: skip
     late = set(agreement.charges.filter(recorded_at__gt=terms.decided_at).values_list("pk", flat=True))
     for found in charges_not_over([agreement.pk], terms.priced_at).get(agreement.pk, ()):
         mine = sum(part.amount for part in parts.get(found.id, ()))
-        charge = replace(found, refunded=found.refunded - mine)
+        charge = replace(found, refunded=found.refunded - mine - by_hand.get(found.id, 0))
         if terms.agreed and charge.id not in late:
             # The amount that was settled on is the whole word, as far as it was paid.
-            due = Money(min(mine, charge.refundable), charge.currency)
+            agreed = terms.agreed_amounts.get(str(charge.id), mine)
+            due = Money(min(agreed, charge.refundable), charge.currency)
             yield charge, replace(unbegun(charge, terms.refund_terms), refund=due)
         elif terms.prorates or charge.period.begins_after(terms.effective_at):
             yield charge, prorate(charge, terms.priced_at, terms.refund_terms)

@@ -96,12 +96,12 @@ def settle_by_hand(*, refund: Refund, reason: str, caller: Caller, now: datetime
         is_owed = credit_form(refund.provider) is CreditForm.OWED
         if not is_owed and refund.parts.filter(status=PartStatus.SENT).exists():
             raise RefundMayBePaid
-        why, was = reason.strip(), refund.status
+        why = reason.strip()
         values = {"returned_at": now, "reason": why[:300]}
-        moved = move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
-        if moved and was == RefundStatus.HELD:
+        if refund.status == RefundStatus.HELD:
+            # Before the trail, whose head everybody locks last.
             refund_left_early.send(sender=Refund, refund=refund, now=now)
-        return moved
+        return move(refund, UNSETTLED_REFUND_STATUSES, RefundStatus.SETTLED_MANUALLY, caller, now, values, reason=why)
 
 
 def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, caller: Caller, now: datetime) -> Refund:
@@ -117,6 +117,8 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
         if not Charge.objects.filter(pk=charge.pk, refunded=charge.refunded).exists():
             raise RefundOvertaken
         promised = promised_on(charge, amount, now)
+        if not promised.minor_units:
+            raise RefundAmountMissing
         refund = Refund.objects.create(
             agreement=charge.agreement,
             amount=promised.minor_units,

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import reduce
 from operator import add
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from billing.formatting import format_money
 from billing.messages import credit_kept
 from billing.models import Refund, RefundStatus
+from billing.proration import promised_currency
 from billing.selectors import arrived_and_rest
 from outbox.mail import deliver
 from outbox.registry import handles
@@ -40,19 +42,29 @@ def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
     refunds = refunds_of([cancellation]).get(cancellation.pk, ())
     receipt = make_receipt(cancellation, refunds, now)
     refund = Refund.objects.select_related("agreement").filter(pk=payload["refund"]).first()
-    title = _title(Occasion(payload["occasion"]), receipt, refund, refunds)
+    title = _title(Occasion(payload["occasion"]), receipt, refund, refunds, now, cancellation.tenant.zone)
     updated = Receipt(title, receipt.rows)
     message = EmailMultiAlternatives(f"{title} [{cancellation.reference}]", updated.text, to=[payload["to"]])
     message.attach_alternative(render_to_string("subscriptions/mail.html", {"receipt": updated}), "text/html")
     return message
 
 
-def _title(occasion: Occasion, receipt: Receipt, refund: Refund | None, refunds: Sequence[Refund]) -> str:
+def _title(
+    occasion: Occasion,
+    receipt: Receipt,
+    refund: Refund | None,
+    refunds: Sequence[Refund],
+    now: datetime,
+    zone: ZoneInfo,
+) -> str:
     if occasion is Occasion.REPRICED:
         amounts = [refund.money for refund in refunds if refund.status != RefundStatus.VOIDED]
         if not amounts:
             return _("Your credit has changed: nothing is left of it")
-        return _("Your credit has changed: it is %(amount)s now") % {"amount": format_money(reduce(add, amounts))}
+        # One promised before a currency ended may stand beside one of after.
+        currency = promised_currency((amount.currency for amount in amounts), now.astimezone(zone).date())
+        total = reduce(add, (amount.into(currency) for amount in amounts))
+        return _("Your credit has changed: it is %(amount)s now") % {"amount": format_money(total)}
     if refund is None:
         return receipt.title
     if occasion is Occasion.REFUNDED:

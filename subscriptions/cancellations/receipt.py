@@ -69,18 +69,12 @@ def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: dat
 def _money_rows(cancellation: Cancellation, refunds: Sequence[Refund]) -> list[tuple[str, str]]:
     refunds = [refund for refund in refunds if refund.status != RefundStatus.VOIDED]
     if not refunds:
-        reason = NoRefundReason(cancellation.no_refund_reason or _why_nothing_is_left(cancellation))
+        reason = NoRefundReason(cancellation.no_refund_reason or NoRefundReason.ALREADY_REFUNDED)
         return [(_("Credit"), kept_no_refund_sentence(cancellation, reason))]
     rows = [(_("Credit"), sentence) for refund in refunds for sentence in refund_sentences(refund)]
     if computed := _computed(cancellation):
         rows.append((_("How it was computed"), computed))
     return rows
-
-
-def _why_nothing_is_left(cancellation: Cancellation) -> NoRefundReason:
-    """What was promised and is voided was promised without a reason for nothing: what took its place says it."""
-    charges = cancellation.subscription.agreement.charges
-    return NoRefundReason.DISPUTED if charges.filter(disputed__gt=0).exists() else NoRefundReason.ALREADY_REFUNDED
 
 
 def _computed(cancellation: Cancellation) -> str:

@@ -75,6 +75,7 @@ def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> No
     for cancellation in in_force.select_related("tenant", "requested_by_user"):
         if repricing.added:
             cancellation.refunds.add(repricing.added)
+        Cancellation.objects.filter(pk=cancellation.pk).update(no_refund_reason=repricing.reason or "")
         queue_mail(Occasion.REPRICED, cancellation, now)
 
 

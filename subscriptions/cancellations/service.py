@@ -295,6 +295,7 @@ def _terms(quote: Quote, snapshot: Snapshot, now: datetime) -> RenewalStopTerms:
         full_hours=snapshot.policy.full_refund_hours,
         prorated_hours=snapshot.policy.prorated_refund_hours,
         agreed=quote.agreed,
+        agreed_amounts={str(line.charge_id): line.own.refund.minor_units for line in quote.lines if quote.agreed},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +35,8 @@ def test_a_charge_is_recorded_once_and_its_payment_moves_forward(agreement: Agre
     assert record_charge(agreement=agreement, charge=unpaid, now=NOW)
     assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
     assert record_charge(agreement=agreement, charge=INPUT, now=NOW)
-    assert not record_charge(agreement=agreement, charge=unpaid, now=NOW)
+    # A file that was exported before has not heard of it.
+    assert not record_charge(agreement=agreement, charge=unpaid, now=NOW, known_at=NOW - timedelta(hours=1))
     charge = Charge.objects.get()
     assert (charge.paid, charge.in_flight) == (12000, 0)
 

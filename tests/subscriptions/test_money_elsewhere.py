@@ -159,6 +159,70 @@ def test_mail_says_that_a_dispute_is_why_nothing_comes_back(told: World, sold: S
     assert canceled.reference in str(english.subject)
 
 
+@pytest.mark.parametrize("said", [False, True], ids=["by its refund alone", "by its charge as well"])
+def test_a_failed_refund_elsewhere_is_in_no_total(told: World, sold: Subscription, said: bool) -> None:
+    cancel(told, sold, at=START)
+    body = stripe.refund("ch_1", 4000, number="re_t")
+    say("refund.created", body, START + timedelta(hours=1))
+    if said:
+        say("charge.refunded", stripe.charge("ch_1", 10000, refunded=4000), START + timedelta(hours=1))
+    assert amounts() == [(6000, "HELD")]
+    say("refund.failed", {**body, "status": "failed"}, START + timedelta(hours=2))
+    assert amounts() == [(10000, "HELD")]
+
+
+@pytest.mark.parametrize("kind", ["dispute", "refund"])
+def test_an_agreed_amount_comes_back_with_what_was_gone(told: World, sold: Subscription, agent: Any, kind: str) -> None:
+    from tests.desk.test_on_behalf import cancel as cancel_for
+    from tests.desk.test_on_behalf import quote as quote_for
+
+    cancel_for(agent, sold, quote_for(agent, sold, at=NOW), at=NOW, amount=5000)
+    if kind == "dispute":
+        body = stripe.dispute("ch_1", 10000)
+        say("charge.dispute.created", body, after(hours=1))
+        assert amounts() == [(5000, "VOIDED")]
+        say("charge.dispute.closed", {**body, "status": "won"}, after(hours=2))
+    else:
+        body = stripe.refund("ch_1", 8000)
+        say("refund.created", body, after(hours=1))
+        assert amounts() == [(2000, "HELD")]
+        say("refund.failed", {**body, "status": "failed"}, after(hours=2))
+    assert amounts()[-1] == (5000, "HELD")
+
+
+def test_a_debit_on_its_way_is_not_paid(told: World, sold: Subscription) -> None:
+    Charge.objects.update(paid=0, in_flight=10000)
+    say("charge.updated", stripe.charge("ch_1", 10000, status="pending"), START)
+    assert Charge.objects.values_list("paid", "in_flight").get() == (0, 10000)
+
+
+def test_why_nothing_comes_back_is_said_anew(told: World, sold: Subscription) -> None:
+    Charge.objects.update(paid=0, in_flight=10000)
+    canceled = cancel(told, sold, at=START)
+    for body, kind, reason in (
+        (None, "", NoRefundReason.NOTHING_SETTLED),
+        (stripe.charge("ch_1", 10000), "charge.succeeded", ""),
+        (stripe.dispute("ch_1", 10000, number="dp_r"), "charge.dispute.created", NoRefundReason.DISPUTED),
+    ):
+        if body:
+            say(kind, body, START + timedelta(hours=1))
+        canceled.refresh_from_db()
+        assert canceled.no_refund_reason == reason
+
+
+@pytest.mark.parametrize(("waiting", "corrected", "then"), [(2000, 4000, (3000, 2000)), (5000, 6000, (2000, 2000))])
+def test_what_waits_by_hand_gets_what_the_rule_leaves(
+    told: World, sold: Subscription, waiting: int, corrected: int, then: tuple[int, int]
+) -> None:
+    half = START + (PERIOD.end - START) / 2
+    cancel(told, sold, at=half)
+    given = {"charge": Charge.objects.get(), "reason": "goodwill", "due_by": PERIOD.end.date(), "caller": SYSTEM}
+    refund_by_hand(amount=waiting, now=half, **given)  # type: ignore[arg-type]
+    Task.objects.filter(key=f"refund.submit:{Refund.objects.latest('pk').pk}").update(run_at=after(days=60))
+    correct(Charge.objects.get(), corrected, half + timedelta(hours=1), tax=1000)
+    assert tuple(amount for amount, _ in amounts()) == then
+
+
 def test_an_inquiry_takes_nothing_yet(told: World, sold: Subscription) -> None:
     for status in ("warning_needs_response", "warning_under_review", "warning_closed", "of the future"):
         say("charge.dispute.created", stripe.dispute("ch_1", 4000, status=status, number="dp_w"), START)

@@ -88,9 +88,11 @@ def test_a_payment_that_failed_is_no_longer_on_its_way(files: Any) -> None:
     files("30.00", in_flight="70.00", at=hours(2))
     files("30.00", in_flight="70.00", at=hours(3))
     assert facts() == (3000, 7000, 0)
-    # What was taken back is on its way anew.
+    # What was taken back is not there, and is on its way anew until it arrives.
     files("0", in_flight="100.00", at=hours(4))
-    assert facts() == (3000, 7000, 0)
+    assert facts() == (3000, 10000, 3000)
+    files("100.00", at=hours(5))
+    assert facts() == (10000, 0, 0)
 
 
 def test_what_we_returned_is_none_of_others(files: Any) -> None:

@@ -100,8 +100,10 @@ def _charge(body: Mapping[str, Any], kind: str, at: datetime | None) -> Sequence
     ids = _ids(body, "id", "payment_intent")
     paid, currency = body.get("amount_captured"), text(body.get("currency")).upper()
     failed = kind == "charge.failed"
+    # A debit that is on its way has its whole amount as captured, too.
+    is_there = text(body.get("status")) in ("succeeded", "")
     updates: list[Update] = []
-    if ids and (failed or type(paid) is int):
+    if ids and (failed or (is_there and type(paid) is int)):
         updates.append(PaymentUpdate(ids, 0 if failed else paid or 0, currency, failed, at))
     refunded = body.get("amount_refunded")
     if ids and type(refunded) is int and not failed:
