@@ -8,7 +8,7 @@ CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset check test test-long test-gateway mutants bench bench-quick soak lint format schema messages lock
+.PHONY: help run demo-reset check test test-long test-kills test-gateway mutants bench bench-quick soak lint format schema messages lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -33,6 +33,10 @@ test: $(DEV_READY) $(CATALOGS:.po=.mo) lint  ## lint, types and the quick tests,
 
 test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as well
 	@$(PY) -m tests.run --long
+
+test-kills: $(DEV_READY) $(CATALOGS:.po=.mo)  ## hundreds of random sequences and kills of the money, on both databases, by hand (an hour)
+	@for database in sqlite postgres; do WAYOUT_TEST_DB=$$database WAYOUT_SEQUENCES=$${SEQUENCES:-300} WAYOUT_KILLS=$${KILLS:-100} \
+		.venv/bin/pytest -q -s -n0 -m long tests/subscriptions/test_money_stateful.py tests/kills/test_money_kills.py || exit 1; done
 
 test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
 	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
