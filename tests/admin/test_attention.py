@@ -75,6 +75,7 @@ def test_an_outage_is_said_where_somebody_looks_for_it(canceled: Refund, staff: 
         assert "Telling the provider waits since 28 November 2026" in agreement
         assert "Sending it waits since 28 November 2026" in refund
         assert "5xx. Tried in vain: 2, next at 28 November 2026" in refund
+        assert "Изпращане: изчаква от 28 ноември 2026" in pages(canceled, staff, "bg")[1]
         assert listed(staff, attention="OUTAGE") == listed(staff, attention="any")
         assert listed(staff, attention="OUTAGE") == ["agreement.confirm_stop", "refund.submit"]
         assert listed(staff, attention="GIVEN_UP") == listed(staff, attention="STUCK") == []

@@ -91,6 +91,13 @@ def test_a_run_shows_each_finding_with_what_to_do_and_a_way_there(run: Reconcili
     assert "Everything adds up" not in text
 
 
+def test_it_speaks_bulgarian(run: Reconciliation, staff: User) -> None:
+    text = page(staff, of(run), "bg")
+    assert "неуспешно е и чака служител" in text
+    assert "it failed" not in text
+    assert "Равнение сега" in page(staff, LIST, "bg")
+
+
 def test_what_adds_up_and_what_is_only_counted_is_said(run: Reconciliation, staff: User) -> None:
     assert "Everything adds up." in page(staff, of(ran()))
     assert "Everything adds up." not in page(staff, of(ran(finished_at=None)))
@@ -144,6 +151,8 @@ def test_the_start_page_says_what_to_look_at(run: Reconciliation, staff: User) -
     ):
         assert f'<a href="{address}">{label}</a>: <strong>{count}</strong>' in text
         assert client_of(staff).get(address).status_code == 200
+    assert "За преглед" in page(staff, "/admin/", "bg")
+    assert "Разминавания от равнението на 25 ноември 2026" in page(staff, "/admin/", "bg")
 
 
 def test_it_says_only_what_somebody_may_see(world: World, run: Reconciliation) -> None:
