@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +26,7 @@ from tenants.staff import staff_caller
 class AttentionFilter(admin.SimpleListFilter):
     """What does not get on, and why."""
 
-    title = _("needs attention")
+    title = _("attention")
     parameter_name = "attention"
     ANY = "any"
 
@@ -41,8 +42,13 @@ class AttentionFilter(admin.SimpleListFilter):
 
 @admin.register(Task)
 class TaskAdmin(ReadOnlyAdmin):
-    list_display = (
+    list_display = ("key", "status", "waits_for", "run_at")
+    list_filter = (AttentionFilter, "status", "kind")
+    search_fields = ("key",)
+    ordering = ("-pk",)
+    fields = (
         "key",
+        "kind",
         "status",
         "waits_for",
         "run_at",
@@ -54,18 +60,22 @@ class TaskAdmin(ReadOnlyAdmin):
         "created_at",
         "finished_at",
     )
-    list_filter = (AttentionFilter, "status", "kind")
-    search_fields = ("key",)
-    ordering = ("-pk",)
-    fields = ("key", "kind", *list_display[1:])
     actions = ("requeue",)
     show_full_result_count = False
 
     @admin.display(description=_("waits for"))
     def waits_for(self, task: Task) -> str:
-        """Who has to do something, where it does not get on by itself."""
+        """Who has to do something, where it does not get on by itself, what it says, and since when."""
         kind = attention_of(task)
-        return gettext(kind.waits_for) if kind else ""
+        if kind is None:
+            return ""
+        said = [gettext(kind.waits_for), task.last_failure]
+        if task.failing_since:
+            since = date_format(timezone.localtime(task.failing_since), "DATETIME_FORMAT")
+            said.append(gettext("since %(since)s") % {"since": since})
+        if task.tries:
+            said.append(ngettext("tried %(count)d time", "tried %(count)d times", task.tries) % {"count": task.tries})
+        return " · ".join(filter(None, said))
 
     @admin.action(description=_("Do again now"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:

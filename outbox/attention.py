@@ -97,7 +97,7 @@ def task_lines(names: Mapping[str, str | Promise]) -> Iterator[TaskLine]:
             "what": names[task.key],
             "since": format_datetime(since, zone),
             "failure": task.last_failure,
-            "tries": task.outages,
+            "tries": task.tries,
             "next": format_datetime(task.run_at, zone),
         }
         yield TaskLine(task.pk, _(kind.sentence) % values)

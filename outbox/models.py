@@ -65,6 +65,11 @@ class Task(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def tries(self) -> int:
+        """How many in a row came to nothing, whatever the reason."""
+        return self.failures + self.outages + self.crashes
+
 
 class PeriodicRun(models.Model):
     """When a piece of periodic work is next due. One row per piece, claimed by one worker at a time."""

@@ -29,8 +29,7 @@ START = "subscriptions.start_reconciliation"
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ReadOnlyAdmin):
-    list_display = ("started_at", "standing", "total", "new", "since", "until", "scheduled", "calls")
-    list_filter = ("scheduled",)
+    list_display = ("started_at", "standing", "total", "new", "calls")
     ordering = ("-pk",)
     fields = ("standing", "started_at", "finished_at", "since", "until", "scheduled", "total", "new", "calls")
     change_list_template = "admin/subscriptions/reconciliation/change_list.html"

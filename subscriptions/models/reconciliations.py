@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 # So many findings of a run are kept; all are counted.
@@ -49,7 +50,7 @@ class Reconciliation(models.Model):
         constraints = [models.CheckConstraint(condition=Q(since__lte=F("until")), name="reconciliation_is_forward")]
 
     def __str__(self) -> str:
-        return f"{self.started_at:%Y-%m-%d %H:%M}"
+        return f"{timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
 
     @property
     def count(self) -> int:

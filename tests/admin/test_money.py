@@ -207,7 +207,7 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
 
 def test_staff_see_how_often_an_outage_was_run_into(world: World, staff: User) -> None:
     cancel(world, world.subscription())
-    Task.objects.update(outages=4711, last_failure="nobody answers there")
+    Task.objects.update(outages=4711, last_failure="nobody answers there", failing_since=NOW)
     page = client_of(staff).get(reverse("admin:outbox_task_changelist"))
     assert "4711" in page.text
     assert "nobody answers there" in page.text
