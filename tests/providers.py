@@ -147,8 +147,8 @@ class TestProvider(providers.Provider):
 
 
 @contextmanager
-def used(provider: TestProvider) -> Iterator[TestProvider]:
-    """Let everything go through it, whatever it is stored with."""
+def used(provider: TestProvider, *, only: str = "") -> Iterator[TestProvider]:
+    """Let everything go through it, whatever it is stored with; or be the ``only`` provider there is."""
     known = providers.known
 
     def instead(found: type[providers.Provider]) -> type[providers.Provider]:
@@ -156,5 +156,7 @@ def used(provider: TestProvider) -> Iterator[TestProvider]:
         return made
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(providers, "known", lambda: {name: instead(found) for name, found in known().items()})
+        patch.setattr(
+            providers, "known", lambda: {name: instead(found) for name, found in known().items() if only in ("", name)}
+        )
         yield provider

@@ -15,16 +15,16 @@ from typing import Any
 import django
 
 
-def tell_all() -> None:
+def say_all() -> None:
     from subscriptions.models import Subscription
 
     while True:
         for subscription in Subscription.objects.select_related("agreement__account").order_by("pk"):
-            tell(subscription)
+            say_it(subscription)
         time.sleep(0.05)
 
 
-def tell(subscription: Any) -> None:
+def say_it(subscription: Any) -> None:
     from django.db import transaction
     from django.utils import timezone
 
@@ -80,4 +80,4 @@ def bounce_once(subscription: Any, now: datetime) -> None:
 
 if __name__ == "__main__":
     django.setup()
-    tell_all()
+    say_all()

@@ -79,7 +79,7 @@ class Books(RuleBasedStateMachine):
         self.undoing._from_testcase = True
         self.undoing.__enter__()
         self.provider = TestProvider()
-        self.using = used(self.provider)
+        self.using = used(self.provider, only="stripe")
         self.using.__enter__()
         self.now = PERIOD.start
         self.told: dict[str, Told] = {}
