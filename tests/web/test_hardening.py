@@ -150,6 +150,7 @@ def test_no_start_without_a_real_secret(tmp_path: Path, secret: str) -> None:
         ("WAYOUT_CALLER_RATE", "lots", "WAYOUT_CALLER_RATE is a number of requests in a time, for example 600/minute."),
         ("WAYOUT_TENANT_RATE", "0/minute", "WAYOUT_TENANT_RATE is a number of requests in a time"),
         ("WAYOUT_MAX_CONCURRENCY", "0", "WAYOUT_MAX_CONCURRENCY is 1 or more."),
+        ("WAYOUT_RECONCILE_RATE", "0", "WAYOUT_RECONCILE_RATE is a number of calls a second"),
     ],
 )
 def test_no_start_with_a_limit_that_is_none(tmp_path: Path, name: str, value: str, sentence: str) -> None:
