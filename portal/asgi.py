@@ -25,6 +25,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from common.starting import log_warnings_beside
 from portal.web.requests import BODY_REFUSED
 from portal.wsgi import application as answer
 
@@ -141,3 +142,7 @@ def _environ(scope: Message, body: bytes | HTTPStatus) -> dict[str, Any]:
         said, between = value.decode("latin-1"), "; " if name == b"cookie" else ","
         environ[key] = f"{environ[key]}{between}{said}" if key in environ else said
     return environ
+
+
+# Here and not in wsgi.py, which benchmarks and tests import before they have a database: only what is served says it.
+log_warnings_beside()

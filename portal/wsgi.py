@@ -10,8 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from common.starting import log_warnings_beside
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Whatever is served ends; migrations and imports may take their time.
 os.environ.setdefault("WAYOUT_STATEMENT_TIMEOUT", "10")
@@ -39,5 +37,3 @@ application.__code__ = application.__code__.replace(co_stacksize=20_000)
 gc.collect()
 gc.freeze()
 gc.set_threshold(50_000, 20, 100)
-
-log_warnings_beside()
