@@ -13,6 +13,7 @@ from billing.models import IMPORTED, Agreement, Charge, Correction
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
 from billing.returns import write_net
+from billing.selectors import lock_agreement
 from billing.writing import ChargeChange, add_charge, change_charge
 from tenants.actions import Action
 
@@ -141,17 +142,16 @@ def _move_payment(
     elif known.paid_by != IMPORTED and gone > 0:
         recorded.contradicts, in_flight = known.paid_by, known.in_flight
     action = Action.CHARGE_PAID if paid > known.paid else Action.CHARGE_PAYMENT_CHANGED
-    if paid > known.paid:
-        known.paid_by = IMPORTED
-        known.save(update_fields=["paid_by"])
+    is_believed = not is_older and not recorded.contradicts
+    known.paid_by = IMPORTED if paid > known.paid else known.paid_by
+    known.known_at = known_at if is_believed else known.known_at
+    known.save(update_fields=["paid_by", "known_at"])
     recorded.add(change_charge(agreement, known, action, source=IMPORTED, now=now, paid=paid, in_flight=in_flight))
-    if not is_older and not recorded.contradicts:
+    if is_believed:
         returned = known.returned_elsewhere
         if gone > 0 or returned:
             recorded.add(write_net(agreement, known, source=IMPORTED, gone=max(0, gone), known_at=known_at, now=now))
         recorded.gone = max(0, known.returned_elsewhere - returned)
-        known.known_at = known_at
-        known.save(update_fields=["known_at"])
     return recorded
 
 
@@ -170,13 +170,14 @@ def record_correction(
     if less <= 0 or not 0 <= tax <= less:
         raise ChargeInvalid("a correction takes something off, and its tax is a part of that")
     with transaction.atomic():
-        agreement = Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
+        agreement = lock_agreement(charge.agreement_id)
         known = Correction.objects.filter(charge=charge, external_id=external_id).first()
         if known is not None:
             if (known.amount, known.tax) != (less, tax):
                 raise ChargeInvalid("it is already on record with another amount")
             return None
-        fresh = Charge.objects.select_related("agreement__account").get(pk=charge.pk)
+        fresh = Charge.objects.get(pk=charge.pk)
+        fresh.agreement = agreement
         corrected, corrected_tax = fresh.corrected + less, fresh.corrected_tax + tax
         if corrected > fresh.charged or corrected_tax > fresh.tax:
             raise ChargeInvalid("a correction cannot exceed the charge it names")

@@ -13,6 +13,7 @@ from billing.providers import provider as provider_called
 from billing.providers.base import Ended, ProviderRefused, ProviderUnavailable
 from billing.renewal import LOOK, look_soon, wanted_of
 from billing.renewal_stop import RenewalStop
+from billing.selectors import lock_agreement
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue
 from outbox.registry import PermanentFailure, handles
@@ -45,12 +46,7 @@ def look(payload: dict[str, int], now: datetime) -> None:
     except ProviderRefused as error:
         raise PermanentFailure(str(error)) from error
     with transaction.atomic(durable=True):
-        agreement = (
-            Agreement.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("account")
-            .get(pk=agreement.pk)
-        )
-        _take(agreement, said, ended, now)
+        _take(lock_agreement(agreement.pk), said, ended, now)
 
 
 def _take(agreement: Agreement, said: RenewalStop, ended: Ended | None, now: datetime) -> None:

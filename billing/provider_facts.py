@@ -14,7 +14,7 @@ from billing.money import MAX_MINOR_UNITS
 from billing.providers.base import PaymentUpdate, ReturnUpdate
 from billing.return_kinds import ReturnKind
 from billing.returns import write_net, write_return
-from billing.selectors import charges_at
+from billing.selectors import charges_at, lock_agreement
 from billing.writing import ChargeChange, audit_charges, change_charge
 from outbox.mail import queue_staff_mail
 from tenants.actions import Action
@@ -75,11 +75,7 @@ def _record(
         if not found:
             logger.info("%s speaks of %s, which is no charge here", provider, sorted(update.external_ids))
             return False
-        agreement = (
-            Agreement.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("account")
-            .get(pk=found[0].agreement_id)
-        )
+        agreement = lock_agreement(found[0].agreement_id)
         charge = Charge.objects.get(pk=found[0].pk)
         charge.agreement = agreement
         if reason := _why_not(found, charge, update, amount):

@@ -86,6 +86,12 @@ def charges_at(provider: str) -> QuerySet[Charge]:
     return Charge.objects.filter(agreement__provider__in=[provider, *([""] if is_default else [])])
 
 
+def lock_agreement(pk: int) -> Agreement:
+    """Lock it, in the caller's transaction, before any refund or charge of it; with its account, which is not locked."""
+    rows = Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account")
+    return rows.get(pk=pk)
+
+
 def provider_of(agreement: Agreement) -> str:
     """Who bills and refunds an agreement: the one it names, and only where it names none the default."""
     return agreement.provider or default_provider()

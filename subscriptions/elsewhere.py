@@ -8,13 +8,11 @@ from typing import Any
 from billing.elsewhere import STOPPED
 from billing.models import Agreement
 from billing.renewal_stop import RenewalStop
-from common.languages import DEFAULT_LANGUAGE
 from outbox.registry import handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Subscription
+from subscriptions.renewal import record_by_itself
 from tenants.actions import Action
-from tenants.audit import record
-from tenants.people import SYSTEM
 
 
 @handles(STOPPED)
@@ -35,15 +33,8 @@ def follow_stop(payload: dict[str, Any], now: datetime) -> None:
             subscription.renews = payload["stop"] == RenewalStop.NONE
             action = Action.SUBSCRIPTION_RENEWAL_CHANGED
         subscription.save(update_fields=["ended_source", "ended_reason", "renews", "period_start", "period_end"])
-        record(
-            tenant_id=subscription.tenant_id,
-            at=now,
-            action=action,
-            subject=f"Subscription:{subscription.pk}",
-            caller=SYSTEM,
-            language=DEFAULT_LANGUAGE,
-            data={"source": agreement.provider, "reason": reason, "at": at.isoformat(), "renews": subscription.renews},
-        )
+        said = {"source": agreement.provider, "reason": reason, "at": at.isoformat(), "renews": subscription.renews}
+        record_by_itself(subscription, action, now, **said)
 
 
 def _end(subscription: Subscription, source: str, reason: str, at: datetime) -> None:

@@ -72,11 +72,12 @@ def _roll(subscription: Subscription, charges: Mapping[int, Sequence[Billed]], n
             period_start=period.start, period_end=period.end, anchored_at=anchor, is_trial=False, **seats
         )
         if moved:
-            _record(subscription, Action.SUBSCRIPTION_RENEWED, now, period_end=period.end)
+            record_by_itself(subscription, Action.SUBSCRIPTION_RENEWED, now, period_end=period.end)
     return bool(moved)
 
 
-def _record(subscription: Subscription, action: Action, now: datetime, **data: object) -> None:
+def record_by_itself(subscription: Subscription, action: Action, now: datetime, **data: object) -> None:
+    """Write on the trail what nobody here decided."""
     record(
         tenant_id=subscription.tenant_id,
         at=now,

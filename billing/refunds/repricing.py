@@ -33,7 +33,7 @@ from billing.proration import ChargeFacts, Line, NoRefundReason, overall_reason,
 from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
-from billing.selectors import charges_not_over, charges_with_excess
+from billing.selectors import charges_not_over, charges_with_excess, lock_agreement
 from billing.signals import refunds_repriced
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
@@ -95,7 +95,7 @@ def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
     What is due by now goes out, not what was due when it failed; where nothing is any more, it is voided.
     """
     with transaction.atomic(durable=True):
-        Agreement.objects.select_for_update(no_key=True).get(pk=refund.agreement_id)
+        lock_agreement(refund.agreement_id)
         failed = Refund.objects.filter(pk=refund.pk, status__in=STUCK_REFUND_STATUSES)
         if not failed.update(status=RefundStatus.PENDING, found_late_at=None, changed_at=now):
             return False
@@ -130,9 +130,7 @@ def _cap(repricing: Repricing, more_by_rule: Mapping[int, int], now: datetime) -
 
 
 def _reprice(agreement_id: int, now: datetime) -> Repricing:
-    agreement = (
-        Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=agreement_id)
-    )
+    agreement = lock_agreement(agreement_id)
     repricing = Repricing(agreement)
     terms = RenewalStopTerms.objects.filter(agreement=agreement).first()
     if terms is not None:

@@ -32,7 +32,7 @@ from billing.providers import credit_form
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send
 from billing.renewal_stop import UNDO_GRACE
-from billing.selectors import provider_of
+from billing.selectors import lock_agreement, provider_of
 from billing.signals import refund_left_early
 from tenants.actions import Action
 from tenants.callers import Caller
@@ -113,7 +113,7 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
     if not reason.strip() or amount <= 0:
         raise RefundReasonMissing if amount > 0 else RefundAmountMissing
     with transaction.atomic(durable=True):
-        Agreement.objects.select_for_update(no_key=True).get(pk=charge.agreement_id)
+        lock_agreement(charge.agreement_id)
         if not Charge.objects.filter(pk=charge.pk, refunded=charge.refunded).exists():
             raise RefundOvertaken
         promised = promised_on(charge, amount, now)
