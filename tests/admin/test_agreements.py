@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import time_machine
 from django.urls import reverse
 
 from billing.models import Agreement
@@ -20,18 +18,7 @@ from tests.providers import TestProvider, used
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def frozen() -> Iterator[None]:
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def staff(world: World) -> User:
-    return world.person(None, is_staff=True, is_superuser=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
 def page_of(agreement: Agreement) -> str:

@@ -20,19 +20,8 @@ from tests.providers import TestProvider, used
 from tests.subscriptions.test_lifecycle import after, cancel, work
 from tests.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 TASKS = "/admin/outbox/task/"
-
-
-@pytest.fixture(autouse=True)
-def frozen() -> Iterator[None]:
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def staff(world: World) -> User:
-    return world.person(None, is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

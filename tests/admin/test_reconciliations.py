@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -23,19 +21,8 @@ from tests.builders import NOW
 from tests.subscriptions.test_lifecycle import after, cancel, work
 from tests.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 LIST = "/admin/subscriptions/reconciliation/"
-
-
-@pytest.fixture(autouse=True)
-def frozen() -> Iterator[None]:
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def staff(world: World) -> User:
-    return world.person(None, is_staff=True, is_superuser=True)
 
 
 def ran(*findings: Finding, **given: Any) -> Reconciliation:
