@@ -244,9 +244,12 @@ def test_a_worker_that_nobody_watches_starts_itself_again(tmp_path: Path) -> Non
     try:
         wait_until_the_poison_is_stuck()
         assert worker.poll() is None
-    finally:
         worker.terminate()
-        assert worker.wait(10) == 0
+        # By a slow machine it is asked in the middle of starting itself again.
+        assert worker.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def poison(notes: int) -> None:

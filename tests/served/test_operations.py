@@ -139,6 +139,18 @@ def documented(which: str) -> list[str]:
     return sorted({line for line in lines if ("celery" in line) is bool(which)})
 
 
+def wait_until_it_can_be_stopped(process: subprocess.Popen[bytes]) -> None:
+    """Until it catches SIGTERM, which the system knows: before, it would just die of it."""
+    mask = 1 << (signal.SIGTERM - 1)
+    for _ in range(600):
+        caught = Path(f"/proc/{process.pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+        if int(caught, 16) & mask:
+            return
+        assert process.poll() is None
+        time.sleep(0.1)
+    pytest.fail(f"{process.args} did not begin")
+
+
 @contextmanager
 def started(installation: tuple[Path, dict[str, str]], *lines: str, **more: str) -> Iterator[None]:
     """All of them run until the block ends, and end well."""
@@ -149,6 +161,8 @@ def started(installation: tuple[Path, dict[str, str]], *lines: str, **more: str)
     ]
     try:
         yield
+        for process in running:
+            wait_until_it_can_be_stopped(process)
         time.sleep(5)
         assert [process.poll() for process in running] == [None] * len(lines)
     finally:

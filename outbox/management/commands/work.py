@@ -47,8 +47,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         parent = os.getppid()
         if options["while_parent"]:
-            # Nobody else watches over it.
-            worker.leave = lambda: os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+            # Nobody else watches over it. Who was asked to stop must not forget it by starting again.
+            worker.leave = lambda: os._exit(0) if stop.is_set() else os.execv(sys.executable, sys.orig_argv)  # noqa: S606
         else:
             self.stdout.write(_("Waiting for work. Ctrl+C stops."))
             # Also where the output is a file or a pipe, which would keep it until the end.
