@@ -95,8 +95,11 @@ def set_provider_id(
 
 
 def confirm_stop_again(*, agreement: Agreement, now: datetime) -> None:
-    """The provider bills on although it was told to stop: say it once more, in the caller's transaction."""
-    Agreement.objects.filter(pk=agreement.pk).update(confirmed_stop=RenewalStop.NONE)
+    """The provider bills on although it was told to stop: say it once more, in the caller's transaction.
+
+    Whether it heard is unknown: taken for not told, an undo that comes before would have nothing to take back.
+    """
+    Agreement.objects.filter(pk=agreement.pk).update(confirmed_stop=UNKNOWN)
     _confirm_soon(agreement.pk, now)
 
 

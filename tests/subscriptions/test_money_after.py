@@ -371,3 +371,17 @@ def test_a_receipt_has_no_empty_row(told: World) -> None:
     rows = make_receipt(canceled, list(canceled.refunds.all()), at).rows
     assert any("is credited to your account by" in said for _label, said in rows)
     assert all(said.strip() for _label, said in rows)
+
+
+def test_what_is_undone_after_a_late_charge_goes_on_at_the_provider(told: World) -> None:
+    with used(TestProvider()) as provider:
+        subscription = told.subscription()
+        Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe", external_id="s-1")
+        cancellation = cancel(told, subscription)
+        work(NOW)
+        # The provider is to be told once more, and nobody has worked yet.
+        bill(subscription, DECEMBER, 1000, after(minutes=1))
+        undo_cancellation(caller=told.caller(), cancellation_id=cancellation.pk, language="en", now=after(minutes=1))
+        work(after(minutes=2))
+        assert provider.stopped == [("stop at period end", "s-1"), ("go on", "s-1")]
+        assert findings(after(hours=1)) == []
