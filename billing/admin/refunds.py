@@ -83,9 +83,14 @@ class RefundStateFilter(admin.SimpleListFilter):
 class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
     model = RefundPart
     extra = 0
-    fields = ("id", "charge", "amount", "promised", "tax", "status", "failure", "reference", "retries")
+    fields = ("id", "charge", "amount", "promised", "tax", "status", "why", "reference", "retries")
     readonly_fields = fields
     can_delete = False
+
+    @admin.display(description=_("failure"))
+    def why(self, part: RefundPart) -> str:
+        """Translated where it is a sentence of ours and not the provider's word."""
+        return gettext(part.failure) if part.failure else ""
 
 
 @admin.register(Refund)

@@ -65,7 +65,9 @@ class _Requests(BaseHTTPRequestHandler):
         trouble = self._trouble()
         if trouble in ("timeout before", "5xx", "429", "silent"):
             return
-        if self.path == "/v1/refunds":
+        if self.path == "/v1/refunds" and not self._is_amount(given):
+            self._refuse("Invalid amount.", 400, "amount_invalid")
+        elif self.path == "/v1/refunds":
             key = self.headers["Idempotency-Key"]
             refund = self.server.by_key.get(key) or self._refund(given, trouble)
             self.server.by_key[key] = refund
@@ -139,7 +141,7 @@ class _Requests(BaseHTTPRequestHandler):
             "id": f"re_{len(self.server.refunds) + 1}",
             "charge": given["charge"],
             "amount": int(given["amount"]),
-            "currency": "eur",
+            "currency": self._currency(given),
             "created": int(time.time()),
             "metadata": {"wayout_part": given["metadata[wayout_part]"]},
             "status": {"decline": "failed", "pending": "pending"}.get(trouble, "succeeded"),
@@ -148,6 +150,15 @@ class _Requests(BaseHTTPRequestHandler):
         if trouble != "refuse":
             self.server.refunds.append(made)
         return made
+
+    def _currency(self, given: dict[str, str]) -> str:
+        currency: str = self.server.charges.get(given["charge"], {"currency": "eur"})["currency"]
+        return currency
+
+    def _is_amount(self, given: dict[str, str]) -> bool:
+        """No fractions where a currency has lost them, no thousandths anywhere."""
+        step = {"isk": 100, "ugx": 100, "bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10}
+        return int(given["amount"]) % step.get(self._currency(given), 1) == 0
 
     def _note(self, verb: str) -> None:
         self.server.requests.append(f"{verb} {urlsplit(self.path).path}")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import stripe
 from django.test import Client, override_settings
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import Agreement, Charge, Refund
 from billing.money import Money
 from billing.providers import provider as provider_called
-from billing.providers.base import RefundRequest
+from billing.providers.base import RefundOutcome, RefundRequest
+from billing.refunds.requests import refund_by_hand
 from outbox.worker import work_off
+from tenants.people import SYSTEM
 from tests.billing.fake_stripe import SECRET, FakeStripe
 from tests.builders import NOW
 from tests.reconciling import findings
@@ -217,3 +221,55 @@ def test_a_charge_may_go_by_the_id_of_its_payment(server: FakeStripe, world: Wor
     assert hook("charge.succeeded", body).status_code == 200
     charge.refresh_from_db()
     assert (charge.paid, charge.in_flight) == (900, 0)
+
+
+IN_UNITS_OF_STRIPE = [("ISK", 900, 90000), ("UGX", 900, 90000), ("MGA", 900, 9), ("KWD", 900, 900)]
+
+
+@pytest.mark.parametrize(("currency", "ours", "theirs"), IN_UNITS_OF_STRIPE)
+def test_a_refund_is_sent_and_listed_in_units_of_stripe(
+    server: FakeStripe, refund_request: RefundRequest, currency: str, ours: int, theirs: int
+) -> None:
+    server.charges["ch_1"] = {"object": "charge", "id": "ch_1", "currency": currency.lower()}
+    money = Money(ours, currency)
+    asked = replace(refund_request, amount=money, promised=money)
+    assert provider_called("stripe").refund(asked).outcome is RefundOutcome.SUCCEEDED
+    assert server.refunds[0]["amount"] == theirs
+    pages = provider_called("stripe").refunds_between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+    assert [refund.amount for page in pages or () for refund in page.refunds] == [money]
+
+
+@pytest.mark.parametrize(("currency", "ours", "theirs"), IN_UNITS_OF_STRIPE)
+def test_what_stripe_says_of_a_charge_is_in_units_of_stripe(
+    server: FakeStripe, world: World, currency: str, ours: int, theirs: int
+) -> None:
+    subscription = world.subscription(charged=None)
+    given = {"external_id": "ch_5", "currency": currency, "charged": ours, "paid": 0, "in_flight": ours}
+    charge = world.charge(subscription, **given)
+    said = {"id": "ch_5", "currency": currency.lower(), "object": "charge", "amount_captured": theirs}
+    assert hook("charge.succeeded", said).status_code == 200
+    returned = {"currency": currency.lower(), "charge": "ch_5", "amount": theirs, "created": 1}
+    assert hook("refund.created", {**returned, "id": "re_5", "status": "succeeded"}).status_code == 200
+    assert hook("charge.dispute.created", {**returned, "id": "dp_5", "status": "lost"}).status_code == 200
+    charge.refresh_from_db()
+    assert (charge.paid, charge.returned_elsewhere, charge.disputed) == (ours, ours, ours)
+    assert hook("charge.refunded", {**said, "id": "ch_5", "amount_refunded": theirs}).status_code == 200
+    charge.refresh_from_db()
+    assert charge.returned_elsewhere == ours
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("KWD", 501), ("MGA", 550)])
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Settle the refund by hand"), ("bg", "Уредете възстановяването")]
+)
+def test_staff_read_why_stripe_cannot_pay(
+    server: FakeStripe, world: World, currency: str, amount: int, language: str, said: str
+) -> None:
+    charge = world.charge(world.subscription(charged=None), external_id="ch_1", currency=currency)
+    refund_by_hand(charge=charge, amount=amount, reason="goodwill", due_by=NOW.date(), caller=SYSTEM, now=NOW)
+    work_off(lambda: NOW)
+    refund = Refund.objects.get()
+    assert (refund.status, server.refunds) == ("FAILED", [])
+    client = Client()
+    client.force_login(world.person(None, is_staff=True, is_superuser=True, language=language))
+    assert said in client.get(reverse("admin:billing_refund_change", args=[refund.pk])).content.decode()

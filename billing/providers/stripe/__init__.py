@@ -31,8 +31,10 @@ from billing.providers.base import (
     Setting,
     Update,
 )
+from billing.providers.stripe.amounts import from_stripe, to_stripe
 from billing.providers.stripe.events import KEY, key_of, result_of, text, updates_of
 from billing.renewal_stop import RenewalStop
+from common.codes import N_
 from common.outbound import retry_after, session
 
 logger = logging.getLogger("wayout.webhooks")
@@ -44,6 +46,11 @@ _TOLERANCE = 300
 _PAGE = 100
 # Nothing is billed any more in these.
 _STOPPED = ("canceled", "incomplete_expired")
+# Kept with the part, and translated where staff read it.
+_OTHER_CURRENCY = N_("At Stripe the charge is in another currency.")
+_TOO_FINE = N_(
+    "Stripe takes no amount of this currency with so many digits. Settle the refund by hand, or give back another amount."
+)
 # The library writes two lines for every call, with the ids of charges in them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
@@ -73,12 +80,15 @@ class Stripe(Provider):
 
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Create the refund; what Stripe refuses for good is FAILED."""
-        amount = self._amount(refund_request)
+        money = self._amount(refund_request)
+        if money is None:
+            return RefundResult(RefundOutcome.FAILED, "", _OTHER_CURRENCY)
+        amount = to_stripe(money)
         if amount is None:
-            return RefundResult(RefundOutcome.FAILED, "", "the charge is in another currency at Stripe")
+            return RefundResult(RefundOutcome.FAILED, "", _TOO_FINE)
         params: Any = {
             _paid_by(refund_request): refund_request.charge_id,
-            "amount": amount.minor_units,
+            "amount": amount,
             "metadata": {KEY: refund_request.key},
         }
         try:
@@ -224,7 +234,9 @@ def _listed(refund: Mapping[str, Any]) -> ListedRefund | None:
     if not (key := key_of(refund)):
         return None
     amount, currency = refund.get("amount"), text(refund.get("currency")).upper()
-    money = Money(amount, currency) if type(amount) is int and currency in EXPONENTS else None
+    money = None
+    if type(amount) is int and currency in EXPONENTS:
+        money = Money(from_stripe(amount, currency), currency)
     return ListedRefund(key, _required(result_of(refund)), _made_at(refund), money)
 
 

@@ -19,6 +19,7 @@ from billing.providers.base import (
     SubscriptionUpdate,
     Update,
 )
+from billing.providers.stripe.amounts import from_stripe
 from billing.return_kinds import ReturnKind, ReturnStatus
 
 # Where we write our key, because Stripe forgets idempotency keys after a day.
@@ -98,15 +99,15 @@ def _refund(body: Mapping[str, Any], at: datetime | None) -> Sequence[Update]:
 def _charge(body: Mapping[str, Any], kind: str, at: datetime | None) -> Sequence[Update]:
     """What of a charge was paid, and how much of that was refunded since, by whomever."""
     ids = _ids(body, "id", "payment_intent")
-    paid, currency = body.get("amount_captured"), text(body.get("currency")).upper()
+    paid, currency = _amount(body, "amount_captured"), _currency(body)
     failed = kind == "charge.failed"
     # A debit that is on its way has its whole amount as captured, too.
     is_there = text(body.get("status")) in ("succeeded", "")
     updates: list[Update] = []
-    if ids and (failed or (is_there and type(paid) is int)):
+    if ids and (failed or (is_there and paid is not None)):
         updates.append(PaymentUpdate(ids, 0 if failed else paid or 0, currency, failed, at))
-    refunded = body.get("amount_refunded")
-    if ids and type(refunded) is int and not failed:
+    refunded = _amount(body, "amount_refunded")
+    if ids and refunded is not None and not failed:
         updates.append(ReturnUpdate(ids, ReturnKind.NET, "", refunded, currency, ReturnStatus.GONE, at))
     return updates
 
@@ -120,10 +121,20 @@ def _dispute(body: Mapping[str, Any], at: datetime | None) -> Sequence[Update]:
 def _return(
     body: Mapping[str, Any], kind: ReturnKind, status: ReturnStatus, at: datetime | None
 ) -> ReturnUpdate | None:
-    ids, number, amount = _ids(body, "charge", "payment_intent"), text(body.get("id")), body.get("amount")
-    if not ids or not number or type(amount) is not int:
+    ids, number, amount = _ids(body, "charge", "payment_intent"), text(body.get("id")), _amount(body, "amount")
+    if not ids or not number or amount is None:
         return None
-    return ReturnUpdate(ids, kind, number[:100], amount, text(body.get("currency")).upper(), status, at)
+    return ReturnUpdate(ids, kind, number[:100], amount, _currency(body), status, at)
+
+
+def _amount(body: Mapping[str, Any], name: str) -> int | None:
+    """In our minor units; None for what is no amount."""
+    amount = body.get(name)
+    return from_stripe(amount, _currency(body)) if type(amount) is int else None
+
+
+def _currency(body: Mapping[str, Any]) -> str:
+    return text(body.get("currency")).upper()
 
 
 def _ids(body: Mapping[str, Any], *names: str) -> frozenset[str]:
