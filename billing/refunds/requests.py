@@ -30,7 +30,7 @@ from billing.money import Money
 from billing.proration import Line
 from billing.providers import credit_form
 from billing.refunds.moves import audit_refund, lock, move
-from billing.refunds.sending import ask_to_send
+from billing.refunds.sending import ask_to_send, say_owed
 from billing.renewal_stop import UNDO_GRACE
 from billing.selectors import lock_agreement, provider_of
 from billing.signals import refund_left_early
@@ -161,6 +161,8 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
     if not total:
         refund.status = RefundStatus.VOIDED.value
     refund.save(update_fields=["amount", "repriced_at", "changed_at", *(["status"] if not total else [])])
+    if total:
+        say_owed(refund, now)
 
 
 _GONE = F("refunded") + F("returned_elsewhere") + F("disputed")

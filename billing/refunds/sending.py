@@ -60,8 +60,8 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
         waiting = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING)
         first = waiting.update(status=PartStatus.SENT, sent_at=now)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
-        if first and credit_form(refund.provider) is CreditForm.OWED:
-            _say_owed(refund, now)
+        if first:
+            say_owed(refund, now)
     refund_request = order_of(part, now)
     may_be_there = not first or now > refund.held_until + _REMEMBERED
     try:
@@ -72,9 +72,13 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
     record_result(part, result, PartStatus.SENT)
 
 
-def _say_owed(refund: Refund, now: datetime) -> None:
-    """Once nothing of it can change any more, ask those above billing to say what is owed."""
-    if not refund.parts.filter(status=PartStatus.WAITING).exists():
+def say_owed(refund: Refund, now: datetime) -> None:
+    """Once nothing of one that is owed can change any more, ask those above billing to say so.
+
+    That is when its last part that waited was sent, or taken away.
+    """
+    is_owed = credit_form(refund.provider) is CreditForm.OWED
+    if is_owed and not refund.parts.filter(status=PartStatus.WAITING).exists():
         enqueue(kind=OWED, key=f"{OWED}:{refund.pk}", payload={"refund": refund.pk}, run_at=now, now=now)
 
 

@@ -11,10 +11,12 @@ import time_machine
 from django.core import mail
 
 from billing.errors import RefundNotPossible
-from billing.models import PartStatus, Refund
+from billing.models import PartStatus, Refund, RefundPart
 from billing.providers import provider
+from billing.providers.base import RefundRequest
 from billing.refunds.owed import mark_paid
 from billing.refunds.requests import refund_by_hand, settle_by_hand
+from billing.refunds.results import conclude, order_of, record_result
 from billing.selectors import LineKind, owed_refunds, statement
 from common.errors import ExpectedError
 from outbox import registry
@@ -28,6 +30,7 @@ from tenants.people import SYSTEM
 from tests.builders import NOW
 from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel, told, work
+from tests.subscriptions.test_money_after import correct
 from tests.world import World
 from webhooks.endpoints import register
 from webhooks.models import Event
@@ -153,6 +156,30 @@ def test_what_changes_while_it_is_held_is_owed_as_it_is_then(told: World) -> Non
     assert Refund.objects.get().amount == 600
 
 
+@pytest.mark.usefixtures("listening")
+def test_it_is_said_where_a_correction_takes_away_what_still_waits(
+    told: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = told.subscription()
+    told.charge(subscription, charged=1000)
+    cancel(told, subscription)
+
+    def correcting(part: RefundPart, at: datetime) -> RefundRequest:
+        """What the sender asks with, as the other part is corrected away."""
+        [other] = Refund.objects.get().parts.exclude(pk=part.pk).select_related("charge") or [None]
+        if other and other.status == PartStatus.WAITING:
+            correct(other.charge, other.charge.charged, at)
+        return order_of(part, at)
+
+    monkeypatch.setattr("billing.refunds.sending.order_of", correcting)
+    work(OWED)
+    refund = Refund.objects.get()
+    assert [part.status for part in refund.parts.all()] == [PartStatus.SENT]
+    work(OWED + timedelta(days=1))
+    [event] = Event.objects.filter(type="refund.owed")
+    assert event.data["refund"]["amount"]["amount"] == str(refund.money.amount)
+
+
 def test_marked_as_paid_it_is_done_and_everybody_hears(owed: Refund, told: World) -> None:
     mail.outbox.clear()
     assert paid(owed)
@@ -245,8 +272,6 @@ def test_what_was_promised_before_stays_with_whom_it_was_promised_by(told: World
 
 def test_a_worker_that_asks_in_between_changes_nothing(owed: Refund) -> None:
     """It read that nothing was paid, and writes that down after somebody has marked it."""
-    from billing.refunds.results import conclude, order_of, record_result
-
     [part] = owed.parts.select_related("charge", "refund__agreement")
     answer = provider("owed").find(order_of(part, PAID))
     assert answer
