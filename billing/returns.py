@@ -36,20 +36,19 @@ def write_return(
     """Keep what ``source`` says of money that left, as it was at ``known_at``; None where that changes nothing.
 
     Within a transaction that has locked the agreement. An older word than the one on record is not taken, and of two of
-    one second the one that is further on.
+    one second the one that is further on, or the higher of two totals.
     """
     rows = ReturnElsewhere.objects.filter(charge=charge, source=source, kind=kind)
     known = rows.filter(external_id=external_id).first()
-    if known and (known.known_at, _FURTHER[known.status]) > (known_at, _FURTHER[status]):
-        return None
-    if known is None and not amount:
+    if _is_no_news(known, known_at, status, amount):
         return None
     if known and kind is ReturnKind.REFUND and status is ReturnStatus.BACK and known.status != ReturnStatus.BACK:
         # Nothing says the total anew when a refund fails.
         totals = ReturnElsewhere.objects.filter(
             charge=charge, source=source, kind=ReturnKind.NET, known_at__lte=known_at
         )
-        totals.update(amount=Greatest(F("amount") - known.amount, 0))
+        # Dated anew, or the total that still had it would be taken when it is said once more.
+        totals.update(amount=Greatest(F("amount") - known.amount, 0), known_at=known_at)
     ReturnElsewhere.objects.update_or_create(
         charge=charge, source=source, kind=kind, external_id=external_id,
         defaults={"amount": amount, "status": status.value, "known_at": known_at},
@@ -64,6 +63,14 @@ def write_return(
         returned_elsewhere=max(refunded, said),
         disputed=disputed,
     )
+
+
+def _is_no_news(known: ReturnElsewhere | None, known_at: datetime, status: ReturnStatus, amount: int) -> bool:
+    if known is None:
+        return not amount
+    is_total = known.kind == ReturnKind.NET and known.source != IMPORTED
+    standing = (known.known_at, _FURTHER[known.status], known.amount if is_total else 0)
+    return standing > (known_at, _FURTHER[status], amount if is_total else 0)
 
 
 # What of one second comes later.

@@ -169,6 +169,25 @@ def test_a_failed_refund_elsewhere_is_in_no_total(told: World, sold: Subscriptio
     assert amounts() == [(6000, "HELD")]
     say("refund.failed", {**body, "status": "failed"}, START + timedelta(hours=2))
     assert amounts() == [(10000, "HELD")]
+    if said:
+        # The total that still had it comes once more.
+        total = stripe.charge("ch_1", 10000, refunded=4000)
+        say("charge.refunded", total, START + timedelta(hours=3), at=(START + timedelta(hours=1)).timestamp())
+        assert amounts() == [(10000, "HELD")]
+
+
+@pytest.mark.parametrize("totals", [(3000, 5000), (5000, 3000)], ids=["in order", "swapped"])
+def test_of_two_totals_of_one_second_the_higher_counts(
+    told: World, sold: Subscription, totals: tuple[int, int]
+) -> None:
+    cancel(told, sold, at=START)
+    for refunded in (*totals, *totals):
+        body = stripe.charge("ch_1", 10000, refunded=refunded)
+        say("charge.refunded", body, START + timedelta(hours=2), at=(START + timedelta(hours=1)).timestamp())
+    assert amounts() == [(5000, "HELD")]
+    # A lower total of a later second is news.
+    say("charge.updated", stripe.charge("ch_1", 10000, refunded=3000), START + timedelta(hours=2))
+    assert amounts() == [(7000, "HELD")]
 
 
 @pytest.mark.parametrize("kind", ["dispute", "refund"])
