@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from functools import reduce
+from operator import add
 
 from django.utils.translation import gettext
 
@@ -12,7 +15,7 @@ from billing.formatting import format_money
 from billing.models import Refund, RefundStatus
 from billing.money import Money
 from billing.providers import credit_form
-from billing.selectors import arrived_and_rest
+from billing.selectors import arrived_of
 from common.formatting import format_day
 
 
@@ -21,19 +24,22 @@ def credit_promise(form: CreditForm, amount: Money, due_by: date) -> str:
     return gettext(form.promise) % {"amount": format_money(amount), "date": format_day(due_by)}
 
 
-def credit_kept(refund: Refund, amount: Money) -> str:
-    """What became of ``amount`` of a refund that it succeeded for. What staff settled by hand was paid."""
-    by_hand = refund.status == RefundStatus.SETTLED_MANUALLY
-    form = CreditForm.PAID_BACK if by_hand else credit_form(refund.provider)
-    return gettext(form.kept) % {"amount": format_money(amount)}
+def credits_kept(refund: Refund) -> Sequence[str]:
+    """What has arrived of a refund, and how. What staff settled by hand was paid, whatever became of the parts before."""
+    arrived = arrived_of(refund)
+    amounts = defaultdict(list)
+    amounts[credit_form(refund.provider)].append(arrived.by_provider)
+    amounts[CreditForm.PAID_BACK].append(arrived.by_hand)
+    sums = {form: reduce(add, found) for form, found in amounts.items()}
+    return [gettext(form.kept) % {"amount": format_money(sum)} for form, sum in sums.items() if sum.minor_units]
 
 
 def refund_sentences(refund: Refund) -> Sequence[str]:
     """What the customer is told: of what arrived, and of what is still to come. Nothing of one that was voided."""
     if refund.status == RefundStatus.VOIDED:
         return ()
-    arrived, rest = arrived_and_rest(refund)
-    sentences = [credit_kept(refund, arrived)] if arrived.minor_units else []
+    rest = arrived_of(refund).rest
+    sentences = [*credits_kept(refund)]
     if rest.minor_units:
         sentences.append(credit_promise(credit_form(refund.provider), rest, refund.due_by))
     return sentences

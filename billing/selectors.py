@@ -103,12 +103,27 @@ def owed_refunds() -> QuerySet[Refund]:
     return Refund.objects.filter(provider__in=owing, status__in=SENDABLE_REFUND_STATUSES)
 
 
-def arrived_and_rest(refund: Refund) -> tuple[Money, Money]:
-    """What of a refund its provider said is done, or staff settled by hand, and what is still to come. One query."""
-    parts = refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("promised", flat=True)
-    returned = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED_MANUALLY)
-    arrived = refund.amount if refund.status in returned else sum(parts)
-    return Money(arrived, refund.currency), Money(refund.amount - arrived, refund.currency)
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What of a refund its provider said is done, what staff paid by hand, and what is still to come."""
+
+    by_provider: Money
+    by_hand: Money
+    rest: Money
+
+    @property
+    def in_all(self) -> Money:
+        return self.by_provider + self.by_hand
+
+
+def arrived_of(refund: Refund) -> Arrived:
+    """How much of a refund is there, and how it came. One query."""
+    done = sum(refund.parts.filter(status=PartStatus.SUCCEEDED).values_list("promised", flat=True))
+    if refund.status == RefundStatus.SUCCEEDED:
+        done = refund.amount
+    left = refund.amount - done
+    by_hand = left if refund.status == RefundStatus.SETTLED_MANUALLY else 0
+    return Arrived(*(Money(amount, refund.currency) for amount in (done, by_hand, left - by_hand)))
 
 
 def stops_without_id() -> QuerySet[Agreement]:

@@ -15,10 +15,10 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.formatting import format_money
-from billing.messages import credit_kept
+from billing.messages import credits_kept
 from billing.models import Refund, RefundStatus
 from billing.proration import promised_currency
-from billing.selectors import arrived_and_rest
+from billing.selectors import arrived_of
 from outbox.mail import deliver
 from outbox.registry import handles
 from subscriptions.cancellations.mail_queue import MAIL, Occasion
@@ -68,9 +68,9 @@ def _title(
     if refund is None:
         return receipt.title
     if occasion is Occasion.REFUNDED:
-        return credit_kept(refund, refund.money)
-    arrived, rest = arrived_and_rest(refund)
-    if arrived.minor_units:
-        values = {"arrived": format_money(arrived), "rest": format_money(rest)}
+        return ". ".join(credits_kept(refund))
+    arrived = arrived_of(refund)
+    if arrived.in_all.minor_units:
+        values = {"arrived": format_money(arrived.in_all), "rest": format_money(arrived.rest)}
         return _("%(arrived)s of your credit has arrived, %(rest)s is late. We are looking into it") % values
     return _("Your credit of %(amount)s is late. We are looking into it") % {"amount": format_money(refund.money)}

@@ -16,6 +16,7 @@ from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.periods import Period
 from billing.providers.base import RefundOutcome
 from billing.refunds.repricing import retry_refund
+from billing.refunds.requests import settle_by_hand
 from billing.refunds.results import record_provider_event
 from outbox.models import Task
 from subscriptions.cancellations.receipt import make_receipt
@@ -359,6 +360,34 @@ def test_mail_and_receipt_say_what_arrived_and_what_is_still_to_come(told: World
     assert f"Credit: €{said[0]}.00 was credited to your account" in english.body
     assert f"Credit: €{said[1]}.00 is credited to your account by" in english.body
     assert "150.00" not in english.subject + english.body.split("How it was computed")[0]
+
+
+def test_what_was_credited_before_staff_settled_the_rest_was_not_paid(told: World) -> None:
+    subscription = told.subscription(charged=10000)
+    told.charge(subscription, charged=5000)
+    with used(TestProvider()) as provider:
+        canceled = cancel(told, subscription, at=PERIOD.start)
+        work(PERIOD.start)
+        provider.troubles = ["", "decline"]
+        work(PERIOD.start + timedelta(hours=73))
+    [refund] = canceled.refunds.all()
+    [credited] = refund.parts.filter(status="SUCCEEDED").values_list("amount", flat=True)
+    mail.outbox.clear()
+    at = PERIOD.start + timedelta(hours=80)
+    settle_by_hand(refund=refund, reason="by bank", caller=SYSTEM, now=at)
+    work(at)
+    in_english = [
+        f"€{credited // 100}.00 was credited to your account",
+        f"€{150 - credited // 100}.00 was paid back to you",
+    ]
+    [english] = [message for message in mail.outbox if message.to == [told.admin.email]]
+    assert english.subject.startswith(". ".join(in_english))
+    for sentence in in_english:
+        assert f"Credit: {sentence}" in english.body
+    [bulgarian] = [message for message in mail.outbox if message.to != [told.admin.email]]
+    assert "По акаунта ви са начислени" in bulgarian.subject
+    assert "Върнахме ви" in bulgarian.subject
+    assert "150" not in english.subject + bulgarian.subject
 
 
 def test_a_receipt_has_no_empty_row(told: World) -> None:
