@@ -45,6 +45,7 @@ class Action(StrEnum):
     RECONCILIATION_STARTED = "reconciliation.started"
     REFUND_ADDED = "refund.added"
     REFUND_BY_HAND = "refund.by_hand"
+    REFUND_CONVERTED = "refund.converted"
     REFUND_FAILED = "refund.failed"
     REFUND_PARTIALLY_SUCCEEDED = "refund.partially_succeeded"
     REFUND_PENDING = "refund.pending"

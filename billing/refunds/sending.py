@@ -15,6 +15,7 @@ from billing.providers import credit_form, provider
 from billing.providers.base import ProviderUnavailable
 from billing.refunds.moves import OWED, lock, move
 from billing.refunds.results import conclude, order_of, record_result
+from billing.refunds.successors import convert
 from billing.renewal_stop import UNDO_GRACE
 from outbox.each import each_by_itself
 from outbox.queue import enqueue, requeue
@@ -34,7 +35,7 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     asked what became of it before anything is sent again. What is held stays so for UNDO_GRACE longer: our clock may be
     ahead of the one by which the undo is still open.
     """
-    refund = Refund.objects.select_related("agreement__account").get(pk=payload["refund"])
+    refund = Refund.objects.select_related("agreement__account__tenant").get(pk=payload["refund"])
     if refund.status == RefundStatus.HELD:
         if now < refund.held_until + UNDO_GRACE:
             return refund.held_until + UNDO_GRACE
@@ -43,6 +44,7 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     refund.refresh_from_db(fields=["status"])
     if refund.status not in SENDABLE_REFUND_STATUSES:
         return None
+    convert(refund, now)
     waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
     for part_id in waiting.order_by("pk").values_list("pk", flat=True):
         _send(refund, part_id, now)

@@ -10,9 +10,13 @@ import time_machine
 
 from billing.models import Agreement, Charge, LedgerEntry, Refund, RefundPart
 from billing.money import Money
+from billing.providers import provider
+from billing.providers.base import RefundOutcome, RefundRequest
 from billing.selectors import statement
+from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
+from tenants.models import AuditEvent
 from tests.billing.conftest import server
 from tests.billing.fake_stripe import FakeStripe
 from tests.builders import at
@@ -72,6 +76,70 @@ def test_in_its_own_days_it_is_promised_in_leva(told: World) -> None:
     promised = quote(told, in_leva(told), at("2025-12-20T10:00:00+00:00"))
     assert promised.refund == Money(116712, "BGN")
     assert promised.lines[0].original is None
+
+
+@pytest.mark.parametrize("name", ["ledger", "owed"])
+def test_what_is_held_over_new_year_is_promised_and_paid_in_euro(told: World, settings: Any, name: str) -> None:
+    settings.WAYOUT_PROVIDER = name
+    canceled = cancel(told, in_leva(told), at=at("2025-12-30T10:00:00+00:00"))
+    # Half past ten in the evening in Greenwich; in Sofia it is New Year.
+    for now, currency in (("2025-12-31T21:50:00+00:00", "BGN"), ("2025-12-31T22:30:00+00:00", "EUR")):
+        work(at(now))
+        refund = Refund.objects.get()
+        assert (refund.currency, refund.status) == (currency, "HELD")
+    part = RefundPart.objects.get()
+    assert (refund.money, part.promised) == (Money(part.amount, "BGN").into("EUR"), refund.amount)
+    rows = make_receipt(canceled, [refund], at("2026-01-01T10:00:00+00:00")).rows
+    assert any(label == "Credit" and "€" in said for label, said in rows)
+    [event] = AuditEvent.objects.filter(action="refund.converted")
+    assert (event.data["before"], event.data["currency"]) == (str(Money(part.amount, "BGN")), "EUR")
+    correct(Charge.objects.get(), 60000, at("2026-01-01T11:00:00+00:00"), tax=10000)
+    refund.refresh_from_db()
+    part.refresh_from_db()
+    assert refund.money == Money(part.amount, "BGN").into("EUR")
+    after = at("2026-01-03T10:00:00+00:00")
+    work(after)
+    if name == "ledger":
+        assert LedgerEntry.objects.values_list("amount", "currency").get() == (refund.amount, "EUR")
+    assert Refund.objects.get().money == refund.money
+    assert list(findings(after)) == []
+
+
+def test_what_is_owed_since_last_year_is_owed_in_euro(told: World, settings: Any) -> None:
+    settings.WAYOUT_PROVIDER = "owed"
+    cancel(told, in_leva(told), at=at("2025-12-20T10:00:00+00:00"))
+    work(at("2025-12-24T10:00:00+00:00"))
+    assert Refund.objects.values_list("status", "currency").get() == ("SUBMITTED", "BGN")
+    work(at("2026-01-02T10:00:00+00:00"))
+    assert Refund.objects.get().money == Money(116712, "BGN").into("EUR")
+
+
+def test_what_was_paid_in_its_own_days_stays_in_leva(told: World) -> None:
+    cancel(told, in_leva(told), at=at("2025-12-20T10:00:00+00:00"))
+    work(at("2025-12-24T10:00:00+00:00"))
+    work(at("2026-01-02T10:00:00+00:00"))
+    assert Refund.objects.get().money == Money(116712, "BGN")
+
+
+def test_at_stripe_what_waited_over_new_year_is_paid_in_the_currency_of_its_charge(
+    told: World, server: FakeStripe
+) -> None:
+    subscription = in_leva(told)
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider="stripe")
+    server.charges["ch_1"] = {"object": "charge", "id": "ch_1", "currency": "eur"}
+    cancel(told, subscription, at=at("2025-12-30T10:00:00+00:00"))
+    work(at("2026-01-03T10:00:00+00:00"))
+    [sent] = server.refunds
+    assert Money(sent["amount"], "EUR") == Refund.objects.get().money
+
+
+def test_leva_are_never_paid_as_euro(told: World, server: FakeStripe) -> None:
+    """Also where the promise itself is in leva still."""
+    number, money = "ch_1", Money(4932, "BGN")
+    server.charges[number] = {"object": "charge", "id": number, "currency": "eur"}
+    asked = RefundRequest("part-1", 1, number, money, "Product", NOW, money)
+    assert provider("stripe").refund(asked).outcome is RefundOutcome.FAILED
+    assert server.refunds == []
 
 
 def test_a_correction_prices_the_euro_again(told: World) -> None:

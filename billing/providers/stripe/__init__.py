@@ -12,7 +12,7 @@ from typing import Any
 
 import stripe
 
-from billing.currencies import EXPONENTS
+from billing.currencies import ENDED, EXPONENTS
 from billing.money import Money
 from billing.providers.base import (
     CreditForm,
@@ -193,7 +193,7 @@ class Stripe(Provider):
         amounts = {refund_request.amount.currency: refund_request.amount}
         if refund_request.promised:
             amounts[refund_request.promised.currency] = refund_request.promised
-        if len(amounts) == 1:
+        if len(amounts) == 1 and refund_request.amount.currency not in ENDED:
             return refund_request.amount
         number = refund_request.charge_id
         try:
