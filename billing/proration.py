@@ -61,30 +61,36 @@ class NoRefundReason(CodeTable):
             "No credit is due because the time for it, %(hours)d hours, was over on %(closed)s.",
             by="hours",
         ),
-        3,
+        4,
     )
     FULLY_USED = (
         "FULLY_USED",
         N_("what was paid is used up"),
         N_("No credit is due because all that was paid is used up."),
-        2,
+        3,
     )
     ALREADY_REFUNDED = (
         "ALREADY_REFUNDED",
         N_("already refunded"),
         N_("No credit is due because it was already refunded."),
-        4,
+        5,
     )
     DISPUTED = (
         "DISPUTED",
         N_("disputed"),
         N_("No credit is due because the payment was disputed at the bank, which decides what becomes of it."),
-        5,
+        6,
     )
     NOTHING_SETTLED = (
         "NOTHING_SETTLED",
         N_("nothing was paid yet"),
         N_("No credit is due because no payment has arrived yet."),
+        2,
+    )
+    NOTHING_CHARGED = (
+        "NOTHING_CHARGED",
+        N_("nothing was charged"),
+        N_("No credit is due because nothing is charged for the time that is left."),
         1,
     )
     NO_CHARGE_ON_RECORD = (
@@ -260,6 +266,8 @@ def _line(
 
 
 def _reason(charge: ChargeFacts, *, closed: bool) -> NoRefundReason:
+    if charge.charged == 0:
+        return NoRefundReason.NOTHING_CHARGED
     if charge.paid == 0:
         return NoRefundReason.NOTHING_SETTLED
     if charge.refundable == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-# Facts changed what an ending gives back. ``repricing``: a refunds.repricing.Repricing; ``now``.
+# Facts changed what an ending gives back, or why that is nothing. ``repricing``: a refunds.repricing.Repricing; ``now``.
 refunds_repriced = Signal()
 
 # Staff gave back by hand what was held while an undo was open, which it no longer is. ``refund``, ``now``.

@@ -81,12 +81,12 @@ def reprice(agreement_ids: Iterable[int], now: datetime) -> list[Repricing]:
     """Bring the refunds of these endings to what the facts of now give, inside the caller's transaction.
 
     Amounts first and the trail last, for all of them: everybody locks agreements, refunds and charges before the
-    trail's head, so that nobody waits in a ring. Repeating it changes nothing.
+    trail's head, so that nobody waits in a ring. Repeating it changes nothing. Returns those by which something is different.
     """
-    done = [repricing for pk in agreement_ids if (repricing := _reprice(pk, now))]
+    done = [_reprice(pk, now) for pk in agreement_ids]
     for repricing in done:
         _say(repricing, now)
-    return done
+    return [repricing for repricing in done if repricing]
 
 
 def retry_refund(*, refund: Refund, caller: Caller, now: datetime) -> bool:
@@ -272,7 +272,7 @@ def _say(repricing: Repricing, now: datetime) -> None:
         }
         key = f"charge:{charge.pk}:{charge.gone}:{charge.returnable}"
         queue_staff_mail(key=key, sentence=_EXCESS, values=values, now=now)
-    if repricing.changed or repricing.added:
+    if repricing.changed or repricing.added or repricing.reason:
         refunds_repriced.send(sender=Agreement, repricing=repricing, now=now)
 
 

@@ -10,9 +10,11 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Refund
+from billing.proration import NoRefundReason
 from billing.refunds.late import late_refunds, note_late
 from billing.refunds.moves import FAILED, OWED, RETURNED
 from billing.refunds.repricing import Repricing
+from billing.selectors import charged_before, charges_not_over
 from billing.signals import refund_left_early, refunds_repriced
 from outbox.each import each_by_itself
 from outbox.mail import queue_staff_mail
@@ -20,6 +22,8 @@ from outbox.registry import handles
 from subscriptions.cancellations.mail_queue import Occasion, queue_mail, queue_refund_mail
 from subscriptions.events import SubscriptionEvent, publish_refund
 from subscriptions.models import Cancellation
+from subscriptions.policy.facts import Mode
+from subscriptions.policy.quotes import why_nothing
 
 
 @handles(OWED)
@@ -70,13 +74,34 @@ _LATE = _("Refund %(refund)s of %(amount)s, made by hand, failed or is overdue."
 
 @receiver(refunds_repriced)
 def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> None:
-    """Link what was added to the cancellation in force, and send its receipt anew."""
+    """Link what was added to the cancellation in force, say why nothing comes back, and send its receipt anew.
+
+    Where nothing came back before and nothing does now, the reason alone may be another one: that is no mail.
+    """
     in_force = Cancellation.objects.filter(subscription__agreement=repricing.agreement, undone_at=None)
     for cancellation in in_force.select_related("tenant", "requested_by_user"):
         if repricing.added:
             cancellation.refunds.add(repricing.added)
-        Cancellation.objects.filter(pk=cancellation.pk).update(no_refund_reason=repricing.reason or "")
-        queue_mail(Occasion.REPRICED, cancellation, now)
+        reason = _why_nothing(cancellation, repricing)
+        if cancellation.no_refund_reason != reason:
+            Cancellation.objects.filter(pk=cancellation.pk).update(no_refund_reason=reason)
+        if repricing.changed or repricing.added:
+            queue_mail(Occasion.REPRICED, cancellation, now)
+
+
+def _why_nothing(cancellation: Cancellation, repricing: Repricing) -> str:
+    """As a quote would say it by the facts of now; what was decided by no charge stays. Empty where something does."""
+    decided = cancellation.quote["no_refund_reason"]
+    if repricing.reason is None or decided in _BY_NO_CHARGE:
+        return decided if repricing.reason else ""
+    agreements, at = [repricing.agreement.pk], cancellation.priced_at
+    charges = charges_not_over(agreements, at).get(repricing.agreement.pk, ())
+    was_charged = bool(charged_before(agreements, at))
+    mode, effective_at = Mode(cancellation.mode), cancellation.effective_at
+    return why_nothing(mode, repricing.reason, charges, was_charged, at, effective_at).value
+
+
+_BY_NO_CHARGE = (NoRefundReason.PREPAID, NoRefundReason.TRIAL, NoRefundReason.AGREED)
 
 
 @receiver(refund_left_early)

@@ -106,21 +106,33 @@ def no_refund_sentence(
     values: dict[str, str | int] = {"date": format_date(effective_at, zone)}
     if window:
         values |= {"hours": window.hours, "closed": format_datetime(window.closed_at, zone)}
-    unpaid = reason is NoRefundReason.NOTHING_SETTLED and mode is Mode.AT_PERIOD_END
-    return say(_PERIOD_UNPAID if unpaid else reason.sentence, values)
+    sentence = reason.sentence
+    if reason is NoRefundReason.NOTHING_SETTLED and mode is Mode.AT_PERIOD_END:
+        sentence = _PERIOD_UNPAID
+    elif reason is NoRefundReason.WINDOW_CLOSED and not window:
+        sentence = _SOME_WINDOW_CLOSED
+    return say(sentence, values)
 
 
+# Of a charge that came after the decision, whose evidence has no line for it.
+_SOME_WINDOW_CLOSED = N_("No credit is due because the time for it was over.")
 _PERIOD_UNPAID = N_("No credit is due: the time until %(date)s is not paid, no payment has arrived for it yet.")
 
 
 def kept_no_refund_sentence(cancellation: Cancellation, reason: NoRefundReason) -> str:
     """The same, by the evidence that was kept of what was decided."""
-    lines = [line for line in cancellation.quote["lines"] if line["reason"] == NoRefundReason.WINDOW_CLOSED]
-    opened = [datetime.fromisoformat(line["period"]["start"]) for line in lines]
-    hours = cancellation.facts["policy"]["prorated_refund_hours"]
-    window = ClosedWindow(hours, max(opened)) if opened else None
-    zone = cancellation.tenant.zone
+    zone, window = cancellation.tenant.zone, _kept_window(cancellation)
     return no_refund_sentence(reason, Mode(cancellation.mode), cancellation.effective_at, zone, window)
+
+
+def _kept_window(cancellation: Cancellation) -> ClosedWindow | None:
+    """The window that closed last. What was not paid when it was decided was priced by the same windows later."""
+    lines = cancellation.quote["lines"]
+    hours = cancellation.facts["policy"]["prorated_refund_hours"]
+    closed = [line for line in lines if line["reason"] == NoRefundReason.WINDOW_CLOSED]
+    opened = [datetime.fromisoformat(line["period"]["start"]) for line in closed or lines if hours is not None]
+    windows = [window for start in opened if (window := ClosedWindow(hours, start)).closed_at <= cancellation.priced_at]
+    return max(windows, key=lambda window: window.closed_at, default=None)
 
 
 def mode_name(mode: Mode) -> str:

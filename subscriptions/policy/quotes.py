@@ -25,7 +25,7 @@ from billing.proration import (
     promised_currency,
     prorate,
 )
-from subscriptions.policy.facts import Channel, Mode, QuoteFacts, Snapshot
+from subscriptions.policy.facts import Channel, Mode, Snapshot
 from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, current_period, is_trial
 
 QUOTE_LIFETIME = timedelta(minutes=30)
@@ -239,24 +239,37 @@ def _why_nothing(
         return NoRefundReason.PREPAID
     if is_trial(snapshot, at):
         return NoRefundReason.TRIAL
-    of_lines = overall_reason(lines)
+    return why_nothing(mode, overall_reason(lines), facts.charges, facts.charged_before, at, effective_at)
+
+
+def why_nothing(
+    mode: Mode,
+    of_lines: NoRefundReason,
+    charges: Sequence[ChargeFacts],
+    charged_before: bool,
+    at: datetime,
+    effective_at: datetime,
+) -> NoRefundReason:
+    """Why nothing comes back of what is neither a trial nor bought with a product key. ``of_lines``: what its lines say."""
     if mode is Mode.IMMEDIATE:
-        was_charged = bool(facts.charges or facts.charged_before)
-        return NoRefundReason.FULLY_USED if was_charged and not lines else of_lines
+        was_charged = bool(charges or charged_before)
+        no_lines = of_lines is NoRefundReason.NO_CHARGE_ON_RECORD
+        return NoRefundReason.FULLY_USED if was_charged and no_lines else of_lines
     if of_lines in _TAKEN:
         return of_lines
-    return NoRefundReason.NOTHING_SETTLED if _is_unpaid(facts, at, effective_at) else NoRefundReason.PERIOD_END
+    unpaid = _is_unpaid(charges, charged_before, at, effective_at)
+    return NoRefundReason.NOTHING_SETTLED if unpaid else NoRefundReason.PERIOD_END
 
 
 _TAKEN = (NoRefundReason.DISPUTED, NoRefundReason.ALREADY_REFUNDED)
 
 
-def _is_unpaid(facts: QuoteFacts, at: datetime, until: datetime) -> bool:
+def _is_unpaid(charges: Sequence[ChargeFacts], charged_before: bool, at: datetime, until: datetime) -> bool:
     """Whether something is owed for the time until then, or is to be, and nothing of it has arrived.
 
     Where nothing was ever charged nobody knows.
     """
-    running = [c for c in facts.charges if c.period.end > at and not c.period.begins_after(until)]
+    running = [c for c in charges if c.period.end > at and not c.period.begins_after(until)]
     if not running:
-        return facts.charged_before
+        return charged_before
     return any(charge.charged for charge in running) and not any(charge.paid for charge in running)

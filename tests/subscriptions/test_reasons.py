@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,7 +23,9 @@ from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.models import User
 from tests.builders import NOW, PERIOD
 from tests.graphql.documents import OPTIONS
-from tests.subscriptions.test_lifecycle import after, cancel
+from tests.providers import pay
+from tests.subscriptions.test_lifecycle import after, cancel, work
+from tests.subscriptions.test_money_after import bill, correct
 from tests.subscriptions.test_periods import NEXT
 from tests.world import Api, World
 
@@ -135,6 +139,74 @@ def test_no_charge_is_said_to_be_on_record_only_where_there_never_was_one(world:
     world.charge(subscription, period_start=NEXT.start, period_end=NEXT.end, paid=0)
     assert quoted(world, subscription)[0].no_refund_reason == "NOTHING_SETTLED"
     assert over.pk
+
+
+FREE = "No credit is due because nothing is charged for the time that is left."
+USED = "No credit is due because all that was paid is used up."
+USABLE = "No credit is due because you can use all that was paid, until 1 December 2026."
+
+
+def test_what_is_free_or_corrected_away_waits_for_no_payment(world: World) -> None:
+    free, corrected = world.subscription(charged=0), world.subscription(charged=None)
+    correct(world.charge(corrected, charged=2000), 2000, after(hours=-1))
+    for subscription in (free, corrected):
+        assert quoted(world, subscription)[1] == FREE
+        assert credit(cancel(world, subscription)) == FREE
+
+
+@pytest.mark.parametrize(
+    ("hours", "mode", "paid", "sentence"),
+    [
+        (None, Mode.IMMEDIATE, 500, USED),
+        (72, Mode.IMMEDIATE, 2000, CLOSED[72]),
+        (None, Mode.AT_PERIOD_END, 500, USABLE),
+        (None, Mode.AT_PERIOD_END, 2000, USABLE),
+    ],
+)
+def test_a_payment_that_comes_late_and_gives_nothing_back_is_no_longer_waited_for(
+    world: World, hours: int | None, mode: Mode, paid: int, sentence: str
+) -> None:
+    CancellationPolicy.objects.update(prorated_refund_hours=hours)
+    subscription = world.subscription(charged=None)
+    charge = world.charge(subscription, paid=0, in_flight=2000)
+    cancellation = cancel(world, subscription, mode)
+    assert cancellation.no_refund_reason == "NOTHING_SETTLED"
+    work(after(minutes=1))
+    sent = len(mail.outbox)
+    pay(charge, paid, after(minutes=2))
+    work(after(minutes=3))
+    cancellation.refresh_from_db()
+    assert credit(cancellation) == sentence
+    # Nothing has changed about money, so nobody is mailed.
+    assert (len(mail.outbox), cancellation.refunds.count()) == (sent, 0)
+
+
+def test_a_window_that_closed_for_a_charge_that_came_late_is_said_without_a_date(world: World) -> None:
+    CancellationPolicy.objects.update(prorated_refund_hours=72)
+    subscription = world.subscription(charged=None)
+    cancellation = cancel(world, subscription)
+    assert cancellation.no_refund_reason == "NO_CHARGE_ON_RECORD"
+    bill(subscription, PERIOD, 2000, after(minutes=1))
+    work(after(minutes=2))
+    cancellation.refresh_from_db()
+    assert credit(cancellation) == "No credit is due because the time for it was over."
+
+
+@pytest.mark.parametrize("reason", ["TRIAL", "PREPAID"])
+def test_what_was_decided_by_no_charge_stays(world: World, reason: str) -> None:
+    subscription = world.subscription(charged=None, **_SOLD[reason])
+    cancellation = cancel(world, subscription, Mode.AT_PERIOD_END)
+    assert cancellation.no_refund_reason == reason
+    bill(subscription, PERIOD, 2000, after(minutes=1), paid=0)
+    work(after(minutes=2))
+    cancellation.refresh_from_db()
+    assert cancellation.no_refund_reason == reason
+
+
+_SOLD: dict[str, dict[str, Any]] = {
+    "TRIAL": {"is_trial": True, "renews": True},
+    "PREPAID": {"channel": "PREPAID"},
+}
 
 
 def test_what_was_decided_before_lines_had_reasons_can_still_be_read(world: World) -> None:

@@ -204,6 +204,13 @@ def test_now_and_at_the_end_are_two_quotes_with_two_dates() -> None:
         ),
         ({"charges": (charge(refunded=2000),)}, Mode.IMMEDIATE, NoRefundReason.ALREADY_REFUNDED),
         ({"charges": (charge(paid=0),)}, Mode.IMMEDIATE, NoRefundReason.NOTHING_SETTLED),
+        # Free of charge, or corrected away: nothing is waited for.
+        ({"charges": (charge(charged=0, paid=0, tax=0),)}, Mode.IMMEDIATE, NoRefundReason.NOTHING_CHARGED),
+        (
+            {"charges": (charge(charged=0, paid=0, tax=0), charge(id=2, paid=0))},
+            Mode.IMMEDIATE,
+            NoRefundReason.NOTHING_SETTLED,
+        ),
         ({"charges": ()}, Mode.IMMEDIATE, NoRefundReason.NO_CHARGE_ON_RECORD),
         # There are charges, and all of them are over.
         ({"charges": (charge(period=Period(PERIOD.start, NOW)),)}, Mode.IMMEDIATE, NoRefundReason.FULLY_USED),

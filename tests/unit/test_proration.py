@@ -95,6 +95,8 @@ def test_tax_comes_back_in_the_proportion_of_the_net() -> None:
         ({}, {"full_hours": 1000}, 2000, None, None),
         ({"paid": 0}, {}, 0, NoRefundReason.NOTHING_SETTLED, None),
         ({"paid": 0}, SHORT, 0, NoRefundReason.NOTHING_SETTLED, None),
+        ({"charged": 0, "paid": 0, "tax": 0}, {}, 0, NoRefundReason.NOTHING_CHARGED, None),
+        ({"charged": 0, "paid": 0, "tax": 0, "refunded": 5}, SHORT, 0, NoRefundReason.NOTHING_CHARGED, None),
         ({"paid": 500}, {}, 0, NoRefundReason.FULLY_USED, None),
         ({}, SHORT, 0, NoRefundReason.WINDOW_CLOSED, LineReason.WINDOW_CLOSED),
         # Taken before: all of it, more than is used, less than is used.

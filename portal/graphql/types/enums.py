@@ -91,6 +91,7 @@ _declare(
     FULLY_USED="All that was paid for is used.",
     ALREADY_REFUNDED="It was paid back before.",
     NOTHING_SETTLED="No payment has arrived.",
+    NOTHING_CHARGED="Nothing was charged, or all of it was taken off again by corrections.",
     NO_CHARGE_ON_RECORD="Nobody told this server of a charge; support looks it up.",
     AGREED="It was agreed with support.",
     DISPUTED="The payment was disputed at the bank, which decides what becomes of it.",
