@@ -241,6 +241,13 @@ def unbegun(charge: ChargeFacts, terms: RefundTerms) -> Line:
     return _line(charge, terms, units_used=0, begun=False)
 
 
+def after_end(charge: ChargeFacts, end: datetime, terms: RefundTerms) -> Line:
+    """What of a charge is for time after ``end``, until which all of it can be used; outside every window."""
+    # A day that counts as used is one that was begun before the end.
+    last = end - timedelta(microseconds=1) if terms.convention is Convention.CALENDAR_DAY_INCLUSIVE else end
+    return _line(charge, terms, used_units(charge.period, last, terms.convention, terms.zone))
+
+
 def _line(
     charge: ChargeFacts, terms: RefundTerms, units_used: int, *, closed: bool = False, begun: bool = True
 ) -> Line:

@@ -29,10 +29,20 @@ from billing.models import (
 )
 from billing.money import Money
 from billing.periods import refund_due_by
-from billing.proration import ChargeFacts, Line, NoRefundReason, overall_reason, promised_currency, prorate, unbegun
+from billing.proration import (
+    ChargeFacts,
+    Line,
+    NoRefundReason,
+    after_end,
+    overall_reason,
+    promised_currency,
+    prorate,
+    unbegun,
+)
 from billing.refunds.moves import audit_refund
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
+from billing.renewal_stop import RenewalStop
 from billing.selectors import charges_not_over, charges_with_excess, lock_agreement
 from billing.signals import refunds_repriced
 from outbox.mail import queue_staff_mail
@@ -190,6 +200,8 @@ def _due_by_charge(
 ) -> Iterator[tuple[ChargeFacts, Line]]:
     """Every charge the ending is about, without what its own refunds return, and what is due of it.
 
+    Of one that came after a decision to end with the period, and runs on after that, what is after it: nobody was quoted
+    that it can be used.
     Without what waits by hand as well: that is what can be lowered.
     """
     by_hand = dict(
@@ -198,6 +210,7 @@ def _due_by_charge(
             refund__by_hand=True, refund__status__in=SENDABLE_REFUND_STATUSES,
         ).values_list("charge").annotate(Sum("amount"))
     )  # fmt: skip
+    at_end = agreement.renewal_stop == RenewalStop.AT_PERIOD_END
     late = set(agreement.charges.filter(recorded_at__gt=terms.decided_at).values_list("pk", flat=True))
     for found in charges_not_over([agreement.pk], terms.priced_at).get(agreement.pk, ()):
         mine = sum(part.amount for part in parts.get(found.id, ()))
@@ -209,6 +222,8 @@ def _due_by_charge(
             yield charge, replace(unbegun(charge, terms.refund_terms), refund=due)
         elif terms.prorates or charge.period.begins_after(terms.effective_at):
             yield charge, prorate(charge, terms.priced_at, terms.refund_terms)
+        elif charge.id in late and at_end and charge.period.end > terms.effective_at:
+            yield charge, after_end(charge, terms.effective_at, terms.refund_terms)
 
 
 def _mark(sent: Sequence[RefundPart], due: int) -> list[RefundPart]:

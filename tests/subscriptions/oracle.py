@@ -73,6 +73,8 @@ class Decided:
             return min(max(0, told.returnable - told.used(self.at)), left) if told.end > self.at else 0
         if told.start >= self.ends_at or (self.prorates and told.start > self.at):
             return left
+        if told.came_after is self and not self.prorates and told.start < self.ends_at < told.end:
+            return min(max(0, told.returnable - told.used(self.ends_at)), left)
         return 0
 
     def is_late(self, told: Told) -> bool:

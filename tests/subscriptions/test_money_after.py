@@ -341,6 +341,25 @@ def test_an_import_says_what_came_after_the_decision(imported: Any) -> None:
     assert Cancellation.objects.get().refunds.count() == 2
 
 
+def test_of_a_charge_that_came_late_what_is_after_the_end_comes_back(told: World) -> None:
+    """Seats added on 16 November for thirty days, of a subscription that ends on 1 December."""
+    subscription = told.subscription()
+    canceled = cancel(told, subscription, Mode.AT_PERIOD_END)
+    added = Period(PERIOD.end - timedelta(days=15), PERIOD.end + timedelta(days=15))
+    charge = bill(subscription, added, 3000, after(hours=1))
+    # Wholly before the end, it can be used.
+    bill(subscription, Period(added.start, PERIOD.end), 500, after(hours=2))
+    work(after(hours=3))
+    [refund] = canceled.refunds.all()
+    assert list(refund.parts.values_list("charge", "amount")) == [(charge.pk, 1500)]
+    subscription.refresh_from_db()
+    assert subscription.period_end == PERIOD.end
+    work(PERIOD.end + timedelta(hours=1))
+    refund.refresh_from_db()
+    assert refund.status == "SUCCEEDED"
+    assert list(findings(PERIOD.end + timedelta(hours=1))) == []
+
+
 def test_mail_and_receipt_say_what_arrived_and_what_is_still_to_come(told: World) -> None:
     subscription = told.subscription(charged=10000)
     told.charge(subscription, charged=5000)

@@ -19,6 +19,7 @@ from billing.proration import (
     LineReason,
     NoRefundReason,
     RefundTerms,
+    after_end,
     overall_reason,
     prorate,
     unbegun,
@@ -283,3 +284,19 @@ def test_a_later_cancel_never_refunds_more(
     sooner, later = sorted((one, other))
     first = prorate(facts, facts.period.start + length * sooner, any_terms).refund.minor_units
     assert prorate(facts, facts.period.start + length * later, any_terms).refund.minor_units <= first
+
+
+@pytest.mark.parametrize("convention", Convention)
+@pytest.mark.parametrize("windows", [{}, SHORT, {"full_hours": 1000}])
+def test_what_is_for_time_after_the_end_knows_no_window(convention: Convention, windows: dict[str, int]) -> None:
+    """Thirty days from 15 November, of which the second half is after the end."""
+    period = Period(at("2026-11-14T22:00Z"), at("2026-12-14T22:00Z"))
+    line = after_end(charge(period=period, charged=3000), at("2026-11-29T22:00Z"), terms(convention, **windows))
+    assert (line.used, line.refund) == (Money(1500, "EUR"), Money(1500, "EUR"))
+
+
+def test_a_day_begun_before_the_end_is_used_where_the_day_of_canceling_is() -> None:
+    period = Period(at("2026-11-14T22:00Z"), at("2026-12-14T22:00Z"))
+    noon = at("2026-11-30T10:00Z")
+    for convention, used in ((Convention.CALENDAR_DAY, 15), (Convention.CALENDAR_DAY_INCLUSIVE, 16)):
+        assert after_end(charge(period=period), noon, terms(convention)).used_units == used
