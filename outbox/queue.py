@@ -30,6 +30,11 @@ def enqueue(
         transaction.on_commit(notify_workers, robust=True)
 
 
+def is_waiting(key: str) -> bool:
+    """Whether it was asked for and is not done yet. One that was given up or is stuck waits for staff, and for no other."""
+    return Task.objects.filter(key=key, status=TaskStatus.WAITING).exists()
+
+
 def requeue(*, key: str, now: datetime, only_done: bool = False) -> bool:
     """Do a known task (again) now, also one that is done, was given up or is stuck; False when there is no such key.
 

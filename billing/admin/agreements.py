@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.errors import ProviderIdInvalid
 from billing.models import Agreement
 from billing.providers import billing_providers, subscription_id_example
-from billing.refunds.repricing import REPRICE
+from billing.refunds.moves import reprice_key
 from billing.renewal import CONFIRM_STOP, set_provider_id
 from billing.renewal_stop import RenewalStop
 from billing.selectors import stops_without_id
@@ -65,7 +65,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """With a line where nobody could be told or a task does not get on, and the form for who bills it."""
-        names = {f"{CONFIRM_STOP}:{object_id}": _("Telling the provider"), f"{REPRICE}:{object_id}": _("Pricing again")}
+        names = {f"{CONFIRM_STOP}:{object_id}": _("Telling the provider"), reprice_key(object_id): _("Pricing again")}
         context = {
             **(extra_context or {}),
             "task_lines": list(task_lines(names)),

@@ -21,6 +21,13 @@ from tenants.callers import Caller
 RETURNED = "refund.returned"
 FAILED = "refund.failed"
 OWED = "refund.owed"
+# Done where facts are priced, which stands above what sends.
+REPRICE = "agreement.reprice"
+
+
+def reprice_key(agreement_id: int | str) -> str:
+    """The task that prices what an agreement's ending gives back once more."""
+    return f"{REPRICE}:{agreement_id}"
 
 
 def lock(refund: Refund) -> None:

@@ -39,7 +39,7 @@ from billing.proration import (
     prorate,
     unbegun,
 )
-from billing.refunds.moves import audit_refund
+from billing.refunds.moves import REPRICE, audit_refund, reprice_key
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
 from billing.renewal_stop import RenewalStop
@@ -51,8 +51,6 @@ from outbox.registry import handles
 from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.people import SYSTEM
-
-REPRICE = "agreement.reprice"
 
 
 @dataclass(slots=True)
@@ -78,7 +76,7 @@ class Repricing:
 
 def reprice_soon(agreement: Agreement, now: datetime) -> None:
     """Ask, in the transaction that changes a charge of an agreement that ends or refunds, for pricing it again."""
-    enqueue_anew(kind=REPRICE, payloads={f"{REPRICE}:{agreement.pk}": {"agreement": agreement.pk}}, now=now)
+    enqueue_anew(kind=REPRICE, payloads={reprice_key(agreement.pk): {"agreement": agreement.pk}}, now=now)
 
 
 @handles(REPRICE)

@@ -13,18 +13,20 @@ from billing.models import SENDABLE_REFUND_STATUSES, PartStatus, Refund, RefundP
 from billing.outages import retry_later
 from billing.providers import credit_form, provider
 from billing.providers.base import ProviderUnavailable
-from billing.refunds.moves import OWED, lock, move
+from billing.refunds.moves import OWED, lock, move, reprice_key
 from billing.refunds.results import conclude, order_of, record_result
 from billing.refunds.successors import convert
 from billing.renewal_stop import UNDO_GRACE
 from outbox.each import each_by_itself
-from outbox.queue import enqueue, requeue
+from outbox.queue import enqueue, is_waiting, requeue
 from outbox.registry import handles
 from tenants.people import SYSTEM
 
 SUBMIT = "refund.submit"
 # Providers know a key again for a day at least: what was sent sooner is not made twice by it.
 _REMEMBERED = timedelta(hours=12)
+# After a worker was down facts may be older than what is due: they come first.
+_PRICED_SOON = timedelta(seconds=1)
 
 
 @handles(SUBMIT)
@@ -47,18 +49,22 @@ def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     convert(refund, now)
     waiting = refund.parts.filter(status__in=[PartStatus.WAITING, PartStatus.SENT])
     for part_id in waiting.order_by("pk").values_list("pk", flat=True):
-        _send(refund, part_id, now)
+        if not _send(refund, part_id, now):
+            return now + _PRICED_SOON
     return conclude(refund, now)
 
 
-def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
+def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> bool:
+    """Send one part; False while facts are on record by which it was not priced yet."""
     with transaction.atomic(durable=True):
         lock(refund)
+        if is_waiting(reprice_key(refund.agreement_id)):
+            return False
         # Read when locked: facts may have given it another amount, or taken it away, since the refund was.
         rows = RefundPart.objects.select_related("charge", "refund__agreement").filter(pk=part_id)
         part = rows.filter(status__in=[PartStatus.WAITING, PartStatus.SENT]).first()
         if part is None or refund.status not in SENDABLE_REFUND_STATUSES:
-            return
+            return True
         waiting = RefundPart.objects.filter(pk=part.pk, status=PartStatus.WAITING)
         first = waiting.update(status=PartStatus.SENT, sent_at=now)
         move(refund, (RefundStatus.PENDING,), RefundStatus.SUBMITTED, SYSTEM, now)
@@ -72,6 +78,7 @@ def _send(refund: Refund, part_id: uuid.UUID, now: datetime) -> None:
     except ProviderUnavailable as error:
         raise retry_later(error, refund.provider, now) from error
     record_result(part, result, PartStatus.SENT)
+    return True
 
 
 def say_owed(refund: Refund, now: datetime) -> None:

@@ -386,10 +386,11 @@ def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, setti
         requests.refund_by_hand(amount=7001, **given)  # type: ignore[arg-type]
     made = requests.refund_by_hand(amount=7000, **given)  # type: ignore[arg-type]
     assert list(findings(NOW, ask_provider=False)) == []
-    # And one that makes it too much after it was given is said.
-    record_correction(external_id="k2", amount=Money(2000, "EUR"), **corrected)  # type: ignore[arg-type]
     with used(TestProvider()) as provider:
         provider.troubles = ["decline"]
+        work(NOW)
+        # And one that makes it too much after it was given is said.
+        record_correction(external_id="k2", amount=Money(2000, "EUR"), **corrected)  # type: ignore[arg-type]
         work(NOW)
         assert "70.00 EUR is gone or goes back, 50.00 EUR of it may" in " ".join(findings(NOW, ask_provider=False))
         assert any("goes back, where 50.00 EUR may" in message.subject for message in mail.outbox)

@@ -433,3 +433,23 @@ def test_what_is_undone_after_a_late_charge_goes_on_at_the_provider(told: World)
         work(after(minutes=2))
         assert provider.stopped == [("stop at period end", "s-1"), ("go on", "s-1")]
         assert findings(after(hours=1)) == []
+
+
+@pytest.mark.parametrize("form", ["ledger", "owed"])
+def test_what_came_while_no_worker_worked_is_priced_before_anything_is_sent(told: World, form: str) -> None:
+    subscription = told.subscription(charged=10_000)
+    Agreement.objects.filter(pk=subscription.agreement_id).update(provider=form)
+    cancellation = cancel(told, subscription)
+    work(NOW)
+    charge = Charge.objects.get()
+    promised = Refund.objects.get().amount
+    at = after(hours=80)
+    with transaction.atomic():
+        assert record_correction(
+            charge=charge, external_id="k", amount=charge.money(10_000), tax=0, corrected_at=at, now=at
+        )
+    # The undo has closed long ago: sending is due, and older than what came.
+    work(after(hours=81))
+    assert promised
+    assert amounts() == [(promised, "VOIDED")]
+    assert Cancellation.objects.get(pk=cancellation.pk).no_refund_reason
