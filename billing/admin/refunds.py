@@ -29,6 +29,7 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
+from billing.refunds.late import overdue
 from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
 from billing.refunds.results import CHECK
@@ -67,7 +68,7 @@ class RefundStateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
         match self.value():
             case "overdue":
-                return queryset.filter(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date())
+                return queryset.filter(overdue(timezone.now()))
             case "failed":
                 return queryset.filter(status__in=STUCK_REFUND_STATUSES)
             case "owed":
@@ -124,7 +125,7 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
         """Failed ones first, then the overdue, then what is on its way, then the rest."""
         urgency = Case(
             When(status__in=STUCK_REFUND_STATUSES, then=Value(0)),
-            When(status__in=UNSETTLED_REFUND_STATUSES, due_by__lt=timezone.now().date(), then=Value(1)),
+            When(overdue(timezone.now()), then=Value(1)),
             When(status__in=UNSETTLED_REFUND_STATUSES, then=Value(2)),
             default=Value(3),
             output_field=IntegerField(),

@@ -19,6 +19,7 @@ from billing.models import (
     PROMISED_REFUND_STATUSES,
     SENDABLE_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
+    UNSETTLED_REFUND_STATUSES,
     Agreement,
     Charge,
     PartStatus,
@@ -51,6 +52,10 @@ from outbox.registry import handles
 from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.people import SYSTEM
+
+# Of what is given back by hand: what has not left, or came back.
+_CAPPED_STATUSES = (*SENDABLE_REFUND_STATUSES, *STUCK_REFUND_STATUSES)
+_NOT_GONE = (PartStatus.WAITING, PartStatus.FAILED)
 
 
 @dataclass(slots=True)
@@ -126,10 +131,10 @@ def _cap(repricing: Repricing, more_by_rule: Mapping[int, int], now: datetime) -
 
     ``more_by_rule``: by charge, what refunds of the rule are about to return more, or less, than they did.
     """
-    by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=SENDABLE_REFUND_STATUSES)
+    by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=_CAPPED_STATUSES)
     for refund in by_hand.select_for_update(no_key=True).order_by("pk"):
         amounts = {}
-        for part in refund.parts.filter(status=PartStatus.WAITING).select_related("charge"):
+        for part in refund.parts.filter(status__in=_NOT_GONE).select_related("charge"):
             others = part.charge.gone - part.amount + more_by_rule.get(part.charge_id, 0)
             amounts[part] = max(0, min(part.amount, part.charge.returnable - others))
         if any(part.amount != amount for part, amount in amounts.items()):
@@ -162,13 +167,18 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
     missing, lines = [], []
     for charge, due in _due_by_charge(agreement, terms, parts):
         lines.append(due)
-        sent = [part for part in parts[charge.id] if not _is_unsent(part)]
+        waiting = [part for part in parts[charge.id] if _is_waiting(part)]
+        failed = [part for part in parts[charge.id] if part.status == PartStatus.FAILED and _is_open(part.refund)]
+        sent = [part for part in parts[charge.id] if part not in waiting and part not in failed]
         repricing.overdrawn += _mark(sent, due.refund.minor_units)
         left = max(0, due.refund.minor_units - sum(part.amount for part in sent))
-        unsent = [part for part in parts[charge.id] if _is_unsent(part)]
-        for part in unsent:
-            amounts[part] = left if part is unsent[-1] else min(part.amount, left)
+        # Nothing of what failed has left: it may become less. What there is more goes where it is sent by itself.
+        for part in [*waiting, *failed]:
+            amounts[part] = min(part.amount, left)
             left -= amounts[part]
+        if waiting:
+            amounts[waiting[-1]] += left
+            left = 0
         if left:
             money, tax = Money(left, charge.currency), Money(charge.tax_in(left), charge.currency)
             missing.append(replace(due, refund=money, refund_tax=tax))
@@ -183,14 +193,26 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
         if any(part.amount != amount for part, amount in of_refund.items()):
             repricing.changed.append((refund, refund.amount))
             resize_refund(refund=refund, amounts=of_refund, now=now)
+            _conclude_soon(refund, now)
     if missing:
         repricing.added = _add(agreement, terms, missing, now)
     if not repricing.added and all(refund.status == RefundStatus.VOIDED for refund in refunds.values()):
         repricing.reason = overall_reason(lines)
 
 
-def _is_unsent(part: RefundPart) -> bool:
+def _conclude_soon(refund: Refund, now: datetime) -> None:
+    """Nothing is wrong any more with one whose failed parts are due no more: what is left of it says how it stands."""
+    if refund.status in STUCK_REFUND_STATUSES and not refund.parts.filter(status=PartStatus.FAILED).exists():
+        Refund.objects.filter(pk=refund.pk).update(status=RefundStatus.PENDING)
+        send_soon(refund, now)
+
+
+def _is_waiting(part: RefundPart) -> bool:
     return part.status == PartStatus.WAITING and part.refund.status in PROMISED_REFUND_STATUSES
+
+
+def _is_open(refund: Refund) -> bool:
+    return refund.status in UNSETTLED_REFUND_STATUSES
 
 
 def _due_by_charge(
@@ -204,8 +226,8 @@ def _due_by_charge(
     """
     by_hand = dict(
         RefundPart.objects.filter(
-            charge__agreement=agreement, status=PartStatus.WAITING,
-            refund__by_hand=True, refund__status__in=SENDABLE_REFUND_STATUSES,
+            charge__agreement=agreement, status__in=_NOT_GONE,
+            refund__by_hand=True, refund__status__in=_CAPPED_STATUSES,
         ).values_list("charge").annotate(Sum("amount"))
     )  # fmt: skip
     at_end = agreement.renewal_stop == RenewalStop.AT_PERIOD_END

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import date, datetime
 
 from django.db import transaction
@@ -142,7 +143,8 @@ def refund_by_hand(*, charge: Charge, amount: int, reason: str, due_by: date, ca
 def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: datetime) -> None:
     """Give unsent parts of a locked refund other amounts (minor units), within what was paid of their charges.
 
-    Where nothing is left of the whole it is voided, its parts as they were.
+    Where nothing is left of the whole it is voided, its parts as they were. A part of which nothing is left is set aside
+    where a provider was asked for it once, and may know its key; else it goes.
     """
     charges = Charge.objects.in_bulk([part.charge_id for part in amounts])
     promised = {
@@ -155,6 +157,8 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
         if total and amount:
             tax = charges[part.charge_id].tax_in(amount)
             RefundPart.objects.filter(pk=part.pk).update(amount=amount, promised=promised[part], tax=tax)
+        elif total and part.sent_at:
+            _set_aside(part, refund, now)
         elif total:
             part.delete()
     refund.amount, refund.repriced_at, refund.changed_at = total or refund.amount, now, now
@@ -163,6 +167,14 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
     refund.save(update_fields=["amount", "repriced_at", "changed_at", *(["status"] if not total else [])])
     if total:
         say_owed(refund, now)
+
+
+def _set_aside(part: RefundPart, refund: Refund, now: datetime) -> None:
+    voided = copy(refund)
+    voided.pk, voided.amount, voided.status = None, part.promised, RefundStatus.VOIDED.value
+    voided.repriced_at = voided.changed_at = now
+    voided.save(force_insert=True)
+    RefundPart.objects.filter(pk=part.pk).update(refund=voided)
 
 
 _GONE = F("refunded") + F("returned_elsewhere") + F("disputed")

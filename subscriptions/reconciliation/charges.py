@@ -53,11 +53,12 @@ def late(scope: Scope) -> Iterator[Finding]:
         Q(status=PartStatus.SUCCEEDED) | Q(refund__status=RefundStatus.SETTLED_MANUALLY), charge=OuterRef("pk")
     )
     returned = Coalesce(Subquery(back.values("charge").annotate(sum=Sum("amount")).values("sum")), 0)
-    not_back = late_charges().annotate(returned=returned).filter(returned__lt=F("charged") - F("corrected"))
+    elsewhere = F("returned_elsewhere") + F("disputed")
+    not_back = late_charges().annotate(back=returned + elsewhere).filter(back__lt=F("charged") - F("corrected"))
     recorded = Charge.objects.filter(**scope.window.of("recorded_at")).values_list("pk", flat=True)
     for keys in chunks(scope.chosen(FindingKind.LATE_CHARGE, recorded)):
         for charge in not_back.filter(pk__in=keys):
-            left = charge.charged - charge.corrected - charge.returned
+            left = charge.charged - charge.corrected - charge.back
             yield _finding(FindingKind.LATE_CHARGE, charge, left=left, paid=charge.paid)
 
 

@@ -16,6 +16,7 @@ from billing.models import (
     RefundStatus,
 )
 from billing.money import Money
+from billing.refunds.late import overdue as are_overdue
 from billing.refunds.sending import SUBMIT
 from common.chunks import chunks
 from outbox.models import Task, TaskStatus
@@ -67,7 +68,7 @@ def overdrawn(_scope: Scope) -> Iterator[Finding]:
 
 @stands_open
 def overdue(scope: Scope) -> Iterator[Finding]:
-    late = Refund.objects.filter(status__in=PROMISED_REFUND_STATUSES, due_by__lt=scope.now.date()).order_by("pk")
+    late = Refund.objects.filter(are_overdue(scope.now)).order_by("pk")
     for pk, due_by in late.values_list("pk", "due_by").iterator():
         yield Finding(FindingKind.REFUND_OVERDUE, str(pk), {"day": due_by.isoformat()})
 

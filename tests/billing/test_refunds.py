@@ -389,11 +389,11 @@ def test_a_refund_by_hand_stays_below_what_a_correction_left(world: World, setti
     with used(TestProvider()) as provider:
         provider.troubles = ["decline"]
         work(NOW)
-        # And one that makes it too much after it was given is said.
+        # One that makes it too much before it has left makes it less.
         record_correction(external_id="k2", amount=Money(2000, "EUR"), **corrected)  # type: ignore[arg-type]
         work(NOW)
-        assert "70.00 EUR is gone or goes back, 50.00 EUR of it may" in " ".join(findings(NOW, ask_provider=False))
-        assert any("goes back, where 50.00 EUR may" in message.subject for message in mail.outbox)
+        assert findings(NOW, ask_provider=False) == [f"refund {made.pk}: it failed and waits for staff"]
+        assert any("was 70.00 EUR and is 50.00 EUR now" in message.subject for message in mail.outbox)
         assert repricing.retry_refund(refund=made, caller=SYSTEM, now=NOW)
         work(NOW)
         assert [refund_request.amount.minor_units for refund_request in provider.paid.values()] == [5000]

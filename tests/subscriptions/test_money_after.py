@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from billing.charges import ChargeInput, record_charge, record_correction
 from billing.models import Agreement, Charge, Correction, Refund, RefundPart
 from billing.periods import Period
 from billing.providers.base import RefundOutcome
+from billing.refunds.late import overdue
 from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
 from billing.refunds.results import record_provider_event
@@ -119,7 +120,7 @@ def test_what_failed_is_sent_again_as_low_as_the_facts_make_it(told: World) -> N
         provider.troubles = ["decline"]
         work(PERIOD.start + timedelta(hours=73))
         correct(Charge.objects.get(), 3000, PERIOD.start + timedelta(hours=80))
-        assert amounts() == [(10000, "FAILED")]
+        assert amounts() == [(7000, "FAILED")]
         assert retry_refund(refund=Refund.objects.get(), caller=SYSTEM, now=PERIOD.start + timedelta(hours=81))
         work(PERIOD.start + timedelta(hours=82))
         assert amounts() == [(7000, "SUCCEEDED")]
@@ -453,3 +454,74 @@ def test_what_came_while_no_worker_worked_is_priced_before_anything_is_sent(told
     assert promised
     assert amounts() == [(promised, "VOIDED")]
     assert Cancellation.objects.get(pk=cancellation.pk).no_refund_reason
+
+
+def failed_refund(told: World, *charged: int) -> TestProvider:
+    """Nothing of the money has left, and the provider says that it never will."""
+    subscription = told.subscription(charged=None)
+    for number, amount in enumerate(charged):
+        told.charge(subscription, external_id=f"ch_{number}", charged=amount)
+    cancel(told, subscription, at=PERIOD.start)
+    with used(TestProvider()) as provider:
+        provider.troubles = ["decline"]
+        work(PERIOD.start + timedelta(hours=73))
+    return provider
+
+
+def test_what_failed_becomes_less_by_itself_when_less_is_due(told: World, settings: Any) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    failed_refund(told, 10_000)
+    assert amounts() == [(10_000, "FAILED")]
+    mail.outbox.clear()
+    correct(Charge.objects.get(), 9_000, PERIOD.start + timedelta(days=5))
+    assert amounts() == [(1_000, "FAILED")]
+    # Nothing was sent, so nothing of it is too much.
+    assert not [message for message in mail.outbox if "taken back" in message.subject]
+    assert not RefundPart.objects.filter(amount_by_rule__isnull=False).exists()
+    cancellation = Cancellation.objects.get()
+    text = make_receipt(cancellation, cancellation.refunds.all(), PERIOD.start + timedelta(days=6)).text
+    assert "€10.00" in text
+    assert "€100.00" not in text.partition("Credit")[2]
+    correct(Charge.objects.get(), 1_000, PERIOD.start + timedelta(days=7))
+    assert amounts() == [(1_000, "VOIDED")]
+    assert Charge.objects.get().refunded == 0
+
+
+def test_a_part_that_failed_and_is_due_no_more_lets_the_others_be_enough(told: World) -> None:
+    provider = failed_refund(told, 10_000, 6_000)
+    assert sorted(RefundPart.objects.values_list("status", flat=True)) == ["FAILED", "SUCCEEDED"]
+    failed = RefundPart.objects.get(status="FAILED").charge
+    at = PERIOD.start + timedelta(days=5)
+    with used(provider):
+        correct(failed, failed.charged, at)
+        work(at + timedelta(minutes=1))
+        assert sorted(amounts()) == sorted([(16_000 - failed.charged, "SUCCEEDED"), (failed.charged, "VOIDED")])
+        # The provider knows the key of the part that failed, and so do we.
+        assert findings(at + timedelta(hours=1)) == []
+    assert {charge.refunded for charge in Charge.objects.all()} == {0, 16_000 - failed.charged}
+
+
+def test_what_is_back_elsewhere_of_a_late_charge_is_back(told: World) -> None:
+    subscription = told.subscription()
+    cancel(told, subscription)
+    charge = bill(subscription, DECEMBER, 10_000, after(hours=1))
+    Charge.objects.filter(pk=charge.pk).update(returned_elsewhere=10_000)
+    assert not [said for said in findings(after(hours=2), ask_provider=False) if "not back yet" in said]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "is_overdue"),
+    [("America/Los_Angeles", 31, False), ("America/Los_Angeles", 32, True), ("Pacific/Auckland", 10, False),
+     ("Pacific/Auckland", 12, True), ("UTC", 23, False), ("UTC", 24, True)],
+)  # fmt: skip
+def test_a_refund_is_overdue_once_its_day_is_over_where_the_customer_is(
+    told: World, zone: str, hours: int, is_overdue: bool
+) -> None:
+    cancel(told, told.subscription())
+    told.tenant.time_zone = zone
+    told.tenant.save()
+    day = date(2026, 12, 31)
+    Refund.objects.update(due_by=day)
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(hours=hours)
+    assert Refund.objects.filter(overdue(at)).exists() is is_overdue
+    assert bool([said for said in findings(at, ask_provider=False) if "due by" in said]) is is_overdue
