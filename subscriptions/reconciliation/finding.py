@@ -7,9 +7,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from billing.models import Agreement, NoticeReason
 from subscriptions.reconciliation.kinds import FindingKind
+
+_STOPS: dict[str, Promise] = dict(Agreement.RENEWAL_STOP_CHOICES)
+# What is kept as a code, and said in words. A reason may also be a provider's own text, which stays as it is.
+_WORDS: Mapping[str, Mapping[str, Promise]] = {
+    "told": _STOPS,
+    "wanted": _STOPS,
+    "says": _STOPS,
+    "reason": {reason.value: gettext_lazy(reason.label) for reason in NoticeReason},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,12 @@ class Finding:
 
     def __str__(self) -> str:
         subject = _(self.kind.about.label) % {"name": self.name or self.subject}
-        return f"{subject}: {_(self.kind.wrong) % self.values}"
+        return f"{subject}: {_(self.kind.wrong) % self._said}"
+
+    @property
+    def _said(self) -> dict[str, str]:
+        """The values as people read them."""
+        return {name: str(_WORDS.get(name, {}).get(str(value), value)) for name, value in self.values.items()}
 
     @property
     def what_to_do(self) -> str:

@@ -105,17 +105,17 @@ class FindingKind(CodeTable):
     )  # fmt: skip
     STOP_UNCONFIRMED = (
         "STOP_UNCONFIRMED", Subject.AGREEMENT,
-        N_("%(provider)s was told %(told)s, it should be %(wanted)s"),
+        N_("%(provider)s was told that it %(told)s, it should be that it %(wanted)s"),
         _TELL_AGAIN,
     )  # fmt: skip
     STOP_UNCERTAIN = (
         "STOP_UNCERTAIN", Subject.AGREEMENT,
-        N_("nobody knows what %(provider)s has heard, it should be %(wanted)s"),
+        N_("nobody knows what %(provider)s has heard, it should be that it %(wanted)s"),
         _TELL_AGAIN,
     )  # fmt: skip
     STOP_DIFFERS = (
         "STOP_DIFFERS", Subject.AGREEMENT,
-        N_("%(provider)s was told %(told)s and says %(says)s"),
+        N_("%(provider)s was told that it %(told)s, and says that it %(says)s"),
         N_("Somebody changed it there: set it right there."),
     )  # fmt: skip
     STOP_UNKNOWN = (

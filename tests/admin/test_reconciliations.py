@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -83,6 +84,22 @@ def test_it_speaks_bulgarian(run: Reconciliation, staff: User) -> None:
     assert "неуспешно е и чака служител" in text
     assert "it failed" not in text
     assert "Равнение сега" in page(staff, LIST, "bg")
+
+
+def test_codes_are_said_in_words(world: World, staff: User) -> None:
+    stop = {"provider": "stripe", "told": "NONE", "wanted": "AT_PERIOD_END", "says": "NOW"}
+    run = ran(
+        Finding(FindingKind.PROVIDER_NOTICE, "1", {"provider": "stripe", "reference": "ch_1", "reason": "TOO_MUCH"}),
+        Finding(FindingKind.STOP_UNCONFIRMED, "1", stop),
+        Finding(FindingKind.STOP_UNCERTAIN, "2", stop),
+        Finding(FindingKind.STOP_DIFFERS, "3", stop),
+    )
+    for language in ("en", "bg"):
+        lines = "".join(re.findall(r'<li><a href="/admin/billing/.*change/">.*', page(staff, of(run), language)))
+        assert lines.count("<li>") == len(run.findings)
+        assert not [code for code in ("TOO_MUCH", "NONE", "AT_PERIOD_END", "NOW") if code in lines]
+    assert "could not be taken: it is more than was charged" in page(staff, of(run))
+    assert "was told that it goes on, it should be that it stops at the end of the period" in page(staff, of(run))
 
 
 def test_what_adds_up_and_what_is_only_counted_is_said(run: Reconciliation, staff: User) -> None:

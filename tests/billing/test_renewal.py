@@ -117,11 +117,15 @@ def test_reconcile_compares_what_the_provider_says(stripe: FakeStripe, imported:
     work(after(minutes=1))
     # Somebody takes it back in the dashboard, and later stops it there after our undo.
     stripe.subscriptions["sub_11111111"]["cancel_at_period_end"] = False
-    assert "was told AT_PERIOD_END and says NONE" in " ".join(findings(after(minutes=2)))
+    assert "was told that it stops at the end of the period, and says that it goes on" in " ".join(
+        findings(after(minutes=2))
+    )
     undo(world, cancellation, after(hours=1))
     work(after(hours=1))
     stripe.subscriptions["sub_11111111"]["cancel_at_period_end"] = True
-    assert "was told NONE and says AT_PERIOD_END" in " ".join(findings(after(hours=1)))
+    assert "was told that it goes on, and says that it stops at the end of the period" in " ".join(
+        findings(after(hours=1))
+    )
     del stripe.subscriptions["sub_11111111"]
     assert "the provider does not know it" in " ".join(findings(after(hours=1)))
     assert list(findings(after(hours=1), ask_provider=False)) == []
@@ -227,7 +231,7 @@ def test_a_definite_no_is_given_up_at_once_and_named(world: World) -> None:
         assert (task.status, task.last_failure) == ("GIVEN_UP", "no such subscription")
         said = " ".join(findings(after(minutes=1), ask_provider=False))
     assert "given up, no such subscription" in said
-    assert "stripe was told NONE, it should be AT_PERIOD_END" in said
+    assert "stripe was told that it goes on, it should be that it stops at the end of the period" in said
 
 
 def test_an_outage_is_waited_out_and_is_worth_a_line(world: World, settings: Any) -> None:
