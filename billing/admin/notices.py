@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,10 +22,20 @@ from common.formatting import active_language
 from tenants.staff import staff_caller
 
 
+class LookedAtFilter(admin.EmptyFieldListFilter):
+    """Says "not yet" and "yes" where Django says "empty" and "not empty"."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        whole, *halves = super().choices(changelist)
+        yield whole
+        for choice, label in zip(halves, (_("not yet"), _("yes")), strict=True):
+            yield {**choice, "display": label}
+
+
 @admin.register(ProviderNotice)
 class ProviderNoticeAdmin(ReadOnlyAdmin):
-    list_display = ("reference", "provider", "reason", "money", "charge_id", "tenant", "said_at", "seen_at")
-    list_filter = (("seen_at", admin.EmptyFieldListFilter), "provider", "reason")
+    list_display = ("reference", "reason", "money", "tenant", "seen_at", "said_at", "provider", "charge_id")
+    list_filter = (("seen_at", LookedAtFilter), "provider", "reason")
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("reference", "charge_id", "agreement__account__tenant__search_key")
     fields = ("reference", "provider", "reason", "money", "charge_id", "agreement", "said_at", "seen_at")

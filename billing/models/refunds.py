@@ -143,6 +143,9 @@ class RefundPart(models.Model):
             models.Index(fields=["refund"], condition=Q(amount_by_rule__isnull=False), name="part_sent_too_high"),
         ]
 
+    def __str__(self) -> str:
+        return self.key
+
     @property
     def key(self) -> str:
         """The provider's idempotency key: the part's id, and a number once a definite failure is tried again."""

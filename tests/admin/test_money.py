@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import BillingAccount, Charge, Refund, RefundPart
+from billing.models import BillingAccount, Charge, ProviderNotice, Refund, RefundPart
 from billing.selectors import LineKind, statement
 from outbox.models import Task
 from outbox.worker import work_off
@@ -68,6 +69,25 @@ def test_a_failed_refund_is_first_and_is_sent_again(world: World, failed: Refund
     failed.refresh_from_db()
     assert failed.status == "SUCCEEDED"
     assert "Nothing of it has failed" in press(client, "refund_retry", failed.pk).text
+
+
+def test_a_part_is_shown_by_the_key_that_findings_and_the_provider_name_it_by(failed: Refund, staff: User) -> None:
+    text = client_of(staff).get(reverse("admin:billing_refund_change", args=[failed.pk])).text
+    assert re.search(rf"<p>\s*{RefundPart.objects.get().key}", text)
+    assert "RefundPart object" not in text
+
+
+def test_notices_are_filtered_in_words(world: World, failed: Refund, staff: User) -> None:
+    for number, seen_at in enumerate((None, AFTER)):
+        ProviderNotice.objects.create(
+            provider="stripe", reference=f"re_{number}", reason="TOO_MUCH", agreement=failed.agreement, charge_id="c1",
+            amount=5, said_at=NOW, seen_at=seen_at,
+        )  # fmt: skip
+    address = reverse("admin:billing_providernotice_changelist")
+    page = client_of(staff).get(f"{address}?seen_at__isempty=1")
+    assert [row.reference for row in page.context["cl"].result_list] == ["re_0"]
+    assert "not yet" in page.text
+    assert "Empty" not in page.text
 
 
 def test_settling_by_hand_takes_a_reason(failed: Refund, staff: User) -> None:
