@@ -8,7 +8,7 @@ CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset check test test-long test-kills test-gateway mutants bench bench-quick soak lint format schema messages lock
+.PHONY: help run demo-reset check test test-long test-kills test-gateway mutants bench bench-quick soak lint format schema messages pictures lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1|/' | column -t -s'|'
@@ -74,6 +74,10 @@ schema: $(DEV_READY)  ## export schema.graphql, docs/access.md and the element's
 
 messages: $(DEV_READY)  ## add new sentences to the catalogs
 	@$(PY) -m tests.catalogs
+
+# Inside Django, which what it shares with the tests asks for.
+pictures: $(DEV_READY) $(CATALOGS:.po=.mo)  ## take the pictures of the documents anew (needs Chromium)
+	@$(DEMO) shell --no-imports -c "from tests.browser.pictures import main; raise SystemExit(main())"
 
 lock: $(DEV_READY)  ## compile requirements*.in to exact pins
 	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in

@@ -1,8 +1,7 @@
-"""The pictures of the documentation, taken from a fresh demo: ``python -m tests.browser.pictures``."""
+"""The pictures of the documentation, taken from a fresh demo by ``make pictures``."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -77,7 +76,3 @@ def select_all(visitor: Visitor) -> None:
 
 def take(page: Page, name: str) -> None:
     page.screenshot(path=TO / f"{name}.png", full_page=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
