@@ -10,6 +10,7 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.amounts import as_money
 from billing.formatting import format_money, read_money
 from billing.models import BillingAccount, Charge, Correction, PaymentMethod, ReturnElsewhere
 from billing.periods import refund_due_by
@@ -83,13 +84,28 @@ class CorrectionInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Correction
     extra = 0
     can_delete = False
+    fields = (
+        "external_id",
+        as_money("amount", _("amount"), lambda row: row.charge.money(row.amount)),
+        as_money("tax", _("of that tax"), lambda row: row.charge.money(row.tax)),
+        "corrected_at",
+    )
+    readonly_fields = fields
 
 
 class ReturnElsewhereInline(admin.TabularInline):  # type: ignore[type-arg]
     model = ReturnElsewhere
     extra = 0
     can_delete = False
-    fields = ("kind", "amount", "status", "source", "external_id", "known_at")
+    fields = (
+        "kind",
+        as_money("amount", _("amount"), lambda row: row.charge.money(row.amount)),
+        "status",
+        "source",
+        "external_id",
+        "known_at",
+    )
+    readonly_fields = fields
 
 
 @admin.register(Charge)
@@ -105,6 +121,19 @@ class ChargeAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("external_id", "agreement__account__tenant__domain")
+    fields = (
+        "agreement", "external_id", "currency", "description", "seats", "period_start", "period_end", "charged_at",
+        as_money("charged", _("charged, with tax"), lambda row: row.money(row.charged)),
+        as_money("tax", _("of that tax"), lambda row: row.money(row.tax)),
+        as_money("paid", _("paid"), lambda row: row.money(row.paid)),
+        as_money("in_flight", _("in flight"), lambda row: row.money(row.in_flight)),
+        as_money("corrected", _("corrected"), lambda row: row.money(row.corrected)),
+        as_money("corrected_tax", _("of that tax"), lambda row: row.money(row.corrected_tax)),
+        as_money("refunded", _("refunded"), lambda row: row.money(row.refunded)),
+        as_money("returned_elsewhere", _("returned elsewhere"), lambda row: row.money(row.returned_elsewhere)),
+        as_money("disputed", _("disputed"), lambda row: row.money(row.disputed)),
+    )  # fmt: skip
+    readonly_fields = fields
     inlines = (CorrectionInline, ReturnElsewhereInline)
     change_form_template = "admin/billing/charge/change_form.html"
 

@@ -16,6 +16,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.amounts import as_money
 from billing.admin.owed import PaidForm
 from billing.errors import RefundNotPossible
 from billing.formatting import format_money
@@ -84,7 +85,13 @@ class RefundStateFilter(admin.SimpleListFilter):
 class RefundPartInline(admin.TabularInline):  # type: ignore[type-arg]
     model = RefundPart
     extra = 0
-    fields = ("id", "charge", "amount", "promised", "tax", "status", "why", "reference", "retries")
+    fields = (
+        "id", "charge",
+        as_money("amount", _("amount"), lambda part: part.charge.money(part.amount)),
+        as_money("promised", _("promised"), lambda part: Money(part.promised, part.refund.currency)),
+        as_money("tax", _("of that tax"), lambda part: part.charge.money(part.tax)),
+        "status", "why", "reference", "retries",
+    )  # fmt: skip
     readonly_fields = fields
     can_delete = False
 

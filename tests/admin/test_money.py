@@ -14,7 +14,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import BillingAccount, Charge, ProviderNotice, Refund, RefundPart
+from billing.models import BillingAccount, Charge, Correction, ProviderNotice, Refund, RefundPart, ReturnElsewhere
 from billing.selectors import LineKind, statement
 from outbox.models import Task
 from outbox.worker import work_off
@@ -75,6 +75,31 @@ def test_a_part_is_shown_by_the_key_that_findings_and_the_provider_name_it_by(fa
     text = client_of(staff).get(reverse("admin:billing_refund_change", args=[failed.pk])).text
     assert re.search(rf"<p>\s*{RefundPart.objects.get().key}", text)
     assert "RefundPart object" not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "whole", "part"), [("en", "€60.00", "€10.00"), ("bg", "60,00\xa0€", "10,00\xa0€")]
+)
+def test_a_charge_and_a_part_show_amounts_as_money(
+    world: World, staff: User, language: str, whole: str, part: str
+) -> None:
+    charge = world.charge(world.subscription(charged=None), charged=6000, tax=1000)
+    Correction.objects.create(charge=charge, external_id="k1", amount=1000, corrected_at=NOW)
+    ReturnElsewhere.objects.create(
+        charge=charge, source="stripe", kind="REFUND", external_id="re_1", amount=1000, status="GONE", known_at=NOW
+    )
+    staff.language = language
+    staff.save()
+    client = client_of(staff)
+    press(client, "charge_refund", charge.pk, amount="10.00", reason="goodwill")
+    texts = [
+        client.get(reverse("admin:billing_charge_change", args=[charge.pk])).text,
+        client.get(reverse("admin:billing_refund_change", args=[Refund.objects.get().pk])).text,
+    ]
+    assert whole in texts[0]
+    # Tax, what was refunded, the correction, and what left elsewhere; the part, and what was promised of it.
+    assert [text.count(part) for text in texts] == [4, 4]
+    assert not [number for text in texts for number in ("6000", "1000") if f">{number}<" in text]
 
 
 def test_notices_are_filtered_in_words(world: World, failed: Refund, staff: User) -> None:
