@@ -7,23 +7,28 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 
+from billing.errors import RefundAmountMissing
 from billing.models import Agreement, Charge, LedgerEntry, Refund, RefundPart
 from billing.money import Money
+from billing.periods import Period
 from billing.providers import provider
 from billing.providers.base import RefundOutcome, RefundRequest
+from billing.refunds.requests import refund_by_hand
 from billing.selectors import statement
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.models import AuditEvent
+from tenants.people import SYSTEM
 from tests.billing.conftest import server
 from tests.billing.fake_stripe import FakeStripe
 from tests.builders import at
 from tests.imports import import_files
 from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel, told, work
-from tests.subscriptions.test_money_after import correct
+from tests.subscriptions.test_money_after import bill, correct
 from tests.subscriptions.test_money_in_files import world
 from tests.world import World
 
@@ -164,6 +169,38 @@ def test_stripe_is_asked_in_the_currency_of_its_own_charge(told: World, server: 
     work(at("2026-11-29T10:00:00+00:00"))
     assert Refund.objects.latest("pk").status == "FAILED"
     assert len(server.refunds) == 2
+
+
+def test_mail_adds_up_refunds_in_both_currencies(told: World) -> None:
+    """One was paid in leva, a second one is promised in euro."""
+    subscription = in_leva(told)
+    canceled = cancel(told, subscription, at=at("2025-12-20T10:00:00+00:00"))
+    work(at("2025-12-24T10:00:00+00:00"))
+    mail.outbox.clear()
+    year = Period(YEAR["period_end"], at("2027-12-09T22:00:00+00:00"))
+    bill(subscription, year, 1000, at("2026-01-10T10:00:00+00:00"))
+    work(at("2026-01-10T10:00:00+00:00"))
+    assert [refund.money for refund in canceled.refunds.order_by("pk")] == [Money(116712, "BGN"), Money(1000, "EUR")]
+    [english] = [message for message in mail.outbox if message.subject.startswith("Your credit has changed")]
+    total = Money(116712, "BGN").into("EUR") + Money(1000, "EUR")
+    assert english.subject.startswith(f"Your credit has changed: it is €{total.amount:.2f} now")
+    assert english.to == [told.admin.email]
+    assert "BGN" in english.body
+    assert "€10.00" in english.body
+
+
+@pytest.mark.parametrize(("amount", "promised"), [(1, None), (3, None), (4, 1), (754, 100)])
+def test_what_is_less_than_a_cent_is_not_given_back_by_hand(told: World, amount: int, promised: int | None) -> None:
+    subscription = told.subscription(charged=None)
+    charge = told.charge(subscription, currency="HRK", charged=1000)
+    given = {"charge": charge, "reason": "goodwill", "due_by": NOW.date(), "caller": SYSTEM, "now": NOW}
+    if promised:
+        assert refund_by_hand(amount=amount, **given).money == Money(promised, "EUR")
+        return
+    with pytest.raises(RefundAmountMissing):
+        refund_by_hand(amount=amount, **given)
+    charge.refresh_from_db()
+    assert (charge.refunded, Refund.objects.count()) == (0, 0)
 
 
 @pytest.fixture

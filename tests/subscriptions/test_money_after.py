@@ -19,6 +19,7 @@ from billing.refunds.late import overdue
 from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
 from billing.refunds.results import record_provider_event
+from billing.selectors import late_charges
 from outbox.models import Task
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.cancellations.service import undo_cancellation
@@ -340,6 +341,15 @@ def test_an_import_says_what_came_after_the_decision(imported: Any) -> None:
     assert subscription.period_end == PERIOD.end
     assert Correction.objects.count() == 1
     assert Cancellation.objects.get().refunds.count() == 2
+
+
+def test_a_charge_of_an_import_begun_before_the_decision_came_after_it(told: World) -> None:
+    """Its rows are dated by the start of the import, and written when the cancellation is."""
+    subscription = told.subscription()
+    cancel(told, subscription)
+    charge = bill(subscription, DECEMBER, 1000, after(hours=-1))
+    assert charge.recorded_at > NOW
+    assert list(late_charges()) == [charge]
 
 
 def test_of_a_charge_that_came_late_what_is_after_the_end_comes_back(told: World) -> None:
