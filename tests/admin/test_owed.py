@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,34 +20,19 @@ from tenants.models import AuditEvent, User
 from tests.admin.test_admin import agent, client_of
 from tests.builders import NOW
 from tests.graphql.test_access import everything
+from tests.owed import OWED_AT, frozen, owed
 from tests.subscriptions.test_lifecycle import cancel, told
 from tests.world import World
 
-__all__ = ["told"]
+__all__ = ["frozen", "owed", "told"]
 pytestmark = pytest.mark.django_db
 LIST = "admin:billing_refund_changelist"
-AFTER = NOW + timedelta(hours=73)  # 28 November 2026, 13:00 in Sofia
 
 
 @pytest.fixture(autouse=True)
-def frozen(settings: Any) -> Iterator[Any]:
-    settings.WAYOUT_PROVIDER = "owed"
-    with time_machine.travel(AFTER, tick=False) as traveler:
-        yield traveler
-
-
-@pytest.fixture
-def owed(told: World) -> Refund:
+def _known_to_accounting(told: World) -> None:
     told.tenant.name, told.tenant.billing_contact_name = "Рила Софтуер ООД", "Даниела Петрова"
     told.tenant.save()
-    cancel(told, told.subscription())
-    work_off(lambda: AFTER)
-    return Refund.objects.get()
-
-
-@pytest.fixture
-def staff(world: World) -> User:
-    return world.person(None, is_staff=True, is_superuser=True)
 
 
 def page_of(refund: Refund, name: str = "paid") -> str:
@@ -81,8 +64,8 @@ def test_the_list_says_how_much_to_whom_by_when_and_for_what(
 def test_what_is_due_first_comes_first_and_what_was_paid_is_gone(owed: Refund, told: World, staff: User) -> None:
     cancel(told, told.subscription())
     sooner = Refund.objects.latest("pk")
-    work_off(lambda: AFTER + timedelta(days=4))
-    Refund.objects.filter(pk=sooner.pk).update(due_by=AFTER.date())
+    work_off(lambda: OWED_AT + timedelta(days=4))
+    Refund.objects.filter(pk=sooner.pk).update(due_by=OWED_AT.date())
     client = client_of(staff)
     listed = client.get(reverse(LIST), {"standing": "owed"}).context["cl"].result_list
     assert [refund.pk for refund in listed] == [sooner.pk, owed.pk]
@@ -121,7 +104,7 @@ def test_the_csv_costs_the_same_for_many(told: World, staff: User) -> None:
     for more in (2, 8):
         for _ in range(more):
             cancel(told, told.subscription())
-        work_off(lambda: AFTER)
+        work_off(lambda: OWED_AT)
         with CaptureQueriesContext(connection) as captured:
             exported(client_of(staff))
         counted.append(len(captured))

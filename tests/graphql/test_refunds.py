@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 
 from billing.models import Refund
-from outbox.worker import work_off
 from subscriptions.models import IdempotencyRecord
 from tenants.callers import Scope
 from tenants.models import AuditEvent
-from tests.builders import NOW
 from tests.graphql.documents import MARK_PAID
-from tests.subscriptions.test_lifecycle import cancel
+from tests.owed import OWED_AT, frozen, owed
 from tests.world import Api, World
 
+__all__ = ["frozen", "owed"]
 pytestmark = pytest.mark.django_db
-OWED = NOW + timedelta(hours=73)
-
-
-@pytest.fixture(autouse=True)
-def frozen(settings: Any) -> Iterator[Any]:
-    settings.WAYOUT_PROVIDER = "owed"
-    with time_machine.travel(OWED, tick=False) as traveler:
-        yield traveler
-
-
-@pytest.fixture
-def owed(world: World) -> Refund:
-    cancel(world, world.subscription())
-    work_off(lambda: OWED)
-    return Refund.objects.get()
 
 
 @pytest.fixture
@@ -43,7 +25,7 @@ def accounting(world: World) -> Api:
 
 
 def mark(api: Api, refund: Refund, key: str = "k", **given: Any) -> dict[str, Any]:
-    values = {"paidAt": (NOW + timedelta(hours=73)).isoformat(), "reference": "SEPA-1", **given}
+    values = {"paidAt": OWED_AT.isoformat(), "reference": "SEPA-1", **given}
     answer: dict[str, Any] = api(MARK_PAID, input={"refundId": f"ref_{refund.pk}", "idempotencyKey": key, **values})
     found: dict[str, Any] = answer["markRefundPaid"]
     return found
