@@ -35,9 +35,9 @@ class RefundRequest:
     charge: int
     charge_id: str
     amount: Money
+    promised: Money
     text: str
     at: datetime
-    promised: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

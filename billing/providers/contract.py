@@ -55,7 +55,8 @@ class ProviderContract:
     @pytest.fixture
     def refund_request(self) -> RefundRequest:
         """A refund of a charge that the provider knows and that holds as much."""
-        return RefundRequest("part-1", 1, "charge-1", Money(500, "EUR"), "Product", datetime(2026, 3, 1, tzinfo=UTC))
+        amount = Money(500, "EUR")
+        return RefundRequest("part-1", 1, "charge-1", amount, amount, "Product", datetime(2026, 3, 1, tzinfo=UTC))
 
     @pytest.fixture
     def trouble(self, provider: Provider) -> Callable[[str], None]:
@@ -112,7 +113,8 @@ class ProviderContract:
         """From an instant on, and before another; under our keys, the newest first, and each as it would be found."""
         if type(provider).refunds_between is Provider.refunds_between:
             pytest.skip("it lists nothing")
-        first = replace(refund_request, amount=Money(200, refund_request.amount.currency))
+        less = Money(200, refund_request.amount.currency)
+        first = replace(refund_request, amount=less, promised=less)
         second = replace(first, key="part-2", at=first.at + timedelta(seconds=2))
         assert _listed(provider, _LONG_AGO, _FAR_AHEAD) == []
         for asked in (first, second):

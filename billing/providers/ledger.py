@@ -37,7 +37,7 @@ class Ledger(Provider):
     def refund(self, refund_request: RefundRequest) -> RefundResult:
         """Book the credit once per key."""
         charge = Charge.objects.get(pk=refund_request.charge)
-        promised = refund_request.promised or refund_request.amount
+        promised = refund_request.promised
         entry, _ = LedgerEntry.objects.get_or_create(
             key=refund_request.key,
             defaults={

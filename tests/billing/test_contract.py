@@ -34,7 +34,7 @@ class TestLedger(ProviderContract):
     @pytest.fixture
     def refund_request(self, world: World) -> RefundRequest:
         charge = world.charge(world.subscription(charged=None), external_id="ch_1")
-        return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+        return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), Money(500, "EUR"), "Product", NOW)
 
     @pytest.fixture
     def trouble(self) -> Callable[[str], None]:
@@ -62,7 +62,7 @@ class TestStripe(ProviderContract):
 
     @pytest.fixture
     def refund_request(self) -> RefundRequest:
-        return RefundRequest("part-1", 1, "ch_1", Money(500, "EUR"), "Product", NOW)
+        return RefundRequest("part-1", 1, "ch_1", Money(500, "EUR"), Money(500, "EUR"), "Product", NOW)
 
     @pytest.fixture
     def trouble(self, server: FakeStripe) -> Callable[[str], None]:

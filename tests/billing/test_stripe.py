@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def refund_request(world: World) -> RefundRequest:
     charge = world.charge(world.subscription(charged=None), external_id="ch_1")
-    return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), "Product", NOW)
+    return RefundRequest("part-1", charge.pk, "ch_1", Money(500, "EUR"), Money(500, "EUR"), "Product", NOW)
 
 
 def test_what_stripe_refuses_is_failed(server: FakeStripe, refund_request: RefundRequest) -> None:

@@ -105,7 +105,7 @@ def test_a_charge_is_refunded_and_the_refund_found(url: str, settings: Any) -> N
     customer = client.v1.customers.create({"email": "ada@contoso.example"})
     client.v1.customers.payment_sources.create(customer.id, {"source": card})
     charge = client.v1.charges.create({"amount": 2000, "currency": "eur", "customer": customer.id})
-    refund_request = RefundRequest("part-1", 1, charge.id, Money(500, "EUR"), "Product", NOW)
+    refund_request = RefundRequest("part-1", 1, charge.id, Money(500, "EUR"), Money(500, "EUR"), "Product", NOW)
     assert provider("stripe").find(refund_request) is None
     paid = provider("stripe").refund(refund_request)
     assert (paid.outcome, paid.reference[:3]) == (RefundOutcome.SUCCEEDED, "re_")

@@ -142,7 +142,7 @@ def test_leva_are_never_paid_as_euro(told: World, server: FakeStripe) -> None:
     """Also where the promise itself is in leva still."""
     number, money = "ch_1", Money(4932, "BGN")
     server.charges[number] = {"object": "charge", "id": number, "currency": "eur"}
-    asked = RefundRequest("part-1", 1, number, money, "Product", NOW, money)
+    asked = RefundRequest("part-1", 1, number, money, money, "Product", NOW)
     assert provider("stripe").refund(asked).outcome is RefundOutcome.FAILED
     assert server.refunds == []
 

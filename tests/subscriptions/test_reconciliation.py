@@ -69,7 +69,7 @@ def one_id(world: World, provider: TestProvider) -> None:
 
 
 def another_refund(world: World, provider: TestProvider) -> None:
-    asked = RefundRequest("not-ours", 1, "ch-1", Money(500, "EUR"), "x", after(hours=2))
+    asked = RefundRequest("not-ours", 1, "ch-1", Money(500, "EUR"), Money(500, "EUR"), "x", after(hours=2))
     provider.refund(asked)
 
 
@@ -289,7 +289,9 @@ def test_what_was_sent_after_the_backup_is_found_in_either_way(canceled: World, 
 
 def test_an_amount_in_another_currency_is_not_compared(canceled: World, provider: TestProvider) -> None:
     key, asked = next(iter(provider.asked.items()))
-    provider.asked[key] = RefundRequest(key, asked.charge, asked.charge_id, Money(1, "BGN"), "x", asked.at)
+    provider.asked[key] = RefundRequest(
+        key, asked.charge, asked.charge_id, Money(1, "BGN"), Money(1, "BGN"), "x", asked.at
+    )
     assert found(LATER) == []
 
 

@@ -86,7 +86,8 @@ def at_provider(provider: TestProvider, parts: list[RefundPart], late: timedelta
     """It has them, made when they were sent or later."""
     for part in parts:
         assert part.sent_at
-        asked = RefundRequest(part.key, part.charge_id, "x", Money(part.amount, "EUR"), "x", part.sent_at + late)
+        amount = Money(part.amount, "EUR")
+        asked = RefundRequest(part.key, part.charge_id, "x", amount, amount, "x", part.sent_at + late)
         provider.asked[part.key] = asked
         provider.results[part.key] = RefundResult(RefundOutcome.SUCCEEDED, part.reference)
 

@@ -190,9 +190,7 @@ class Stripe(Provider):
 
     def _amount(self, refund_request: RefundRequest) -> Money | None:
         """What to give back, in the currency of the charge as Stripe has it, which a currency that ended may have left."""
-        amounts = {refund_request.amount.currency: refund_request.amount}
-        if refund_request.promised:
-            amounts[refund_request.promised.currency] = refund_request.promised
+        amounts = {money.currency: money for money in (refund_request.promised, refund_request.amount)}
         if len(amounts) == 1 and refund_request.amount.currency not in ENDED:
             return refund_request.amount
         number = refund_request.charge_id
