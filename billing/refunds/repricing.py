@@ -182,12 +182,7 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
         if left:
             money, tax = Money(left, charge.currency), Money(charge.tax_in(left), charge.currency)
             missing.append(replace(due, refund=money, refund_tax=tax))
-    more = {charge_id: -sum(part.amount for part in amounts if part.charge_id == charge_id) for charge_id in parts}
-    for part, amount in amounts.items():
-        more[part.charge_id] += amount
-    for line in missing:
-        more[line.charge_id] = more.get(line.charge_id, 0) + line.refund.minor_units
-    _cap(repricing, more, now)
+    _cap(repricing, _more_by_rule(amounts, missing), now)
     for refund in refunds.values():
         of_refund = {part: amount for part, amount in amounts.items() if part.refund_id == refund.pk}
         if any(part.amount != amount for part, amount in of_refund.items()):
@@ -198,6 +193,16 @@ def _reprice_by(terms: RenewalStopTerms, repricing: Repricing, now: datetime) ->
         repricing.added = _add(agreement, terms, missing, now)
     if not repricing.added and all(refund.status == RefundStatus.VOIDED for refund in refunds.values()):
         repricing.reason = overall_reason(lines)
+
+
+def _more_by_rule(amounts: Mapping[RefundPart, int], missing: Sequence[Line]) -> Mapping[int, int]:
+    """By charge, how much more than now its parts return by these amounts and by what is missing."""
+    more: dict[int, int] = defaultdict(int)
+    for part, amount in amounts.items():
+        more[part.charge_id] += amount - part.amount
+    for line in missing:
+        more[line.charge_id] += line.refund.minor_units
+    return more
 
 
 def _conclude_soon(refund: Refund, now: datetime) -> None:

@@ -300,9 +300,9 @@ def test_a_failed_refund_that_was_paid_in_the_dashboard_is_not_sent_again(
     work(START + timedelta(hours=80))
     assert amounts() == [(10000, "FAILED")]
     say("refund.created", stripe.refund("ch_1", 10000), START + timedelta(hours=90))
-    assert retry_refund(refund=Refund.objects.get(), caller=SYSTEM, now=START + timedelta(hours=91))
-    work(START + timedelta(hours=92))
     assert amounts() == [(10000, "VOIDED")]
+    assert not retry_refund(refund=Refund.objects.get(), caller=SYSTEM, now=START + timedelta(hours=91))
+    work(START + timedelta(hours=92))
     assert len(server.refunds) == 1
 
 
