@@ -156,7 +156,9 @@ def resize_refund(*, refund: Refund, amounts: Mapping[RefundPart, int], now: dat
         Charge.objects.filter(pk=part.charge_id).update(refunded=F("refunded") + amount - part.amount)
         if total and amount:
             tax = charges[part.charge_id].tax_in(amount)
-            RefundPart.objects.filter(pk=part.pk).update(amount=amount, promised=promised[part], tax=tax)
+            # What was asked for under one key is not asked for otherwise under the same: what failed gets another.
+            again = {"retries": F("retries") + 1} if part.status == PartStatus.FAILED else {}
+            RefundPart.objects.filter(pk=part.pk).update(amount=amount, promised=promised[part], tax=tax, **again)
         elif total and part.sent_at:
             _set_aside(part, refund, now)
         elif total:

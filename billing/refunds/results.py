@@ -87,6 +87,9 @@ def check(payload: dict[str, str], now: datetime) -> None:
     if result.outcome is RefundOutcome.SUCCEEDED and _is_paid_otherwise(part, payload["key"]):
         RefundPart.objects.filter(pk=part.pk).update(amount_by_rule=0)
         queue_staff_mail(key=f"twice:{part.pk}", sentence=_PAID_TWICE, values={"refund": part.refund_id}, now=now)
+    if part.refund.status == RefundStatus.VOIDED:
+        # It is no promise of ours: reconcile names it until staff have seen to it.
+        return
     if part.key == payload["key"]:
         record_result(part, result, PartStatus.SUCCEEDED, PartStatus.FAILED)
     elif result.outcome is RefundOutcome.SUCCEEDED:
@@ -95,7 +98,7 @@ def check(payload: dict[str, str], now: datetime) -> None:
 
 
 _PAID_TWICE = _(
-    "The provider says that it paid refund %(refund)s, which was sent again or settled by hand. Look at both."
+    "The provider says that it paid refund %(refund)s, which was sent again, taken back or settled by hand. Look at both."
 )
 
 
@@ -108,6 +111,8 @@ def _is_paid_otherwise(part: RefundPart, key: str) -> bool:
     """Whether the money of a part has left, or may have, in another way than under this key."""
     if part.refund.status == RefundStatus.SETTLED_MANUALLY:
         return part.status == PartStatus.FAILED
+    if part.refund.status == RefundStatus.VOIDED:
+        return True
     return part.key != key and part.status in (PartStatus.SENT, PartStatus.SUCCEEDED)
 
 

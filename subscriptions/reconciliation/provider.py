@@ -146,15 +146,20 @@ def _differences(part: RefundPart, theirs: ListedRefund) -> Iterator[Finding]:
     # A currency that ended in between makes two of one amount: each provider says the one that it knows.
     ours = [part.charge.money(part.amount), Money(part.promised, part.refund.currency)]
     said: tuple[FindingKind, str, str] | None = None
-    if theirs.key != part.key:
-        # What arrived under a key that was replaced is either on record by its reference, or staff heard of it.
-        is_known = (we_say_paid and part.reference == theirs.result.reference) or part.amount_by_rule is not None
-        if is_paid and not is_known:
+    # What arrived under a key that was replaced is either on record by its reference, or staff heard of it.
+    is_known = (we_say_paid and part.reference == theirs.result.reference) or part.amount_by_rule is not None
+    if theirs.key != part.key and not (is_paid and is_known):
+        if is_paid:
             said = FindingKind.PART_UNDER_ANOTHER_KEY, part.key, theirs.key
     elif is_paid != we_say_paid and part.status != PartStatus.SENT:
         if is_paid or part.status != PartStatus.FAILED:
             said = FindingKind.PART_DIFFERS, part.status, theirs.result.outcome.value
-    elif theirs.amount and theirs.amount not in ours and theirs.amount.currency in {money.currency for money in ours}:
+    elif (
+        is_paid
+        and theirs.amount
+        and theirs.amount not in ours
+        and theirs.amount.currency in {money.currency for money in ours}
+    ):
         said = FindingKind.PART_AMOUNT, str(ours[0]), str(theirs.amount)
     if said:
         kind, mine, other = said

@@ -535,3 +535,22 @@ def test_a_refund_is_overdue_once_its_day_is_over_where_the_customer_is(
     at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(hours=hours)
     assert Refund.objects.filter(overdue(at)).exists() is is_overdue
     assert bool([said for said in findings(at, ask_provider=False) if "due by" in said]) is is_overdue
+
+
+@pytest.mark.parametrize(("corrected", "standing"), [(9_000, [(1_000, "SUCCEEDED")]), (10_000, [(10_000, "VOIDED")])])
+def test_what_was_paid_after_all_though_less_was_due_by_then_is_named(
+    told: World, settings: Any, corrected: int, standing: list[tuple[int, str]]
+) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    provider = failed_refund(told, 10_000)
+    key, at = RefundPart.objects.get().key, PERIOD.start + timedelta(days=5)
+    with used(provider):
+        correct(Charge.objects.get(), corrected, at)
+        provider.paid[key] = provider.asked[key]
+        provider.settle(key)
+        name = Refund.objects.get().provider
+        record_provider_event(provider=name, key=key, result=provider.results[key], now=at)
+        work(at)
+        assert amounts() == standing
+        # 100.00 left, whatever we say by now.
+        assert [said for said in findings(at + timedelta(hours=1)) if "the provider" in said]

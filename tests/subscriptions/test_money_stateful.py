@@ -360,12 +360,13 @@ class Books(RuleBasedStateMachine):
                 wrong["CHARGE_EXCEEDED", told.number] += 1
             due = self.decided.due(told) if self.decided else 0
             surplus = ours - due
-            for part in parts.order_by("-refund_id"):
+            # Nothing of what failed has left.
+            for part in parts.exclude(status=PartStatus.FAILED).order_by("-refund_id"):
                 if surplus > 0:
                     wrong["REFUND_OVERDRAWN", str(part.refund_id)] += 1
                     surplus -= part.amount
             back = sum(part.amount for part in parts.filter(status=PartStatus.SUCCEEDED))
-            if self.decided and self.decided.is_late(told) and back < told.billed:
+            if self.decided and self.decided.is_late(told) and back + told.elsewhere < told.billed:
                 wrong["LATE_CHARGE", told.number] += 1
         for refund in Refund.objects.all():
             if refund.status in ("FAILED", "PARTIALLY_SUCCEEDED"):
