@@ -148,6 +148,14 @@ def charges_with_excess() -> QuerySet[Charge]:
     return over.filter(excess__gt=Coalesce(Subquery(by_rule.values("sum")), 0))
 
 
+def due_now(refund: Refund) -> Money:
+    """What of a refund is due by the facts of now: less than its amount where that was sent before they came. One query."""
+    over = 0
+    for part in refund.parts.select_related("charge").filter(amount_by_rule__isnull=False):
+        over += part.charge.money(part.amount - (part.amount_by_rule or 0)).into(refund.currency).minor_units
+    return Money(refund.amount - over, refund.currency)
+
+
 def held_by_charge(refunds: QuerySet[Refund]) -> dict[int, int]:
     """Minor units by charge that are held in these refunds, to be voided when the refund is. One query."""
     parts = RefundPart.objects.filter(refund__in=refunds.filter(status=RefundStatus.HELD).values("pk"))

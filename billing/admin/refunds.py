@@ -35,7 +35,7 @@ from billing.refunds.repricing import retry_refund
 from billing.refunds.requests import settle_by_hand
 from billing.refunds.results import CHECK
 from billing.refunds.sending import SUBMIT
-from billing.selectors import Week, credits_by_week, owed_refunds
+from billing.selectors import Week, credits_by_week, due_now, owed_refunds
 from common.admin import FoldedSearch, ReadOnlyAdmin, button
 from common.attention import Sign, shows_signs
 from common.exports import csv_response
@@ -205,6 +205,7 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
             "may_see_tasks": request.user.has_perm("outbox.view_task"),
             "can_retry": able and refund.status in STUCK_REFUND_STATUSES,  # type: ignore[union-attr]
             "can_mark": able and owed_refunds().filter(pk=refund.pk).exists(),  # type: ignore[union-attr]
+            "less": _less(refund) if refund else "",
             "can_settle": able and refund.status in UNSETTLED_REFUND_STATUSES,  # type: ignore[union-attr]
         }
         return super().change_view(request, object_id, form_url, context)
@@ -256,6 +257,7 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
             "original": refund,
             "form": form,
             "amount": format_money(refund.money),
+            "less": _less(refund),
             "due_by": format_day(refund.due_by),
             "contact": self.contact(refund),
         }
@@ -279,6 +281,12 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
             tenant.billing_contact_email, refund.money.amount, refund.currency, refund.status, refund.due_by,
             requested, returned, refund.reason,
         )  # fmt: skip
+
+
+def _less(refund: Refund) -> str:
+    """What is due by now, where that is less than was sent, or asked for."""
+    due = due_now(refund)
+    return format_money(due) if due != refund.money else ""
 
 
 def _task_names(refund: Refund) -> dict[str, Any]:

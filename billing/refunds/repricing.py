@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils.translation import gettext_lazy as _
 
+from billing.credit_form import CreditForm
 from billing.models import (
     PROMISED_REFUND_STATUSES,
     SENDABLE_REFUND_STATUSES,
@@ -40,6 +41,7 @@ from billing.proration import (
     prorate,
     unbegun,
 )
+from billing.providers import credit_form
 from billing.refunds.moves import REPRICE, audit_refund, reprice_key
 from billing.refunds.requests import request_refund, resize_refund
 from billing.refunds.sending import send_soon
@@ -297,9 +299,11 @@ def _say(repricing: Repricing, now: datetime) -> None:
             "sent": part.charge.money(part.amount),
             "due": part.charge.money(part.amount_by_rule or 0),
             "refund": part.refund_id,
-            "charge": part.charge_id,
+            "charge": part.charge,
         }
-        queue_staff_mail(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=_OVERDRAWN, values=values, now=now)
+        unpaid = part.status == PartStatus.SENT and credit_form(part.refund.provider) is CreditForm.OWED
+        sentence = _OVERDRAWN_OWED if unpaid else _OVERDRAWN
+        queue_staff_mail(key=f"overdrawn:{part.pk}:{part.amount_by_rule}", sentence=sentence, values=values, now=now)
     for refund, before in repricing.capped:
         left = 0 if refund.status == RefundStatus.VOIDED else refund.amount
         values = {"refund": refund.pk, "before": Money(before, refund.currency), "left": Money(left, refund.currency)}
@@ -318,6 +322,10 @@ def _say(repricing: Repricing, now: datetime) -> None:
 
 _EXCESS = _("%(gone)s of charge %(charge)s is gone or goes back, where %(returnable)s may. Look at it.")
 _CAPPED = _("Refund %(refund)s, made by hand, was %(before)s and is %(left)s now: no more is left of what was paid.")
+_OVERDRAWN_OWED = _(
+    "Refund %(refund)s is to be paid, %(sent)s of it for charge %(charge)s; by what is known since, %(due)s of that is due."
+    " Pay what is due, and settle the refund by hand."
+)
 _OVERDRAWN = _(
     "Refund %(refund)s returns %(sent)s of charge %(charge)s; by what is known since, %(due)s is due. What was sent is not"
     " taken back: look at it."

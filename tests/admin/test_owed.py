@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.core import mail
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from billing.models import Refund
+from billing.charges import record_correction
+from billing.models import Charge, Refund
 from outbox.worker import work_off
 from subscriptions.models import Cancellation
 from tenants.models import AuditEvent, User
@@ -210,3 +212,23 @@ def test_the_page_says_what_the_customer_reads(
 def test_staff_who_cancel_for_a_customer_read_the_same_words(told: World, staff: User) -> None:
     address = reverse("admin:subscriptions_subscription_cancel", args=[told.subscription().pk])
     assert "We will pay you €2." in client_of(staff).get(address).text
+
+
+@pytest.mark.parametrize("language", ["en", "bg"])
+def test_whoever_pays_sees_that_less_is_due_by_now(owed: Refund, staff: User, settings: Any, language: str) -> None:
+    settings.WAYOUT_STAFF_EMAIL = ["desk@wayout.example"]
+    staff.language = language
+    staff.save()
+    client, charge = client_of(staff), Charge.objects.get()
+    for name in ("change", "paid"):
+        assert 'class="warning"' not in client.get(page_of(owed, name)).text
+    corrected = {"tax": 0, "corrected_at": OWED_AT, "now": OWED_AT}
+    with transaction.atomic():
+        record_correction(charge=charge, external_id="k", amount=charge.money(1_700), **corrected)  # type: ignore[arg-type]
+    work_off(lambda: OWED_AT)
+    for name in ("change", "paid"):
+        text = client.get(page_of(owed, name)).text.replace("\xa0", " ")
+        assert {"en": "€0.60 of it is due", "bg": "дължат 0,60 € от него"}[language] in text
+    # It is named as everybody names it, and nobody reads that it is sent.
+    [subject] = [message.subject for message in mail.outbox if "of that is due" in message.subject]
+    assert charge.external_id in subject
