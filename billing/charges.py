@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -33,8 +34,11 @@ class ChargeInput:
     paid: int
     in_flight: int = 0
 
-    def check(self) -> None:
-        """Raise ChargeInvalid, with the reason as its text, for amounts or dates that contradict themselves."""
+    def check(self, zone: ZoneInfo) -> None:
+        """Raise ChargeInvalid, with the reason as its text, for amounts or dates that contradict themselves.
+
+        ``zone`` tells on which day a currency was charged. A charge that passes can be the first of its agreement.
+        """
         if self.period.start >= self.period.end:
             raise ChargeInvalid("the period ends before it starts")
         if min(self.charged - self.tax, self.tax, self.paid, self.in_flight) < 0:
@@ -47,6 +51,12 @@ class ChargeInput:
             raise ChargeInvalid(f"its period is not between {EARLIEST.year} and {LATEST.year}")
         if self.period.end - self.period.start > MAX_PERIOD:
             raise ChargeInvalid("its period is longer than 10 years")
+        if ended := ENDED.get(self.currency):
+            on = self.charged_at.astimezone(zone).date()
+            if on > ended.last_day:
+                raise ChargeInvalid(
+                    f"it is dated {on}, {self.currency} ended on {ended.last_day}: {ended.successor} is charged since"
+                )
 
 
 @dataclass(slots=True)
@@ -81,11 +91,13 @@ def record_charge(
     the provider's word is kept. Raises ChargeInvalid when the two contradict each other, or for another currency than
     the agreement's.
     """
-    charge.check()
+    charge.check(agreement.account.tenant.zone)
     known_at = known_at or now
-    _require_currency(agreement, charge)
+    if agreement.currency != charge.currency and not _spans(agreement, charge):
+        raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
+        _follow_currency(agreement, charge)
         return Recorded([_add(agreement, charge, now, known_at)])
     same = (known.currency, known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.currency, charge.charged, charge.tax, charge.period.start, charge.period.end):
@@ -94,19 +106,16 @@ def record_charge(
     return _move_payment(agreement, known, charge, now, known_at)
 
 
-def _require_currency(agreement: Agreement, charge: ChargeInput) -> None:
-    """One currency, or one that ended and its successor: the agreement follows to that with its first charge in it."""
-    if ended := ENDED.get(charge.currency):
-        on = charge.charged_at.astimezone(agreement.account.tenant.zone).date()
-        if on > ended.last_day:
-            raise ChargeInvalid(
-                f"it is dated {on}, {charge.currency} ended on {ended.last_day}: {ended.successor} is charged since"
-            )
+def _spans(agreement: Agreement, charge: ChargeInput) -> bool:
+    """Whether one of their currencies ended and became the other."""
+    return succeeds(charge.currency, agreement.currency) or succeeds(agreement.currency, charge.currency)
+
+
+def _follow_currency(agreement: Agreement, charge: ChargeInput) -> None:
+    """An agreement goes on in the successor of a currency that ended with its first charge in it."""
     if succeeds(charge.currency, agreement.currency):
         agreement.currency = charge.currency
         agreement.save(update_fields=["currency"])
-    elif charge.currency != agreement.currency and not succeeds(agreement.currency, charge.currency):
-        raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
 
 
 def _add(agreement: Agreement, charge: ChargeInput, now: datetime, known_at: datetime) -> ChargeChange:

@@ -10,20 +10,21 @@ from django.db.models import Q
 
 from billing.charges import ChargeInput, record_charge, record_correction
 from billing.errors import ChargeInvalid, ProviderIdInvalid
-from billing.models import Agreement, BillingAccount, Charge, RefundStatus
+from billing.models import Agreement, BillingAccount, Charge
 from billing.money import Money
 from billing.providers import billing_providers, is_subscription_id
-from billing.refunds.repricing import Repricing, reprice
+from billing.refunds.repricing import reprice
 from billing.renewal import set_provider_id
 from billing.selectors import billed_periods, late_charges, provider_of
 from billing.writing import ChargeChange, audit_charges
 from common.languages import DEFAULT_LANGUAGE
 from common.messages import error_message
-from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow
+from subscriptions.directory.files import MAX_SEATS, ChargeRow, ProductRow, said_once
 from subscriptions.directory.periods import anchor_of, period_by_charges, term_of
-from subscriptions.directory.report import ImportReport
+from subscriptions.directory.report import ImportReport, note_repricing
 from subscriptions.directory.tables import RowProblem
 from subscriptions.models import Plan, Subscription
+from tenants.actions import Action
 from tenants.models import Tenant
 from tenants.people import SYSTEM
 
@@ -36,58 +37,83 @@ class Catalog:
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self._account, _ = BillingAccount.objects.get_or_create(tenant=tenant)
         self.listed: set[str] = set()
-        self._summed: set[tuple[int, str]] = set()
+        self._summed: set[tuple[str, str, str]] = set()
         self._changes: list[ChargeChange] = []
         self._plans: dict[str, Plan] = {}
-        existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement").order_by("pk")
-        for subscription in existing:
+        self._by_id: dict[str, Subscription] = {}
+        existing = Subscription.objects.filter(tenant=tenant).select_related("plan", "agreement__account__tenant")
+        for subscription in existing.order_by("pk"):
             self.of_plan[subscription.plan_id].append(subscription)
+            self._name(subscription)
 
     def plan(self, product: str) -> Plan:
         """The plan that goes by this name or part number, made when there is none."""
+        found = self._known_plan(product) or Plan.objects.create(part_number=product, name=product)
+        return self._plans.setdefault(product, found)
+
+    def _known_plan(self, product: str) -> Plan | None:
         if product not in self._plans:
-            known = Plan.objects.filter(Q(part_number=product) | Q(name=product)).order_by("pk").first()
-            self._plans[product] = known or Plan.objects.create(part_number=product, name=product)
+            found = Plan.objects.filter(Q(part_number=product) | Q(name=product)).order_by("pk").first()
+            if found is None:
+                return None
+            self._plans[product] = found
         return self._plans[product]
 
     def of(self, product: str) -> list[Subscription]:
-        """The tenant's subscriptions of that product."""
+        """The tenant's subscriptions of that product, which becomes a plan where it is none."""
         return self.of_plan[self.plan(product).pk]
+
+    def known(self, product: str) -> Sequence[Subscription]:
+        """The same, and nothing becomes of a product that is not known."""
+        plan = self._known_plan(product)
+        return self.of_plan[plan.pk] if plan else ()
 
     # Charges say which subscriptions there are, for which period and with how many seats.
 
     def charges(self, rows: Sequence[ChargeRow]) -> None:
-        """Record what was charged, and take periods and seats from it."""
+        """Record what was charged, and take periods and seats from it. A row that is refused leaves nothing."""
         by_subscription: dict[tuple[str, str], list[ChargeRow]] = defaultdict(list)
-        for row in rows:
-            if row.tenant and row.tenant.casefold() != self.tenant.domain.casefold():
-                self._problem(row, f"it belongs to {row.tenant}")
-            else:
-                by_subscription[row.product, row.subscription_id].append(row)
+        for row in self._not_contradicted([row for row in rows if self._is_ours(row)]):
+            by_subscription[row.product, row.subscription_id].append(row)
         ended: dict[int, Subscription] = {}
         billed: list[tuple[Subscription, list[ChargeRow]]] = []
-        for (product, external_id), of_one in by_subscription.items():
-            subscription = self.subscription(product, external_id, of_one[0].currency)
-            before = subscription.agreement.currency
-            recorded = [
-                row for row in sorted(of_one, key=lambda row: bool(row.corrects)) if self._bring_in(subscription, row)
-            ]
-            self._take_price(subscription, before)
-            self._take_period(subscription, [row for row in recorded if not row.corrects])
-            billed.append((subscription, of_one))
-            if recorded and subscription.canceled_mode:
+        for of_one in by_subscription.values():
+            # What corrects a charge comes after it.
+            of_one.sort(key=lambda row: bool(row.corrects))
+            recorded = [(found, row) for row in of_one if (found := self._bring_in(row))]
+            if not recorded:
+                continue
+            subscription, came_in = recorded[0][0], [row for _, row in recorded]
+            self._take_period(subscription, [row for row in came_in if not row.corrects])
+            billed.append((subscription, came_in))
+            if subscription.canceled_mode:
                 ended[subscription.agreement_id] = subscription
+        new = {change.charge.pk for change in self._changes if change.action is Action.CHARGE_RECORDED}
         for repricing in reprice(ended, self._now):
-            self._note_repricing(repricing)
+            note_repricing(self.report, repricing, new)
         # After the money: what is written on the trail comes last, as everywhere.
         audit_charges(self._changes, self._now)
-        for subscription, of_one in billed:
-            self._take_provider(subscription, of_one)
+        for subscription, came_in in billed:
+            self._take_provider(subscription, came_in)
         for charge in late_charges().filter(agreement__in=ended, recorded_at=self._now, paid=0):
             self.report.note(
                 f"{charge} bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back:"
                 " have it voided where it was billed"
             )
+
+    def _is_ours(self, row: ChargeRow) -> bool:
+        if row.tenant and row.tenant.casefold() != self.tenant.domain.casefold():
+            self._problem(row, f"it belongs to {row.tenant}")
+            return False
+        return True
+
+    def _not_contradicted(self, rows: Sequence[ChargeRow]) -> Sequence[ChargeRow]:
+        """Each fact once. Of rows that differ about one, nobody knows which is right: none of them comes in."""
+        found, contradicted = said_once(rows)
+        for row, line in contradicted:
+            self._problem(row, f"line {line} says otherwise of it, so neither is taken")
+            self._count(row, came_in=False)
+        return found
 
     def _take_price(self, subscription: Subscription, before: str) -> None:
         """What a license costs follows into the successor of a currency that ended."""
@@ -96,41 +122,45 @@ class Catalog:
             subscription.unit_price = Money(subscription.unit_price, before).into(after).minor_units
             subscription.save(update_fields=["unit_price"])
 
-    def _note_repricing(self, repricing: Repricing) -> None:
-        """What facts that came after the decision change of the money."""
-        for refund, before in repricing.changed:
-            now = "nothing" if refund.status == RefundStatus.VOIDED else refund.money
-            self.report.note(
-                f"refund {refund.pk}: {Money(before, refund.currency)} was to go back, by these charges it is {now}"
-            )
-        if repricing.added:
-            for part in repricing.added.parts.select_related("charge"):
-                back = f"{Money(part.promised, repricing.added.currency)} of it goes back by {repricing.added.due_by}"
-                self.report.note(f"{part.charge} came after its subscription was canceled: {back}")
-        for part in repricing.overdrawn:
-            sent, due = part.charge.money(part.amount), part.charge.money(part.amount_by_rule or 0)
-            self.report.note(
-                f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told"
-            )
+    def _bring_in(self, row: ChargeRow) -> Subscription | None:
+        """Record one row and sum it up; its subscription where it is on record now."""
+        subscription = self._record(row)
+        self._count(row, came_in=subscription is not None)
+        return subscription
 
-    def _bring_in(self, subscription: Subscription, row: ChargeRow) -> bool:
-        """Record one row and sum it up; whether it is on record now."""
-        came_in = self._record(subscription, row)
-        if (subscription.pk, row.charge_id) not in self._summed:
-            self._summed.add((subscription.pk, row.charge_id))
+    def _count(self, row: ChargeRow, *, came_in: bool) -> None:
+        if row.fact not in self._summed:
+            self._summed.add(row.fact)
             self.report.count_charge(row.currency, row.charged, row.paid, came_in=came_in)
-        return came_in
 
-    def _record(self, subscription: Subscription, row: ChargeRow) -> bool:
-        """Record one charge or correction; False, with a problem reported, when it contradicts what is there."""
+    def _record(self, row: ChargeRow) -> Subscription | None:
+        """Record one charge or correction; None, with a problem reported, when it contradicts what is there."""
         try:
+            subscription = self._place(row)
+            before = subscription.agreement.currency
             changes = self._correct(subscription, row) if row.corrects else self._charge(subscription, row)
         except ChargeInvalid as error:
             self._problem(row, str(error))
-            return False
+            return None
+        self._take_price(subscription, before)
         self._changes += changes
         self.report.charges_recorded += bool(changes)
-        return True
+        return subscription
+
+    def _place(self, row: ChargeRow) -> Subscription:
+        """Which subscription a row is about: one on record, or one that is made for a charge that can come in."""
+        named = self._by_id.get(row.subscription_id)
+        if named and named not in self.known(row.product):
+            name = named.plan.display_name
+            raise ChargeInvalid(
+                f"subscription {named.external_id} is one of {name}: write that as its product, or rename {name} under"
+                " Plans in the admin"
+            )
+        if not named and not any(one.external_id == row.subscription_id for one in self.known(row.product)):
+            if row.corrects:
+                raise _not_on_record(row)
+            _charge_input(row).check(self.tenant.zone)
+        return self.subscription(row.product, row.subscription_id, row.currency)
 
     def _charge(self, subscription: Subscription, row: ChargeRow) -> Sequence[ChargeChange]:
         recorded = record_charge(
@@ -149,7 +179,7 @@ class Catalog:
     def _correct(self, subscription: Subscription, row: ChargeRow) -> Sequence[ChargeChange]:
         charge = Charge.objects.filter(agreement=subscription.agreement, external_id=row.corrects).first()
         if charge is None:
-            raise ChargeInvalid(f"it corrects {row.corrects}, which is not on record")
+            raise _not_on_record(row)
         change = record_correction(
             charge=charge,
             external_id=row.charge_id,
@@ -262,7 +292,12 @@ class Catalog:
             external_id=external_id,
         )
         self.of(product).append(subscription)
+        self._name(subscription)
         return subscription
+
+    def _name(self, subscription: Subscription) -> None:
+        if subscription.external_id:
+            self._by_id[subscription.external_id] = subscription
 
     def _adopt(self, known: Subscription, external_id: str, currency: str) -> bool:
         """Whether a subscription made from an export without charges is the one that the charges now name."""
@@ -272,7 +307,12 @@ class Catalog:
         known.agreement.currency = currency
         known.agreement.save()
         known.save()
+        self._name(known)
         return True
+
+
+def _not_on_record(row: ChargeRow) -> ChargeInvalid:
+    return ChargeInvalid(f"it corrects {row.corrects}, which is not on record")
 
 
 def _charge_input(row: ChargeRow) -> ChargeInput:

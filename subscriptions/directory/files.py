@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -75,6 +76,26 @@ class ChargeRow:
     corrects: str
     provider: str
     provider_id: str
+
+    @property
+    def fact(self) -> tuple[str, str, str]:
+        """What it speaks of: a charge of a subscription, or a correction of one."""
+        return self.subscription_id or self.product, self.charge_id, self.corrects
+
+
+def said_once(rows: Sequence[ChargeRow]) -> tuple[Sequence[ChargeRow], Sequence[tuple[ChargeRow, int]]]:
+    """The first row of each fact; and apart, each with the line of another, rows of one fact that are not the same."""
+    by_fact: dict[tuple[str, str, str], list[ChargeRow]] = defaultdict(list)
+    for row in rows:
+        by_fact[row.fact].append(row)
+    found, contradicted = [], []
+    for first, *others in by_fact.values():
+        different = [row for row in others if replace(row, line=first.line) != first]
+        if not different:
+            found.append(first)
+            continue
+        contradicted += [(row, first.line if row in different else different[0].line) for row in (first, *others)]
+    return found, contradicted
 
 
 def read_users(source: Source, file: str) -> FileTable[UserRow]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from billing.models import RefundStatus
+from billing.money import Money
+from billing.refunds.repricing import Repricing
 from subscriptions.directory.tables import RowProblem
 
 
@@ -65,3 +69,22 @@ class ImportReport:
         """Say something once."""
         if text not in self.notes:
             self.notes.append(text)
+
+
+def note_repricing(report: ImportReport, repricing: Repricing, new: Collection[int]) -> None:
+    """What facts that came after the decision change of the money. ``new``: charges that were not known before."""
+    for refund, before in repricing.changed:
+        now = "nothing" if refund.status == RefundStatus.VOIDED else refund.money
+        report.note(
+            f"refund {refund.pk}: {Money(before, refund.currency)} was to go back, by these charges it is {now}"
+        )
+    if repricing.added:
+        for part in repricing.added.parts.select_related("charge"):
+            back, by = Money(part.promised, repricing.added.currency), repricing.added.due_by
+            if part.charge_id in new:
+                report.note(f"{part.charge} came after its subscription was canceled: {back} of it goes back by {by}")
+            else:
+                report.note(f"{part.charge}: by these charges, {back} more of it goes back by {by}")
+    for part in repricing.overdrawn:
+        sent, due = part.charge.money(part.amount), part.charge.money(part.amount_by_rule or 0)
+        report.note(f"refund {part.refund_id}: {sent} goes back, by these charges {due} is due; staff are told")
