@@ -12,6 +12,8 @@ from billing.errors import MoneyInvalid
 from billing.money import Money
 from common.formatting import locale
 
+_TYPED = re.compile(r"[-+]?[0-9.,]+")
+
 
 def format_money(money: Money) -> str:
     """The amount in the active language, with as many digits as ISO 4217 gives its currency."""
@@ -28,6 +30,9 @@ def read_money(text: str, currency: str) -> Money:
     Raises MoneyInvalid for what could be two amounts, for more digits than the currency has, and for what is none.
     """
     typed = re.sub(r"[\s\u00a0\u202f]", "", text)
+    if not _TYPED.fullmatch(typed):
+        # What reads for a language takes 1_0, 1e1 and digits of other scripts for ten.
+        raise MoneyInvalid(f"{text!r} is not an amount")
     try:
         return Money.parse(typed, currency)
     except MoneyInvalid:

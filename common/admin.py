@@ -5,7 +5,6 @@ Nothing here knows of tenants: what writes a change down is supplied by record_w
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -15,15 +14,17 @@ from typing import Any, Protocol
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Paginator
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db import DataError, transaction
+from django.db.models import BigIntegerField, IntegerField, Model, QuerySet
 from django.forms.models import model_to_dict
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.functional import cached_property
@@ -31,9 +32,30 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from common.search import fold
+from common.whole_numbers import WholeNumberField, whole_number
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CheckedList(ChangeList):
+    """A list that is asked for a year, a day or a number that there is not answers as with any other odd filter."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(request, *args, **options)
+        except (ValueError, OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class _Listed(admin.ModelAdmin):  # type: ignore[type-arg]
+    formfield_overrides = {
+        IntegerField: {"form_class": WholeNumberField},
+        BigIntegerField: {"form_class": WholeNumberField},
+    }
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return CheckedList
+
+
+class ReadOnlyAdmin(_Listed):
     """No adding, no changing, no deleting."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -99,7 +121,6 @@ class Recorder(Protocol):
 
 
 _recorder: Recorder | None = None
-_LARGEST_KEY = 2**63 - 1
 
 
 def record_with(recorder: Recorder) -> None:
@@ -108,7 +129,7 @@ def record_with(recorder: Recorder) -> None:
     _recorder = recorder
 
 
-class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AuditedAdmin(_Listed):
     """A form that writes: each change is on the audit trail with old and new values, and none overwrites another.
 
     A page carries what its fields held when it was shown. Where the row holds something else by the time the page is
@@ -157,8 +178,7 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             held = self._held(request, found)
             history = self._history_of(found)
             if request.method == "POST" and (overtaken := _overtaken(request.POST.get("shown", ""), held)):
-                seen = request.POST.get("seen", "")
-                missed = history.filter(pk__gt=int(seen) if seen.isdecimal() else 0)
+                missed = history.filter(pk__gt=whole_number(request.POST.get("seen", "")) or 0)
                 changes = [Change(e.action_time, e.user.get_username(), e.get_change_message()) for e in missed]
                 # Whatever is no form of ours has no entry there: an import, for example.
                 changes = changes or [Change(None, "", self._labels(request, found, overtaken))]
@@ -307,14 +327,7 @@ def button(model_admin: admin.ModelAdmin[Any], name: str, view: Any) -> URLPatte
     """The address of an action on one object: <pk>/<name>/."""
     meta = model_admin.model._meta
 
-    @functools.wraps(view)
-    def found(request: HttpRequest, pk: int) -> HttpResponse:
-        if pk > _LARGEST_KEY:  # SQLite cannot even be asked for it
-            raise Http404
-        response: HttpResponse = view(request, pk)
-        return response
-
     pattern: URLPattern = path(
-        f"<int:pk>/{name}/", model_admin.admin_site.admin_view(found), name=f"{meta.app_label}_{meta.model_name}_{name}"
+        f"<key:pk>/{name}/", model_admin.admin_site.admin_view(view), name=f"{meta.app_label}_{meta.model_name}_{name}"
     )
     return pattern

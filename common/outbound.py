@@ -21,6 +21,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_encoding_from_headers, select_proxy
 
+from common.whole_numbers import whole_number
+
 # Seconds that a call may take altogether where its caller says no less.
 LONGEST = 25.0
 
@@ -36,7 +38,8 @@ def session(made: requests.Session | None = None) -> requests.Session:
 
 def retry_after(said: str) -> timedelta:
     """What a Retry-After header asks for, of what may be anybody's: nothing unless it is seconds, and not too many."""
-    return timedelta(seconds=int(said)) if said.isascii() and said.isdigit() and len(said) < 8 else timedelta(0)
+    seconds = whole_number(said) or 0
+    return timedelta(seconds=seconds if seconds < 10**7 else 0)
 
 
 class InTime(httpcore.SyncBackend):

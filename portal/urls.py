@@ -19,9 +19,9 @@ from portal.web.webhooks import provider_webhook
 
 urlpatterns = [
     path("", home, name="home"),
-    path("subscriptions/<int:pk>/", details, name="details"),
-    path("subscriptions/<int:pk>/cancel/", cancel, name="cancel"),
-    path("cancellations/<int:pk>/undo/", undo, name="undo"),
+    path("subscriptions/<key:pk>/", details, name="details"),
+    path("subscriptions/<key:pk>/cancel/", cancel, name="cancel"),
+    path("cancellations/<key:pk>/undo/", undo, name="undo"),
     path("receipts/<str:reference>/", receipt, name="receipt"),
     path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
     # Staff keep the addresses: the organization's sign-in finds people by them.

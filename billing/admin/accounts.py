@@ -20,6 +20,7 @@ from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin, button
 from common.errors import ExpectedError
 from common.formatting import format_date
 from common.messages import error_message
+from common.whole_numbers import whole_number
 from tenants.staff import staff
 
 _LINE_NAMES = {
@@ -149,7 +150,8 @@ class ChargeAdmin(ReadOnlyAdmin):
         shown = str(charge.refunded)
         if request.method == "POST":
             # As the page showed it, so that what was pressed twice is done once.
-            charge.refunded = int(seen[:19]) if (seen := request.POST.get("refunded", shown)).isdecimal() else -1
+            seen = whole_number(request.POST.get("refunded", shown))
+            charge.refunded = -1 if seen is None else seen
             try:
                 amount = read_money(request.POST.get("amount", ""), charge.currency).minor_units
                 zone = charge.agreement.account.tenant.zone

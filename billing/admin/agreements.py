@@ -22,6 +22,7 @@ from billing.selectors import stops_without_id
 from common.admin import Change, FoldedSearch, ReadOnlyAdmin, button, changed_meanwhile
 from common.formatting import active_language
 from common.messages import error_message
+from common.whole_numbers import whole_number
 from outbox.attention import task_lines
 from tenants.audit import actor_names, events_about
 from tenants.staff import staff
@@ -70,7 +71,7 @@ class AgreementAdmin(FoldedSearch, ReadOnlyAdmin):
             **(extra_context or {}),
             "task_lines": list(task_lines(names)),
             "may_see_tasks": request.user.has_perm("outbox.view_task"),
-            "has_no_id": stops_without_id().filter(pk=object_id).exists() if object_id.isdecimal() else False,
+            "has_no_id": stops_without_id().filter(pk=whole_number(object_id) or 0).exists(),
             "may_change": request.user.has_perm(CHANGE),
             "providers": billing_providers(),
             "example": " / ".join(map(subscription_id_example, billing_providers())),

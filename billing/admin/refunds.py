@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -266,7 +267,11 @@ class RefundAdmin(FoldedSearch, ReadOnlyAdmin):
     def export(self, request: HttpRequest) -> HttpResponse:
         """What the list shows, as CSV; a cell is never a formula."""
         staff(request, "billing.view_refund")
-        refunds = self.get_changelist_instance(request).get_queryset(request).iterator(chunk_size=_CHUNK)
+        try:
+            listed = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:billing_refund_changelist")
+        refunds = listed.get_queryset(request).iterator(chunk_size=_CHUNK)
         return csv_response("refunds.csv", self.csv_names, map(self.csv_row, refunds))
 
     def csv_row(self, refund: Refund) -> tuple[object, ...]:

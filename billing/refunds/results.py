@@ -22,6 +22,7 @@ from billing.money import Money
 from billing.outages import retry_later
 from billing.providers.base import ProviderUnavailable, RefundOutcome, RefundRequest, RefundResult
 from billing.refunds.moves import move
+from common.whole_numbers import whole_number
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
 from outbox.registry import handles
@@ -103,8 +104,8 @@ _PAID_TWICE = _(
 
 
 def _is_older_key(part: RefundPart, key: str) -> bool:
-    number = key.partition(".")[2] or "0"
-    return number.isdecimal() and len(number) < 6 and int(number) < part.retries
+    number = whole_number(key.partition(".")[2] or "0")
+    return number is not None and number < part.retries
 
 
 def _is_paid_otherwise(part: RefundPart, key: str) -> bool:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from common.whole_numbers import whole_number
 from desk.admin.forms import BulkCloseForm, HandOverForm
 from desk.admin.steps import ERASE, HAND_OVER, Act, close_uncalled, erase, hand_over, step_of
 from desk.models import CallbackRequest
@@ -104,4 +105,4 @@ def _chosen(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> list[i
     """What was ticked, also where it has left the list since: it is counted as skipped."""
     if request.POST.get("select_across") == "1":
         return list(queryset.values_list("pk", flat=True))
-    return [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal()]
+    return [key for text in request.POST.getlist(ACTION_CHECKBOX_NAME) if (key := whole_number(text))]

@@ -24,6 +24,7 @@ from common.admin import CappedPaginator, ReadOnlyAdmin, button, changed_meanwhi
 from common.errors import ChangedMeanwhile, ExpectedError
 from common.formatting import zone_name
 from common.messages import error_message
+from common.whole_numbers import whole_number
 from desk.admin import steps
 from desk.admin.actions import BUTTONS, CASE, FORMS, LIST, Button, form_of
 from desk.admin.bulk import BulkActions
@@ -151,7 +152,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show the buttons that fit; the whole number only to the agent who has claimed it."""
-        row = CallbackRequest.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        row = CallbackRequest.objects.filter(pk=whole_number(object_id) or 0).first()
         context = {**(extra_context or {}), **(self._case(request, row) if row else {})}
         return super().change_view(request, object_id, form_url, context)
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from common.choices import choices_of
 from common.formatting import format_span
 from common.languages import language_choices
+from common.whole_numbers import WholeNumberField
 from desk.attempts import LOGGED, CallOutcome
 from desk.codes import DISPOSITIONS, CloseReason
 from desk.models import CallbackRequest
@@ -34,7 +35,7 @@ def agents() -> QuerySet[User]:
 class SeenForm(forms.Form):
     """Carries up to where the page has shown the request's trail."""
 
-    seen = forms.IntegerField(widget=forms.HiddenInput)
+    seen = WholeNumberField(widget=forms.HiddenInput)
 
 
 class DispositionForm(forms.Form):

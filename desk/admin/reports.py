@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from common.exports import csv_response
 from common.languages import language_choices
+from common.whole_numbers import whole_number
 from desk.models import CallbackRequest
 from desk.reports import AGES, DeskReport, Share, Span, report
 from tenants.staff import staff
@@ -47,8 +48,8 @@ class ReportTable:
 def reports(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     """The page, or the file with ``?format=csv``."""
     staff(request, REPORTS)
-    asked, now = request.GET.get("days", ""), timezone.now()
-    days = int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]
+    asked, now = whole_number(request.GET.get("days", "")), timezone.now()
+    days = asked if asked in DAYS else DAYS[1]
     found = report(now - timedelta(days=days), now)
     tables = [_with_bars(table) for table in _tables(found)]
     if request.GET.get("format") == "csv":

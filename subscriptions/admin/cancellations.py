@@ -20,6 +20,7 @@ from common.admin import FoldedSearch, ReadOnlyAdmin, button, pretty
 from common.errors import ExpectedError
 from common.formatting import active_language, format_day
 from common.messages import error_message
+from common.whole_numbers import whole_number
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.messages.quotes import kept_no_refund_sentence
 from subscriptions.models import Cancellation
@@ -86,7 +87,7 @@ class CancellationAdmin(FoldedSearch, ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Offer the undo while it is open."""
-        row = Cancellation.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        row = Cancellation.objects.filter(pk=whole_number(object_id) or 0).first()
         can_undo = row is not None and row.undone_at is None and timezone.now() < row.undo_until
         context = {**(extra_context or {}), "can_undo": can_undo and request.user.has_perm(CANCEL)}
         return super().change_view(request, object_id, form_url, context)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
 from common.errors import ChangedMeanwhile
 from common.formatting import active_language
+from common.whole_numbers import WholeNumberField, whole_number
 from subscriptions.models import CancellationPolicy
 from subscriptions.publishing import publish_policy, withdraw_policy
 from tenants.actions import Action
@@ -39,6 +40,9 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
             "proration_convention",
             "full_refund_hours",
             "prorated_refund_hours",
+        )
+        field_classes = dict.fromkeys(
+            ("online_license_limit", "full_refund_hours", "prorated_refund_hours"), WholeNumberField
         )
 
 
@@ -85,8 +89,7 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/subscriptions/cancellationpolicy/publish.html", context)
 
     def _start(self, request: HttpRequest) -> dict[str, Any]:
-        given = request.GET.get("from", "")
-        start = CancellationPolicy.objects.filter(pk=given).first() if given.isdecimal() else None
+        start = CancellationPolicy.objects.filter(pk=whole_number(request.GET.get("from", "")) or 0).first()
         return model_to_dict(start) if start else {}
 
     @admin.action(description=_("Withdraw: the tenant goes by the default again"), permissions=["add"])

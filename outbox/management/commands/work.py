@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -15,6 +17,12 @@ from django.utils.translation import gettext as _
 from common.starting import log_warnings
 from outbox import worker
 from outbox.worker import work_off
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)
 
 
 class Command(BaseCommand):
@@ -30,7 +38,7 @@ class Command(BaseCommand):
             action="store_true",
             help="stop when the process that started it is gone; needs nobody to start it again",
         )
-        parser.add_argument("--pause", type=float, default=1.0, help="seconds between looks when nothing is due (1)")
+        parser.add_argument("--pause", type=_seconds, default=1.0, help="seconds between looks when nothing is due (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or SIGINT; a started task is finished first. A database that is gone is waited for.

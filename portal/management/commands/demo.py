@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common.whole_numbers import whole_number_argument
 from portal.demo import ACCOUNTS, logins, seed
 from portal.older_demo import move_older_demo
 from portal.settings import DEMO_DATABASE, VAR_DIR
@@ -42,7 +43,9 @@ class Command(BaseCommand):
         """How to print, and whether to serve."""
         parser.add_argument("--json", action="store_true", help="print for scripts")
         parser.add_argument("--reset", action="store_true", help="delete the demo's database instead")
-        parser.add_argument("--serve", type=int, metavar="PORT", help="then serve page, GraphQL and admin")
+        parser.add_argument(
+            "--serve", type=whole_number_argument, metavar="PORT", help="then serve page, GraphQL and admin"
+        )
 
     def handle(self, **options: Any) -> None:
         """Refuse outside debug: demo logins are known to everybody."""

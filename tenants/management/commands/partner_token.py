@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from common.whole_numbers import whole_number_argument
 from tenants.callers import Scope
 from tenants.models import PartnerToken, Tenant
 from tenants.people import SYSTEM
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--scope", action="append", choices=[s.value for s in Scope], default=[])
         parser.add_argument("--tenant", action="append", default=[], metavar="DOMAIN")
         parser.add_argument("--expires", metavar="TIME", help="ISO 8601 with an offset")
-        parser.add_argument("--overlap", type=int, default=7, metavar="DAYS")
+        parser.add_argument("--overlap", type=whole_number_argument, default=7, metavar="DAYS")
 
     def handle(self, **options: Any) -> None:
         now = timezone.now()
