@@ -90,23 +90,28 @@ def _why_not(found: Collection[Charge], charge: Charge, update: Fact, amount: in
         return NoticeReason.TWO_CHARGES
     if update.currency and update.currency != charge.currency:
         return NoticeReason.OTHER_CURRENCY
-    if not 0 <= amount <= MAX_MINOR_UNITS or amount > charge.charged:
+    if amount < 0:
+        return NoticeReason.NEGATIVE
+    if amount > charge.charged:
         return NoticeReason.TOO_MUCH
     return None
 
 
 def _notice(provider: str, update: Fact, charge: Charge, reason: NoticeReason, amount: int, now: datetime) -> bool:
-    """Keep what cannot be taken, and ask staff; once, however often it is said."""
-    reference = (update.reference if isinstance(update, ReturnUpdate) else "") or min(update.external_ids)
-    values = {
-        "agreement": charge.agreement,
-        "charge_id": charge.external_id,
-        "amount": max(-MAX_MINOR_UNITS, min(amount, MAX_MINOR_UNITS)),
-        "currency": update.currency[:3],
-        "said_at": now,
-    }
+    """Keep what cannot be taken, and ask staff; once for each fact, however often it is said."""
+    kind, reference = ProviderNotice.PAYMENT, ""
+    if isinstance(update, ReturnUpdate):
+        kind, reference = update.kind, update.reference
+    reference = reference or min(update.external_ids)
     notice, is_new = ProviderNotice.objects.get_or_create(
-        provider=provider, reference=reference[:100], reason=reason, defaults=values
+        provider=provider,
+        reference=reference[:100],
+        reason=reason,
+        kind=kind,
+        charge_id=charge.external_id,
+        amount=max(-MAX_MINOR_UNITS, min(amount, MAX_MINOR_UNITS)),
+        currency=update.currency[:3],
+        defaults={"agreement": charge.agreement, "said_at": now},
     )
     logger.warning("%s speaks of %s: %s, nothing was changed", provider, reference, reason)
     if is_new:

@@ -34,11 +34,11 @@ class LookedAtFilter(admin.EmptyFieldListFilter):
 
 @admin.register(ProviderNotice)
 class ProviderNoticeAdmin(ReadOnlyAdmin):
-    list_display = ("reference", "reason", "money", "tenant", "seen_at", "said_at", "provider", "charge_id")
+    list_display = ("reference", "reason", "money", "tenant", "seen_at", "said_at", "kind", "provider", "charge_id")
     list_filter = (("seen_at", LookedAtFilter), "provider", "reason")
     list_select_related = ("agreement__account__tenant",)
     search_fields = ("reference", "charge_id", "agreement__account__tenant__search_key")
-    fields = ("reference", "provider", "reason", "money", "charge_id", "agreement", "said_at", "seen_at")
+    fields = ("reference", "provider", "kind", "reason", "money", "charge_id", "agreement", "said_at", "seen_at")
     ordering = ("-pk",)
     actions = ("resolve",)
 
