@@ -441,11 +441,33 @@ def test_the_command_looks_at_the_time_that_it_is_given(world: World, provider: 
     assert command() == 0
 
 
+def test_the_command_looks_at_the_month_before_an_end(world: World, provider: TestProvider) -> None:
+    part, *_ = paid_back(world, 1, NOW - timedelta(days=20))
+    at_provider(provider, [part])
+    assert command("--all") == 0
+    assert command("--until", "2026-11-10") == 0
+    assert row().since == row().until - timedelta(days=30)
+    assert command("--until", "2000-01-01") == 0
+    assert command("--all", "--until", "2000-01-01") == 0
+
+
+def test_the_command_walks_no_days_without_rows(world: World, provider: TestProvider) -> None:
+    first = NOW - timedelta(days=20)
+    at_provider(provider, paid_back(world, 1, first))
+    assert command("--since", "2000-01-01") == 0
+    assert row().since == first
+    assert command("--since", "2000-01-01T00:00:00+14:00", "--until", "2000-02-01") == 0
+    assert row().since == row().until
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["--since", "yesterday"], "neither a day"),
         (["--since", "2026-03-01T10:00"], "neither a day"),
+        (["--since", "0001-01-01T00:00:00+14:00"], "not between 2000-01-01 and 2100-01-01"),
+        (["--since", "1999-12-31"], "not between 2000-01-01"),
+        (["--until", "9999-12-31T23:59:59-14:00"], "not between 2000-01-01"),
         (["--since", "2026-12-01"], "begins before it ends"),
         (["--until", "2027-01-01"], "ends before now"),
         (["--all", "--since", "2026-01-01"], "leave --since out"),

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from billing.periods import EARLIEST, LATEST
 from subscriptions.models import Reconciliation
 from subscriptions.reconciliation.asking import Asking
 from subscriptions.reconciliation.finding import Finding
@@ -22,6 +23,8 @@ from subscriptions.reconciliation.runs import first_row, usual_since
 # last. Then the run does without.
 _WAITS = (5, 15, 60)
 _LONGEST_WAIT = 600
+# How far back it looks where only an end is given.
+_BEFORE = timedelta(days=30)
 
 
 def _instant(text: str) -> datetime:
@@ -32,6 +35,9 @@ def _instant(text: str) -> datetime:
         found = datetime.combine(date.fromisoformat(text), time(), UTC) if is_day else parse_datetime(text)
     if found is None or found.tzinfo is None:
         raise CommandError(f"{text!r} is neither a day, 2026-03-01, nor an instant with an offset, 2026-03-01T12:00Z.")
+    # By the year alone: what is near the end of the calendar cannot even be compared in another zone.
+    if not EARLIEST.year <= found.year < LATEST.year:
+        raise CommandError(f"{text!r} is not between {EARLIEST.year}-01-01 and {LATEST.year}-01-01.")
     return found
 
 
@@ -42,8 +48,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What moved in which time, and whether to ask providers."""
-        parser.add_argument("--since", help="compare what moved from then on: a day, or an instant (7 days ago)")
-        parser.add_argument("--until", help="compare what moved before (now)")
+        parser.add_argument(
+            "--since", help="compare what moved from then on, from 2000 on: a day, or an instant (7 days ago)"
+        )
+        parser.add_argument("--until", help="compare what moved before (now); alone: in the 30 days before")
         parser.add_argument("--all", action="store_true", help="compare from the first row on")
         parser.add_argument("--offline", action="store_true", help="ask no provider, and keep nothing")
         parser.add_argument(
@@ -75,12 +83,19 @@ class Command(BaseCommand):
         if options["all"] and options["since"]:
             raise CommandError("--all is from the first row on: leave --since out.")
         until = _instant(options["until"]) if options["until"] else now
-        since = (
-            first_row(now) if options["all"] else _instant(options["since"]) if options["since"] else usual_since(now)
-        )
+        since = self._since(options, until, now)
         if not since <= until <= now:
             raise CommandError("The time to look at begins before it ends, and ends before now.")
         return Reconciliation(since=since, until=until, started_at=now)
+
+    def _since(self, options: dict[str, Any], until: datetime, now: datetime) -> datetime:
+        """As was said. There is nothing to look at before the first row: no day of it is."""
+        if options["since"]:
+            since = _instant(options["since"])
+            return max(since, min(first_row(now), until)) if since < until else since
+        if options["all"]:
+            return min(first_row(now), until)
+        return until - _BEFORE if options["until"] else usual_since(now)
 
     def _last(self) -> Reconciliation:
         row = Reconciliation.objects.filter(finished_at=None, scheduled=False).order_by("-pk").first()
