@@ -17,11 +17,12 @@ from billing.money import Money
 from billing.providers import credit_form
 from billing.selectors import arrived_of
 from common.formatting import format_day
+from common.messages import say
 
 
 def credit_promise(form: CreditForm, amount: Money, due_by: date) -> str:
     """What the customer is promised, by when."""
-    return gettext(form.promise) % {"amount": format_money(amount), "date": format_day(due_by)}
+    return say(form.promise, {"amount": format_money(amount), "date": format_day(due_by)})
 
 
 def credits_kept(refund: Refund) -> Sequence[str]:
@@ -31,7 +32,7 @@ def credits_kept(refund: Refund) -> Sequence[str]:
     amounts[credit_form(refund.provider)].append(arrived.by_provider)
     amounts[CreditForm.PAID_BACK].append(arrived.by_hand)
     sums = {form: reduce(add, found) for form, found in amounts.items()}
-    return [gettext(form.kept) % {"amount": format_money(sum)} for form, sum in sums.items() if sum.minor_units]
+    return [say(form.kept, {"amount": format_money(sum)}) for form, sum in sums.items() if sum.minor_units]
 
 
 def refund_sentences(refund: Refund) -> Sequence[str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.timezone import get_current_timezone
-from django.utils.translation import gettext as _
 
 from common.codes import N_, CodeTable
 from common.formatting import format_datetime
+from common.messages import say
 from outbox.models import Task, TaskStatus
 
 
@@ -100,4 +100,4 @@ def task_lines(names: Mapping[str, str | Promise]) -> Iterator[TaskLine]:
             "tries": task.tries,
             "next": format_datetime(task.run_at, zone),
         }
-        yield TaskLine(task.pk, _(kind.sentence) % values)
+        yield TaskLine(task.pk, say(kind.sentence, values))

@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from common.circuit import Circuit
+from common.messages import fill
 from outbox.queue import enqueue
 from outbox.registry import PermanentFailure, RetryLater, handles
 
@@ -30,7 +31,7 @@ def queue_staff_mail(*, key: str, sentence: Promise, values: Mapping[str, object
     Within the caller's transaction, if there is one. The log has it too, so that it is said without a mail server.
     """
     with translation.override(settings.LANGUAGE_CODE):
-        text = " ".join((str(sentence) % values).split())
+        text = " ".join(fill(str(sentence), values).split())
     logger.warning("for staff: %s", text)
     enqueue(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, at_most_once=True)
 

@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from common.admin import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
-from common.messages import error_message
+from common.messages import error_message, fill
 from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
@@ -160,9 +160,9 @@ class EndpointAdmin(AuditedAdmin):
             answer = endpoints.test(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
             said = {"url": endpoint.url, "problem": answer.problem}
             if answer.arrived:
-                messages.success(request, _("The test arrived at %(url)s.") % said)
+                messages.success(request, fill(gettext("The test arrived at %(url)s."), said))
             else:
-                messages.error(request, _("The test did not arrive at %(url)s: %(problem)s.") % said)
+                messages.error(request, fill(gettext("The test did not arrive at %(url)s: %(problem)s."), said))
 
     @admin.action(description=_("Rotate the secret: the old one signs along for a day"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:

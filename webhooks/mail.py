@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from common.formatting import format_datetime
+from common.messages import fill
 from outbox.mail import deliver
 from outbox.registry import handles
 from webhooks.deliveries import DISABLED
@@ -27,13 +28,15 @@ def mail_disabled(payload: dict[str, int], now: datetime) -> None:
     waiting = endpoint.deliveries.exclude(status=DeliveryStatus.DELIVERED).count()
     with translation.override(endpoint.language):
         subject = _("We stopped sending events to %(url)s") % {"url": endpoint.url}
-        text = _(
+        said = _(
             "Nothing arrived there since %(since)s; the last answer was: %(problem)s.\n\n"
             "Events that wait: %(count)d; each is kept for 30 days. When the receiver works again, test it and let it go on:"
             " testWebhook and replayWebhook, or the staff's admin. Then everything that waits is sent."
-        ) % {
+        )
+        values = {
             "since": format_datetime(endpoint.failing_since or now, ZoneInfo(settings.TIME_ZONE)),
             "problem": endpoint.last_problem,
             "count": waiting,
         }
+        text = fill(said, values)
     deliver(EmailMessage(subject, text, to=recipients))

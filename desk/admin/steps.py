@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.formatting import active_language
+from common.messages import fill
 from desk.codes import OPEN_STATUSES, CallbackStatus
 from desk.models import CallbackRequest
 from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
@@ -91,7 +92,7 @@ def reopen(step: Step) -> str:
 def log(step: Step) -> str | None:
     """Write down what came of dialing."""
     logged = step.ask(log_attempt, agent=step.user, **step.given)
-    return _("Noted: %(outcome)s.") % {"outcome": _(step.given["outcome"].label)} if logged else None
+    return fill(_("Noted: %(outcome)s."), {"outcome": _(step.given["outcome"].label)}) if logged else None
 
 
 def move(step: Step) -> str:

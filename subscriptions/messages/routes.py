@@ -11,6 +11,7 @@ from billing.formatting import format_money
 from billing.money import Money
 from billing.periods import Period
 from common.formatting import format_date, format_datetime
+from common.messages import fill
 from subscriptions.policy.decision import Decision, Option, Reason, Route, users_to_remove
 from subscriptions.policy.facts import InForce, Snapshot, Status
 from subscriptions.policy.status import ends_by_itself
@@ -30,9 +31,10 @@ def option_message(option: Option, snapshot: Snapshot, decision: Decision) -> st
     if option.route is Route.REQUEST_CALLBACK and option.available:
         return _("Let us call you: a support engineer cancels it with you.")
     if option.route is Route.CANCEL_ONLINE and option.reason is Reason.UNDO_OPEN and option.available:
-        return _("It stays in use until %(date)s. You can also cancel it right now instead.") % {
-            "date": format_date(_in_force(snapshot).effective_at, snapshot.zone)
-        }
+        return fill(
+            _("It stays in use until %(date)s. You can also cancel it right now instead."),
+            {"date": format_date(_in_force(snapshot).effective_at, snapshot.zone)},
+        )
     return _BY_REASON[option.reason](snapshot, decision)
 
 
@@ -42,15 +44,17 @@ def _in_force(snapshot: Snapshot) -> InForce:
 
 
 def _undo_open(snapshot: Snapshot, decision: Decision) -> str:
-    return _("This subscription is canceled. You can undo the cancellation until %(when)s.") % {
-        "when": format_datetime(_in_force(snapshot).undo_until, snapshot.zone)
-    }
+    return fill(
+        _("This subscription is canceled. You can undo the cancellation until %(when)s."),
+        {"when": format_datetime(_in_force(snapshot).undo_until, snapshot.zone)},
+    )
 
 
 def _already_canceled(snapshot: Snapshot, decision: Decision) -> str:
-    return _("This subscription is already canceled: it ended on %(date)s.") % {
-        "date": format_date(_in_force(snapshot).effective_at, snapshot.zone)
-    }
+    return fill(
+        _("This subscription is already canceled: it ended on %(date)s."),
+        {"date": format_date(_in_force(snapshot).effective_at, snapshot.zone)},
+    )
 
 
 def _already_ended(snapshot: Snapshot, decision: Decision) -> str:
@@ -60,15 +64,16 @@ def _already_ended(snapshot: Snapshot, decision: Decision) -> str:
 def _partner(snapshot: Snapshot, decision: Decision) -> str:
     if not snapshot.partner_name:
         return _("A partner sold this subscription. Contact them to cancel it.")
-    return _("%(partner)s sold this subscription. Contact them to cancel it.") % {"partner": snapshot.partner_name}
+    return fill(_("%(partner)s sold this subscription. Contact them to cancel it."), {"partner": snapshot.partner_name})
 
 
 def _trial_expires(snapshot: Snapshot, decision: Decision) -> str:
     if decision.period is None:
         return _("The trial ends by itself and you will not be charged.")
-    return _("The trial ends on %(date)s by itself and you will not be charged.") % {
-        "date": format_date(decision.period.end, snapshot.zone)
-    }
+    return fill(
+        _("The trial ends on %(date)s by itself and you will not be charged."),
+        {"date": format_date(decision.period.end, snapshot.zone)},
+    )
 
 
 def _trial_converts(snapshot: Snapshot, decision: Decision) -> str:
@@ -80,13 +85,13 @@ def _trial_converts(snapshot: Snapshot, decision: Decision) -> str:
     if decision.period is None:
         return _("This trial becomes paid by itself. Stop it now.")
     if snapshot.has_payment_method is None:
-        return (
-            _("This trial may become paid on %(date)s: you may be charged. Stop it now; you can use it until then.")
-            % values
+        return fill(
+            _("This trial may become paid on %(date)s: you may be charged. Stop it now; you can use it until then."),
+            values,
         )
     if amount is None:
-        return _("This trial becomes paid on %(date)s. Stop it now; you can use it until then.") % values
-    return _("This trial becomes paid on %(date)s (%(amount)s). Stop it now; you can use it until then.") % values
+        return fill(_("This trial becomes paid on %(date)s. Stop it now; you can use it until then."), values)
+    return fill(_("This trial becomes paid on %(date)s (%(amount)s). Stop it now; you can use it until then."), values)
 
 
 def _end_or_nothing(period: Period | None, snapshot: Snapshot) -> str:
@@ -117,7 +122,7 @@ def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
     ends = ends_by_itself(snapshot, decision.decided_at)
     if ends is None:
         return sentence
-    already = _("It does not renew and already ends on %(date)s.") % {"date": format_date(ends, snapshot.zone)}
+    already = fill(_("It does not renew and already ends on %(date)s."), {"date": format_date(ends, snapshot.zone)})
     return f"{sentence} {already}"
 
 

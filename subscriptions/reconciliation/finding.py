@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import Agreement, NoticeReason
+from common.messages import say
 from subscriptions.reconciliation.kinds import FindingKind
 
 _STOPS: dict[str, Promise] = dict(Agreement.RENEWAL_STOP_CHOICES)
@@ -38,8 +39,8 @@ class Finding:
     page: str = ""
 
     def __str__(self) -> str:
-        subject = _(self.kind.about.label) % {"name": self.name or self.subject}
-        return f"{subject}: {_(self.kind.wrong) % self._said}"
+        subject = say(self.kind.about.label, {"name": self.name or self.subject})
+        return f"{subject}: {say(self.kind.wrong, self._said)}"
 
     @property
     def _said(self) -> dict[str, str]:
