@@ -22,6 +22,7 @@ same failure to a program and another sentence to a person. Sentences are said b
 
 from __future__ import annotations
 
+from math import ceil
 from typing import ClassVar, NamedTuple
 
 from common.codes import N_
@@ -154,4 +155,14 @@ class RateLimited(ExpectedError):
     """Too many requests of this caller, changes of this tenant, or attempts. Wait a while before the next."""
 
     code = "RATE_LIMITED"
-    sentence = N_("Too many requests. Try again later.")
+    sentence: ClassVar[str | Plural] = Plural(
+        "Too many requests. Try again in %(minutes)d minute.",
+        "Too many requests. Try again in %(minutes)d minutes.",
+        by="minutes",
+    )
+
+    def __init__(self, *path: str, retry_after: float) -> None:
+        """``retry_after``: how many seconds to wait."""
+        super().__init__(*path)
+        self.retry_after = max(1, ceil(retry_after))
+        self.minutes = ceil(self.retry_after / 60)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from threading import Lock
+from typing import TypeVar
 
 from django.conf import settings
 from limits import RateLimitItem, parse
@@ -13,6 +16,8 @@ from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from common.store import HASTE, shared
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +29,54 @@ class RateLimitStatus:
     remaining: int
     reset_at: float
 
+    @property
+    def retry_after(self) -> float:
+        """Seconds until the window ends."""
+        return max(1.0, self.reset_at - time.time())
+
 
 def hit_rate_limit(rate: str, *who: str) -> RateLimitStatus:
     """Count one request of ``who`` against ``rate``, for example "600/minute"."""
+    item = _item(rate)
+
+    def hit(limiter: FixedWindowRateLimiter) -> RateLimitStatus:
+        allowed = limiter.hit(item, *who)
+        stats = limiter.get_window_stats(item, *who)
+        return RateLimitStatus(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
+
+    return _where_counted(hit)
+
+
+def count_in(seconds: float, *who: str) -> tuple[int, float]:
+    """Count one more of ``who`` in the window that its first opens for so many seconds; and for how long it is open yet."""
+    key = "/".join(who)
+
+    def count(limiter: FixedWindowRateLimiter) -> tuple[int, float]:
+        counted = limiter.storage.incr(key, ceil(seconds))
+        return counted, max(0.0, limiter.storage.get_expiry(key) - time.time())
+
+    return _where_counted(count)
+
+
+def time_left(*who: str) -> float:
+    """For how many seconds the window of ``who`` is open yet; 0 when none is."""
+    key = "/".join(who)
+
+    def look(limiter: FixedWindowRateLimiter) -> float:
+        storage = limiter.storage
+        return max(1.0, storage.get_expiry(key) - time.time()) if storage.get(key) else 0.0
+
+    return _where_counted(look)
+
+
+def forget_count(*who: str) -> None:
+    """Let the next of ``who`` be the first of a new window."""
+    _where_counted(lambda limiter: limiter.storage.clear("/".join(who)))
+
+
+def _where_counted(do: Callable[[FixedWindowRateLimiter], T]) -> T:
     url = settings.WAYOUT_REDIS_URL
-    if url:
-        return shared(lambda: _hit(url, rate, who), lambda: _hit("", rate, who))
-    return _hit("", rate, who)
-
-
-def _hit(redis_url: str, rate: str, who: tuple[str, ...]) -> RateLimitStatus:
-    item, limiter = _item(rate), _limiter(redis_url)
-    allowed = limiter.hit(item, *who)
-    stats = limiter.get_window_stats(item, *who)
-    return RateLimitStatus(allowed, item.amount, max(0, stats.remaining), stats.reset_time)
+    return shared(lambda: do(_limiter(url)), lambda: do(_limiter(""))) if url else do(_limiter(""))
 
 
 @cache

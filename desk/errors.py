@@ -9,16 +9,20 @@ ExpectedError
 ├── PhoneRegionUnsupported
 ├── TimeZoneInvalid
 ├── WindowNotAvailable
-└── InputInvalid
-    ├── NightThere
-    ├── NumberUnanswered
-    └── TimeNotAhead
+├── InputInvalid
+│   ├── NightThere
+│   ├── NumberUnanswered
+│   └── TimeNotAhead
+└── RateLimited
+    └── NumberGivenTooOften
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from common.codes import N_
-from common.errors import ExpectedError, InputInvalid
+from common.errors import ExpectedError, InputInvalid, Plural, RateLimited
 
 
 class CallbackOpen(ExpectedError):
@@ -104,3 +108,11 @@ class TimeNotAhead(InputInvalid):
     """Not ahead, or too far."""
 
     sentence = N_("Later than now and within 30 days, please.")
+
+
+class NumberGivenTooOften(RateLimited):
+    """A tenant gives one number for so many requests within a day."""
+
+    sentence: ClassVar[str | Plural] = N_(
+        "This number was given three times within a day. Give another one, or wait until tomorrow."
+    )

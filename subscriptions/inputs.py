@@ -29,7 +29,9 @@ def clean_text(text: str, *path: str, limit: int, required: bool = False) -> str
     return cleaned
 
 
-def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *path: str) -> Subscription:
+def locked_subscription(
+    caller: Caller, subscription_id: int, scope: Scope, *path: str, dry_run: bool = False
+) -> Subscription:
     """The subscription, its row and its agreement's locked until the transaction ends: both are decided on.
 
     Raises NotFound for one that the caller cannot see, NotPermitted when it may not do ``scope`` there,
@@ -40,15 +42,20 @@ def locked_subscription(caller: Caller, subscription_id: int, scope: Scope, *pat
     if subscription is None:
         raise NotFound(*path)
     require(caller, scope, subscription.tenant_id)
-    _within_rate(caller, subscription.tenant_id)
+    _within_rate(caller, subscription.tenant_id, "try" if dry_run else "change")
     return subscription
 
 
-def _within_rate(caller: Caller, tenant_id: int) -> None:
-    """Changes of one tenant by people and partners are counted together; staff and commands are not."""
-    counted = caller.kind in (CallerKind.PERSON, CallerKind.PARTNER)
-    if counted and not hit_rate_limit(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id)).allowed:
-        raise RateLimited
+def _within_rate(caller: Caller, tenant_id: int, what: str) -> None:
+    """Changes of one tenant by its people are counted together, those by each partner apart, and so is what only tries.
+
+    Nobody can use up what another needs. Staff and commands are not counted.
+    """
+    if caller.kind not in (CallerKind.PERSON, CallerKind.PARTNER):
+        return
+    found = hit_rate_limit(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id), caller.partner, what)
+    if not found.allowed:
+        raise RateLimited(retry_after=found.retry_after)
 
 
 def require(caller: Caller, scope: Scope, tenant_id: int) -> None:

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from tenants.callers import Caller
 
 REQUEST_ID = "wayout.request_id"
+# Where whoever refuses a try leaves how many seconds to wait, for the answer's header.
+RETRY_AFTER = "wayout.retry_after"
 
 
 def from_request(caller: Caller, request: HttpRequest) -> Caller:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.utils.crypto import salted_hmac
 from django.utils.translation import get_supported_language_variant
 
-from common.errors import ChoiceInvalid, RateLimited
+from common.errors import ChoiceInvalid
 from common.languages import DEFAULT_LANGUAGE
 from desk.codes import OPEN_STATUSES, CloseReason
-from desk.errors import DoNotCall, NumberUnanswered
+from desk.errors import DoNotCall, NumberGivenTooOften, NumberUnanswered
 from desk.events import CallEvent, publish_callback
 from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, OptOut
 from desk.phones import Phone, read_phone
@@ -56,8 +56,9 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
         raise DoNotCall("phone")
     theirs = CallbackRequest.objects.filter(tenant=request.tenant_id)
     same = theirs.filter(phone=phone.e164, phone_given_at__gt=now - _DAY).exclude(pk=request.pk)
-    if same.count() >= _MAX_A_DAY:
-        raise RateLimited("phone")
+    given = sorted(same.values_list("phone_given_at", flat=True))
+    if len(given) >= _MAX_A_DAY:
+        raise NumberGivenTooOften("phone", retry_after=(given[-_MAX_A_DAY] + _DAY - now).total_seconds())
     request.phone, request.phone_extension = phone.e164, phone.extension
     if request.number_is_wrong:
         request.last_outcome = ""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from graphql import GraphQLError
 from structlog.contextvars import get_contextvars
 
-from common.errors import ExpectedError, InputInvalid
+from common.errors import ExpectedError, InputInvalid, RateLimited
 from common.messages import error_message
 from common.public_ids import Kind, read_id
 from portal.graphql.context import Info
@@ -25,6 +25,7 @@ from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
+from tenants.requests import RETRY_AFTER
 
 logger = logging.getLogger("wayout.graphql")
 
@@ -40,6 +41,8 @@ def as_problem(error: ExpectedError, info: Info, given: object, members: Collect
 
     ``given`` is the mutation's input; it names the subscription where the error does not.
     """
+    if isinstance(error, RateLimited):
+        info.context.request.META[RETRY_AFTER] = error.retry_after
     subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", ""))
     if isinstance(error, QuoteChanged) and QuoteChangedProblem in members:
         return _quote_changed(error, SubscriptionSummary.now(info, subscription_id))

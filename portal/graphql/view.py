@@ -44,9 +44,9 @@ class ApiView(GraphQLView[Context, None]):
             with deadline(settings.REQUEST_TIMEOUT) as self._deadline:
                 return self.run(request=request)
         except TooManyRequests as refused:
-            message = error_message(RateLimited())
-            response = _errors(message, RateLimited.code, 429)
-            response["Retry-After"] = str(max(1, round(refused.rate_limit.reset_at - time.time())))
+            limited = RateLimited(retry_after=refused.rate_limit.retry_after)
+            response = _errors(error_message(limited), limited.code, 429)
+            response["Retry-After"] = str(limited.retry_after)
             return _with_standing(response, request)
         except PersistedQueryNotFound:
             return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)

@@ -91,10 +91,11 @@ def remove_users(
 
     ``users`` are pairs of the id as the caller wrote it and the row's id. Deletes nobody; a license inherited
     from a group cannot be removed here. Repeating a call is harmless; ``dry_run`` answers the same and changes
-    nothing. Raises NotFound, NotPermitted, RouteNotAvailable, TooManyUsers, IdempotencyKeyReused, InputInvalid.
+    nothing, and is counted apart. Raises NotFound, NotPermitted, RouteNotAvailable, TooManyUsers, IdempotencyKeyReused, InputInvalid.
     """
     with one_transaction():
-        subscription = locked_subscription(caller, subscription_id, Scope.REMOVE_USERS, "subscriptionId")
+        of = (caller, subscription_id, Scope.REMOVE_USERS, "subscriptionId")
+        subscription = locked_subscription(*of, dry_run=dry_run)
         if len(users) > MAX_USERS:
             raise TooManyUsers("userIds", limit=MAX_USERS)
         written = [text for text, _ in users]

@@ -23,7 +23,7 @@ MODULES = sorted(
     if "graphql" not in path.parts
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
-SAMPLES = {"int": 5, "str": "2026"}
+SAMPLES = {"int": 5, "float": 5.0, "str": "2026"}
 
 
 def errors(of: type[ExpectedError] = ExpectedError) -> Iterator[type[ExpectedError]]:
