@@ -148,6 +148,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.attempts.AttemptsMiddleware",
     "portal.web.language.LanguageMiddleware",
     "portal.web.characters.CharactersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -217,6 +218,12 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+# Failures are counted by portal.accounts.attempts.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+MFA_FORMS = {
+    "authenticate": "portal.accounts.adapter.CodeForm",
+    "reauthenticate": "portal.accounts.adapter.CodeAgainForm",
+}
 ACCOUNT_FORMS = {"reset_password": "portal.accounts.passwords.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]

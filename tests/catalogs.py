@@ -42,7 +42,7 @@ def messages() -> dict[Message, set[str]]:
             if path.suffix == ".py" and "migrations" not in path.parts:
                 for message in _in_python(path):
                     found.setdefault(message, set()).add(str(path.relative_to(ROOT)))
-            elif path.suffix == ".html":
+            elif path.suffix in (".html", ".txt"):
                 for message in _in_template(path):
                     found.setdefault(message, set()).add(str(path.relative_to(ROOT)))
     return found

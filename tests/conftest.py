@@ -60,11 +60,13 @@ def _nobody_reconciles_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_server_side_state_between_tests() -> Iterator[None]:
     from django.utils import translation
 
+    from common import rates
     from outbox import mail
 
     mail.circuit.worked()
-    # Attempts to sign in are counted here, and the clock of many tests stands still.
+    # Requests and attempts are counted in both, and the clock of many tests stands still.
     cache.clear()
+    rates._limiter("").storage.reset()
     with translation.override("en"):
         yield
 

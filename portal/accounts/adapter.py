@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.signals import password_reset
 from allauth.account.utils import filter_users_by_email, filter_users_by_username
+from allauth.core import context
 from allauth.core.internal.httpkit import HTTP_USER_AGENT_MAX_LENGTH
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from django.dispatch import receiver
 from django.http import HttpRequest
 
-from portal.accounts.mail import ask_for_mail
+from portal.accounts.attempts import begin_in_form, forget_attempts, who_tries
+from portal.accounts.mail import TRIED, ask_for_mail
 from tenants.models import User
 from tenants.requests import address
 
@@ -40,11 +46,52 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """The address that the audit trail has, too."""
         return address(request)
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """One count for an account, under whichever of its names. Allauth's own has the Host that the client sent."""
         name = credentials.get("email") or credentials.get("username", "")
         accounts = [*filter_users_by_username(name), *filter_users_by_email(name)]
-        return f"account {min(account.pk for account in accounts)}" if accounts else f"name {name.casefold()}"
+        self._account = min(accounts, key=attrgetter("pk"), default=None)
+        self._who = who_tries(request, self._account and self._account.pk, name)
+        self._was_the_last = begin_in_form(request, self._who)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Whoever comes in begins anew."""
+        user = super().authenticate(request, **credentials)
+        if user:
+            forget_attempts(self._who)
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Tell the owner, once. As much is done where there is none: an answer's time tells nobody which it was."""
+        if self._was_the_last:
+            facts = {"ip": self.get_client_ip(request)}
+            ask_for_mail(request, TRIED, to=self._account or "", facts=facts)
+
+
+class _CountedCode:
+    """A code is tried as often as a password."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        who = f"code {who_tries(context.request, self.user.pk)}"
+        begin_in_form(context.request, who)
+        code: str = super().clean_code()  # type: ignore[misc]
+        forget_attempts(who)
+        return code
+
+
+class CodeForm(_CountedCode, AuthenticateForm):  # type: ignore[misc]
+    """The second factor, at signing in."""
+
+
+class CodeAgainForm(_CountedCode, ReauthenticateForm):  # type: ignore[misc]
+    """The second factor, where it is asked for once more."""
+
+
+@receiver(password_reset)
+def _begin_anew(request: HttpRequest, user: User, **_: Any) -> None:
+    forget_attempts(who_tries(request, user.pk))
 
 
 class SignInBackend(AuthenticationBackend):  # type: ignore[misc]

@@ -21,6 +21,10 @@ from django.http import HttpRequest
 from common.errors import CharactersInvalid, RateLimited
 from portal.accounts.errors import SessionEnded
 from tenants.models import User
+from tenants.requests import RETRY_AFTER
+
+# Allauth counts in minutes and does not say when one is over.
+_WINDOW = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,10 @@ class Flow:
         except ImmediateHttpResponse as immediate:
             response = immediate.response
         self.request.user, self.request.session = asked.user, asked.session
+        if seconds := self.request.META.pop(RETRY_AFTER, None):
+            raise RateLimited(retry_after=seconds)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimited
+            raise RateLimited(retry_after=_WINDOW)
         body = json.loads(response.content) if response["Content-Type"].startswith("application/json") else {}
         errors = {error.get("param", ""): error["message"] for error in reversed(body.get("errors", []))}
         return FlowResponse(response.status_code, errors, body.get("data", {}), body.get("meta") or {})

@@ -30,6 +30,8 @@ from tenants.models import User
 MAIL = "mail.account"
 # Allauth's name for a link that resets a password; whatever else there is to tell is a change of an account.
 RESET = "account/email/password_reset_key"
+# And ours, for tries to sign in that failed.
+TRIED = "account/email/sign_in_tried"
 _NOBODY = "account/email/unknown_account"
 # Whoever asked for a link has asked again by then.
 _TOO_LATE = timedelta(days=1)

@@ -8,15 +8,25 @@ from http import HTTPStatus
 from allauth.account.internal.stagekit import clear_login
 from allauth.headless import app_settings
 from allauth.headless.account.views import LoginView, SessionView
+from allauth.headless.mfa.inputs import AuthenticateInput
 from allauth.headless.mfa.views import AuthenticateView
 from allauth.headless.tokens.strategies.jwt import internal as tokens
 from django.http import HttpRequest
 
 from common.errors import InputInvalid
+from portal.accounts.adapter import CodeForm
 from portal.accounts.errors import AlreadySignedIn, SecondFactorRequired, SessionEnded, SignInFailed
 from portal.accounts.flows import Flow, Session, flow_of, require_whole
 from portal.accounts.tokens import bears_token
 from tenants.models import User
+
+
+class _CodeInput(CodeForm, AuthenticateInput):  # type: ignore[misc]
+    pass
+
+
+class _CodeView(AuthenticateView):  # type: ignore[misc]
+    input_class = _CodeInput
 
 
 def sign_in(request: HttpRequest, name: str, password: str, code: str | None, *, by_token: bool) -> Session:
@@ -35,7 +45,7 @@ def sign_in(request: HttpRequest, name: str, password: str, code: str | None, *,
             raise AlreadySignedIn
         if any(asked["id"] == "mfa_authenticate" and asked.get("is_pending") for asked in answer.data.get("flows", [])):
             if code:
-                answer = flow.ask(AuthenticateView, code=code)
+                answer = flow.ask(_CodeView, code=code)
             clear_login(request)
             if not code:
                 raise SecondFactorRequired("code")

@@ -113,36 +113,13 @@ def test_resetting_a_password_works_once(world: World, person: User) -> None:
     assert "invalid" in again.text.lower()
 
 
-def test_failed_sign_ins_are_rate_limited(world: World, person: User) -> None:
-    for _ in range(6):
-        sign_in(Client(), person, "wrong")
-    blocked = sign_in(Client(), person)
-    assert not blocked.redirect_chain
-    assert "Too many failed login attempts" in blocked.text
-
-
-def test_no_other_name_host_or_address_begins_a_new_count(world: World, person: User, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["*"]
-    names = [person.username, person.email, person.username.upper(), person.email.title(), f" {person.username} "]
-    for number, name in enumerate(names, 1):
-        client = Client(REMOTE_ADDR=f"192.0.2.{number}", headers={"Host": f"host{number}.example:{number}"})
-        assert "Too many" not in client.post(LOGIN, {"login": name, "password": "wrong"}).text
-    elsewhere = Client(REMOTE_ADDR="192.0.2.99")
-    for name in names:
-        blocked = elsewhere.post(LOGIN, {"login": name, "password": PASSWORD})
-        assert "Too many failed login attempts" in blocked.text, name
-    # Somebody else is somebody else.
-    other = world.person(None)
-    assert "Too many" not in elsewhere.post(LOGIN, {"login": other.username, "password": "wrong"}).text
-
-
 def test_a_request_past_a_proxy_counts_for_the_address_it_came_from(person: User, settings: Any) -> None:
     settings.WAYOUT_PROXIES = 2
     for number in range(31):
         client = Client(REMOTE_ADDR="192.0.2.7", headers={"X-Forwarded-For": f"198.51.100.{number}"})
         answer = client.post(LOGIN, {"login": f"nobody{number}", "password": "wrong"})
         assert answer.status_code in (200, 429)
-    assert "Too many failed login attempts" in answer.text or answer.status_code == 429
+    assert answer.status_code == 429
 
 
 def test_nobody_signs_up(world: World) -> None:

@@ -18,8 +18,10 @@ from django.test import Client
 from django.urls import reverse
 
 from common import rates
+from common.errors import RateLimited
+from portal.accounts.attempts import begin_attempt, forget_attempts
 from subscriptions.models import License
-from tenants.callers import Scope
+from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, AuditPersonalData
 from tests.builders import NOW
 from tests.graphql.documents import REMOVE, VIEWER
@@ -64,22 +66,48 @@ def test_a_token_may_ask_so_often_and_is_told(world: World, settings: Any) -> No
         assert 1 <= int(over["Retry-After"]) <= 60
         [error] = over.json()["errors"]
         assert error["extensions"]["code"] == "RATE_LIMITED"
-        assert error["message"] == "Твърде много заявки. Опитайте отново по-късно."
+        assert error["message"] == "Твърде много заявки. Опитайте отново след 1 минута."
         # Another caller is another count.
         assert Api(world.admin).post(VIEWER).status_code == 200
 
 
-def test_changes_of_a_tenant_are_counted_together(world: World, settings: Any) -> None:
+def test_changes_of_a_tenant_by_its_people_are_counted_together_and_nobody_uses_up_what_others_need(
+    world: World, settings: Any
+) -> None:
     settings.WAYOUT_TENANT_RATE = "2/minute"
     subscription, other = world.subscription(5), World.build().subscription(1)
     user = License.objects.filter(subscription=subscription).values_list("user", flat=True)[0]
     given = {"subscriptionId": f"sub_{subscription.pk}", "userIds": [f"usr_{user}"]}
-    callers = [Api(world.admin), Api(token=world.token(Scope.REMOVE_USERS)), Api(world.admin)]
-    answers = [api(REMOVE, input=given)["removeUsers"] for api in callers]
-    assert [answer.get("code") for answer in answers] == [None, None, "RATE_LIMITED"]
+
+    def codes(*callers: Api, **more: Any) -> list[str | None]:
+        answers = [api.post(REMOVE, input={**given, **more}) for api in callers]
+        refused = [answer for answer in answers if "RATE_LIMITED" in answer.text]
+        assert all(1 <= int(answer["Retry-After"]) <= 60 for answer in refused)
+        return [answer.json()["data"]["removeUsers"].get("code") for answer in answers]
+
+    tokens = [Api(token=world.token(Scope.REMOVE_USERS)) for _ in range(2)]
+    people = [Api(world.admin), Api(world.person(Role.BILLING_ADMIN)), Api(world.admin)]
+    two_and_no_more = [None, None, "RATE_LIMITED"]
+    assert codes(*[tokens[0]] * 3, dryRun=True) == two_and_no_more
+    assert codes(*[tokens[0]] * 3) == two_and_no_more
+    assert codes(tokens[1]) == [None]
+    assert codes(*people, dryRun=True) == two_and_no_more
+    assert codes(*people) == two_and_no_more
     elsewhere = {"subscriptionId": f"sub_{other.pk}", "userIds": []}
     outside = World(other.tenant, None)  # type: ignore[arg-type]
     assert "code" not in Api(token=outside.token(Scope.REMOVE_USERS))(REMOVE, input=elsewhere)["removeUsers"]
+
+
+def test_attempts_are_counted_in_redis_as_in_a_process(settings: Any, redis_url: str) -> None:
+    for settings.WAYOUT_REDIS_URL in ("", redis_url):
+        who = uuid.uuid4().hex
+        assert [begin_attempt(who) for _ in range(5)] == [False, False, False, False, True]
+        with pytest.raises(RateLimited) as refused:
+            begin_attempt(who)
+        assert 28 <= refused.value.retry_after <= 30
+        forget_attempts(who)
+        assert begin_attempt(who) is False
+        forget_attempts(who)
 
 
 def test_with_redis_all_processes_count_together(settings: Any, redis_url: str) -> None:

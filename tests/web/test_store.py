@@ -75,7 +75,7 @@ def test_limits_are_counted_by_the_process_alone(away: Outsider, world: World, s
 def test_failed_sign_ins_and_resets_are_limited_all_the_same(away: Outsider, person: User) -> None:
     for _ in range(6):
         sign_in(Client(), person, "wrong")
-    assert "Too many failed login attempts" in sign_in(Client(), person).text
+    assert sign_in(Client(), person).status_code == 429
     answers = [Client().post("/accounts/password/reset/", {"email": person.email}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [302] * 5 + [429]
 
