@@ -2,7 +2,7 @@
 
 WAYOUT_DEBUG         on for development and the demo; demo logins exist only then
 WAYOUT_SECRET_KEY    required outside debug: signs sessions, quotes and the audit trail's personal data
-WAYOUT_HOSTS         host names served, comma separated
+WAYOUT_HOSTS         host names served, comma separated; with a port where the world sees another than the server's
 WAYOUT_ENVIRONMENT   a word in every partner token that tells live from test: wyo_live_...
 WAYOUT_HTTPS         off only where something else redirects to HTTPS (on outside debug)
 WAYOUT_PROXIES       how many proxies stand in front: their X-Forwarded headers are believed (0)
@@ -37,6 +37,7 @@ DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,7 +72,8 @@ if len(SECRET_KEY) < (1 if DEBUG else 50):
     raise ImproperlyConfigured(
         "Set WAYOUT_SECRET_KEY to a random text of 50 characters or more (or WAYOUT_DEBUG=1 to try Wayout out)."
     )
-ALLOWED_HOSTS = env.list("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+WAYOUT_HOSTS: list[str] = env.list("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = [re.sub(r":\d+$", "", host) for host in WAYOUT_HOSTS]
 WAYOUT_ENVIRONMENT = env.str("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")
 if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT_ENVIRONMENT.islower()):
     raise ImproperlyConfigured("WAYOUT_ENVIRONMENT is one word of lower-case letters, for example live.")
@@ -134,6 +136,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.web.hosts.HostMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "portal.web.requests.RequestMiddleware",
     # Before what refuses: a portal on another origin reads a refusal only with these headers.
@@ -191,7 +194,9 @@ def database(url: str) -> dict[str, object]:
         config["CONN_MAX_AGE"] = 0
         statement_timeout = env.int("WAYOUT_STATEMENT_TIMEOUT", 0)
         config["OPTIONS"] = {
-            "pool": {"min_size": 1, "max_size": 10, "timeout": 20},
+            # Whoever waits for a database that is away holds a turn.
+            "pool": {"min_size": 1, "max_size": 10, "timeout": 2},
+            "connect_timeout": 2,
             "options": f"-c statement_timeout={statement_timeout}s",
         }
     return config
@@ -294,7 +299,7 @@ if WAYOUT_PROXIES:
 # Whether the hosts beside this one, and browsers' preload lists, are ready for HSTS is not ours to say.
 # fields.W161 takes the hours of the desk for a clock that was read once, at nine and at six.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "fields.W161"]
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in WAYOUT_HOSTS if host != "*"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],

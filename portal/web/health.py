@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -14,8 +17,11 @@ from django.views.decorators.http import require_safe
 
 from common.history import OlderDatabase
 from common.store import circuit
+from portal.web.overload import has_a_turn
 
 logger = logging.getLogger("wayout.health")
+# Bytes. A process that writes its last ones loses what it was told.
+_LEAST_FREE = 50_000_000
 
 
 @require_safe
@@ -25,11 +31,15 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers and is migrated, and the cache keeps what it is given; else 503 names what does not.
+    """Whether a request would be answered: 503 names what is missing.
 
-    Without Redis a process goes on by itself: that is said, and it stays ready.
+    The database answers and is migrated, the cache keeps what it is given, a turn is free, the disk is not full and the
+    pages have their files. Without Redis a process goes on by itself: that is said, and it stays ready.
     """
-    checks = {"database": _database, "migrations": _migrations, "cache": _cache}
+    checks = {
+        "database": _database, "migrations": _migrations, "cache": _cache, "turns": has_a_turn, "disk": _disk,
+        "static": _static,
+    }  # fmt: skip
     found = {name: _holds(check) for name, check in checks.items()}
     ok = all(found.values())
     said = {name: "ok" if holds else "failed" for name, holds in found.items()}
@@ -58,6 +68,16 @@ def _database() -> bool:
 def _migrations() -> bool:
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _disk() -> bool:
+    """Whether there is space to write: the embedded database, and mail that is kept as files."""
+    return shutil.disk_usage(settings.VAR_DIR).free > _LEAST_FREE
+
+
+def _static() -> bool:
+    """Whether collectstatic has run; in debug the files are served from where they are."""
+    return settings.DEBUG or not hasattr(staticfiles_storage, "hashed_files") or bool(staticfiles_storage.hashed_files)
 
 
 def _cache() -> bool:

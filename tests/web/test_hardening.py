@@ -9,20 +9,24 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import time_machine
+from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from common import rates
 from common.errors import RateLimited
+from outbox.worker import work_off
 from portal.accounts.attempts import begin_attempt, forget_attempts
+from portal.web.hosts import host_of
 from subscriptions.models import License
 from tenants.callers import Role, Scope
-from tenants.models import AuditEvent, AuditPersonalData
+from tenants.models import AuditEvent, AuditPersonalData, User
 from tests.builders import NOW
 from tests.graphql.documents import REMOVE, VIEWER
 from tests.world import Api, World
@@ -198,6 +202,55 @@ def test_live_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "get", lambda _key: None)
     broken = client.get("/healthz/ready")
     assert (broken.status_code, broken.json()["checks"]["cache"]) == (503, "failed")
+
+
+class _NotCollected:
+    hashed_files: ClassVar[dict[str, str]] = {}
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "instead"),
+    [
+        ("turns", "portal.web.health.has_a_turn", lambda: False),
+        ("disk", "shutil.disk_usage", lambda _folder: SimpleNamespace(free=49_000_000)),
+        ("static", "portal.web.health.staticfiles_storage", _NotCollected()),
+        ("database", "portal.web.health._database", lambda: 1 / 0),
+    ],
+)
+def test_not_ready_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, what: str, where: str, instead: Any) -> None:
+    monkeypatch.setattr(where, instead)
+    answer = Client().get("/healthz/ready")
+    assert answer.status_code == 503
+    assert [name for name, said in answer.json()["checks"].items() if said != "ok"] == [what]
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ("Wayout.Example", "wayout.example"),
+        ("wayout.example.", "wayout.example"),
+        ("wayout.example:443", "wayout.example"),
+        ("wayout.example:1234", "wayout.example"),
+        ("wayout.example:8443", "wayout.example:8443"),
+        ("elsewhere.example:8443", "elsewhere.example"),
+        ("localhost:80", "localhost:80"),
+        ("[::1]", "[::1]"),
+        ("[::1]:80", "[::1]:80"),
+        ("[::1]:81", "[::1]"),
+        (":80", ":80"),
+    ],
+)
+def test_the_host_has_one_spelling_and_no_port_that_is_not_ours(settings: Any, sent: str, known: str) -> None:
+    settings.WAYOUT_HOSTS = ["wayout.example:8443", "localhost"]
+    assert host_of(sent, "80") == known
+
+
+def test_a_mailed_link_leads_to_no_port_that_a_stranger_names(person: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["wayout.example"]
+    Client().post("/accounts/password/reset/", {"email": person.email}, headers={"Host": "Wayout.example:6666"})
+    work_off()
+    assert "http://wayout.example/accounts/password/reset/key/" in mail.outbox[0].body
+    assert "6666" not in mail.outbox[0].body
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class Busy:
 def busy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     settings.WAYOUT_MAX_CONCURRENCY = 2
     monkeypatch.setattr(overload, "_TIMEOUT", 0.05)
+    overload._turns.cache_clear()
     view = Busy()
     middleware = OverloadMiddleware(view)
     answers: list[Any] = []
@@ -46,11 +47,14 @@ def busy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert [answer.status_code for answer in answers] == [200, 200]
     # Everybody has left: the next one comes in at once.
     assert middleware(RequestFactory().get("/graphql/")).status_code == 200
+    assert overload.has_a_turn()
+    overload._turns.cache_clear()
 
 
 @pytest.mark.parametrize(("language", "sentence"), [("en", "Nothing was changed"), ("bg", "Нищо не е променено")])
 def test_the_api_says_it_with_a_code(busy: Any, language: str, sentence: str) -> None:
     middleware, _ = busy
+    assert not overload.has_a_turn()
     answer = middleware(RequestFactory().post("/graphql/", headers={"Wayout-Locale": language}))
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
     [error] = json.loads(answer.content)["errors"]

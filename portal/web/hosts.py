@@ -1,0 +1,34 @@
+"""One spelling of where we are reached, before anything reads it: links in mail and counts go by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+
+class HostMiddleware:
+    """Writes the Host header in lower case, without the last dot, and without a port that is not ours.
+
+    Django asks for the name alone: whoever asks for a mail could have its links lead to another port.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if said := request.META.get("HTTP_HOST"):
+            request.META["HTTP_HOST"] = host_of(said, request.META.get("SERVER_PORT", ""))
+        return self.get_response(request)
+
+
+def host_of(said: str, listening: str) -> str:
+    """``said`` as links may say it: with its port where the server listens there, or WAYOUT_HOSTS names it."""
+    name, colon, port = said.lower().rpartition(":")
+    if not colon or said.endswith("]"):
+        name, port = said.lower(), ""
+    name = name.removesuffix(".")
+    ours = port == listening or f"{name}:{port}" in settings.WAYOUT_HOSTS
+    return f"{name}:{port}" if port and ours else name
