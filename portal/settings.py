@@ -136,7 +136,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "portal.web.hosts.HostMiddleware",
+    "portal.web.edge.EdgeMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "portal.web.requests.RequestMiddleware",
     # Before what refuses: a portal on another origin reads a refusal only with these headers.

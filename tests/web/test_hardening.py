@@ -23,7 +23,7 @@ from common import rates
 from common.errors import RateLimited
 from outbox.worker import work_off
 from portal.accounts.attempts import begin_attempt, forget_attempts
-from portal.web.hosts import host_of
+from portal.web.edge import host_of
 from subscriptions.models import License
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, AuditPersonalData, User

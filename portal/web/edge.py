@@ -1,4 +1,4 @@
-"""One spelling of where we are reached, before anything reads it: links in mail and counts go by it."""
+"""What has to hold whatever stands in front of us: one spelling of our host, and cookies that never leave HTTPS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 
-class HostMiddleware:
+class EdgeMiddleware:
     """Writes the Host header in lower case, without the last dot, and without a port that is not ours.
 
-    Django asks for the name alone: whoever asks for a mail could have its links lead to another port.
+    Django checks the name alone: whoever asks for a mail could have its links lead to another port. And what is sent by
+    HTTPS says of its cookies that they stay there, whoever sees to it that everybody comes by HTTPS.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -21,7 +22,11 @@ class HostMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if said := request.META.get("HTTP_HOST"):
             request.META["HTTP_HOST"] = host_of(said, request.META.get("SERVER_PORT", ""))
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.is_secure():
+            for cookie in response.cookies.values():
+                cookie["secure"] = True
+        return response
 
 
 def host_of(said: str, listening: str) -> str:
