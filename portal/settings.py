@@ -337,6 +337,7 @@ GRAPHQL_LIMITS = {
     "aliases": 50,
     "directives": 50,
     "cost": 30_000,
+    "bytesSignedOut": 1_000_000,
 }
 # How long an API request may work, in seconds.
 REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)

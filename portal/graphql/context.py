@@ -16,6 +16,7 @@ from common.formatting import active_language
 from common.languages import DEFAULT_LANGUAGE
 from common.rates import RateLimitStatus, hit_rate_limit
 from portal.accounts.callers import identify
+from portal.graphql.timeouts import Deadline
 from portal.web.language import asked_language, supported
 from tenants.callers import Caller
 
@@ -46,6 +47,7 @@ class Context:
     identified: Caller | None
     now: datetime
     language: str
+    deadline: Deadline
 
     @property
     def caller(self) -> Caller:
@@ -60,7 +62,7 @@ class Context:
         return Basics(caller=self.caller, language=self.language, now=self.now)
 
 
-def build_context(request: HttpRequest) -> Context:
+def build_context(request: HttpRequest, deadline: Deadline) -> Context:
     """Identify the caller and settle the language; the caller's tenants decide it when the request does not."""
     now = timezone.now()
     caller = identify(request, now)
@@ -72,7 +74,7 @@ def build_context(request: HttpRequest) -> Context:
             raise TooManyRequests(rate_limit)
     if caller and asked_language(request) is None:
         translation.activate(supported(caller.tenant_language) or DEFAULT_LANGUAGE)
-    return Context(request, caller, now, active_language())
+    return Context(request, caller, now, active_language(), deadline)
 
 
 if TYPE_CHECKING:

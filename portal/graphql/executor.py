@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
+from time import monotonic
 from typing import Any, cast
 
 from graphql import (
@@ -28,6 +29,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types.field import StrawberryField
 
+from portal.graphql.timeouts import RequestTimeout
+
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Walks a document whose resolvers are all synchronous."""
@@ -37,6 +40,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         # No value is to be awaited, which is asked of every one of them: False, said by C. Superfluous once strawberry's
         # execute_sync passes graphql-core's assume_not_awaitable instead of its optimized_is_awaitable.
         self.is_awaitable = ().__contains__  # type: ignore[assignment]
+        self._deadline = self.context_value.deadline
         self._infos: dict[int, GraphQLResolveInfo[Any]] = {}  # by id of the node, for one of the types it is asked of
 
     def execute_field(
@@ -49,9 +53,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """Read a leaf and coerce it, where nothing else is to be done; whatever is odd about it is said by graphql-core.
 
+        The deadline of the request is asked of every field, since not all of them ask the database, which asks, too.
+
         Most fields of a list are such. Superfluous once graphql-core makes no info, no list of nodes and no arguments
         for a field that has none, and does not ask of every value again which type it is.
         """
+        if monotonic() > self._deadline.until:
+            raise RequestTimeout
         field = parent_type.fields.get(field_details_list[0].node.name.value)
         read = getattr(field, "read_leaf", None)
         if read is not None:

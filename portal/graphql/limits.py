@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,8 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -27,7 +30,15 @@ from graphql import (
 from strawberry.extensions import ValidationCache
 
 from common.errors import InputInvalid
+from portal.graphql.introspection import Introspection, TooMuch
 from portal.graphql.types.connections import LARGEST_PAGE
+
+# What works more than a field is read in, without asking the database: in fields, measured by bench.cost.
+WEIGHTS = {
+    "callbackWindows": 500,
+    # A password is hashed, which is meant to take long.
+    "signIn": 15_000, "resetPassword": 15_000, "changePassword": 15_000,
+}  # fmt: skip
 
 
 class LimitExceeded(GraphQLError):
@@ -40,7 +51,10 @@ class LimitExceeded(GraphQLError):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a selection adds up to with its fragments written out; ``cost``: fields, every page as full as it may be."""
+    """What a selection adds up to with its fragments written out.
+
+    ``cost``: fields to answer, every page as full as it may be, and values of lists that are sent.
+    """
 
     depth: int = 0
     aliases: int = 0
@@ -51,10 +65,11 @@ class Size:
 class Measure:
     """Measures one document. ``visits`` counts selections looked at: never more than the document has."""
 
-    def __init__(self, document: DocumentNode, variables: Mapping[str, Any], page_sizes: Mapping[str, int]) -> None:
+    def __init__(self, document: DocumentNode, variables: Mapping[str, Any], schema: GraphQLSchema) -> None:
         self._variables = variables
-        self._page_sizes = page_sizes
+        self._page_sizes = page_sizes(schema)
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._introspection = Introspection(schema, self._fragments, settings.GRAPHQL_LIMITS["cost"])
         self._measured: dict[str, Size | None] = {}
         self._operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         self.visits = 0
@@ -63,7 +78,10 @@ class Measure:
     def check(self, maximum: Mapping[str, int]) -> None:
         """Raise LimitExceeded for the first limit that the document is over."""
         for operation in self._operations:
-            size = self._selection(operation.selection_set)
+            try:
+                size = self._selection(operation.selection_set)
+            except TooMuch:
+                raise LimitExceeded("cost", maximum["cost"]) from None
             found = {
                 "rootFields": len(operation.selection_set.selections),
                 "depth": size.depth,
@@ -89,7 +107,8 @@ class Measure:
                     inner = self._selection(node.selection_set)
                     depth = max(depth, 1 + inner.depth)
                     aliases += node.alias is not None
-                    cost += 1 + self._page_size(node) * inner.cost
+                    below = self._introspection.cost(node) or self._page_size(node) * inner.cost
+                    cost += WEIGHTS.get(node.name.value, 1) + below + self._sent(node)
                 case FragmentSpreadNode():
                     inner = self._fragment(node.name.value)
                     depth, cost = max(depth, inner.depth), cost + inner.cost
@@ -112,6 +131,21 @@ class Measure:
         # A fragment inside itself has no end; validation says so when the limits do not.
         return Size() if size is None else size
 
+    def _sent(self, node: FieldNode) -> int:
+        """Values in lists that are sent: each is looked at."""
+        return sum(self._values(argument.value) for argument in node.arguments or ())
+
+    def _values(self, value: Any) -> int:
+        match value:
+            case VariableNode():
+                return _in_lists(self._variables.get(value.name.value))
+            case ListValueNode():
+                return len(value.values) + sum(map(self._values, value.values))
+            case ObjectValueNode():
+                return sum(self._values(field.value) for field in value.fields)
+            case _:
+                return 0
+
     def _page_size(self, node: FieldNode) -> int:
         """How often the fields below may be answered: ``first``, where the field has one."""
         if node.name.value not in self._page_sizes:
@@ -127,6 +161,13 @@ class Measure:
         return self._page_sizes[node.name.value]
 
 
+def _in_lists(value: Any) -> int:
+    if isinstance(value, list):
+        return len(value) + sum(map(_in_lists, value))
+    return sum(map(_in_lists, value.values())) if isinstance(value, dict) else 0
+
+
+@cache
 def page_sizes(schema: GraphQLSchema) -> dict[str, int]:
     """The fields that answer pages, with the size of a page when nothing is said."""
     found: dict[str, int] = {}
@@ -141,16 +182,16 @@ def page_sizes(schema: GraphQLSchema) -> dict[str, int]:
 class LimitedValidation(ValidationCache):
     """Measures first; only what is small enough is validated, and each text once."""
 
-    def __init__(self, sizes: Mapping[str, int], maxsize: int) -> None:
+    def __init__(self, schema: GraphQLSchema, maxsize: int) -> None:
         super().__init__(maxsize=maxsize)
-        self._page_sizes = sizes
+        self._schema = schema
 
     def on_validate(self) -> Iterator[None]:
         """Refuse before validation, or validate as usual."""
         context = self.execution_context
         assert context.graphql_document is not None
         try:
-            measure = Measure(context.graphql_document, context.variables or {}, self._page_sizes)
+            measure = Measure(context.graphql_document, context.variables or {}, self._schema)
             measure.check(settings.GRAPHQL_LIMITS)
         except LimitExceeded as error:
             context.pre_execution_errors = [error]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from strawberry.types import ExecutionContext
 from portal.graphql.access import ACCOUNTS, MUTATIONS, QUERIES
 from portal.graphql.executor import Executor, patch
 from portal.graphql.fields import require_asking
-from portal.graphql.limits import LimitedValidation, page_sizes
+from portal.graphql.limits import LimitedValidation
 from portal.graphql.mutations.accounts import AccountMutation
 from portal.graphql.mutations.callbacks import CallbackMutation
 from portal.graphql.mutations.cancellations import CancellationMutation
@@ -50,11 +49,10 @@ class Schema(strawberry.Schema):
 
 def extensions(of: Callable[[], strawberry.Schema]) -> list[Any]:
     """What guards a schema: limits before validation, and what was parsed and validated once."""
-    sizes = functools.cache(lambda: page_sizes(of()._schema))
     return [
         lambda: MaxTokensLimiter(max_token_count=settings.GRAPHQL_LIMITS["tokens"]),
         lambda: ParserCache(maxsize=500),
-        lambda: LimitedValidation(sizes(), maxsize=500),
+        lambda: LimitedValidation(of()._schema, maxsize=500),
     ]
 
 

@@ -26,6 +26,7 @@ from common.messages import error_message
 from common.rates import RateLimitStatus
 from portal.graphql.context import RATE_LIMIT_STATUS, Context, TooManyRequests, build_context
 from portal.graphql.errors import coded
+from portal.graphql.limits import LimitExceeded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
@@ -68,7 +69,8 @@ class ApiView(GraphQLView[Context, None]):
 
     def get_context(self, request: HttpRequest, response: HttpResponse) -> Context:
         """Identify the caller once per request."""
-        return build_context(request)
+        self._context = build_context(request, self._deadline)
+        return self._context
 
     def encode_json(self, data: object) -> str | bytes:
         """UTF-8, with Cyrillic in two bytes a letter and not in six."""
@@ -132,6 +134,10 @@ class ApiView(GraphQLView[Context, None]):
     def create_response(self, response_data: Any, sub_response: HttpResponse) -> HttpResponseBase:
         """In the media type asked for; 400 for a request error where that type can say so."""
         response = super().create_response(response_data, sub_response)
+        most = settings.GRAPHQL_LIMITS["bytesSignedOut"]
+        if self._context.identified is None and len(getattr(response, "content", b"")) > most:
+            refused = LimitExceeded("bytesSignedOut", most)
+            return _errors(refused.message, InputInvalid.code, 400)
         response["Content-Type"] = f"{self._media_type}; charset=utf-8"
         if self._media_type == GRAPHQL_RESPONSE and "data" not in response_data:
             response.status_code = 400

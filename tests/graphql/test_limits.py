@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
-from graphql import parse
+from graphql import get_introspection_query, is_interface_type, is_object_type, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox.models import Task
 from portal.graphql import context
 from portal.graphql.limits import LimitExceeded, Measure
+from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
 from subscriptions.cancellations import service as cancellations
 from subscriptions.models import Cancellation
@@ -25,7 +26,6 @@ from tests.graphql.documents import CANCEL, LIST
 from tests.kills.test_faults import cancel_input
 from tests.world import Api, World
 
-PAGES = {"subscriptions": 20, "licenses": 20, "tenants": 20}
 INTROSPECTION = "{ __schema { types { fields { type { " + "ofType { " * 30 + "name" + " }" * 30 + " } } } } }"
 
 
@@ -90,7 +90,7 @@ def test_the_limit_is_named(document: str, limit: str) -> None:
     if limit == "depth" and "..." in document:
         limit = "aliases"
     with pytest.raises(LimitExceeded) as refused:
-        Measure(parse(document), {}, PAGES).check(settings.GRAPHQL_LIMITS)
+        Measure(parse(document), {}, schema._schema).check(settings.GRAPHQL_LIMITS)
     assert refused.value.extensions
     assert refused.value.extensions["limit"] == limit
     assert str(settings.GRAPHQL_LIMITS[limit]) in refused.value.message.replace(",", "")
@@ -98,7 +98,13 @@ def test_the_limit_is_named(document: str, limit: str) -> None:
 
 @pytest.mark.parametrize("document", NOT_TOO_MUCH.values(), ids=NOT_TOO_MUCH.keys())
 def test_what_clients_really_ask_is_within_the_limits(document: str) -> None:
-    Measure(parse(document), {"first": 100}, PAGES).check(settings.GRAPHQL_LIMITS)
+    Measure(parse(document), {"first": 100}, schema._schema).check(settings.GRAPHQL_LIMITS)
+
+
+TYPES = schema._schema.type_map.values()
+FIELDS = sum(len(of.fields) for of in TYPES if is_object_type(of) or is_interface_type(of))
+LARGEST = max(len(of.fields) for of in TYPES if is_object_type(of) or is_interface_type(of))
+REMOVE = "mutation($input: RemoveUsersInput!) { removeUsers(input: $input) { __typename } }"
 
 
 @pytest.mark.parametrize(
@@ -112,17 +118,79 @@ def test_what_clients_really_ask_is_within_the_limits(document: str) -> None:
         ("query($n: Int!) { subscriptions(first: $n) { totalCount } }", {"n": "x"}, 101),
         ("{ subscriptions(first: 99999999999999999999) { totalCount } }", {}, 101),
         ("{ viewer { ...f ...f } } fragment f on Viewer { id }", {}, 3),
+        # Values of lists, written out and in variables, also inside objects.
+        ("{ subscriptions(first: 1, status: [ACTIVE, EXPIRED]) { totalCount } }", {}, 4),
+        (
+            "query($s: [SubscriptionStatus!]) { subscriptions(first: 1, status: $s) { totalCount } }",
+            {"s": ["ACTIVE"] * 9},
+            11,
+        ),
+        (REMOVE, {"input": {"subscriptionId": "sub_1", "userIds": ["usr_1"] * 5_000}}, 5_002),
+        ('{ callbackWindows(subscriptionId: "sub_1", timeZone: "UTC") { id } }', {}, 501),
+        ('mutation { signIn(input: {name: "a", password: "b"}) { __typename } }', {}, 15_001),
+        # The schema's own: of it, of one type (as if of the largest), of what each of its types has.
+        ("{ __schema { queryType { name } } }", {}, 3),
+        ("{ __schema { types { name } } }", {}, 2 + len(TYPES)),
+        ("{ __schema { ...s } } fragment s on __Schema { types { name } }", {}, 2 + len(TYPES)),
+        ("{ __schema { types { fields { name } } } }", {}, 2 + len(TYPES) + FIELDS),
+        ('{ __type(name: "Query") { fields { name } } }', {}, 2 + LARGEST),
+        ("{ __schema { types { ofType { name } nothing { name } } } }", {}, 2 + 2 * len(TYPES)),
     ],
 )
 def test_cost(document: str, variables: dict[str, Any], cost: int) -> None:
-    Measure(parse(document), variables, PAGES).check({**settings.GRAPHQL_LIMITS, "cost": cost})
+    Measure(parse(document), variables, schema._schema).check({**settings.GRAPHQL_LIMITS, "cost": cost})
     with pytest.raises(LimitExceeded):
-        Measure(parse(document), variables, PAGES).check({**settings.GRAPHQL_LIMITS, "cost": cost - 1})
+        Measure(parse(document), variables, schema._schema).check({**settings.GRAPHQL_LIMITS, "cost": cost - 1})
+
+
+def of_many(times: int, below: str) -> str:
+    return "{" + " ".join(f"a{number}: __schema {{ types {{ {below} }} }}" for number in range(times)) + "}"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "fields(includeDeprecated: true) { type { ofType { fields { name } } fields { name } } }",
+        "fields { name args { name description } } possibleTypes { name fields { name description } } enumValues { name }",
+        "...t } } } fragment t on __Type { fields { ...f } } fragment f on __Field { type { fields { name args { name",
+    ],
+)
+def test_questions_about_the_schema_are_as_dear_as_what_they_answer(below: str) -> None:
+    within = of_many(1, below) if "fragment" not in below else "{ __schema { types { " + below + "} } } }"
+    Measure(parse(within), {}, schema._schema).check(settings.GRAPHQL_LIMITS)
+    if "fragment" not in below:
+        with pytest.raises(LimitExceeded, match="cost"):
+            Measure(parse(of_many(20, below)), {}, schema._schema).check({**settings.GRAPHQL_LIMITS, "aliases": 100})
+
+
+def test_the_introspection_that_tools_send_is_within_the_limits() -> None:
+    document = parse(get_introspection_query(input_value_deprecation=True, schema_description=True))
+    Measure(document, {}, schema._schema).check(settings.GRAPHQL_LIMITS)
+
+
+@pytest.mark.django_db
+def test_who_is_not_signed_in_gets_a_megabyte_at_most(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = of_many(1, "name description fields { name description }")
+    assert "errors" not in Api().post(document).json()
+    monkeypatch.setitem(settings.GRAPHQL_LIMITS, "bytesSignedOut", 20_000)
+    [error] = Api().post(document).json()["errors"]
+    assert (error["extensions"]["code"], "bytesSignedOut" in error["message"]) == ("INPUT_INVALID", True)
+    assert "errors" not in Api(world.admin).raw(document)
+
+
+@pytest.mark.django_db
+def test_work_without_a_statement_is_stopped_too(settings: Any) -> None:
+    settings.REQUEST_TIMEOUT = 0.02
+    document = of_many(8, "name description fields { name description args { name } }")
+    began = time.monotonic()
+    errors = Api().post(document).json()["errors"]
+    assert {error["extensions"]["code"] for error in errors} == {"TIMEOUT"}
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("document", [fragments_that_double(150), complete_graph(20)], ids=["doubling", "complete"])
 def test_measuring_looks_at_every_selection_once(document: str) -> None:
-    measure = Measure(parse(document), {}, PAGES)
+    measure = Measure(parse(document), {}, schema._schema)
     with contextlib.suppress(LimitExceeded):
         measure.check(settings.GRAPHQL_LIMITS)
     assert measure.visits <= document.count("...") + document.count("id") + document.count("viewer")
@@ -134,7 +202,7 @@ def test_visits_grow_with_the_document_and_not_with_what_it_writes_out(fragments
         f"fragment f{n} on Viewer {{ {f'...f{n + 1} ' * spreads if n < fragments else 'id'} }}"
         for n in range(fragments + 1)
     )
-    measure = Measure(parse(document), {}, PAGES)
+    measure = Measure(parse(document), {}, schema._schema)
     measure.check(dict.fromkeys(settings.GRAPHQL_LIMITS, 10**40))
     assert measure.visits == 2 + fragments * spreads + 1
 
@@ -148,7 +216,7 @@ def test_a_fragment_cycle_is_an_answer(world: World) -> None:
 
 @pytest.mark.django_db
 def test_a_long_list_in_an_argument(world: World) -> None:
-    [error] = Api(world.admin).raw(LIST, status=["ACTIVE"] * 50_000)["errors"]
+    [error] = Api(world.admin).raw(LIST, status=["ACTIVE"] * 5_000)["errors"]
     assert error["extensions"] == {"code": "INPUT_INVALID", "path": ["status"]}
 
 
