@@ -13,6 +13,7 @@ from bench.config import POSTGRES, ROOT
 SQLITE = f"sqlite:///{ROOT}/var/bench.sqlite3"
 BENCHMARKS = [
     ("bench.reads", POSTGRES),
+    ("bench.cost", POSTGRES),
     ("bench.writes", POSTGRES),
     ("bench.growth", POSTGRES),
     ("bench.imports", POSTGRES),

@@ -336,7 +336,7 @@ GRAPHQL_LIMITS = {
     "fieldsPerSelection": 100,
     "aliases": 50,
     "directives": 50,
-    "cost": 30_000,
+    "cost": 28_000,
     "bytesSignedOut": 1_000_000,
 }
 # How long an API request may work, in seconds.
