@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from common.admin import ReadOnlyAdmin
 from common.attention import Sign, shows_signs
 from common.formatting import active_language
+from common.outcomes import act_on_each
 from outbox.attention import Attention, attention_of, counts, needing_attention
 from outbox.models import Task
 from outbox.queue import requeue_task
@@ -81,9 +82,13 @@ class TaskAdmin(ReadOnlyAdmin):
     def requeue(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Put the chosen tasks back, also those that were given up. Mail that may have left is sent again."""
         caller, now = staff_caller(request), timezone.now()
-        count = sum(requeue_task(task=task, caller=caller, language=active_language(), now=now) for task in queryset)
-        text = ngettext("%(count)d task is done again.", "%(count)d tasks are done again.", count)
-        messages.success(request, text % {"count": count})
+        act_on_each(
+            request,
+            queryset,
+            lambda task: requeue_task(task=task, caller=caller, language=active_language(), now=now),
+            skipped=gettext("it is gone"),
+            name=lambda task: task.key,
+        )
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("outbox.requeue_task")

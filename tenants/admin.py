@@ -14,9 +14,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
+from common.outcomes import act_on_each
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token
@@ -177,17 +179,17 @@ class PartnerTokenAdmin(AuditedAdmin):
     @admin.action(description=_("Rotate: make successors, the selected work on for a week"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """Show each successor, this once; what ended has none."""
-        now, rotated, skipped = timezone.now(), 0, 0
-        for token in queryset:
+        now, caller = timezone.now(), staff_caller(request)
+
+        def rotate(token: PartnerToken) -> bool:
             try:
-                _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=staff_caller(request), now=now)
+                _token, text = rotate_token(token=token, overlap=_OVERLAP, caller=caller, now=now)
             except TokenEnded:
-                skipped += 1
-                continue
-            rotated += 1
+                return False
             messages.warning(request, _shown_once(token.name, text))
-        counts = {"rotated": rotated, "skipped": skipped}
-        self.message_user(request, _("%(rotated)d rotated, %(skipped)d skipped (revoked or expired).") % counts)
+            return True
+
+        act_on_each(request, queryset, rotate, skipped=gettext("it was revoked, or has expired"))
 
     def has_delete_permission(self, request: HttpRequest, obj: PartnerToken | None = None) -> bool:
         """Tokens are revoked: what they did keeps their name."""
@@ -198,11 +200,11 @@ class PartnerTokenAdmin(AuditedAdmin):
         """End tokens at once."""
         now = timezone.now()
         caller = staff_caller(request)
-        revoked = sum(revoke_token(token=token, caller=caller, now=now) for token in queryset)
-        skipped = queryset.count() - revoked
-        self.message_user(
+        act_on_each(
             request,
-            _("%(revoked)d revoked, %(skipped)d skipped (already revoked).") % {"revoked": revoked, "skipped": skipped},
+            queryset,
+            lambda token: revoke_token(token=token, caller=caller, now=now),
+            skipped=gettext("it was revoked before"),
         )
 
 

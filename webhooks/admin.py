@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, CappedPaginator, Changes, ReadOnlyAdmin, pretty, shown_once
 from common.messages import error_message, fill
+from common.outcomes import act_on_each
 from tenants.models import PartnerToken
 from tenants.staff import staff_caller
 from tenants.tokens import live_tokens
@@ -167,9 +168,15 @@ class EndpointAdmin(AuditedAdmin):
     @admin.action(description=_("Rotate the secret: the old one signs along for a day"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Show each new secret, this once."""
-        for endpoint in queryset:
-            secret = endpoints.rotate_secret(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
-            messages.warning(request, _shown_once(endpoint, secret))
+        caller, now = staff_caller(request), timezone.now()
+
+        def rotate(endpoint: Endpoint) -> bool:
+            messages.warning(
+                request, _shown_once(endpoint, endpoints.rotate_secret(endpoint=endpoint, caller=caller, now=now))
+            )
+            return True
+
+        act_on_each(request, queryset, rotate, skipped="", name=lambda endpoint: endpoint.url)
 
     @admin.action(description=_("Go on: send what did not arrive"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from billing.currencies import EXPONENTS
 from billing.formatting import format_money
@@ -19,6 +19,7 @@ from billing.money import Money
 from billing.notices import resolve_notice
 from common.admin import ReadOnlyAdmin
 from common.formatting import active_language
+from common.outcomes import act_on_each
 from tenants.staff import staff_caller
 
 
@@ -58,9 +59,13 @@ class ProviderNoticeAdmin(ReadOnlyAdmin):
         """Take them off the list of what does not add up."""
         caller, now = staff_caller(request), timezone.now()
         rows = queryset.select_related("agreement__account")
-        count = sum(resolve_notice(notice=row, caller=caller, language=active_language(), now=now) for row in rows)
-        text = ngettext("%(count)d notice is done.", "%(count)d notices are done.", count)
-        messages.success(request, text % {"count": count})
+        act_on_each(
+            request,
+            rows,
+            lambda row: resolve_notice(notice=row, caller=caller, language=active_language(), now=now),
+            skipped=gettext("it was looked at before"),
+            name=lambda row: row.reference,
+        )
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.resolve_providernotice")

@@ -1,4 +1,4 @@
-"""Actions on many callback requests: a page asks first, then says how many were changed and how many skipped."""
+"""Actions on many callback requests: a page asks first, then says what became of each."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from common.outcomes import act_on_each
 from common.whole_numbers import whole_number
 from desk.admin.forms import BulkCloseForm, HandOverForm
 from desk.admin.steps import ERASE, HAND_OVER, Act, close_uncalled, erase, hand_over, step_of
@@ -73,14 +74,14 @@ class BulkActions(admin.ModelAdmin):  # type: ignore[type-arg]
         form = bulk.form(request.POST if confirmed else None)
         if confirmed and form.is_valid():
             keys = _chosen(request, queryset)
-            changed = sum(bulk.act(replace(first, pk=pk, given=form.cleaned_data)) is not None for pk in keys)
-            values = {"changed": changed, "skipped": len(keys) - changed, "why": bulk.skipped}
-            said = (
-                _("%(changed)d changed, %(skipped)d skipped (%(why)s).")
-                if len(keys) > changed
-                else _("%(changed)d changed.")
+            names = CallbackRequest.objects.in_bulk(keys)
+            act_on_each(
+                request,
+                keys,
+                lambda pk: bulk.act(replace(first, pk=pk, given=form.cleaned_data)) is not None,
+                skipped=str(bulk.skipped),
+                name=lambda pk: names[pk].reference if pk in names else str(pk),
             )
-            messages.success(request, said % values)
             return None
         rows = queryset.select_related("tenant")
         return TemplateResponse(

@@ -10,6 +10,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from common.attention import signs_for
+from common.whole_numbers import whole_number
 from desk.selectors import desk
 
 
@@ -38,6 +40,7 @@ class StaffSite(AdminSite):
         checked = super().admin_view(view, cacheable)
 
         def in_the_desks_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            _without_odd_choices(request)
             with timezone.override(desk().time_zone):
                 response: HttpResponse = checked(request, *args, **kwargs)
                 if isinstance(response, TemplateResponse):
@@ -63,6 +66,16 @@ class StaffSite(AdminSite):
             return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': after})}")
         messages.info(request, _("The admin needs a second factor. Set one up here, then open the admin again."))
         return redirect("mfa_activate_totp")
+
+
+def _without_odd_choices(request: HttpRequest) -> None:
+    """Rows are chosen by their numbers; what is none was typed by nobody, and Django would fail at it."""
+    chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    known = [key for key in chosen if whole_number(key)]
+    if len(known) < len(chosen):
+        sent = request.POST.copy()
+        sent.setlist(ACTION_CHECKBOX_NAME, known)
+        request.POST = sent  # type: ignore[assignment]
 
 
 def shown_second_factor(request: HttpRequest) -> bool:

@@ -13,11 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import Change, ReadOnlyAdmin, changed_meanwhile
 from common.errors import ChangedMeanwhile
 from common.formatting import active_language
+from common.outcomes import act_on_each
 from common.whole_numbers import WholeNumberField, whole_number
 from subscriptions.models import CancellationPolicy
 from subscriptions.publishing import publish_policy, withdraw_policy
@@ -97,14 +99,14 @@ class CancellationPolicyAdmin(ReadOnlyAdmin):
         """End overrides; the default cannot be withdrawn, only replaced."""
         _user, caller = staff(request, ADD)
         language, now = active_language(), timezone.now()
-        own = [policy.tenant for policy in queryset.select_related("tenant") if policy.in_force and policy.tenant]
-        withdrawn = sum(withdraw_policy(caller=caller, tenant=tenant, language=language, now=now) for tenant in own)
-        skipped = queryset.count() - withdrawn
-        self.message_user(
-            request,
-            _("%(withdrawn)d withdrawn, %(skipped)d skipped (the default, or not in force).")
-            % {"withdrawn": withdrawn, "skipped": skipped},
-        )
+
+        def withdraw(policy: CancellationPolicy) -> bool:
+            if not (policy.in_force and policy.tenant):
+                return False
+            return withdraw_policy(caller=caller, tenant=policy.tenant, language=language, now=now)
+
+        rows = queryset.select_related("tenant")
+        act_on_each(request, rows, withdraw, skipped=gettext("it is the default, or not in force"))
 
 
 def _in_force() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
+import tenants.admin
 from billing.models import Charge, Refund
 from desk.models import CallbackRequest, CallbackSource
 from desk.services.requests import Wish, request_callback
@@ -251,7 +253,7 @@ def test_a_policy_is_published_as_a_new_version(world: World, staff: User) -> No
     assert AuditEvent.objects.filter(action="policy.published", tenant=world.tenant).count() == 1
     changelist = reverse("admin:subscriptions_cancellationpolicy_changelist")
     done = client.post(changelist, {"action": "withdraw", "_selected_action": [own.pk, new.pk]}, follow=True)
-    assert "1 withdrawn, 1 skipped" in done.text
+    assert f"1 changed. 1 not. {new}: it is the default, or not in force." in unescape(done.text)
     own.refresh_from_db()
     assert own.in_force is False
     assert CancellationPolicy.objects.get(tenant=None, in_force=True) == new
@@ -317,7 +319,9 @@ def test_what_ended_is_not_rotated(world: World, staff: User) -> None:
         {"action": "rotate", "_selected_action": [live.pk, revoked.pk, expired.pk]},
         follow=True,
     )
-    assert "1 rotated, 2 skipped (revoked or expired)." in page.content.decode()
+    assert "1 changed. 2 not." in page.text
+    for token in (revoked, expired):
+        assert f"{token}: it was revoked, or has expired" in unescape(page.text)
     assert PartnerToken.objects.count() == 4
     expired.refresh_from_db()
     assert expired.expires_at == NOW
@@ -341,7 +345,7 @@ def test_a_token_is_shown_once(world: World, staff: User) -> None:
         {"action": "revoke", "_selected_action": [token.pk]},
         follow=True,
     )
-    assert "1 revoked, 0 skipped" in done.text
+    assert "1 changed." in done.text
     assert caller_of_token(text, NOW) is None
 
 
@@ -505,3 +509,26 @@ def test_the_quick_filters_and_the_search(world: World) -> None:
     for typed in ("0888 123 452", "00359888123452", "+359 (0) 888 123 452"):
         assert found(q=typed) == {late.pk}
     assert found(q=rests.reference, queue="all") == {rests.pk}
+
+
+def test_a_failure_in_the_middle_stops_no_other_and_is_said(
+    world: World, staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.token(Scope.READ), world.token(Scope.READ), world.token(Scope.READ)
+    rows = list(PartnerToken.objects.order_by("-pk"))
+    revoke = tenants.admin.revoke_token
+
+    def breaks_at_the_second(*, token: PartnerToken, **given: Any) -> bool:
+        if token == rows[1]:
+            raise RuntimeError("the disk is full")
+        return revoke(token=token, **given)
+
+    monkeypatch.setattr(tenants.admin, "revoke_token", breaks_at_the_second)
+    address = reverse("admin:tenants_partnertoken_changelist")
+    # What is no number was chosen by nobody.
+    chosen = {"action": "revoke", "_selected_action": ["x", *(row.pk for row in rows), "\u0661", "9" * 30]}
+    done = client_of(staff).post(address, chosen, follow=True)
+    assert f"2 changed. 1 not. {rows[1]}: something went wrong on our side" in unescape(done.text)
+    assert "the disk is full" not in done.text
+    assert "the disk is full" in caplog.text
+    assert set(PartnerToken.objects.filter(revoked_at=None)) == {rows[1]}

@@ -136,7 +136,7 @@ def test_what_kills_its_worker_is_seen_and_started_again_from_the_admin(
         task.refresh_from_db()
         assert task.status == "STUCK"
         page = client_of(staff).post(TASKS, form, follow=True)
-        assert "1 task is done again." in page.text
+        assert "1 changed." in page.text
         task.refresh_from_db()
         assert (task.status, task.crashes, task.failing_since) == ("WAITING", 0, None)
         assert AuditEvent.objects.filter(tenant=None, action="task.requeued", actor_id=staff.pk).exists()

@@ -149,7 +149,8 @@ def test_a_supervisor_hands_over_one_and_many(world: World) -> None:
     two.refresh_from_db()
     assert two.claimed_by is None
     done = boss.post(page_of("callbackrequest_changelist"), {**asked, "confirmed": "1", "agent": grace.pk}, follow=True)
-    assert "1 changed, 2 skipped (closed, or theirs already)." in done.text
+    said = f"{one.reference}: closed, or theirs already; {closed.reference}: closed, or theirs already."
+    assert f"1 changed. 2 not. {said}" in done.text
     two.refresh_from_db()
     assert two.claimed_by == grace
     missing = boss.post(page_of("callbackrequest_changelist"), {**asked, "confirmed": "1", "agent": ""})
@@ -161,13 +162,13 @@ def test_many_are_closed_and_erased(world: World) -> None:
     boss, grace = client_of(member(world, "Callback supervisors")), client_of(member(world, "Callback agents"))
     press(grace, "claim", two.pk)
     for action, extra, said in (
-        ("erase_selected", {}, "0 changed, 2 skipped (still open, or erased already)."),
+        ("erase_selected", {}, "0 changed. 2 not."),
         (
             "close_selected",
             {"disposition": "OTHER", "tell": "no"},
-            "1 changed, 1 skipped (already closed, or an agent is calling).",
+            f"1 changed. 1 not. {two.reference}: already closed, or an agent is calling.",
         ),
-        ("erase_selected", {}, "1 changed, 1 skipped"),
+        ("erase_selected", {}, f"1 changed. 1 not. {two.reference}: still open, or erased already."),
     ):
         typed = {"action": action, "_selected_action": [one.pk, two.pk], "confirmed": "1", **extra}
         assert said in boss.post(page_of("callbackrequest_changelist"), typed, follow=True).text

@@ -246,7 +246,7 @@ def test_staff_do_again_what_was_given_up(world: World, staff: User) -> None:
     client_of(agent(world, "view_task")).post(path, form)
     assert not Task.objects.filter(status="WAITING").exists()
     page = client_of(staff).post(path, form, follow=True)
-    assert "4 tasks are done again." in page.text
+    assert "4 changed." in page.text
     assert Task.objects.filter(status="WAITING").count() == 4
 
 
