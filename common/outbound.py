@@ -25,6 +25,8 @@ from common.whole_numbers import whole_number
 
 # Seconds that a call may take altogether where its caller says no less.
 LONGEST = 25.0
+# One odd header holds nothing up for months.
+_LONGEST_ASKED = 86_400
 
 
 def session(made: requests.Session | None = None) -> requests.Session:
@@ -37,9 +39,8 @@ def session(made: requests.Session | None = None) -> requests.Session:
 
 
 def retry_after(said: str) -> timedelta:
-    """What a Retry-After header asks for, of what may be anybody's: nothing unless it is seconds, and not too many."""
-    seconds = whole_number(said) or 0
-    return timedelta(seconds=seconds if seconds < 10**7 else 0)
+    """What a Retry-After header asks for, of what may be anybody's: nothing unless it is seconds, and a day at the most."""
+    return timedelta(seconds=min(whole_number(said) or 0, _LONGEST_ASKED))
 
 
 class InTime(httpcore.SyncBackend):

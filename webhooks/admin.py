@@ -160,7 +160,11 @@ class EndpointAdmin(AuditedAdmin):
         for endpoint in queryset:
             answer = endpoints.test(endpoint=endpoint, caller=staff_caller(request), now=timezone.now())
             said = {"url": endpoint.url, "problem": answer.problem}
-            if answer.arrived:
+            if answer.problem == endpoints.STILL_WAITING:
+                messages.warning(
+                    request, _("%(url)s has not answered yet. What comes of it will stand on its page.") % said
+                )
+            elif answer.arrived:
                 messages.success(request, fill(gettext("The test arrived at %(url)s."), said))
             else:
                 messages.error(request, fill(gettext("The test did not arrive at %(url)s: %(problem)s."), said))

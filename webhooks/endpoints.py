@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from threading import get_ident
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
+from common.errors import RateLimited
 from tenants.actions import Action
 from tenants.callers import Caller
 from webhooks.deliveries import audit, requeue_deliveries, secret_of, send
@@ -23,7 +29,11 @@ from webhooks.sending import EndpointResponse, check_url
 
 MAX_ENDPOINTS = 10
 OVERLAP = timedelta(hours=24)
-_TEST_SECONDS = 5.0
+STILL_WAITING = "STILL_WAITING"
+# How long a test may take, and how long whoever asked for it waits.
+_TEST_SECONDS, _TIMEOUT = 5.0, 1.0
+_TESTS, _MAX_WAITING = ThreadPoolExecutor(4, "webhook-test"), 40
+logger = logging.getLogger("wayout.webhooks")
 
 
 def with_waiting(rows: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
@@ -78,14 +88,41 @@ def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
 def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> EndpointResponse:
     """Send ``webhook.test`` now, also to one that is disabled. Call it outside a transaction.
 
-    Nothing is kept of it but that it was sent, and what came back, on the audit trail.
+    Waits a second at the most, since whoever asks holds a turn meanwhile: then the answer is STILL_WAITING, and what
+    comes of it follows on the endpoint. It is on the audit trail, with what came back. Raises RateLimited while too many
+    tests wait already.
     """
+    if _TESTS._work_queue.qsize() >= _MAX_WAITING:
+        raise RateLimited("webhookId", retry_after=_TEST_SECONDS)
     body = {"type": "webhook.test", "timestamp": now.astimezone(UTC).isoformat(), "data": {}}
     seconds = min(_TEST_SECONDS, settings.WAYOUT_WEBHOOK_TIMEOUT)
-    answer = send(endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
+    sent = _TESTS.submit(send, endpoint, f"evt_{uuid.uuid4().hex}", json.dumps(body), now, seconds)
+    try:
+        answer = sent.result(_TIMEOUT)
+    except TimeoutError:
+        sent.add_done_callback(partial(_follow, endpoint, caller, now, get_ident()))
+        return EndpointResponse(None, STILL_WAITING)
+    _audit_test(endpoint, caller, now, answer)
+    return answer
+
+
+def _follow(endpoint: Endpoint, caller: Caller, now: datetime, asked_on: int, sent: Future[EndpointResponse]) -> None:
+    """Keep what came of a test that nobody waits for any more: on a thread of the tests, or at once if it is there now."""
+    try:
+        answer = sent.result()
+        kept = {"delivered_at": timezone.now()} if answer.arrived else {"last_problem": answer.problem}
+        Endpoint.objects.filter(pk=endpoint.pk).update(**kept)
+        _audit_test(endpoint, caller, now, answer)
+    except Exception:
+        logger.exception("what came of a test of endpoint %s was not kept", endpoint.pk)
+    finally:
+        if get_ident() != asked_on:
+            connection.close()
+
+
+def _audit_test(endpoint: Endpoint, caller: Caller, now: datetime, answer: EndpointResponse) -> None:
     with transaction.atomic():
         audit(Action.WEBHOOK_TESTED, endpoint, caller, now, status=answer.status, problem=answer.problem)
-    return answer
 
 
 def resume(*, endpoint: Endpoint, since: datetime | None, caller: Caller, now: datetime) -> int:

@@ -29,14 +29,14 @@ class TooMuch(Exception):
 class Introspection:
     """Counts what selections on the types of a schema answer, each selection once for each thing it is about.
 
-    So counting takes no more steps than there are fields to answer. Raises TooMuch past ``most`` of either.
+    So counting takes no more steps than there are fields to answer. Raises TooMuch past ``limit`` of either.
     """
 
-    def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], most: int) -> None:
+    def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], limit: int) -> None:
         # Named as in what resolvers are told: they look at nothing else of it.
         self.schema = schema
         self._fragments = fragments
-        self._left = most
+        self._left = limit
         self._known: dict[tuple[int, int], int] = {}
 
     def cost(self, node: FieldNode) -> int:

@@ -134,9 +134,9 @@ class ApiView(GraphQLView[Context, None]):
     def create_response(self, response_data: Any, sub_response: HttpResponse) -> HttpResponseBase:
         """In the media type asked for; 400 for a request error where that type can say so."""
         response = super().create_response(response_data, sub_response)
-        most = settings.GRAPHQL_LIMITS["bytesSignedOut"]
-        if self._context.identified is None and len(getattr(response, "content", b"")) > most:
-            refused = LimitExceeded("bytesSignedOut", most)
+        limit = settings.GRAPHQL_LIMITS["bytesSignedOut"]
+        if self._context.identified is None and len(getattr(response, "content", b"")) > limit:
+            refused = LimitExceeded("bytesSignedOut", limit)
             return _errors(refused.message, InputInvalid.code, 400)
         response["Content-Type"] = f"{self._media_type}; charset=utf-8"
         if self._media_type == GRAPHQL_RESPONSE and "data" not in response_data:

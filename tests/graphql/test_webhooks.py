@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken
@@ -22,6 +25,7 @@ from tests.graphql.documents import (
 )
 from tests.partners import Partner
 from tests.world import Api, World
+from webhooks import endpoints
 from webhooks.endpoints import MAX_ENDPOINTS
 from webhooks.models import Endpoint
 
@@ -153,3 +157,42 @@ def test_the_list_costs_the_same_with_one_and_with_ten(api: Api) -> None:
     for n in range(MAX_ENDPOINTS - 1):
         register(api, url=f"{URL}/{n}")
     assert cost() == one
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("late", "kept"), [(200, ("ACTIVE", None, True)), (500, ("ACTIVE", "HTTP 500", False))], ids=["arrives", "fails"]
+)
+def test_nobody_waits_longer_than_a_second_and_the_result_follows(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, late: int, kept: tuple[str, str | None, bool]
+) -> None:
+    go = threading.Event()
+
+    def slowly(_: Any) -> int:
+        go.wait(10)
+        return late
+
+    partner.receiver.behave = slowly
+    monkeypatch.setattr(endpoints, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(endpoints, "_TEST_SECONDS", 10.0)
+    monkeypatch.setattr(settings, "WAYOUT_WEBHOOK_TIMEOUT", 10)
+    api, wish = Api(token=partner.token), {"webhookId": f"whk_{partner.endpoint.pk}"}
+    found = api(TEST_WEBHOOK, input=wish)["testWebhook"]
+    assert (found["arrived"], found["status"], found["problem"]) == (False, None, "STILL_WAITING")
+    assert not AuditEvent.objects.filter(action="webhook.tested").exists()
+    go.set()
+    for _ in range(100):
+        if AuditEvent.objects.filter(action="webhook.tested").exists():
+            break
+        time.sleep(0.05)
+    [webhook] = api(WEBHOOKS)["webhooks"]
+    assert (webhook["status"], webhook["lastProblem"], webhook["lastDeliveredAt"] is not None) == kept
+    assert AuditEvent.objects.get(action="webhook.tested").data["status"] == late
+
+
+def test_when_too_many_tests_wait_the_next_is_told_so(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "_MAX_WAITING", 0)
+    answer = Api(token=partner.token).post(TEST_WEBHOOK, input={"webhookId": f"whk_{partner.endpoint.pk}"})
+    assert answer.json()["data"]["testWebhook"]["code"] == "RATE_LIMITED"
+    assert answer["Retry-After"] == "5"
+    assert partner.receiver.accepted == []

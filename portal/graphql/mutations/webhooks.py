@@ -66,7 +66,7 @@ class TestWebhookSuccess:
     arrived: bool = strawberry.field(description="Whether the receiver answered 2xx.")
     status: int | None = strawberry.field(description="The HTTP status of the answer; null when there was none.")
     problem: str | None = strawberry.field(
-        description="Null when it arrived. Else HTTP and its status, TIMEOUT, NO_CONNECTION, TLS, or PRIVATE for an address that is not public."
+        description="Null when it arrived. Else HTTP and its status, TIMEOUT, NO_CONNECTION, TLS, PRIVATE for an address that is not public, or STILL_WAITING."
     )
 
 
@@ -119,7 +119,9 @@ class WebhookMutation:
         secret = services.rotate_secret(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
         return RotateWebhookSecretSuccess(webhook=_shown(endpoint), secret=secret)
 
-    @mutation(description="Sends webhook.test now, within five seconds, and answers what came back.")
+    @mutation(
+        description="Sends webhook.test now and waits a second at most. Then problem is STILL_WAITING, and the result follows in lastProblem and lastDeliveredAt."
+    )
     def test_webhook(self, info: Info, input: WebhookInput) -> TestWebhookPayload:
         endpoint = _endpoint(info, input.webhook_id)
         answer = services.test(endpoint=endpoint, caller=info.context.caller, now=info.context.now)
