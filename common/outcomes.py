@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from common.errors import ExpectedError
-from common.messages import error_message
+from common.messages import error_message, fill
 
 logger = logging.getLogger("wayout.admin")
 T = TypeVar("T")
@@ -52,4 +52,4 @@ def _say(request: HttpRequest, done: int, left: list[str]) -> None:
     if len(left) > _NAMED:
         named += "; " + _("and %(count)d more") % {"count": len(left) - _NAMED}
     values = {"done": text, "count": len(left), "named": named}
-    messages.warning(request, _("%(done)s %(count)d not. %(named)s.") % values)
+    messages.warning(request, fill(_("%(done)s %(count)d not. %(named)s."), values))

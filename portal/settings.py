@@ -225,10 +225,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 # Failures are counted by portal.accounts.attempts.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
-MFA_FORMS = {
-    "authenticate": "portal.accounts.adapter.CodeForm",
-    "reauthenticate": "portal.accounts.adapter.CodeAgainForm",
-}
+_FORMS = "portal.accounts.adapter"
+MFA_FORMS = {"authenticate": f"{_FORMS}.CodeForm", "reauthenticate": f"{_FORMS}.CodeAgainForm"}
 ACCOUNT_FORMS = {"reset_password": "portal.accounts.passwords.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
