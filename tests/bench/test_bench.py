@@ -155,6 +155,7 @@ def sixteen(port: int) -> list[processes.Sender]:
     return [processes.Sender(port, "token", [b"{}"], number) for number in range(16)]
 
 
+@pytest.mark.long
 def test_processes_go_on_with_all_senders_and_say_what_was_refused(
     serve: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,6 +189,7 @@ def test_processes_end_when_a_sender_dies(serve: Any) -> None:
         processes.measure(sixteen(port), 30, port, processes.Measured())
 
 
+@pytest.mark.long
 def test_reads_fail_at_the_first_refusal(serve: Any) -> None:
     asked = {"Wayout": reads.queries("Wayout", DATASET)}
     times = reads.timed({"Wayout": Client(serve(lambda _: (200, GOOD)), "token")}, asked, 2, 3)

@@ -39,6 +39,7 @@ def service(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield server
 
 
+@pytest.mark.long
 def test_they_keep_what_providers_promise() -> None:
     """As their author runs the tests: nothing of our tests or settings is there."""
     environment = {

@@ -208,7 +208,9 @@ WHO_PAYS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("language", WHO_PAYS)
+@pytest.mark.parametrize(
+    "language", [pytest.param(code, marks=pytest.mark.long) if code != "bg" else code for code in WHO_PAYS]
+)
 def test_who_pays_decides_the_words(browser: Browser, site: Served, language: str) -> None:
     """In the element, and on the page that stands behind it."""
     name, number = ("contoso-admin", 3) if language == "en" else ("rila-admin", 15)

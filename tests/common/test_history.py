@@ -120,6 +120,7 @@ print(client.post("/accounts/login/", {"login": "ada", "password": "a fine horse
 """
 
 
+@pytest.mark.long
 def test_a_server_is_not_ready_says_why_and_writes_nothing(older: Older, tmp_path: Path) -> None:
     url, dump = older
     before = dump()

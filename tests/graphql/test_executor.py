@@ -235,6 +235,7 @@ def callers(scene: Scene) -> list[Caller]:
     return [Caller("an admin", Api(scene.world.admin)), Caller("a partner", Api(token=text)), Caller("nobody", Api())]
 
 
+@pytest.mark.long
 def test_every_document_is_answered_as_by_strawberry(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:

@@ -37,6 +37,7 @@ def test_its_file_does_not_make_a_demo_of_production(folder: Path, environment: 
     assert not list(folder.glob("*.sqlite3"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said", SETTINGS)
 def test_production_in_its_file_is_no_demo_either(folder: Path, said: dict[str, str]) -> None:
     file = folder / ".env"
@@ -74,6 +75,7 @@ def test_what_the_environment_says_of_the_demo_is_meant(folder: Path, environmen
     assert run(folder, "manage.py", "check").returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("option", ["", *(pytest.param(o, marks=pytest.mark.long) for o in ("--json", "--reset"))])
 def test_it_goes_into_no_other_database(folder: Path, tmp_path: Path, option: str) -> None:
     database = tmp_path / "production.sqlite3"
