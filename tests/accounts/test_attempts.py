@@ -180,7 +180,9 @@ def test_a_new_password_ends_the_waiting(person: User) -> None:
     assert typed(Client(), person.username, new).status_code == 302
 
 
-def test_of_many_at_once_five_are_made() -> None:
+def test_of_many_at_once_five_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    # All of them look before the first is counted.
+    monkeypatch.setattr("portal.accounts.attempts.time_left", lambda *_: 0.0)
     answers = together(40, lambda _: begin_attempt("somebody"))
     made = [answer for answer in answers if isinstance(answer, bool)]
     assert sorted(made) == [False] * 4 + [True]
