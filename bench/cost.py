@@ -31,6 +31,10 @@ _SIZE = 100
 _REMOVE = "mutation($input: RemoveUsersInput!) { %s }"
 
 
+_LICENSES = "licenses(first: 100) { edges { node { id user { id displayName userPrincipalName } } } }"
+_EVERYTHING = "id name status cancellationOptions { route options { route message available } }"
+
+
 def repeated(times: int, field: str) -> str:
     """One field under so many names."""
     return " ".join(f"a{number}: {field}" for number in range(times))
@@ -42,16 +46,13 @@ def of_schema(times: int, below: str) -> str:
 
 def documents(subscription: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """As dear as the limits let each kind be, by what it is."""
-    licenses = "licenses(first: 100) { edges { node { id user { id displayName userPrincipalName } } } }"
-    everything = "id name status cancellationOptions { route options { route message available } }"
     users = [f"usr_{number}" for number in range(1, 6_901)]
     remove = "removeUsers(input: $input) { __typename }"
     windows = f'callbackWindows(subscriptionId: "{subscription}", timeZone: "Europe/Sofia") {{ id label }}'
-    password = "signIn(input: $input) { __typename }"
     return {
-        "pages of pages": (f"{{ subscriptions(first: 37) {{ edges {{ node {{ id {licenses} }} }} }} }}", {}),
-        "a page of 100": (f"{{ subscriptions(first: 100) {{ edges {{ node {{ {everything} }} }} }} }}", {}),
-        "twenty lists": ("{" + repeated(20, f"subscriptions(first: 20) {{ edges {{ node {{ {everything} }} }} }}") + "}", {}),
+        "pages of pages": (f"{{ subscriptions(first: 37) {{ edges {{ node {{ id {_LICENSES} }} }} }} }}", {}),
+        "a page of 100": (f"{{ subscriptions(first: 100) {{ edges {{ node {{ {_EVERYTHING} }} }} }} }}", {}),
+        "twenty lists": ("{" + repeated(20, f"subscriptions(first: 20) {{ edges {{ node {{ {_EVERYTHING} }} }} }}") + "}", {}),
         "introspection of tools": (get_introspection_query(), {}),
         "types, fields, arguments": (of_schema(7, "name fields { name args { name description } type { name } }"), {}),
         "types of fields": (of_schema(9, "fields { type { ofType { fields { name } } } }"), {}),
@@ -59,7 +60,7 @@ def documents(subscription: str) -> dict[str, tuple[str, dict[str, Any]]]:
             "input": {"subscriptionId": subscription, "userIds": users, "dryRun": True}
         }),
         "lists of windows": ("{" + repeated(13, windows) + "}", {}),
-        PASSWORD: (f"mutation($input: SignInInput!) {{ {password} }}", {"input": {"password": "another fine horse"}}),
+        PASSWORD: ("mutation($input: SignInInput!) { signIn(input: $input) { __typename } }", {"input": {"password": "another fine horse"}}),
     }  # fmt: skip
 
 

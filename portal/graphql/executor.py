@@ -29,7 +29,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types.field import StrawberryField
 
-from portal.graphql.timeouts import RequestTimeout
+from portal.graphql.timeouts import NEVER, RequestTimeout
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -40,7 +40,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         # No value is to be awaited, which is asked of every one of them: False, said by C. Superfluous once strawberry's
         # execute_sync passes graphql-core's assume_not_awaitable instead of its optimized_is_awaitable.
         self.is_awaitable = ().__contains__  # type: ignore[assignment]
-        self._deadline = self.context_value.deadline
+        self._deadline = getattr(self.context_value, "deadline", NEVER)
         self._infos: dict[int, GraphQLResolveInfo[Any]] = {}  # by id of the node, for one of the types it is asked of
 
     def execute_field(

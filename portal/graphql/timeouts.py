@@ -49,6 +49,10 @@ class Deadline:
         self.until = math.inf
 
 
+# Of what is executed without a request.
+NEVER = Deadline(math.inf)
+
+
 @contextmanager
 def deadline(seconds: float) -> Iterator[Deadline]:
     """Stop database work of this request ``seconds`` from now.
