@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 
@@ -60,13 +59,12 @@ def _nobody_reconciles_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_server_side_state_between_tests() -> Iterator[None]:
     from django.utils import translation
 
-    from common import rates
     from outbox import mail
+    from tests.world import forget_counts
 
     mail.circuit.worked()
-    # Requests and attempts are counted in both, and the clock of many tests stands still.
-    cache.clear()
-    rates._limiter("").storage.reset()
+    # The clock of many tests stands still.
+    forget_counts()
     with translation.override("en"):
         yield
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.test import Client
 
 from billing.models import Agreement, BillingAccount, Charge, PaymentMethod
+from common import rates
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
 from subscriptions.policy.facts import Channel
 from tenants.callers import Caller, Role, Scope
@@ -162,3 +164,9 @@ class Api:
 def later(**span: int) -> datetime:
     """An instant after the NOW of the tests."""
     return NOW + timedelta(**span)
+
+
+def forget_counts() -> None:
+    """Nobody has asked or tried anything yet: requests and attempts are counted in the cache, and by the process."""
+    cache.clear()
+    rates._limiter("").storage.reset()

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import strawberry
-from django.core.cache import cache
 from django.db import transaction
 from django.views.decorators.csrf import csrf_protect
 from graphql import (
@@ -43,7 +42,7 @@ from tenants.models import PartnerToken
 from tests.builders import NOW
 from tests.graphql.collected import collected
 from tests.graphql.test_access import PARTNER, Scene, frozen, nothing_is_sent, scene
-from tests.world import PASSWORD, Api
+from tests.world import PASSWORD, Api, forget_counts
 
 __all__ = ["frozen", "nothing_is_sent", "scene"]
 
@@ -219,7 +218,7 @@ def without_what_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def undone(ask: Callable[[], bytes]) -> bytes:
     """The answer, everything being as before afterwards."""
-    cache.clear()
+    forget_counts()
     savepoint = transaction.savepoint()
     try:
         return ask()
