@@ -16,7 +16,7 @@ from billing.renewal_stop import RenewalStop
 from billing.selectors import lock_agreement
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue
-from outbox.registry import PermanentFailure, handles
+from outbox.registry import Lane, PermanentFailure, handles
 
 # Done in an app above, which locks what it is about before the agreement.
 STOPPED = "agreement.stopped_elsewhere"
@@ -34,7 +34,7 @@ def record_change(*, provider: str, external_id: str, now: datetime) -> bool:
         return bool(found)
 
 
-@handles(LOOK)
+@handles(LOOK, Lane.MONEY)
 def look(payload: dict[str, int], now: datetime) -> None:
     """Ask the provider, and take what it did without us. What we told it, or are about to, is no news."""
     agreement = Agreement.objects.get(pk=payload["agreement"])

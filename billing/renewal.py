@@ -15,7 +15,7 @@ from billing.providers import billing_providers, default_provider, is_subscripti
 from billing.providers.base import ProviderRefused, ProviderUnavailable
 from billing.renewal_stop import UNDO_GRACE, RenewalStop
 from outbox.queue import enqueue_anew
-from outbox.registry import PermanentFailure, handles
+from outbox.registry import Lane, PermanentFailure, handles
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
@@ -103,7 +103,7 @@ def confirm_stop_again(*, agreement: Agreement, now: datetime) -> None:
     _confirm_soon(agreement.pk, now)
 
 
-@handles(CONFIRM_STOP)
+@handles(CONFIRM_STOP, Lane.MONEY)
 def confirm_stop(payload: dict[str, int], now: datetime) -> datetime | None:
     """Bring the provider to where the agreement is now, whatever was told or lost before."""
     agreement = Agreement.objects.get(pk=payload["agreement"])

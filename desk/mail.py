@@ -18,7 +18,7 @@ from desk.codes import CallOccasion
 from desk.models import CallbackRequest
 from outbox.mail import deliver
 from outbox.queue import enqueue
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 
 CALL_MAIL = "mail.callback"
 
@@ -49,7 +49,7 @@ def queue_call_mail(occasion: CallOccasion, request: CallbackRequest, now: datet
     )
 
 
-@handles(CALL_MAIL)
+@handles(CALL_MAIL, Lane.MAIL)
 def send(payload: dict[str, Any], now: datetime) -> None:
     """Send one mail. It names no number: the subject and the text may be read by others."""
     request = CallbackRequest.objects.select_related("subscription__plan").get(pk=payload["callback"])

@@ -44,12 +44,13 @@ class AttentionFilter(admin.SimpleListFilter):
 @admin.register(Task)
 class TaskAdmin(ReadOnlyAdmin):
     list_display = ("key", "status", "waits_for", "run_at")
-    list_filter = (AttentionFilter, "status", "kind")
+    list_filter = (AttentionFilter, "status", "lane", "kind")
     search_fields = ("key",)
     ordering = ("-pk",)
     fields = (
         "key",
         "kind",
+        "lane",
         "status",
         "waits_for",
         "run_at",

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from common.circuit import Circuit
 from common.messages import fill
 from outbox.queue import enqueue
-from outbox.registry import PermanentFailure, RetryLater, handles
+from outbox.registry import Lane, PermanentFailure, RetryLater, handles
 
 logger = logging.getLogger("wayout.outbox")
 STAFF = "mail.staff"
@@ -36,7 +36,7 @@ def queue_staff_mail(*, key: str, sentence: Promise, values: Mapping[str, object
     enqueue(kind=STAFF, key=f"{STAFF}:{key}"[:100], payload={"text": text}, run_at=now, now=now, at_most_once=True)
 
 
-@handles(STAFF)
+@handles(STAFF, Lane.MAIL)
 def send_to_staff(payload: dict[str, str], now: datetime) -> None:
     """One mail to all of them."""
     if settings.WAYOUT_STAFF_EMAIL:

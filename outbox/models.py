@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from outbox.registry import Lane
+
 
 class TaskStatus(StrEnum):
     """WAITING until a worker did it. For staff to see: GIVEN_UP after too many failures, STUCK when it ends its workers."""
@@ -22,6 +24,7 @@ class TaskStatus(StrEnum):
 class Task(models.Model):
     """One thing to do after the commit of the change that asked for it. The row is the truth, a broker only wakes.
 
+    ``lane``: as its kind says. A row of an earlier version may stand in another one, until a worker takes it.
     ``fence`` counts claims: who holds an older number has lost the row and writes nothing more about it.
     ``outages``: tries in a row that found the other side down. They are no failures, and however many there are, it waits.
     ``failing_since``: when the first try in a row came to nothing, whatever the reason.
@@ -36,8 +39,18 @@ class Task(models.Model):
         (TaskStatus.STUCK.value, _("stuck")),
     ]
 
+    LANE_CHOICES: ClassVar = [
+        (Lane.MONEY.value, _("money")),
+        (Lane.MAIL.value, _("mail")),
+        (Lane.WEBHOOKS.value, _("webhooks")),
+        (Lane.LONG.value, _("long runs")),
+    ]
+
     key = models.CharField(_("key"), max_length=100, unique=True)
     kind = models.CharField(_("kind"), max_length=50)
+    lane = models.CharField(
+        _("lane"), max_length=8, choices=LANE_CHOICES, default=Lane.MONEY.value, db_default=Lane.MONEY.value
+    )
     payload = models.JSONField(_("what"), default=dict)
     status = models.CharField(_("status"), max_length=8, choices=STATUS_CHOICES, default=TaskStatus.WAITING.value)
     at_most_once = models.BooleanField(default=False, editable=False)
@@ -57,7 +70,7 @@ class Task(models.Model):
         verbose_name_plural = _("tasks")
         permissions = [("requeue_task", _("Can do tasks again"))]
         indexes = [
-            models.Index(fields=["run_at", "id"], condition=Q(status="WAITING"), name="task_due"),
+            models.Index(fields=["lane", "run_at", "id"], condition=Q(status="WAITING"), name="task_due_in_lane"),
             models.Index(fields=["status", "finished_at"], name="task_by_status"),
             models.Index(fields=["run_at"], condition=Q(status="WAITING", outages__gt=0), name="task_in_outage"),
         ]

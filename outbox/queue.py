@@ -12,6 +12,7 @@ from django.db.models import F
 
 from outbox.models import Task, TaskStatus
 from outbox.notifier import notify_workers
+from outbox.registry import lane_of
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
@@ -24,7 +25,15 @@ def enqueue(
 
     ``at_most_once``: rather not at all than twice. It is given up when a worker dies over it, and staff decide.
     """
-    task = Task(kind=kind, key=key, payload=payload, run_at=run_at, created_at=now, at_most_once=at_most_once)
+    task = Task(
+        kind=kind,
+        lane=lane_of(kind),
+        key=key,
+        payload=payload,
+        run_at=run_at,
+        created_at=now,
+        at_most_once=at_most_once,
+    )
     Task.objects.bulk_create([task], ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL and run_at <= now:
         transaction.on_commit(notify_workers, robust=True)
@@ -66,7 +75,10 @@ def requeue_task(*, task: Task, caller: Caller, language: str, now: datetime) ->
 def enqueue_anew(*, kind: str, payloads: Mapping[str, dict[str, Any]], now: datetime) -> None:
     """Do many tasks of one kind now, by key: those that are known again, the others for the first time."""
     Task.objects.filter(key__in=list(payloads)).update(**_anew(now))
-    new = [Task(kind=kind, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()]
+    lane = lane_of(kind)
+    new = [
+        Task(kind=kind, lane=lane, key=key, payload=what, run_at=now, created_at=now) for key, what in payloads.items()
+    ]
     Task.objects.bulk_create(new, ignore_conflicts=True)
     if settings.WAYOUT_BROKER_URL:
         transaction.on_commit(notify_workers, robust=True)

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 Handler = Callable[[dict[str, Any], datetime], datetime | None]
 PeriodicWork = Callable[[datetime], int]
 
+
+class Lane(StrEnum):
+    """What waits for what: tasks of one lane for each other, and for no other lane's.
+
+    MONEY asks those who bill, and does what follows for cancellations and refunds. MAIL waits for the mail server, WEBHOOKS
+    for receivers. LONG works on many rows: reconciling, and all periodic work.
+    """
+
+    MONEY = "MONEY"
+    MAIL = "MAIL"
+    WEBHOOKS = "WEBHOOKS"
+    LONG = "LONG"
+
+
 _handlers: dict[str, Handler] = {}
+_lanes: dict[str, Lane] = {}
 _periodic: dict[str, tuple[PeriodicWork, timedelta]] = {}
 
 
@@ -31,15 +47,15 @@ class PermanentFailure(Exception):
     """Raised by a handler when trying again cannot help: staff have to look."""
 
 
-def handles(kind: str) -> Callable[[Handler], Handler]:
-    """Register who does tasks of a kind.
+def handles(kind: str, lane: Lane) -> Callable[[Handler], Handler]:
+    """Register who does tasks of a kind, and in which lane: that of whom it waits for, or of what it serves.
 
     The handler gets the payload and the time. It returns None when the task is done, or when to go on with it;
     it raises RetryLater or PermanentFailure. It may run twice: its own writes decide whether something is left to do.
     """
 
     def register(handler: Handler) -> Handler:
-        _handlers[kind] = handler
+        _handlers[kind], _lanes[kind] = handler, lane
         return handler
 
     return register
@@ -60,6 +76,11 @@ def handler_of(kind: str) -> Handler:
     if kind not in _handlers:
         raise PermanentFailure(f"nobody does {kind}")
     return _handlers[kind]
+
+
+def lane_of(kind: str) -> Lane:
+    """Where tasks of this kind wait. What nobody does (any more) is soon given up, wherever it waits."""
+    return _lanes.get(kind, Lane.MONEY)
 
 
 def periodic_work() -> dict[str, tuple[PeriodicWork, timedelta]]:

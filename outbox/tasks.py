@@ -9,10 +9,10 @@ from outbox.broker import WORK, app, as_a_worker_starts
 
 @app.task(name=WORK, ignore_result=True)
 def work() -> int:
-    """Do what is due."""
-    from outbox.worker import work_off  # noqa: PLC0415 (Celery loads this module before the apps are)
+    """Do what is due in all lanes: one that is slow keeps this process, and the others go on in it."""
+    from outbox.lanes import Lanes  # noqa: PLC0415 (Celery loads this module before the apps are)
 
-    return work_off()
+    return Lanes().work_once()
 
 
 @as_a_worker_starts.connect

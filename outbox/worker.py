@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from outbox.mail import queue_staff_mail
 from outbox.models import PeriodicRun, Task, TaskStatus
-from outbox.registry import PermanentFailure, RetryLater, handler_of, periodic_work
+from outbox.registry import Lane, PermanentFailure, RetryLater, handler_of, lane_of, periodic_work
+from outbox.watch import ending, watched
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
 
 LEASE = timedelta(seconds=60)
-# Everything that a handler waits for ends sooner. One that works longer ends its worker: nothing holds a lease for ever.
-LONGEST = timedelta(seconds=120)
 MAX_FAILURES, MAX_CRASHES = 12, 3
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(hours=1)
 # Somebody who is down for long is asked less often, but never given up.
@@ -41,15 +41,6 @@ _KEPT_FOR = timedelta(days=30)
 _FREE: dict[str, Any] = {"leased_until": None, "failures": 0, "outages": 0, "crashes": 0, "failing_since": None}
 
 
-def _exit() -> None:
-    """End this process at once, whatever it is doing; who watches over it starts it again."""
-    os._exit(os.EX_TEMPFAIL)
-
-
-# How a worker ends that cannot go on.
-leave: Callable[[], None] = _exit
-
-
 def database_clock() -> datetime:
     """The time of the database: workers on machines whose clocks disagree go by one clock."""
     if connection.vendor != "postgresql":
@@ -60,29 +51,38 @@ def database_clock() -> datetime:
         return now
 
 
-def work_off(clock: Clock = database_clock, limit: int = 1_000) -> int:
-    """Do the periodic work that is due and up to ``limit`` tasks; how many tasks were attempted."""
-    run_periodic(clock)
+def work_off(clock: Clock = database_clock, limit: int = 1_000, lanes: Collection[Lane] = tuple(Lane)) -> int:
+    """Do up to ``limit`` tasks of these lanes, one after another; how many were attempted. Periodic work is in LONG."""
+    if Lane.LONG in lanes:
+        run_periodic(clock)
     attempted = 0
-    while attempted < limit and (task := claim(clock())):
+    while attempted < limit and not ending.is_set() and (task := claim(clock(), lanes)):
         attempted += 1
         run(task, clock)
     return attempted
 
 
-def claim(now: datetime) -> Task | None:
-    """Take the task that has waited longest. On PostgreSQL workers skip what others are taking.
+def lanes_due(now: datetime) -> set[Lane]:
+    """The lanes in which a task is due: one statement, that costs the same however many are."""
+    is_first = reduce(or_, (Q(pk=Subquery(_due(now, [lane]).values("pk")[:1])) for lane in Lane))
+    return {Lane(lane) for lane in Task.objects.filter(is_first).values_list("lane", flat=True)}
+
+
+def claim(now: datetime, lanes: Collection[Lane] = tuple(Lane)) -> Task | None:
+    """Take the task of these lanes that has waited longest. On PostgreSQL workers skip what others are taking.
 
     One whose lease ran out ended its worker: it is taken again, unless it must not happen twice or has done that too
-    often. A lease further ahead than any can be is of a clock that was wrong.
+    often. One in a lane that is not its own is from an earlier version, and put right.
     """
-    free = Q(leased_until=None) | Q(leased_until__lte=now) | Q(leased_until__gt=now + 2 * LEASE)
-    due = Task.objects.filter(free, status=TaskStatus.WAITING, run_at__lte=now).order_by("run_at", "pk")
+    due = _due(now, lanes)
     while True:
         with transaction.atomic():
             task = due.select_for_update(skip_locked=True).first()
             if task is None:
                 return None
+            if lane_of(task.kind) not in lanes:
+                _ours(task).update(lane=lane_of(task.kind))
+                continue
             crashed = task.leased_until is not None
             task.fence += 1
             if crashed:
@@ -102,7 +102,7 @@ def claim(now: datetime) -> Task | None:
 def run(task: Task, clock: Clock) -> None:
     """Let the handler do a claimed task, and write down what came of it if the row is still ours."""
     try:
-        with _kept_alive(task, clock):
+        with _kept_alive(task, clock), watched(task):
             next_at = handler_of(task.kind)(task.payload, clock())
     except PermanentFailure as error:
         _give_up(task, str(error), clock())
@@ -133,7 +133,8 @@ def wait_after(tries: int, at_most: timedelta = _LONGEST_WAIT) -> timedelta:
 
 def run_periodic(clock: Clock = database_clock) -> None:
     """Run the periodic work that is due; of several workers one runs each piece."""
-    for name, (work, interval) in periodic_work().items():
+    for name in periodic_due(clock()):
+        work, interval = periodic_work()[name]
         now = clock()
         if _claim_run(name, now, now + interval):
             try:
@@ -142,6 +143,16 @@ def run_periodic(clock: Clock = database_clock) -> None:
                 logger.exception("periodic work %s failed", name)
             else:
                 logger.log(logging.INFO if count else logging.DEBUG, "periodic work %s: %d", name, count)
+
+
+def periodic_due(now: datetime) -> list[str]:
+    """The periodic work that is due, found by one statement."""
+    known = dict(PeriodicRun.objects.values_list("name", "next_at"))
+    return [
+        name
+        for name, (_work, interval) in periodic_work().items()
+        if name not in known or not now < known[name] <= now + 2 * interval
+    ]
 
 
 def forget_done(now: datetime) -> int:
@@ -154,6 +165,13 @@ def _claim_run(name: str, now: datetime, next_at: datetime) -> bool:
     # Further ahead than one interval was said by a clock that was wrong; than two, for workers whose looks at it cross.
     is_due = Q(next_at__lte=now) | Q(next_at__gt=next_at + (next_at - now))
     return bool(PeriodicRun.objects.filter(is_due, name=name).update(next_at=next_at))
+
+
+def _due(now: datetime, lanes: Collection[Lane]) -> QuerySet[Task]:
+    """Those that nobody holds. A lease further ahead than any can be is of a clock that was wrong."""
+    free = Q(leased_until=None) | Q(leased_until__lte=now) | Q(leased_until__gt=now + 2 * LEASE)
+    waiting = Task.objects.filter(free, status=TaskStatus.WAITING, run_at__lte=now, lane__in=lanes)
+    return waiting.order_by("run_at", "pk")
 
 
 def _ours(task: Task) -> QuerySet[Task]:
@@ -187,10 +205,8 @@ def _failing(task: Task, reason: str, now: datetime) -> dict[str, Any]:
 
 @contextmanager
 def _kept_alive(task: Task, clock: Clock) -> Iterator[None]:
-    """Extend the lease while the handler works, from a thread with a connection of its own, but not for ever."""
+    """Extend the lease while the handler works, from a thread with a connection of its own."""
     done = threading.Event()
-    end = threading.Timer(LONGEST.total_seconds(), _end, [task.key])
-    end.daemon = True
 
     def extend() -> None:
         try:
@@ -203,16 +219,8 @@ def _kept_alive(task: Task, clock: Clock) -> Iterator[None]:
 
     heart = threading.Thread(target=extend, daemon=True)
     heart.start()
-    end.start()
     try:
         yield
     finally:
-        end.cancel()
         done.set()
         heart.join()
-
-
-def _end(key: str) -> None:
-    """The lease stays as a dead worker leaves it: the next one counts a crash."""
-    logger.critical("task %s took more than %d seconds: its worker ends", key, LONGEST.total_seconds())
-    leave()

@@ -8,14 +8,14 @@ from typing import Any
 from billing.elsewhere import STOPPED
 from billing.models import Agreement
 from billing.renewal_stop import RenewalStop
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Subscription
 from subscriptions.renewal import record_by_itself
 from tenants.actions import Action
 
 
-@handles(STOPPED)
+@handles(STOPPED, Lane.MONEY)
 def follow_stop(payload: dict[str, Any], now: datetime) -> None:
     """What ended is over since then: nothing to cancel, and no refund is promised. Else whether it renews is news."""
     with one_transaction():

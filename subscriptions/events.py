@@ -15,7 +15,7 @@ from billing.providers import credit_form
 from common.codes import CodeTable
 from common.public_ids import Kind, public_id
 from outbox.queue import enqueue
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
@@ -59,7 +59,7 @@ def publish_cancellation(type: SubscriptionEvent, cancellation: Cancellation, no
         )
 
 
-@handles(EFFECTIVE)
+@handles(EFFECTIVE, Lane.WEBHOOKS)
 def publish_effective(payload: dict[str, Any], now: datetime) -> None:
     """The day has come: tell, unless the cancellation was undone or replaced."""
     requested_at = datetime.fromisoformat(payload["requested_at"])

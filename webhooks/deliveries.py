@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from common.chunks import chunks
 from outbox.queue import enqueue, enqueue_anew
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
@@ -87,7 +87,7 @@ def requeue_deliveries(delivery_ids: Collection[int], now: datetime) -> int:
     return len(ids)
 
 
-@handles(DELIVER)
+@handles(DELIVER, Lane.WEBHOOKS)
 def deliver(payload: dict[str, int], now: datetime) -> datetime | None:
     """Make one delivery, or answer when to try again.
 

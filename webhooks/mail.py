@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from common.formatting import format_datetime
 from common.messages import fill
 from outbox.mail import deliver
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from webhooks.deliveries import DISABLED
 from webhooks.models import DeliveryStatus, Endpoint
 
 
-@handles(DISABLED)
+@handles(DISABLED, Lane.MAIL)
 def mail_disabled(payload: dict[str, int], now: datetime) -> None:
     """One mail to the partner's contact and the staff, in the contact's language."""
     endpoint = Endpoint.objects.filter(pk=payload["endpoint"]).first()

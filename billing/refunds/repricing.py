@@ -50,7 +50,7 @@ from billing.selectors import charges_not_over, charges_with_excess, lock_agreem
 from billing.signals import refunds_repriced
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from tenants.actions import Action
 from tenants.callers import Caller
 from tenants.people import SYSTEM
@@ -86,7 +86,7 @@ def reprice_soon(agreement: Agreement, now: datetime) -> None:
     enqueue_anew(kind=REPRICE, payloads={reprice_key(agreement.pk): {"agreement": agreement.pk}}, now=now)
 
 
-@handles(REPRICE)
+@handles(REPRICE, Lane.MONEY)
 def reprice_one(payload: dict[str, int], now: datetime) -> None:
     with transaction.atomic(durable=True):
         reprice([payload["agreement"]], now)

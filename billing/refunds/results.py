@@ -25,7 +25,7 @@ from billing.refunds.moves import move
 from common.whole_numbers import whole_number
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue_anew
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from tenants.people import SYSTEM
 
 CHECK = "refund.check"
@@ -69,7 +69,7 @@ def record_provider_event(*, provider: str, key: str, result: RefundResult, now:
     return True
 
 
-@handles(CHECK)
+@handles(CHECK, Lane.MONEY)
 def check(payload: dict[str, str], now: datetime) -> None:
     """Ask the provider what has become of a part that it contradicted itself about, and take its word.
 

@@ -19,7 +19,7 @@ from billing.refunds.successors import convert
 from billing.renewal_stop import UNDO_GRACE
 from outbox.each import each_by_itself
 from outbox.queue import enqueue, is_waiting, requeue
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from tenants.people import SYSTEM
 
 SUBMIT = "refund.submit"
@@ -29,7 +29,7 @@ _REMEMBERED = timedelta(hours=12)
 _PRICED_SOON = timedelta(seconds=1)
 
 
-@handles(SUBMIT)
+@handles(SUBMIT, Lane.MONEY)
 def submit(payload: dict[str, int], now: datetime) -> datetime | None:
     """Send a refund that is due, part by part, and move it by what the provider says.
 

@@ -24,7 +24,7 @@ from django.utils import timezone, translation
 from common.formatting import active_language
 from outbox.mail import deliver
 from outbox.queue import enqueue
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from tenants.models import User
 
 MAIL = "mail.account"
@@ -52,7 +52,7 @@ def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapp
     enqueue(kind=MAIL, key=f"{MAIL}:{uuid.uuid4().hex}", payload=payload, run_at=now, now=now, at_most_once=True)
 
 
-@handles(MAIL)
+@handles(MAIL, Lane.MAIL)
 def send(payload: dict[str, Any], now: datetime) -> None:
     """Send one mail, to where the person is to be reached now; to nobody who is gone."""
     what, at = payload["what"], datetime.fromisoformat(payload["at"])

@@ -20,14 +20,14 @@ from billing.models import Refund, RefundStatus
 from billing.proration import promised_currency
 from billing.selectors import arrived_of
 from outbox.mail import deliver
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from subscriptions.cancellations.mail_queue import MAIL, Occasion
 from subscriptions.cancellations.receipt import Receipt, make_receipt
 from subscriptions.models import Cancellation
 from subscriptions.selectors.batches import refunds_of
 
 
-@handles(MAIL)
+@handles(MAIL, Lane.MAIL)
 def send(payload: dict[str, Any], now: datetime) -> None:
     with translation.override(payload["language"]):
         message = _compose(payload, now)

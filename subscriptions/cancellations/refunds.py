@@ -18,7 +18,7 @@ from billing.selectors import charged_before, charges_not_over
 from billing.signals import refund_left_early, refunds_repriced
 from outbox.each import each_by_itself
 from outbox.mail import queue_staff_mail
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from subscriptions.cancellations.mail_queue import Occasion, queue_mail, queue_refund_mail
 from subscriptions.events import SubscriptionEvent, publish_refund
 from subscriptions.models import Cancellation
@@ -26,14 +26,14 @@ from subscriptions.policy.facts import Mode
 from subscriptions.policy.quotes import why_nothing
 
 
-@handles(OWED)
+@handles(OWED, Lane.MONEY)
 def publish_owed(payload: dict[str, Any], now: datetime) -> None:
     """It can be taken back no more, and whoever runs this has to pay it: tell the system that does."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
     publish_refund(SubscriptionEvent.REFUND_OWED, refund, str(refund.pk), now)
 
 
-@handles(RETURNED)
+@handles(RETURNED, Lane.MONEY)
 def publish_returned(payload: dict[str, Any], now: datetime) -> None:
     """It was paid back, credited or paid: tell those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])
@@ -41,7 +41,7 @@ def publish_returned(payload: dict[str, Any], now: datetime) -> None:
     queue_refund_mail(Occasion.REFUNDED, refund, datetime.fromisoformat(payload["at"]))
 
 
-@handles(FAILED)
+@handles(FAILED, Lane.MONEY)
 def publish_failed(payload: dict[str, Any], now: datetime) -> None:
     """The provider refused it, all or in part: tell partners, and at once staff and those who wait for it."""
     refund = Refund.objects.select_related("agreement").get(pk=payload["refund"])

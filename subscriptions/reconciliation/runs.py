@@ -14,7 +14,7 @@ from billing.models import Charge, Refund
 from billing.outages import retry_later
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue
-from outbox.registry import handles
+from outbox.registry import Lane, handles
 from subscriptions.models import Cancellation, Reconciliation
 from subscriptions.reconciliation.asking import Asking
 from subscriptions.reconciliation.finding import Finding
@@ -84,7 +84,7 @@ def start_run(now: datetime) -> Reconciliation | None:
     return row
 
 
-@handles(RECONCILE)
+@handles(RECONCILE, Lane.LONG)
 def reconcile(payload: dict[str, int], now: datetime) -> datetime | None:
     """One piece of a run, from where it is. A run that another has followed is left as it is.
 

@@ -41,14 +41,13 @@ def work() -> None:
     from django.utils import timezone
 
     from outbox import worker
+    from outbox.lanes import Lanes
 
     def clock() -> datetime:
         return timezone.now() + timedelta(days=4)
 
     worker.LEASE = timedelta(seconds=1)
-    while True:
-        if not worker.work_off(clock):
-            time.sleep(0.02)
+    Lanes(clock=clock, pause=0.05).work()
 
 
 def work_with_a_wrong_clock() -> None:
@@ -68,12 +67,19 @@ def work_on_poison() -> None:
 
     from django.core.management import call_command
 
-    from outbox import worker
-    from outbox.registry import handles
+    from outbox import watch, worker
+    from outbox.registry import Lane, handles
 
-    worker.LEASE, worker.LONGEST = timedelta(seconds=1), timedelta(seconds=0.5)
-    handles("poison")(lambda *_: time.sleep(60) if sys.argv[2] == "hang" else os.kill(os.getpid(), signal.SIGKILL))
-    handles("note")(lambda *_: None)
+    def poison(*_: object) -> None:
+        time.sleep(0.2)  # so that others have begun
+        if sys.argv[2] == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)
+
+    worker.LEASE, watch.LONGEST = timedelta(seconds=1), timedelta(seconds=1)
+    handles("poison", Lane.WEBHOOKS)(poison)
+    handles("note", Lane.MONEY)(lambda *_: None)
+    handles("piece", Lane.LONG)(lambda *_: time.sleep(0.6))
     call_command("work", "--pause", "0.05", *sys.argv[3:])
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from outbox import worker
+from outbox import watch
+from outbox.lanes import Lanes
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.django_db
 def stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Somebody stops it during its first look for work; nothing of it stays in this process."""
 
-    def stop(**_: Any) -> int:
+    def stop(_: Lanes) -> bool:
         signal.raise_signal(signal.SIGTERM)
-        return 0
+        return False
 
-    monkeypatch.setattr("outbox.management.commands.work.work_off", stop)
-    monkeypatch.setattr(worker, "leave", worker.leave)
+    monkeypatch.setattr(Lanes, "_look", stop)
+    monkeypatch.setattr(watch, "leave", watch.leave)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():

@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import mail, registry, worker
+from outbox import mail, registry, watch, worker
 from outbox.models import PeriodicRun, Task
 from outbox.queue import enqueue, requeue
 from outbox.registry import PermanentFailure, RetryLater
@@ -228,7 +228,7 @@ def test_what_ends_its_worker_three_times_is_left_to_staff_who_are_told_once(
     done: list[Any], clock: Clock, settings: Any, mailoutbox: list[EmailMessage]
 ) -> None:
     settings.WAYOUT_STAFF_EMAIL = ["staff@wayout.example"]
-    registry.handles(mail.STAFF)(mail.send_to_staff)
+    registry.handles(mail.STAFF, registry.Lane.MAIL)(mail.send_to_staff)
     ask(1)
     assert [bool(crash(clock)) for _ in range(MAX_CRASHES)] == [True] * MAX_CRASHES
     ask(2)
@@ -278,8 +278,8 @@ def test_however_many_were_interrupted_the_worker_goes_on(done: list[Any], clock
 
 def test_what_takes_too_long_ends_its_worker(done: list[Any], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
-    monkeypatch.setattr(worker, "LONGEST", timedelta(seconds=0.2))
-    monkeypatch.setattr(worker, "leave", ended.set)
+    monkeypatch.setattr(watch, "LONGEST", timedelta(seconds=0.2))
+    monkeypatch.setattr(watch, "leave", ended.set)
     monkeypatch.setattr(registry, "_handlers", {"note": lambda payload, now: ended.wait(10) and None})
     ask(1)
     work_off(clock)
@@ -372,6 +372,7 @@ def test_waits_are_bounded(failures: int) -> None:
     assert timedelta(0) < wait_after(failures) <= timedelta(hours=1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_command_does_what_is_due(done: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     ask(1, datetime(2026, 1, 1, tzinfo=NOW.tzinfo))
     call_command("work", "--once")

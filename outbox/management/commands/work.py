@@ -6,17 +6,17 @@ import os
 import re
 import signal
 import sys
-import threading
 from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError
 from django.utils.translation import gettext as _
 
 from common.starting import log_warnings
-from outbox import worker
-from outbox.worker import work_off
+from outbox import watch
+from outbox.lanes import Lanes
+from outbox.registry import Lane
 
 
 def _seconds(text: str) -> float:
@@ -26,7 +26,7 @@ def _seconds(text: str) -> float:
 
 
 class Command(BaseCommand):
-    """``manage.py work [--once] [--pause SECONDS]``: run as many as you like, they share the work."""
+    """``manage.py work [--once] [--pause SECONDS] [--lane LANE]``: run as many as you like, they share the work."""
 
     help = "Does what is due after cancellations: refunds, mail, periodic work."
 
@@ -39,35 +39,38 @@ class Command(BaseCommand):
             help="stop when the process that started it is gone; needs nobody to start it again",
         )
         parser.add_argument("--pause", type=_seconds, default=1.0, help="seconds between looks when nothing is due (1)")
+        parser.add_argument(
+            "--lane",
+            action="append",
+            type=str.upper,
+            choices=[lane.value for lane in Lane],
+            help="only what is due in this lane; may be given more than once (all lanes)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or SIGINT; a started task is finished first. A database that is gone is waited for.
 
         A task that takes too long ends the process (exit code 75): something has to start it again.
         """
+        lanes = [lane for lane in Lane if not options["lane"] or lane in options["lane"]]
         if options["once"]:
-            attempted = work_off()
+            attempted = Lanes(lanes).work_once()
             self.stdout.write(_("Attempted %(count)d tasks.") % {"count": attempted})
             return
         log_warnings()
-        stop = threading.Event()
+        workers = Lanes(lanes, pause=options["pause"], report=self._report)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        parent = os.getppid()
+            signal.signal(number, lambda *_: workers.stop())
         if options["while_parent"]:
+            parent = os.getppid()
             # Nobody else watches over it. Who was asked to stop must not forget it by starting again.
-            worker.leave = lambda: os._exit(0) if stop.is_set() else os.execv(sys.executable, sys.orig_argv)  # noqa: S606
-        else:
-            self.stdout.write(_("Waiting for work. Ctrl+C stops."))
-            # Also where the output is a file or a pipe, which would keep it until the end.
-            self.stdout.flush()
-        while not stop.is_set() and (not options["while_parent"] or os.getppid() == parent):
-            close_old_connections()
-            try:
-                attempted = work_off(limit=100)
-            except OperationalError as error:
-                connection.close()
-                self.stderr.write(f"{type(error).__name__}: {error}".strip())
-                attempted = 0
-            if not attempted:
-                stop.wait(options["pause"])
+            watch.leave = lambda: os._exit(0) if workers.is_stopped else os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+            workers.work(lambda: os.getppid() != parent)
+            return
+        self.stdout.write(_("Waiting for work. Ctrl+C stops."))
+        # Also where the output is a file or a pipe, which would keep it until the end.
+        self.stdout.flush()
+        workers.work()
+
+    def _report(self, error: OperationalError) -> None:
+        self.stderr.write(f"{type(error).__name__}: {error}".strip())
