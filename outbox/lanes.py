@@ -19,7 +19,7 @@ from outbox.worker import Clock, database_clock, lanes_due, periodic_due, work_o
 
 # Seconds between two looks whether periodic work is due: none has to be sooner.
 _PERIODIC_PAUSE = 10.0
-Report = Callable[[OperationalError], None]
+Reporter = Callable[[OperationalError], None]
 
 
 def _raise(error: OperationalError) -> None:
@@ -38,7 +38,7 @@ class Lanes:
         *,
         clock: Clock = database_clock,
         pause: float = 1.0,
-        report: Report = _raise,
+        report: Reporter = _raise,
     ) -> None:
         self._clock, self._pause, self._report = clock, pause, report
         # Unlike an event, it may be put into by a handler of signals, whatever that interrupts.
@@ -88,17 +88,17 @@ class Lanes:
             raise error
 
     def _look(self) -> bool:
-        """Wake the lanes in which something is due; whether there is any."""
+        """Ring for the lanes in which something is due; whether there is any."""
         try:
             due = self._due()
         except OperationalError as error:
             connection.close()
             self._report(error)
             return False
-        woken = [thread for thread in self._threads if thread.lane in due]
-        for thread in woken:
-            thread.wake()
-        return bool(woken)
+        found = [thread for thread in self._threads if thread.lane in due]
+        for thread in found:
+            thread.ring()
+        return bool(found)
 
     def _due(self) -> set[Lane]:
         close_old_connections()
@@ -117,32 +117,32 @@ class Lanes:
 
 
 class _LaneThread(threading.Thread):
-    """Works off one lane whenever it is woken. ``error``: what it ended by, if by anything but being stopped."""
+    """Works off one lane whenever it is rung for. ``error``: what it ended by, if by anything but being stopped."""
 
-    def __init__(self, lane: Lane, clock: Clock, tell: Callable[[], None], report: Report) -> None:
+    def __init__(self, lane: Lane, clock: Clock, tell: Callable[[], None], report: Reporter) -> None:
         super().__init__(name=f"lane {lane}", daemon=True)
         self.lane, self.attempted = lane, 0
         self.error: BaseException | None = None
         self._clock, self._tell, self._report = clock, tell, report
-        self._woken, self._stopping = threading.Event(), False
+        self._rung, self._stopping = threading.Event(), False
 
     @property
     def is_idle(self) -> bool:
-        return not self._woken.is_set()
+        return not self._rung.is_set()
 
-    def wake(self) -> None:
-        self._woken.set()
+    def ring(self) -> None:
+        self._rung.set()
 
     def stop(self) -> None:
         self._stopping = True
-        self._woken.set()
+        self._rung.set()
 
     def run(self) -> None:
         try:
             while not self._stopping:
-                self._woken.wait()
+                self._rung.wait()
                 has_done_any = self._work_off()
-                self._woken.clear()
+                self._rung.clear()
                 if has_done_any:
                     self._tell()
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Over the tasks that this process does: what ends it is tried alone, and nothing that hangs holds it for ever."""
+"""What one task can do to the others of its process: nothing that hangs holds it for ever, and turns to be alone in it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _GRACE = 30.0
 
 # Set while this process only finishes what it began.
 ending = threading.Event()
-# What it has claimed, and whether it has begun.
-_held: dict[Task, bool] = {}
+# What it is doing.
+_begun: set[Task] = set()
 
 
 def _exit() -> None:
@@ -37,8 +37,8 @@ def _exit() -> None:
 leave: Callable[[], None] = _exit
 
 
-class _Turns:
-    """Many at a time, or one alone. Who wants to be alone comes next."""
+class Turns:
+    """Many at a time, or one alone. Who wants to be alone comes next. They are waited for without a lease."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -65,28 +65,21 @@ class _Turns:
                 self._changed.notify_all()
 
 
-_turns = _Turns()
+turns = Turns()
 
 
 @contextmanager
 def watched(task: Task) -> Iterator[None]:
-    """A task that ended its worker before is done alone: by the third time it would take others with it that did nothing.
-
-    One that takes too long ends this process.
-    """
-    _held[task] = False
+    """End this process if it takes too long."""
+    end = threading.Timer(LONGEST.total_seconds(), _end, [task])
+    end.daemon = True
+    _begun.add(task)
+    end.start()
     try:
-        with _turns.taken(alone=task.crashes > 0):
-            _held[task] = True
-            end = threading.Timer(LONGEST.total_seconds(), _end, [task])
-            end.daemon = True
-            end.start()
-            try:
-                yield
-            finally:
-                end.cancel()
+        yield
     finally:
-        del _held[task]
+        end.cancel()
+        _begun.discard(task)
 
 
 def _end(culprit: Task) -> None:
@@ -106,16 +99,16 @@ def _end(culprit: Task) -> None:
 def _let_go_of_others(culprit: Task) -> None:
     """Wait for what can still be finished. The rest is another worker's now, but for mail that may have left."""
     give_up_at = time.monotonic() + _GRACE
-    while time.monotonic() < give_up_at and any(begun for task, begun in _others(culprit)):
+    while time.monotonic() < give_up_at and _others(culprit):
         time.sleep(0.05)
     try:
-        for task, begun in _others(culprit):
-            if not (begun and task.at_most_once):
+        for task in _others(culprit):
+            if not task.at_most_once:
                 with suppress(DatabaseError):
                     Task.objects.filter(pk=task.pk, fence=task.fence).update(leased_until=None, fence=F("fence") + 1)
     finally:
         connection.close()
 
 
-def _others(culprit: Task) -> list[tuple[Task, bool]]:
-    return [(task, begun) for task, begun in list(_held.items()) if task != culprit]
+def _others(culprit: Task) -> set[Task]:
+    return _begun.copy() - {culprit}

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from outbox.mail import queue_staff_mail
 from outbox.models import PeriodicRun, Task, TaskStatus
 from outbox.registry import Lane, PermanentFailure, RetryLater, handler_of, lane_of, periodic_work
-from outbox.watch import ending, watched
+from outbox.watch import ending, turns, watched
 
 logger = logging.getLogger("wayout.outbox")
 Clock = Callable[[], datetime]
@@ -56,10 +56,26 @@ def work_off(clock: Clock = database_clock, limit: int = 1_000, lanes: Collectio
     if Lane.LONG in lanes:
         run_periodic(clock)
     attempted = 0
-    while attempted < limit and not ending.is_set() and (task := claim(clock(), lanes)):
+    while attempted < limit and not ending.is_set() and _do_one(clock, lanes):
         attempted += 1
-        run(task, clock)
     return attempted
+
+
+def _do_one(clock: Clock, lanes: Collection[Lane]) -> bool:
+    """Do a task, if one is due. One that has ended a worker is done alone: nothing else dies with it the next time."""
+    with turns.taken(alone=False):
+        task = claim(clock(), lanes)
+        if task is None:
+            return False
+        if not task.crashes:
+            run(task, clock)
+            return True
+        # Whatever ends this worker meanwhile is not this one.
+        _ours(task).update(leased_until=None)
+    with turns.taken(alone=True):
+        if again := claim(clock(), lanes, task.pk):
+            run(again, clock)
+    return True
 
 
 def lanes_due(now: datetime) -> set[Lane]:
@@ -68,13 +84,13 @@ def lanes_due(now: datetime) -> set[Lane]:
     return {Lane(lane) for lane in Task.objects.filter(is_first).values_list("lane", flat=True)}
 
 
-def claim(now: datetime, lanes: Collection[Lane] = tuple(Lane)) -> Task | None:
-    """Take the task of these lanes that has waited longest. On PostgreSQL workers skip what others are taking.
+def claim(now: datetime, lanes: Collection[Lane] = tuple(Lane), pk: int | None = None) -> Task | None:
+    """Take the task of these lanes that has waited longest, or this one. On PostgreSQL workers skip what others are taking.
 
     One whose lease ran out ended its worker: it is taken again, unless it must not happen twice or has done that too
     often. One in a lane that is not its own is from an earlier version, and put right.
     """
-    due = _due(now, lanes)
+    due = _due(now, lanes) if pk is None else _due(now, lanes).filter(pk=pk)
     while True:
         with transaction.atomic():
             task = due.select_for_update(skip_locked=True).first()
