@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -43,6 +45,8 @@ LANES = {
 }  # fmt: skip
 # Seconds after which something that should happen at once did not.
 AT_MOST = 30
+# Due by any clock.
+LONG_AGO = datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
 
 
 def test_each_kind_is_in_the_lane_of_whom_it_waits_for() -> None:
@@ -66,7 +70,7 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def ask(kind: str, number: int = 0, **more: Any) -> None:
-    enqueue(kind=kind, key=f"{kind}{number}", payload={}, run_at=NOW, now=NOW, **more)
+    enqueue(kind=kind, key=f"{kind}{number}", payload={}, run_at=LONG_AGO, now=NOW, **more)
 
 
 def clock() -> datetime:
@@ -228,13 +232,23 @@ def test_a_row_says_its_lane_and_one_of_an_earlier_version_finds_it() -> None:
     assert (found.kind, found.crashes) == ("MAIL", 0)
 
 
+def test_what_waited_before_there_were_lanes_is_given_its_own() -> None:
+    for number, kind in enumerate(kind for kinds in LANES.values() for kind in kinds):
+        ask(kind, number)
+    Task.objects.update(lane="MONEY")
+    import_module("outbox.migrations.0004_lanes").set_lanes(apps, None)
+    assert {(kind, Lane(lane)) for kind, lane in Task.objects.values_list("kind", "lane")} == {
+        (kind, lane) for lane, kinds in LANES.items() for kind in kinds
+    }
+
+
 @pytest.mark.usefixtures("hung")
 def test_one_look_finds_every_lane_in_which_something_is_due() -> None:
     assert lanes_due(NOW) == set()
     ask("MONEY")
     ask("LONG", 0)
     ask("LONG", 1)
-    assert lanes_due(NOW - timedelta(seconds=1)) == set()
+    assert lanes_due(LONG_AGO - timedelta(seconds=1)) == set()
     with CaptureQueriesContext(connection) as asked:
         assert lanes_due(NOW) == {Lane.MONEY, Lane.LONG}
     assert len(asked) == 1
