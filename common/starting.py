@@ -1,11 +1,13 @@
-"""What servers and workers say in the log as they start, of what is on record. It never keeps one from starting."""
+"""What is said as a process starts: why it does not, and in the log, without keeping it from that, what is wrong."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 logger = logging.getLogger("wayout.start")
@@ -13,8 +15,17 @@ Look = Callable[[], Iterable[str]]
 _looks: list[Look] = []
 
 
+@contextmanager
+def refused_in_a_sentence() -> Iterator[None]:
+    """End the process where it is set up wrongly, with what to set: how we came to look at it helps nobody."""
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"Wayout does not start. {error}") from None
+
+
 def warns_at_start(look: Look) -> Look:
-    """Register what looks at rows, and yields a sentence for whoever runs this for what is wrong with them."""
+    """Register what looks at settings or rows, and yields a sentence for whoever runs this for what is wrong there."""
     _looks.append(look)
     return look
 

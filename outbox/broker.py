@@ -10,18 +10,22 @@ import logging
 import os
 
 from celery import Celery
+from celery.signals import setup_logging as as_logging_is_set_up
 from celery.signals import worker_init as as_a_worker_starts
 from django.conf import settings
 
+from common.starting import refused_in_a_sentence
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 logger = logging.getLogger("wayout.outbox")
-__all__ = ["WORK", "app", "as_a_worker_starts", "call"]
+__all__ = ["WORK", "app", "as_a_worker_starts", "as_logging_is_set_up", "call"]
 
 WORK = "outbox.work"
 # Seconds that connecting, and each answer, of a broker may take where one is told that there is something to do.
 _TIMEOUT = 0.5
 
-app = Celery("wayout", broker=settings.WAYOUT_BROKER_URL)
+with refused_in_a_sentence():
+    app = Celery("wayout", broker=settings.WAYOUT_BROKER_URL)
 app.conf.update(
     task_default_queue=settings.WAYOUT_QUEUE,
     task_ignore_result=True,

@@ -9,5 +9,6 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Register what the worker does for this app."""
-        import portal.accounts.mail  # noqa: F401, PLC0415 (apps load before models)
+        """Register what the worker does for this app, and what is said of the settings."""
+        import portal.accounts.mail  # noqa: PLC0415 (apps load before models)
+        import portal.checks  # noqa: F401, PLC0415

@@ -1,38 +1,4 @@
-"""Settings. Everything a deployment changes comes from the environment (or a .env file beside manage.py).
-
-WAYOUT_DEBUG         on for development and the demo; demo logins exist only then
-WAYOUT_SECRET_KEY    required outside debug: signs sessions, quotes and the audit trail's personal data
-WAYOUT_HOSTS         host names served, comma separated; with a port where the world sees another than the server's
-WAYOUT_ENVIRONMENT   a word in every partner token that tells live from test: wyo_live_...
-WAYOUT_HTTPS         off only where something else redirects to HTTPS (on outside debug)
-WAYOUT_PROXIES       how many proxies stand in front: their X-Forwarded headers are believed (0)
-WAYOUT_ORIGINS       origins of portals elsewhere that call the API with a token, comma separated (none)
-WAYOUT_REDIS_URL     one cache and one count of requests for all processes (without it each has its own)
-WAYOUT_MAX_CONCURRENCY  requests a process works on at once; more are refused with a code after a moment (8)
-WAYOUT_CALLER_RATE   requests of one person or token (600/minute)
-WAYOUT_TENANT_RATE   changes of one tenant (300/minute)
-WAYOUT_REQUEST_TIMEOUT  seconds an API request may take (10)
-WAYOUT_STATEMENT_TIMEOUT  seconds a statement on PostgreSQL may take (10 where it is served, else none)
-WAYOUT_BROKER_URL    redis://host:6379/1 or amqp://...: Celery wakes the workers (without it they look every second)
-WAYOUT_QUEUE         the name of its queue (wayout)
-WAYOUT_METRICS_TOKEN opens /metrics to whoever bears it (closed without)
-WAYOUT_STAFF_SECOND_FACTOR  staff need one for the admin (on outside debug)
-WAYOUT_EMAIL_URL     submission://user:password@host:587 (without, mail goes to the terminal, in debug to files in WAYOUT_VAR/mail)
-WAYOUT_EMAIL_FROM    the sender of mail
-WAYOUT_STAFF_EMAIL   who hears of refunds that are overdue or failed, comma separated (nobody)
-WAYOUT_GATEWAY_SECRET  what a GraphQL gateway shows to reach /subgraph/; empty: there is no such address
-WAYOUT_WEBHOOK_PRIVATE  events may go to private addresses and by plain HTTP (off outside debug)
-WAYOUT_WEBHOOK_TIMEOUT  how long a receiver may take, in seconds (10)
-WAYOUT_PROVIDER      who pays refunds: owed (you do, by other means), another that is built in, or the dotted path of a class
-WAYOUT_PROVIDERS     dotted paths of others that agreements and refunds still name, comma separated (none)
-WAYOUT_RECONCILE_RATE  how often a second reconciling asks a provider (10)
-WAYOUT_RESET_PAGE    a portal's own page for links that reset a password: https://portal.example/reset?key={key}
-WAYOUT_OIDC_URL      an organization's OpenID Connect server; with WAYOUT_OIDC_CLIENT_ID, _CLIENT_SECRET and _NAME
-WAYOUT_OIDC_AUDIENCE  its access tokens for this audience are callers of the API, too (none are)
-WAYOUT_OIDC_TRUST_EMAIL  its addresses count as verified although it does not say so (Microsoft Entra)
-WAYOUT_VAR           the folder of the embedded database (var beside manage.py)
-DATABASE_URL         sqlite:///path or postgresql://user:password@host:port/name
-"""
+"""Settings. Everything a deployment changes comes from the environment: portal/environment.py has the list."""
 
 from __future__ import annotations
 
@@ -43,70 +9,55 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
-import limits
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
 
 from common.languages import DEFAULT_LANGUAGE, language_choices
+from portal import environment as env
 from portal.logs import configure_logging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
 _FILE, _SAID = BASE_DIR / ".env", "WAYOUT_DEBUG" in os.environ
-env.read_env(str(_FILE), recurse=False)
-VAR_DIR = env.path("WAYOUT_VAR", BASE_DIR / "var")
+env.read_file(_FILE)
+VAR_DIR = env.folder("WAYOUT_VAR", BASE_DIR / "var")
 
-DEBUG = env.bool("WAYOUT_DEBUG", False)
+DEBUG = env.flag("WAYOUT_DEBUG", default=False)
 # make run writes it into that file, so that commands find the demo. Whatever else is in this folder is not the demo.
 DEMO_BY_FILE = DEBUG and not _SAID
-_ALSO = [name for name in ("DATABASE_URL", "WAYOUT_HOSTS", "WAYOUT_SECRET_KEY") if env.str(name, "")]
+_ALSO = [name for name in ("DATABASE_URL", "WAYOUT_HOSTS", "WAYOUT_SECRET_KEY") if env.text(name, "")]
 if DEMO_BY_FILE and _ALSO:
     raise ImproperlyConfigured(
         f"{_FILE} says WAYOUT_DEBUG=1, which make run writes there for the demo, and {', '.join(_ALSO)} is set, there or "
         "in the environment, as for production. Remove that line from the file, or set WAYOUT_DEBUG in the environment, "
         "where it is meant."
     )
-SECRET_KEY = env.str("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
+SECRET_KEY = env.text("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
 if len(SECRET_KEY) < (1 if DEBUG else 50):
     raise ImproperlyConfigured(
         "Set WAYOUT_SECRET_KEY to a random text of 50 characters or more (or WAYOUT_DEBUG=1 to try Wayout out)."
     )
-WAYOUT_HOSTS: list[str] = env.list("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+WAYOUT_HOSTS: list[str] = env.listed("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 ALLOWED_HOSTS = [re.sub(r":\d+$", "", host) for host in WAYOUT_HOSTS]
-WAYOUT_ENVIRONMENT = env.str("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")
-if not (WAYOUT_ENVIRONMENT.isascii() and WAYOUT_ENVIRONMENT.isalpha() and WAYOUT_ENVIRONMENT.islower()):
-    raise ImproperlyConfigured("WAYOUT_ENVIRONMENT is one word of lower-case letters, for example live.")
+WAYOUT_ENVIRONMENT = env.text("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")
+if not re.fullmatch("[a-z]+", WAYOUT_ENVIRONMENT):
+    raise env.refusal("WAYOUT_ENVIRONMENT")
 
-WAYOUT_REDIS_URL = env.str("WAYOUT_REDIS_URL", "")
-WAYOUT_PROXIES = env.int("WAYOUT_PROXIES", 0)
+WAYOUT_REDIS_URL = env.address("WAYOUT_REDIS_URL", "redis", "rediss", "unix")
+WAYOUT_PROXIES = env.whole("WAYOUT_PROXIES", 0)
 # Who moves the money of new refunds. Older refunds stay with the provider they were promised by. What each of them
 # needs it declares itself (billing.providers), and is read from the environment under that name.
-WAYOUT_PROVIDER = env.str("WAYOUT_PROVIDER", "owed")
-WAYOUT_PROVIDERS: list[str] = env.str("WAYOUT_PROVIDERS", "").replace(",", " ").split()
-WAYOUT_RECONCILE_RATE = env.float("WAYOUT_RECONCILE_RATE", 10)
-if not 0 < WAYOUT_RECONCILE_RATE <= 100:
-    raise ImproperlyConfigured("WAYOUT_RECONCILE_RATE is a number of calls a second: more than 0, and 100 at the most.")
-WAYOUT_WEBHOOK_PRIVATE = env.bool("WAYOUT_WEBHOOK_PRIVATE", DEBUG)
-WAYOUT_WEBHOOK_TIMEOUT = env.float("WAYOUT_WEBHOOK_TIMEOUT", 10)
-WAYOUT_GATEWAY_SECRET = env.str("WAYOUT_GATEWAY_SECRET", "")
-if WAYOUT_GATEWAY_SECRET and len(WAYOUT_GATEWAY_SECRET) < 32:
-    raise ImproperlyConfigured("WAYOUT_GATEWAY_SECRET is at least 32 characters that nobody can guess.")
-WAYOUT_BROKER_URL = env.str("WAYOUT_BROKER_URL", "")
-WAYOUT_QUEUE = env.str("WAYOUT_QUEUE", "wayout")
-WAYOUT_METRICS_TOKEN = env.str("WAYOUT_METRICS_TOKEN", "")
-WAYOUT_MAX_CONCURRENCY = env.int("WAYOUT_MAX_CONCURRENCY", 8)
-WAYOUT_CALLER_RATE = env.str("WAYOUT_CALLER_RATE", "600/minute")
-WAYOUT_TENANT_RATE = env.str("WAYOUT_TENANT_RATE", "300/minute")
-if WAYOUT_MAX_CONCURRENCY < 1:
-    raise ImproperlyConfigured("WAYOUT_MAX_CONCURRENCY is 1 or more.")
-for _name, _rate in (("WAYOUT_CALLER_RATE", WAYOUT_CALLER_RATE), ("WAYOUT_TENANT_RATE", WAYOUT_TENANT_RATE)):
-    try:
-        _wrong = limits.parse(_rate).amount < 1
-    except ValueError:
-        _wrong = True
-    if _wrong:
-        raise ImproperlyConfigured(f"{_name} is a number of requests in a time, for example 600/minute.")
+WAYOUT_PROVIDER = env.text("WAYOUT_PROVIDER", "owed")
+WAYOUT_PROVIDERS: list[str] = env.text("WAYOUT_PROVIDERS").replace(",", " ").split()
+WAYOUT_RECONCILE_RATE = env.number("WAYOUT_RECONCILE_RATE", 10, limit=100)
+WAYOUT_WEBHOOK_PRIVATE = env.flag("WAYOUT_WEBHOOK_PRIVATE", default=DEBUG)
+WAYOUT_WEBHOOK_TIMEOUT = env.number("WAYOUT_WEBHOOK_TIMEOUT", 10)
+WAYOUT_GATEWAY_SECRET = env.text("WAYOUT_GATEWAY_SECRET", holds=lambda said: len(said) >= 32)
+WAYOUT_BROKER_URL = env.address("WAYOUT_BROKER_URL", "redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "memory")
+WAYOUT_QUEUE = env.text("WAYOUT_QUEUE", "wayout")
+WAYOUT_METRICS_TOKEN = env.text("WAYOUT_METRICS_TOKEN")
+WAYOUT_MAX_CONCURRENCY = env.whole("WAYOUT_MAX_CONCURRENCY", 8, least=1)
+WAYOUT_CALLER_RATE = env.rate("WAYOUT_CALLER_RATE", "600/minute")
+WAYOUT_TENANT_RATE = env.rate("WAYOUT_TENANT_RATE", "300/minute")
 
 INSTALLED_APPS = [
     "portal",
@@ -177,6 +128,9 @@ TEMPLATES = [
 ]
 
 
+_STATEMENT_TIMEOUT = env.whole("WAYOUT_STATEMENT_TIMEOUT", 0)
+
+
 def database(url: str) -> dict[str, object]:
     """The connection settings for a database URL, with what Wayout needs of each engine.
 
@@ -192,12 +146,11 @@ def database(url: str) -> dict[str, object]:
         }
     else:
         config["CONN_MAX_AGE"] = 0
-        statement_timeout = env.int("WAYOUT_STATEMENT_TIMEOUT", 0)
         config["OPTIONS"] = {
             # Whoever waits for a database that is away holds a turn.
             "pool": {"min_size": 1, "max_size": 10, "timeout": 2},
             "connect_timeout": 2,
-            "options": f"-c statement_timeout={statement_timeout}s",
+            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT}s",
         }
     return config
 
@@ -205,8 +158,7 @@ def database(url: str) -> dict[str, object]:
 # The demo has a database of its own: its logins do not exist where debug is off.
 DEMO_DATABASE = VAR_DIR / "demo.sqlite3"
 _EMBEDDED = DEMO_DATABASE if DEBUG else VAR_DIR / "wayout.sqlite3"
-VAR_DIR.mkdir(exist_ok=True)
-DATABASES = {"default": database(env.str("DATABASE_URL", f"sqlite:///{_EMBEDDED}"))}
+DATABASES = {"default": database(env.database_url(_EMBEDDED))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"
@@ -240,36 +192,36 @@ HEADLESS_TOKEN_STRATEGY = "portal.accounts.tokens.AppTokens"  # noqa: S105
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
-_RESET_PAGE = env.str("WAYOUT_RESET_PAGE", "")
+_RESET_PAGE = env.text("WAYOUT_RESET_PAGE", holds=lambda said: "{key}" in said)
 HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RESET_PAGE else {}
-WAYOUT_OIDC_URL = env.str("WAYOUT_OIDC_URL", "")
-WAYOUT_OIDC_AUDIENCE = env.str("WAYOUT_OIDC_AUDIENCE", "")
-WAYOUT_OIDC_TRUST_EMAIL = env.bool("WAYOUT_OIDC_TRUST_EMAIL", False)
+WAYOUT_OIDC_URL = env.address("WAYOUT_OIDC_URL", "https", "http")
+WAYOUT_OIDC_AUDIENCE = env.text("WAYOUT_OIDC_AUDIENCE")
+WAYOUT_OIDC_TRUST_EMAIL = env.flag("WAYOUT_OIDC_TRUST_EMAIL", default=False)
 SOCIALACCOUNT_ADAPTER = "portal.accounts.organization.OrganizationAdapter"
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if WAYOUT_OIDC_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append({
         "provider_id": "organization",
-        "name": env.str("WAYOUT_OIDC_NAME", "OpenID Connect"),
-        "client_id": env.str("WAYOUT_OIDC_CLIENT_ID"),
-        "secret": env.str("WAYOUT_OIDC_CLIENT_SECRET"),
+        "name": env.text("WAYOUT_OIDC_NAME", "OpenID Connect"),
+        "client_id": env.needed("WAYOUT_OIDC_CLIENT_ID"),
+        "secret": env.needed("WAYOUT_OIDC_CLIENT_SECRET"),
         "settings": {
             "server_url": WAYOUT_OIDC_URL,
             "verified_email": WAYOUT_OIDC_TRUST_EMAIL,
         },
     })  # fmt: skip
 # Staff come into the admin with a second factor.
-WAYOUT_STAFF_SECOND_FACTOR = env.bool("WAYOUT_STAFF_SECOND_FACTOR", not DEBUG)
+WAYOUT_STAFF_SECOND_FACTOR = env.flag("WAYOUT_STAFF_SECOND_FACTOR", default=not DEBUG)
 # The demo's mail can be looked at as files; its terminal shows how to get in.
-_EMAIL = env.dj_email_url("WAYOUT_EMAIL_URL", f"file:///{VAR_DIR / 'mail'}" if DEBUG else "console:")
+_EMAIL = env.mail("WAYOUT_EMAIL_URL", f"file:///{VAR_DIR / 'mail'}" if DEBUG else "console:")
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"].replace("django.core.mail.backends.smtp.", "outbox.smtp.")
 EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
 EMAIL_TIMEOUT = 10  # seconds for each step; see outbox/smtp.py for all of them
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL["EMAIL_USE_TLS"], _EMAIL["EMAIL_USE_SSL"]
-WAYOUT_STAFF_EMAIL: list[str] = env.list("WAYOUT_STAFF_EMAIL", [])
-DEFAULT_FROM_EMAIL = env.str("WAYOUT_EMAIL_FROM", "wayout@localhost")
+WAYOUT_STAFF_EMAIL: list[str] = env.listed("WAYOUT_STAFF_EMAIL")
+DEFAULT_FROM_EMAIL = env.text("WAYOUT_EMAIL_FROM", "wayout@localhost")
 
 LANGUAGE_CODE = DEFAULT_LANGUAGE
 LANGUAGES = language_choices()
@@ -289,7 +241,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
-SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("WAYOUT_HTTPS", not DEBUG)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("WAYOUT_HTTPS", default=not DEBUG)
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
 SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
 if WAYOUT_PROXIES:
@@ -314,7 +266,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # A portal on another origin sends a token, never our cookies.
-CORS_ALLOWED_ORIGINS: list[str] = env.list("WAYOUT_ORIGINS", [])
+CORS_ALLOWED_ORIGINS: list[str] = env.listed("WAYOUT_ORIGINS")
 CORS_URLS_REGEX = r"^/(graphql/|receipts/[^/]+/)$"
 CORS_ALLOW_METHODS = ["GET", "POST", "OPTIONS"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "wayout-locale"]
@@ -338,7 +290,7 @@ GRAPHQL_LIMITS = {
     "bytesSignedOut": 1_000_000,
 }
 # How long an API request may work, in seconds.
-REQUEST_TIMEOUT = env.float("WAYOUT_REQUEST_TIMEOUT", 10)
+REQUEST_TIMEOUT = env.number("WAYOUT_REQUEST_TIMEOUT", 10)
 
 CACHES = {
     "default": {"BACKEND": "common.store.SharedCache", "LOCATION": WAYOUT_REDIS_URL}

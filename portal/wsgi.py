@@ -10,15 +10,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from common.starting import refused_in_a_sentence
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Whatever is served ends; migrations and imports may take their time.
 os.environ.setdefault("WAYOUT_STATEMENT_TIMEOUT", "10")
-if settings.DEMO_BY_FILE:
-    raise ImproperlyConfigured(
-        "The .env of this folder makes it the demo's (WAYOUT_DEBUG=1), and the demo is served by make run. To serve"
-        " something else, remove that file and say what, in the environment: docs/setup.md."
-    )
-_answer = get_wsgi_application()
+with refused_in_a_sentence():
+    if settings.DEMO_BY_FILE:
+        raise ImproperlyConfigured(
+            "The .env of this folder makes it the demo's (WAYOUT_DEBUG=1), and the demo is served by make run. To serve"
+            " something else, remove that file and say what, in the environment: docs/setup.md."
+        )
+    _answer = get_wsgi_application()
 # All that is imported is imported before the first requests, which come at once and on many threads.
 _ = get_resolver().url_patterns
 

@@ -183,10 +183,17 @@ class Stripe(Provider):
         return updates
 
     def problems(self) -> Sequence[str]:
-        """Without the secret nothing that Stripe says is taken."""
-        if self.settings[API_KEY] and not self.settings[WEBHOOK_SECRET]:
-            return [f"{WEBHOOK_SECRET} is not set: what becomes of a payment or a refund is not heard, only asked for."]
-        return ()
+        """Without the secret nothing that Stripe says is taken; a key for browsers may do nothing of what we ask."""
+        key, found = self.settings[API_KEY], []
+        if key and not key.startswith(("sk_", "rk_")):
+            found.append(
+                f"{API_KEY} is no secret key (sk_live_...) and no restricted one (rk_live_...): Stripe refuses it."
+            )
+        if key and not self.settings[WEBHOOK_SECRET]:
+            found.append(
+                f"{WEBHOOK_SECRET} is not set: what becomes of a payment or a refund is not heard, only asked for."
+            )
+        return found
 
     def _amount(self, refund_request: RefundRequest) -> Money | None:
         """What to give back, in the currency of the charge as Stripe has it, which a currency that ended may have left."""

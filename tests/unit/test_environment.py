@@ -1,0 +1,49 @@
+"""What the environment says: one list of variables, and a sentence for those that nobody reads."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import environment as env
+from portal.environment import VARIABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = re.compile(r"^\| (`(?:WAYOUT_|DATABASE_URL).*?) \|", re.MULTILINE)
+
+
+def test_the_list_is_what_is_read_and_what_is_documented() -> None:
+    calls = [
+        node for node in ast.walk(ast.parse((ROOT / "portal/settings.py").read_text())) if isinstance(node, ast.Call)
+    ]
+    firsts = [call.args[0] for call in calls if isinstance(call.func, ast.Attribute) and call.args]
+    # The one that its reader names by itself.
+    read = {"DATABASE_URL", *(str(first.value) for first in firsts if isinstance(first, ast.Constant))}
+    assert {name for name in read if name.startswith("WAYOUT_") or name == "DATABASE_URL"} == set(VARIABLES)
+    page = (ROOT / "docs/setup.md").read_text()
+    documented = [name for row in ROWS.findall(page) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(documented) == sorted(VARIABLES)
+
+
+def test_what_the_organization_needs_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAYOUT_OIDC_CLIENT_ID", raising=False)
+    with pytest.raises(ImproperlyConfigured, match=r"^WAYOUT_OIDC_CLIENT_ID is a text"):
+        env.needed("WAYOUT_OIDC_CLIENT_ID")
+
+
+def test_a_name_that_nothing_reads_is_told_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WAYOUT_")]:
+        monkeypatch.delenv(name)
+    for name in ("WAYOUT_HOST", "WAYOUT_AT_ONCE", "WAYOUT_STRIP_KEY", "WAYOUT_XYZZY", "WAYOUT_STRIPE_KEY"):
+        monkeypatch.setenv(name, "x")
+    assert list(env.misspelt(["WAYOUT_STRIPE_KEY"])) == [
+        "WAYOUT_AT_ONCE is set and nothing reads it. Is WAYOUT_MAX_CONCURRENCY meant?",
+        "WAYOUT_HOST is set and nothing reads it. Is WAYOUT_HOSTS meant?",
+        "WAYOUT_STRIP_KEY is set and nothing reads it. Is WAYOUT_STRIPE_KEY meant?",
+        "WAYOUT_XYZZY is set and nothing reads it.",
+    ]
