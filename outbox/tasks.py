@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from logging.config import dictConfig
 from typing import Any
 
-from outbox.broker import WORK, app, as_a_worker_starts
+import django
+from django.conf import settings
+
+from common.starting import refused_in_a_sentence
+from outbox.broker import WORK, app, as_a_worker_starts, as_logging_is_set_up
+
+# Celery would do it later, and show how it came to that.
+with refused_in_a_sentence():
+    django.setup()
 
 
 @app.task(name=WORK, ignore_result=True)
@@ -13,6 +23,13 @@ def work() -> int:
     from outbox.lanes import Lanes  # noqa: PLC0415 (Celery loads this module before the apps are)
 
     return Lanes().work_once()
+
+
+@as_logging_is_set_up.connect
+def log_as_all_others(loglevel: int, **_: Any) -> None:
+    """Celery's lines are lines of our log; ``--loglevel`` says which of them."""
+    dictConfig(settings.LOGGING)
+    logging.getLogger("celery").setLevel(loglevel)
 
 
 @as_a_worker_starts.connect

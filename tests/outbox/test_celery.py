@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from outbox.models import Task
 from tests.kills.test_kills import ROOT, environment_of, mails
+from tests.served.clone import PRODUCTION, environment
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 
@@ -60,3 +62,22 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
         time.sleep(0.1)
     assert list(Task.objects.filter(kind="mail.cancellation").values_list("status", flat=True)) == ["DONE"]
     assert sum(mails(tmp_path).values()) == 1
+
+
+def test_its_lines_are_lines_of_our_log(tmp_path: Path) -> None:
+    given = environment(**PRODUCTION, WAYOUT_VAR=str(tmp_path), WAYOUT_BROKER_URL="memory://")
+    # Who runs the tests as root is warned of it, by Python.
+    command = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "outbox.tasks", "worker", "-l", "info"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*command, "--pool", "solo"], cwd=ROOT, env=given, stdout=log, stderr=log)
+        try:
+            for _ in range(300):
+                if " ready" in (said := (tmp_path / "log").read_text()):
+                    break
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+            process.wait(30)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert {line["logger"].partition(".")[0] for line in lines} <= {"celery", "kombu"}
+    assert all(line["event"] and line["timestamp"] for line in lines)
