@@ -24,7 +24,7 @@ def move_older_demo(database: Path, remembered: Path, now: datetime) -> Path | N
         return None
     was = database.stat()
     address = f"{database.resolve().as_uri()}?mode=rw"
-    with closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as opened:
+    with closing(sqlite3.connect(address, uri=True, timeout=5, isolation_level=None)) as opened:
         if not _is_older(opened):
             return None
         _have_it_alone(opened)
@@ -49,6 +49,7 @@ def _have_it_alone(opened: sqlite3.Connection) -> None:
 
     SQLite lets nobody do that while another process has the database open, as the worker of a running demo has.
     """
+    opened.execute("PRAGMA busy_timeout=0")
     try:
         opened.execute("PRAGMA journal_mode=DELETE")
         opened.execute("BEGIN EXCLUSIVE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -59,16 +61,21 @@ class Command(BaseCommand):
                 f"The demo has a database of its own, {DEMO_DATABASE}: its passwords are public. DATABASE_URL names"
                 " another one; unset it (look into .env, too)."
             )
+        port = options["serve"]
+        if port and not (_lock(VAR_DIR / f"demo-{port}.lock", wait=False) and _is_free(port)):
+            raise CommandError(f"Port {port} is in use; choose another one: make run PORT={port + 1}")
+        # Whoever comes while another one makes the demo finds it made.
+        making = _lock(VAR_DIR / "demo.lock", wait=True)
         if options["reset"]:
             self._reset()
             return
-        port = options["serve"]
-        if port and not _is_free(port):
-            raise CommandError(f"Port {port} is in use; choose another one: make run PORT={port + 1}")
         self._move_older()
         call_command("migrate", verbosity=0)
         seeded = seed(timezone.now())
         facts = self._facts(port)
+        # The last one that closes the database locks it for a moment.
+        connection.close()
+        os.close(making)
         if options["json"]:
             self.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False))
         else:
@@ -93,7 +100,7 @@ class Command(BaseCommand):
         self.stdout.write("The demo is gone. make run makes a new one.")
 
     def _facts(self, port: int | None) -> dict[str, Any]:
-        remembered = json.loads(REMEMBERED.read_text()) if REMEMBERED.exists() else {}
+        remembered = _remembered()
         port = port or remembered.get("port", 8000)
         tokens = self._tokens(remembered.get("tokens", {}))
         REMEMBERED.write_text(json.dumps({"port": port, "tokens": tokens}))
@@ -115,7 +122,7 @@ class Command(BaseCommand):
         now, tenant = timezone.now(), Tenant.objects.get(domain=ACCOUNTS[0].domain)
         tokens = {}
         for name, scopes in _TOKENS.items():
-            text = remembered.get(name, "")
+            text = str(remembered.get(name, ""))
             if caller_of_token(text, now) is None:
                 _row, text = create_token(name=f"Demo {name}", scopes=scopes, tenants=[tenant], caller=SYSTEM, now=now)
             tokens[name] = text
@@ -143,6 +150,27 @@ class Command(BaseCommand):
             f"    curl -s {facts['graphql']} -H 'Authorization: Bearer {facts['tokens']['partner']}'"
             f" -H 'Content-Type: application/json' -d '{{\"query\": \"{query}\"}}'\n"
         )
+
+
+def _remembered() -> dict[str, Any]:
+    """What was written down; nothing where that cannot be read: there are new tokens then."""
+    try:
+        found = json.loads(REMEMBERED.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("tokens"), dict) else {}
+
+
+def _lock(path: Path, *, wait: bool) -> int:
+    """An open file that nobody else has as long as it is open; 0 where another process does. A server keeps its own."""
+    opened = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    os.set_inheritable(opened, not wait)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(opened)
+        return 0
+    return opened
 
 
 def _is_free(port: int) -> bool:
