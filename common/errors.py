@@ -13,6 +13,7 @@ ExpectedError
 ├── NotAuthenticated
 ├── NotFound
 ├── NotPermitted
+│   ├── RoleMissing
 │   └── ScopeMissing
 └── RateLimited
 
@@ -65,10 +66,16 @@ class NotPermitted(ExpectedError):
     sentence = N_("You are not allowed to do this.")
 
 
-class ScopeMissing(NotPermitted):
-    """A scope, or the role of an admin, would allow it."""
+class RoleMissing(NotPermitted):
+    """To a person: the role of an admin would allow it."""
 
-    sentence = N_("You are not allowed to do this. It takes the scope %(scope)s, or the role of an admin.")
+    sentence = N_("You are not allowed to do this. It takes the role of an admin.")
+
+
+class ScopeMissing(NotPermitted):
+    """To a token, for which no role helps: a scope would allow it."""
+
+    sentence = N_("You are not allowed to do this. It takes the scope %(scope)s.")
 
     def __init__(self, *path: str, scope: str) -> None:
         super().__init__(*path)

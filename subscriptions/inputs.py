@@ -6,11 +6,11 @@ import unicodedata
 
 from django.conf import settings
 
-from common.errors import CharactersInvalid, NotFound, RateLimited, ScopeMissing, TextTooLong, ValueMissing
+from common.errors import CharactersInvalid, NotFound, RateLimited, TextTooLong, ValueMissing
 from common.rates import hit_rate_limit
 from subscriptions.models import Subscription
 from subscriptions.selectors.lists import visible
-from tenants.callers import Caller, CallerKind, Scope
+from tenants.callers import Caller, CallerKind, Scope, refusal
 
 
 def clean_text(text: str, *path: str, limit: int, required: bool = False) -> str:
@@ -59,6 +59,6 @@ def _within_rate(caller: Caller, tenant_id: int, what: str) -> None:
 
 
 def require(caller: Caller, scope: Scope, tenant_id: int) -> None:
-    """Raise NotPermitted, naming the missing scope, unless the caller may do ``scope`` in the tenant."""
+    """Raise NotPermitted, which names the scope or the role that is missing, unless the caller may do ``scope`` in the tenant."""
     if not caller.may(scope, tenant_id):
-        raise ScopeMissing(scope=scope)
+        raise refusal(caller, scope)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 
+from common.errors import NotPermitted, RoleMissing, ScopeMissing
+
 
 class CallerKind(StrEnum):
     """A signed-in person, a partner's token, a staff member in the admin, or a command."""
@@ -121,3 +123,10 @@ class Caller:
         if scope in _OF_PARTNERS:
             return False
         return self.roles[tenant_id] in ACTING_ROLES or scope in _OF_VIEWER
+
+
+def refusal(caller: Caller, scope: Scope) -> NotPermitted:
+    """What to raise for a caller who may not do ``scope``: it says what would allow it, to whoever asks."""
+    if caller.kind is CallerKind.PARTNER:
+        return ScopeMissing(scope=scope)
+    return NotPermitted() if scope in _OF_PARTNERS else RoleMissing()

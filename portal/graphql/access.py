@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from common.errors import NotAuthenticated, NotPermitted, ScopeMissing
 from portal.accounts.errors import AlreadySignedIn
-from tenants.callers import ACTING_ROLES, Caller, CallerKind, Role, Scope, with_included
+from tenants.callers import ACTING_ROLES, Caller, CallerKind, Role, Scope, refusal, with_included
 
 
 class Who(StrEnum):
@@ -62,9 +62,9 @@ class Access:
         return any(caller.may(scope, tenant_id) for scope in self.scopes)
 
     def require(self, caller: Caller, tenant_id: int) -> None:
-        """Raise NotPermitted, naming the scope, for one that does not come in there."""
+        """Raise NotPermitted, which names what is missing, for one that does not come in there."""
         if not self.allows(caller, tenant_id):
-            raise ScopeMissing(scope=self.scopes[0])
+            raise refusal(caller, self.scopes[0])
 
     def opens_to_scopes(self, scopes: frozenset[Scope]) -> bool:
         """Whether a token with these scopes, and what they include, comes in."""

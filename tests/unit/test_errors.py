@@ -14,6 +14,7 @@ from django.utils import translation
 
 from common.errors import ExpectedError, Plural
 from common.messages import error_message
+from tenants.callers import Caller, CallerKind, Scope, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
@@ -99,3 +100,20 @@ def test_the_api_knows_every_code_and_says_what_it_is() -> None:
     assert {code.value for code in ProblemCode} == {kind.code for kind in EVERY}
     values = ProblemCode.__strawberry_definition__.values  # type: ignore[attr-defined]
     assert [value.name for value in values if not value.description.endswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "said"),
+    [
+        (CallerKind.PARTNER, Scope.CANCEL, ["It takes the scope CANCEL.", "Нужен е обхват CANCEL."]),
+        (CallerKind.PERSON, Scope.CANCEL, ["It takes the role of an admin.", "Нужна е роля на администратор."]),
+        # No role has it.
+        (CallerKind.PERSON, Scope.SETTLE, ["", ""]),
+    ],
+)
+def test_whoever_may_not_is_told_what_would_help_them(kind: CallerKind, scope: Scope, said: list[str]) -> None:
+    starts = ("You are not allowed to do this.", "Нямате право на това действие.")
+    error = refusal(Caller(kind, 1, "Ada"), scope)
+    for language, start, more in zip(("en", "bg"), starts, said, strict=True):
+        with translation.override(language):
+            assert error_message(error) == f"{start} {more}".strip()
