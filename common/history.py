@@ -13,8 +13,10 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import CheckMessage
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 Migrations = set[tuple[str, str]]
@@ -72,6 +74,23 @@ def refuse_older(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
             % {"migration": gone[0]}
         )
     _examined.add(database)
+
+
+def is_migrated(using: str, model: type[Model]) -> bool:
+    """Whether the table is as the model says: whoever migrates back, or by halves, has none or another."""
+    connection, columns = connections[using], {field.column for field in model._meta.concrete_fields}
+    with connection.cursor() as cursor:
+        if model._meta.db_table not in connection.introspection.table_names(cursor):
+            return False
+        found = connection.introspection.get_table_description(cursor, model._meta.db_table)
+    return columns <= {column.name for column in found}
+
+
+def require_migrated() -> None:
+    """Raise CommandError for a database that is empty, or behind the code. One that is away raises OperationalError."""
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError(_("The database is not migrated to this version. Run: manage.py migrate"))
 
 
 def check_history(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:

@@ -8,6 +8,8 @@ from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
+from common.history import is_migrated
+
 
 class DeskConfig(AppConfig):
     name = "desk"
@@ -66,4 +68,5 @@ def _ensure_desk(using: str, **_kwargs: Any) -> None:
     """The one row of its settings."""
     from desk.models import CallbackDesk  # noqa: PLC0415 (apps load before models)
 
-    CallbackDesk.objects.using(using).get_or_create(pk=1)
+    if is_migrated(using, CallbackDesk):
+        CallbackDesk.objects.using(using).get_or_create(pk=1)

@@ -34,18 +34,19 @@ def log_as_all_others(loglevel: int, **_: Any) -> None:
 
 @as_a_worker_starts.connect
 def look_at_the_database(**_: Any) -> None:
-    """Start no worker on a database of an earlier version; one that is away for now is waited for."""
-    from django.db import OperationalError, connection  # noqa: PLC0415 (the apps are loaded by now)
+    """Start no worker on a database that is not migrated, or of an earlier version; one that is away for now is waited for."""
+    from django.core.management.base import CommandError  # noqa: PLC0415 (the apps are loaded by now)
+    from django.db import OperationalError, connection  # noqa: PLC0415
 
-    from common.history import OlderDatabase  # noqa: PLC0415
+    from common.history import require_migrated  # noqa: PLC0415
     from common.starting import log_warnings  # noqa: PLC0415
 
     try:
-        connection.ensure_connection()
+        require_migrated()
         log_warnings()
     except OperationalError:
         pass
-    except OlderDatabase as error:
+    except CommandError as error:
         # Celery logs what its signals raise, and goes on.
         raise SystemExit(str(error)) from None
     finally:

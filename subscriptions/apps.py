@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate
+from django.db.migrations import Migration
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from common.history import is_migrated
 
 
 class SubscriptionsConfig(AppConfig):
@@ -25,19 +29,28 @@ class SubscriptionsConfig(AppConfig):
         import subscriptions.elsewhere  # noqa: PLC0415
         import subscriptions.periodic  # noqa: F401, PLC0415
 
+        pre_migrate.connect(_drop_triggers, sender=self, dispatch_uid="subscriptions.drop_triggers")
         post_migrate.connect(_keep_triggers, sender=self, dispatch_uid="subscriptions.keep_triggers")
         post_migrate.connect(_ensure_default_policy, sender=self, dispatch_uid="subscriptions.ensure_default_policy")
+
+
+def _drop_triggers(using: str, plan: Sequence[tuple[Migration, bool]], **_kwargs: Any) -> None:
+    """Of whoever migrates back: SQLite changes no table while a trigger names one that is gone."""
+    from subscriptions.directory.tallies import drop_tallies  # noqa: PLC0415 (apps load before models)
+
+    if any(is_backwards for _migration, is_backwards in plan):
+        drop_tallies(connections[using])
 
 
 def _keep_triggers(using: str, **_kwargs: Any) -> None:
     """And indexes, unless the tables are not there: somebody migrates back."""
     from subscriptions.directory.indexes import keep_indexes  # noqa: PLC0415 (apps load before models)
     from subscriptions.directory.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
+    from subscriptions.models import DirectoryUser, License, LicenseTally  # noqa: PLC0415 (apps load before models)
 
-    connection = connections[using]
-    if "subscriptions_licensetally" in connection.introspection.table_names():
-        keep_tallies(connection)
-        keep_indexes(connection)
+    if all(is_migrated(using, model) for model in (DirectoryUser, License, LicenseTally)):
+        keep_tallies(connections[using])
+        keep_indexes(connections[using])
 
 
 def _ensure_default_policy(using: str, **_kwargs: Any) -> None:
@@ -45,5 +58,5 @@ def _ensure_default_policy(using: str, **_kwargs: Any) -> None:
     from subscriptions.models import CancellationPolicy  # noqa: PLC0415 (apps load before models)
 
     policies = CancellationPolicy.objects.using(using)
-    if not policies.filter(tenant=None).exists():
+    if is_migrated(using, CancellationPolicy) and not policies.filter(tenant=None).exists():
         policies.create(name="Default", version=1, created_at=timezone.now())

@@ -102,3 +102,14 @@ def keep_tallies(connection: BaseDatabaseWrapper) -> None:
         else:
             for head, body in _SQLITE.items():
                 cursor.execute(f"CREATE TRIGGER IF NOT EXISTS wayout_tally_{head} BEGIN {body} END")
+
+
+def drop_tallies(connection: BaseDatabaseWrapper) -> None:
+    """Keep them no longer: for a migration back, after which they are wrong or gone."""
+    there = connection.introspection.table_names()
+    on_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        for name, (table, *_what) in _POSTGRESQL.items():
+            if table in there:
+                on_table = f" ON {table}" if on_postgresql else ""
+                cursor.execute(f"DROP TRIGGER IF EXISTS wayout_tally_{name}{on_table}")

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from outbox.models import Task
 from tests.kills.test_kills import ROOT, environment_of, mails
-from tests.served.clone import PRODUCTION, environment
+from tests.served.clone import PRODUCTION, environment, run
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 
@@ -65,7 +65,9 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
 
 
 def test_its_lines_are_lines_of_our_log(tmp_path: Path) -> None:
-    given = environment(**PRODUCTION, WAYOUT_VAR=str(tmp_path), WAYOUT_BROKER_URL="memory://")
+    wayout = {**PRODUCTION, "WAYOUT_VAR": str(tmp_path), "WAYOUT_BROKER_URL": "memory://"}
+    run(ROOT, "manage.py", "migrate", "--verbosity", "0", **wayout)
+    given = environment(**wayout)
     # Who runs the tests as root is warned of it, by Python.
     command = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "outbox.tasks", "worker", "-l", "info"]
     with (tmp_path / "log").open("w") as log:

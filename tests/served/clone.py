@@ -35,9 +35,9 @@ def environment(**given: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if not name.startswith(settings)}, **given}
 
 
-def run(folder: Path, *command: str, **given: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str, timeout: float = 60, **given: str) -> subprocess.CompletedProcess[str]:
     """Let Python do something in ``folder``."""
     return subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment(**given), capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=timeout,
     )  # fmt: skip

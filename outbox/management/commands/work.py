@@ -7,12 +7,14 @@ import re
 import signal
 import sys
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError
 from django.utils.translation import gettext as _
 
+from common.history import require_migrated
 from common.starting import log_warnings
 from outbox import watch
 from outbox.lanes import Lanes
@@ -52,6 +54,8 @@ class Command(BaseCommand):
 
         A task that takes too long ends the process (exit code 75): something has to start it again.
         """
+        with suppress(OperationalError):
+            require_migrated()
         lanes = [lane for lane in Lane if not options["lane"] or lane in options["lane"]]
         if options["once"]:
             attempted = Lanes(lanes).work_once()
