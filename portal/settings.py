@@ -147,8 +147,8 @@ def database(url: str) -> dict[str, object]:
     else:
         config["CONN_MAX_AGE"] = 0
         config["OPTIONS"] = {
-            # Whoever waits for a database that is away holds a turn.
-            "pool": {"min_size": 1, "max_size": 10, "timeout": 2},
+            # Whoever waits for a database that is away holds a turn, and ready answers in two seconds.
+            "pool": {"min_size": 1, "max_size": 10, "timeout": 1.5},
             "connect_timeout": 2,
             "options": f"-c statement_timeout={_STATEMENT_TIMEOUT}s",
         }
