@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 import limits
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import dotenv_values
 from environs import Env, EnvError
 
 
@@ -119,8 +120,14 @@ _env = Env()
 
 
 def read_file(path: Path) -> None:
-    """Take what a .env file says where the environment itself says nothing."""
+    """Take what a .env file says where the environment itself says nothing; for providers, too, which look there.
+
+    All but WAYOUT_DEBUG: what this process starts would take it for said, and the demo's file serves nobody.
+    """
     _env.read_env(str(path), recurse=False)
+    for name, value in dotenv_values(path).items():
+        if name != "WAYOUT_DEBUG" and value is not None:
+            os.environ.setdefault(name, value)
 
 
 def refusal(name: str) -> ImproperlyConfigured:

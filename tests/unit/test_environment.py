@@ -47,3 +47,11 @@ def test_a_name_that_nothing_reads_is_told_with_the_one_that_is_meant(monkeypatc
         "WAYOUT_STRIP_KEY is set and nothing reads it. Is WAYOUT_STRIPE_KEY meant?",
         "WAYOUT_XYZZY is set and nothing reads it.",
     ]
+
+
+def test_a_file_says_what_the_environment_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"WAYOUT_STRIPE_URL": "said"})
+    file = tmp_path / ".env"
+    file.write_text("WAYOUT_STRIPE_KEY=sk_live_x\nWAYOUT_STRIPE_URL=in the file\nWAYOUT_DEBUG=1\n")
+    env.read_file(file)
+    assert os.environ == {"WAYOUT_STRIPE_KEY": "sk_live_x", "WAYOUT_STRIPE_URL": "said"}
