@@ -346,6 +346,8 @@ def test_what_takes_too_long_is_the_only_one_that_counts_a_crash(
     lanes.stop()
     hung.set()
     thread.join(AT_MOST)
+    # A process that ended would be gone; this one goes on.
+    wait_for(lambda: not watch.ending.is_set())
     assert states == {
         "hang": ("WAITING", False),
         "MONEY": ("DONE", True),

@@ -15,7 +15,7 @@ from tests.served.clone import PRODUCTION, run
 from tests.served.conftest import ROOT
 
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
-NAME = f"wayout_migrations_{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}"
+NAME = f"wayout_migrations_{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}_{os.getpid()}"
 APPS = ["billing", "desk", "outbox", "subscriptions", "tenants", "webhooks"]
 
 
