@@ -32,6 +32,8 @@ _CLONE = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:10]
 if os.environ.get("WAYOUT_TEST_DB", "sqlite") == "postgres":
     _server = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
     DATABASES = {"default": {**database(_server), "TEST": {"NAME": f"wayout_test_{_CLONE}"}}}
+    # What is served lets no more in at once than there are connections; races of a hundred threads wait for each other.
+    DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 60  # type: ignore[index]
 else:
     _file = VAR_DIR / "test.sqlite3"
     DATABASES = {"default": {**database(f"sqlite:///{_file}"), "TEST": {"NAME": str(_file)}}}

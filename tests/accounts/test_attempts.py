@@ -11,6 +11,7 @@ import time_machine
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from common.errors import RateLimited
 from outbox.worker import work_off
@@ -143,7 +144,7 @@ def test_the_owner_is_told_once_and_strangers_learn_nothing(person: User, langua
     for name in (person.username, "nobody"):
         for _ in range(7):
             typed(Client(headers=headers, REMOTE_ADDR="192.0.2.5"), name)
-    work_off()
+    work_off(timezone.now)
     [message] = mail.outbox
     assert message.to == [person.email]
     said = {"en": "Somebody tried to sign in to your account", "bg": "Някой опита да влезе в профила Ви"}[language]
@@ -171,7 +172,7 @@ def test_a_new_password_ends_the_waiting(person: User) -> None:
     for _ in range(6):
         typed(Client(), person.username)
     Client().post(reverse("account_reset_password"), {"email": person.email})
-    work_off()
+    work_off(timezone.now)
     [link] = [word for message in mail.outbox for word in message.body.split() if "/reset/key/" in word]
     client = Client()
     form = client.get(link.partition("testserver")[2], follow=True)
