@@ -86,10 +86,15 @@ def is_migrated(using: str, model: type[Model]) -> bool:
     return columns <= {column.name for column in found}
 
 
+def is_current() -> bool:
+    """Whether the database has all migrations of this version. One that is away raises OperationalError."""
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
 def require_migrated() -> None:
     """Raise CommandError for a database that is empty, or behind the code. One that is away raises OperationalError."""
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if not is_current():
         raise CommandError(_("The database is not migrated to this version. Run: manage.py migrate"))
 
 

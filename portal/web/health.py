@@ -11,11 +11,10 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from common.history import OlderDatabase
+from common.history import OlderDatabase, is_current
 from common.store import circuit
 from portal.web.overload import has_a_turn
 
@@ -37,7 +36,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     pages have their files. Without Redis a process goes on by itself: that is said, and it stays ready.
     """
     checks = {
-        "database": _database, "migrations": _migrations, "cache": _cache, "turns": has_a_turn, "disk": _disk,
+        "database": _database, "migrations": is_current, "cache": _cache, "turns": has_a_turn, "disk": _disk,
         "static": _static,
     }  # fmt: skip
     found: dict[str, bool] = {}
@@ -66,11 +65,6 @@ def _database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         return bool(cursor.fetchone())
-
-
-def _migrations() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def _disk() -> bool:
