@@ -16,8 +16,6 @@ from tests.served.conftest import ROOT
 
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 NAME = f"wayout_migrations_{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}_{os.getpid()}"
-# Said, since make run may have made this folder the demo's.
-SERVED = {**PRODUCTION, "WAYOUT_DEBUG": "0"}
 APPS = ["billing", "desk", "outbox", "subscriptions", "tenants", "webhooks"]
 
 
@@ -65,7 +63,7 @@ with connection.cursor() as cursor:
 @pytest.mark.parametrize("to", ["zero", "0001"])
 def test_every_app_can_be_migrated_back_and_forth(url: str, tmp_path: Path, to: str) -> None:
     given = {
-        **SERVED,
+        **PRODUCTION,
         "WAYOUT_VAR": str(tmp_path),
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "portal.settings",
@@ -78,7 +76,7 @@ def test_every_app_can_be_migrated_back_and_forth(url: str, tmp_path: Path, to: 
 
 @pytest.mark.parametrize("command", [["work", "--once"], ["work"]], ids=["once", "work"])
 def test_a_worker_says_that_the_database_is_to_be_migrated(url: str, tmp_path: Path, command: list[str]) -> None:
-    told = run(ROOT, "manage.py", *command, **SERVED, WAYOUT_VAR=str(tmp_path), DATABASE_URL=url)
+    told = run(ROOT, "manage.py", *command, **PRODUCTION, WAYOUT_VAR=str(tmp_path), DATABASE_URL=url)
     assert told.returncode == 1
     assert told.stderr.splitlines() == [
         "CommandError: The database is not migrated to this version. Run: manage.py migrate"
