@@ -86,3 +86,8 @@ def refund_due_by(anchor: datetime, requested_at: datetime, zone: ZoneInfo) -> d
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of ``day`` in ``zone``, in UTC: a date without a time is that day there."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def days_anywhere(now: datetime) -> tuple[date, date]:
+    """The earliest and the latest day that it is somewhere."""
+    return (now - timedelta(hours=12)).date(), (now + timedelta(hours=14)).date()

@@ -86,6 +86,12 @@ def charges_at(provider: str) -> QuerySet[Charge]:
     return Charge.objects.filter(agreement__provider__in=[provider, *([""] if is_default else [])])
 
 
+def day_of(agreement: Agreement, now: datetime) -> date:
+    """The day that it is where the tenant is. Reads the agreement's account and tenant."""
+    day: date = now.astimezone(agreement.account.tenant.zone).date()
+    return day
+
+
 def lock_agreement(pk: int) -> Agreement:
     """Lock it, in the caller's transaction, before any refund or charge of it; with its account, which is not locked."""
     rows = Agreement.objects.select_for_update(of=("self",), no_key=True).select_related("account")

@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from billing.credit_form import CreditForm
 from billing.models import (
     PROMISED_REFUND_STATUSES,
-    SENDABLE_REFUND_STATUSES,
     STUCK_REFUND_STATUSES,
     UNSETTLED_REFUND_STATUSES,
     Agreement,
@@ -56,7 +55,6 @@ from tenants.callers import Caller
 from tenants.people import SYSTEM
 
 # Of what is given back by hand: what has not left, or came back.
-_CAPPED_STATUSES = (*SENDABLE_REFUND_STATUSES, *STUCK_REFUND_STATUSES)
 _NOT_GONE = (PartStatus.WAITING, PartStatus.FAILED)
 
 
@@ -133,7 +131,7 @@ def _cap(repricing: Repricing, more_by_rule: Mapping[int, int], now: datetime) -
 
     ``more_by_rule``: by charge, what refunds of the rule are about to return more, or less, than they did.
     """
-    by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=_CAPPED_STATUSES)
+    by_hand = Refund.objects.filter(agreement=repricing.agreement, by_hand=True, status__in=UNSETTLED_REFUND_STATUSES)
     for refund in by_hand.select_for_update(no_key=True).order_by("pk"):
         amounts = {}
         for part in refund.parts.filter(status__in=_NOT_GONE).select_related("charge"):
@@ -234,7 +232,7 @@ def _due_by_charge(
     by_hand = dict(
         RefundPart.objects.filter(
             charge__agreement=agreement, status__in=_NOT_GONE,
-            refund__by_hand=True, refund__status__in=_CAPPED_STATUSES,
+            refund__by_hand=True, refund__status__in=UNSETTLED_REFUND_STATUSES,
         ).values_list("charge").annotate(Sum("amount"))
     )  # fmt: skip
     at_end = agreement.renewal_stop == RenewalStop.AT_PERIOD_END

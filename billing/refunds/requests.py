@@ -33,7 +33,7 @@ from billing.providers import credit_form
 from billing.refunds.moves import audit_refund, lock, move
 from billing.refunds.sending import ask_to_send, say_owed
 from billing.renewal_stop import UNDO_GRACE
-from billing.selectors import lock_agreement, provider_of
+from billing.selectors import day_of, lock_agreement, provider_of
 from billing.signals import refund_left_early
 from tenants.actions import Action
 from tenants.callers import Caller
@@ -184,8 +184,7 @@ _GONE = F("refunded") + F("returned_elsewhere") + F("disputed")
 
 def promised_on(charge: Charge, amount: int, now: datetime) -> Money:
     """Minor units of a charge in what they are promised in today. Reads the agreement, its account and tenant."""
-    zone = charge.agreement.account.tenant.zone
-    return charge.money(amount).into(currency_on(charge.currency, now.astimezone(zone).date()))
+    return charge.money(amount).into(currency_on(charge.currency, day_of(charge.agreement, now)))
 
 
 def _reserve(refund: Refund, charge_id: int, amount: int, tax: int, promised: int) -> None:

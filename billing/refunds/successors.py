@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from billing.currencies import ENDED, currency_on
 from billing.models import PartStatus, Refund, RefundStatus
+from billing.periods import days_anywhere
 from billing.refunds.moves import audit_refund, lock
-from billing.selectors import owed_refunds
+from billing.selectors import day_of, owed_refunds
 from outbox.each import each_by_itself
 from tenants.actions import Action
 from tenants.people import SYSTEM
 
-# Nowhere is it later than this after UTC.
-_EASTMOST = timedelta(hours=14)
-
 
 def convert_unpaid(now: datetime) -> int:
     """Convert every refund that is promised in what has ended. Returns how many."""
-    latest = (now + _EASTMOST).date()
+    _earliest, latest = days_anywhere(now)
     ended = [currency for currency, end in ENDED.items() if latest > end.last_day]
     refunds = _unpaid().filter(currency__in=ended).select_related("agreement__account__tenant")
     return each_by_itself(refunds, lambda refund: convert(refund, now), work="convert_unpaid_refunds", now=now)
@@ -32,7 +30,7 @@ def convert(refund: Refund, now: datetime) -> bool:
 
     One that is worth less than the smallest coin stays as it is. Reads its agreement, account and tenant.
     """
-    successor = currency_on(refund.currency, now.astimezone(refund.agreement.account.tenant.zone).date())
+    successor = currency_on(refund.currency, day_of(refund.agreement, now))
     if successor == refund.currency:
         return False
     with transaction.atomic(durable=True):
