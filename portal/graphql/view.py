@@ -30,6 +30,7 @@ from portal.graphql.limits import LimitExceeded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
+from tenants.requests import RETRY_AFTER
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -46,9 +47,8 @@ class ApiView(GraphQLView[Context, None]):
                 return self.run(request=request)
         except TooManyRequests as refused:
             limited = RateLimited(retry_after=refused.rate_limit.retry_after)
-            response = _errors(error_message(limited), limited.code, 429)
-            response["Retry-After"] = str(limited.retry_after)
-            return _with_standing(response, request)
+            request.META[RETRY_AFTER] = limited.retry_after
+            return _with_standing(_errors(error_message(limited), limited.code, 429), request)
         except PersistedQueryNotFound:
             return _errors("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND", 200)
         except HTTPException as error:
