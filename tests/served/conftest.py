@@ -74,6 +74,17 @@ def wait_for(port: int, path: str = "/login/") -> None:
     pytest.fail("the server did not start")
 
 
+def wait_until_bound(port: int) -> None:
+    """Until somebody listens. Without a request: the first ones are the test's."""
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server did not start")
+
+
 def need_npm(otherwise: str) -> str:
     """The path of npm; without it says what was not tested, and fails in CI."""
     npm = shutil.which("npm")

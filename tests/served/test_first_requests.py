@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from tests.outsiders import silent
 from tests.races.together import together
-from tests.served.conftest import ROOT, Served, free_port
+from tests.served.conftest import ROOT, Served, free_port, wait_until_bound
 from tests.web.test_hardening import redis_url
 
 __all__ = ["redis_url"]
@@ -59,17 +58,6 @@ def ask_at_once(served: Served, redis: str, log: Path) -> list[tuple[int, float]
             return together(MANY, ask)
         finally:
             server.terminate()
-
-
-def wait_until_bound(port: int) -> None:
-    """Without a request: the first ones are the test's."""
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not start")
 
 
 @pytest.mark.parametrize("trouble", ["", "silent"])

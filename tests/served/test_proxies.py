@@ -6,18 +6,16 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.served.conftest import ROOT, free_port, serve
+from tests.served.conftest import ROOT, free_port, serve, wait_until_bound
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("proxies")]
 FILES = ROOT / "examples" / "proxies"
@@ -97,21 +95,10 @@ def proxy(
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
         try:
             for port in ports:
-                wait_for(port)
+                wait_until_bound(port)
             yield ports
         finally:
             running.terminate()
-
-
-def wait_for(port: int) -> None:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the proxy did not start")
 
 
 def asked(port: int, path: str, *, tls: bool = True, body: bytes | None = None, **headers: str) -> Any:
