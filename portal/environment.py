@@ -37,6 +37,12 @@ _WORD = "a text that nobody can guess"
 VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_DEBUG": Variable("on for development and the demo; demo logins exist only then", _FLAG, "0"),
     "WAYOUT_SECRET_KEY": Variable("signs sessions, quotes and the trail's personal data", _WORD, "(50 characters)"),
+    "WAYOUT_SECRET_KEY_FALLBACKS": Variable(
+        "older secret keys, whose sessions and quotes count on", "texts, comma separated", "(50 characters)"
+    ),
+    "WAYOUT_DIGEST_KEYS": Variable(
+        "older secret keys, by which only hashed numbers and the trail are looked up", "texts, comma separated", "(50 characters)"
+    ),
     "WAYOUT_HOSTS": Variable(
         "host names served; with a port where the world sees another than the server's",
         "host names, comma separated", "wayout.example",
