@@ -1,7 +1,7 @@
 """Calls to others over HTTP that end in time, whatever the other side does: a byte every few seconds does not do.
 
-``session()`` is a ``requests.Session`` whose ``timeout`` is for everything together: connecting, TLS, sending, and the
-whole answer. A library's own time limit is for each step alone. Looking up a name is left to the system's resolver.
+``session()`` is a ``requests.Session`` whose ``timeout`` is for everything together: looking up the name, connecting, TLS,
+sending, and the whole answer. A library's own time limit is for each step alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_encoding_from_headers, select_proxy
 
+from common.names import LookUp, addresses_of, connected
 from common.whole_numbers import whole_number
 
 # Seconds that a call may take altogether where its caller says no less.
@@ -46,11 +47,11 @@ def retry_after(said: str) -> timedelta:
 class InTime(httpcore.SyncBackend):
     """Connections that all together have so many seconds.
 
-    ``pick``: the address to connect to instead of a host and port, or an error for one that is not to be called.
+    ``look_up``: the addresses of a host and port, in so many seconds; or an error for one that is not to be called.
     """
 
-    def __init__(self, seconds: float, pick: Callable[[str, int], str] = lambda host, _port: host) -> None:
-        self._until, self._pick = time.monotonic() + seconds, pick
+    def __init__(self, seconds: float, look_up: LookUp = addresses_of) -> None:
+        self._until, self._look_up = time.monotonic() + seconds, look_up
 
     def connect_tcp(
         self,
@@ -60,9 +61,15 @@ class InTime(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = self._pick(host, port)
-        stream = super().connect_tcp(address, port, _left(self._until), local_address, socket_options)
-        return _Hurried(stream, self._until)
+        """Within the time, the name's look-up included."""
+
+        def connect(address: str, seconds: float) -> httpcore.NetworkStream:
+            return super(InTime, self).connect_tcp(address, port, seconds, local_address, socket_options)
+
+        try:
+            return _Hurried(connected(host, port, _left(self._until), connect, self._look_up), self._until)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout from None
 
 
 class _Hurried(httpcore.NetworkStream):

@@ -15,7 +15,7 @@ from limits import RateLimitItem, parse
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from common.store import HASTE, shared
+from common.store import client_options, shared
 
 T = TypeVar("T")
 
@@ -87,7 +87,9 @@ def _item(rate: str) -> RateLimitItem:
 @cache
 def _limiter(redis_url: str) -> FixedWindowRateLimiter:
     """Without Redis each process counts for itself; with it they count together."""
-    return FixedWindowRateLimiter(storage_from_string(redis_url, **HASTE) if redis_url else ProcessCounts())
+    return FixedWindowRateLimiter(
+        storage_from_string(redis_url, **client_options(redis_url)) if redis_url else ProcessCounts()
+    )
 
 
 class ProcessCounts(Storage):

@@ -15,19 +15,49 @@ from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from prometheus_client import Counter
-from redis import RedisError
+from redis import Connection, RedisError, SSLConnection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.circuit import Circuit
+from common.names import connected
 
 logger = logging.getLogger("wayout.store")
 T = TypeVar("T")
 
-# For its clients: half a second for connecting and for each answer, in one try.
-HASTE: dict[str, Any] = {"socket_connect_timeout": 0.4, "socket_timeout": 0.4, "retry": Retry(NoBackoff(), 0)}
+# Seconds for connecting, the look-up of its name included, and for each answer.
+_TIMEOUT = 0.4
 circuit = Circuit(pause=5)
 _away = Counter("wayout_store_away", "What was counted or remembered by a process alone, because Redis was away.")
+
+
+class _InTime(Connection):
+    """A connection whose name is looked up in time, too."""
+
+    def _connect(self) -> Any:
+        """The library looks an address up in no time. A certificate is checked against the name, by who calls this."""
+        name = self.host
+
+        def connect(address: str, seconds: float) -> Any:
+            self.host, self.socket_connect_timeout = address, seconds
+            return super(_InTime, self)._connect()  # type: ignore[no-untyped-call]
+
+        try:
+            return connected(name, int(self.port), _TIMEOUT, connect)
+        finally:
+            self.host, self.socket_connect_timeout = name, _TIMEOUT
+
+
+class _SecureInTime(SSLConnection, _InTime):
+    """The same, over TLS."""
+
+
+def client_options(url: str) -> dict[str, Any]:
+    """For whoever makes a client of this Redis: all is in time, and tried once."""
+    kinds = {"redis": _InTime, "rediss": _SecureInTime}
+    kind = kinds.get(url.partition(":")[0])
+    options = {"socket_connect_timeout": _TIMEOUT, "socket_timeout": _TIMEOUT, "retry": Retry(NoBackoff(), 0)}
+    return {**options, **({"connection_class": kind} if kind else {})}
 
 
 def shared(together: Callable[[], T], alone: Callable[[], T]) -> T:
@@ -50,7 +80,7 @@ class SharedCache(BaseCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self._shared = RedisCache(server, {**params, "OPTIONS": HASTE})
+        self._shared = RedisCache(server, {**params, "OPTIONS": client_options(server)})
         self._own = LocMemCache("wayout.store", params)
 
     def _do(self, what: str, *given: Any, **named: Any) -> Any:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
 
 
 @dataclass
@@ -49,3 +51,23 @@ def silent(dripping: bytes = b"", *, first: bytes = b"", pause: float = 0.2) -> 
             thread.join()
             for call in outsider.calls:
                 call.close()
+
+
+@contextmanager
+def unresolved() -> Iterator[list[str]]:
+    """Whoever tells the addresses of names says nothing until the block ends; which names were asked for."""
+    asked: list[str] = []
+    ended, known = threading.Event(), socket.getaddrinfo
+
+    def resolve(host: str, *given: Any, **named: Any) -> Any:
+        if host[:1].isdigit() or host == "localhost":
+            return known(host, *given, **named)
+        asked.append(host)
+        ended.wait(30)
+        raise socket.gaierror("it was given up")
+
+    with patch.object(socket, "getaddrinfo", resolve):
+        try:
+            yield asked
+        finally:
+            ended.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from common.names import addresses_of
 from common.outbound import InTime, retry_after
 from webhooks.errors import AddressMalformed, AddressNotHttps, AddressPrivate, AddressRefused
 
@@ -78,12 +78,12 @@ def _answer(response: httpcore.Response) -> EndpointResponse:
     return EndpointResponse(status, problem, retry_after(said.decode("latin-1")))
 
 
-def _checked(host: str, port: int, *, private: bool) -> str:
-    """The address to connect to: the very one that was checked."""
-    found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+def _checked(host: str, port: int, seconds: float, *, private: bool) -> list[str]:
+    """The addresses to connect to: the very ones that were checked."""
+    found = addresses_of(host, port, seconds)
     if not private and not all(is_public(address) for address in found):
         raise AddressPrivate("url")
-    return found[0]
+    return found
 
 
 def is_public(address: str) -> bool:
