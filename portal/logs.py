@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from common.database import WithoutOutages
+
 # What every line says, whoever writes it.
 _PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -36,9 +38,11 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"outages": {"()": WithoutOutages}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
+            "django.request": {"filters": ["outages"]},
             # The demo's terminal shows how to get in, not every request.
             "wayout.request": {"level": "WARNING" if for_people else "INFO"},
         },

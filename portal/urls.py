@@ -40,3 +40,4 @@ urlpatterns = [
     path("favicon.ico", lambda _request: redirect(static("portal/icon.svg"))),
     path("admin/", admin.site.urls),
 ]
+handler500 = "portal.web.outages.server_error"

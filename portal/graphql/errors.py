@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Collection
 from typing import TypedDict
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from graphql import GraphQLError
-from structlog.contextvars import get_contextvars
 
+from common.database import is_away
 from common.errors import ExpectedError, InputInvalid, RateLimited
 from common.messages import error_message
 from common.public_ids import Kind, read_id
@@ -21,6 +20,7 @@ from portal.graphql.timeouts import RequestTimeout
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
 from portal.graphql.types.summary import SubscriptionSummary
+from portal.web.outages import AWAY, INTERNAL_ERROR, UNAVAILABLE, UNEXPECTED, log_away, number_of_request
 from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
@@ -85,12 +85,14 @@ def coded(error: GraphQLError) -> GraphQLError:
         return coded(LimitExceeded("depth", settings.GRAPHQL_LIMITS["depth"]))
     elif isinstance(cause, RequestTimeout):
         message, extensions = _("This took too long and was stopped. Ask for less."), {"code": "TIMEOUT", "path": []}
+    elif is_away(cause):
+        log_away(cause)
+        message, extensions = str(AWAY), {"code": UNAVAILABLE, "path": []}
     elif cause is None or isinstance(cause, GraphQLError):
         message = error.message
         extensions = dict(error.extensions or {}) or {"code": InputInvalid.code, "path": []}
     else:
-        correlation_id = get_contextvars().get("request_id") or uuid.uuid4().hex
-        logger.error("unexpected error %s", correlation_id, exc_info=cause)
-        message = _("Something went wrong on our side. Tell us this number: %(id)s") % {"id": correlation_id}
-        extensions = {"code": "INTERNAL_ERROR", "correlationId": correlation_id}
+        number = number_of_request()
+        logger.error("unexpected error %s", number, exc_info=cause)
+        message, extensions = UNEXPECTED % {"id": number}, {"code": INTERNAL_ERROR, "correlationId": number}
     return GraphQLError(message, nodes=error.nodes, path=error.path, extensions=extensions)

@@ -21,6 +21,7 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
+from common.database import is_away
 from common.errors import InputInvalid, RateLimited
 from common.messages import error_message
 from common.rates import RateLimitStatus
@@ -30,6 +31,7 @@ from portal.graphql.limits import LimitExceeded
 from portal.graphql.persisted import PersistedQueryNotFound, recall, remember
 from portal.graphql.schema import schema
 from portal.graphql.timeouts import RequestTimeout, deadline
+from portal.web.outages import UNAVAILABLE, ask_again
 from tenants.requests import RETRY_AFTER
 
 JSON = "application/json"
@@ -58,10 +60,11 @@ class ApiView(GraphQLView[Context, None]):
             return response
         except Exception as error:
             # Outside execution, for example while the caller is identified; inside it coded() sees to it.
-            failed = coded(GraphQLError("", original_error=error))
-            return JsonResponse(
-                {"errors": [failed.formatted]}, status=503 if isinstance(error, RequestTimeout) else 500
-            )
+            failed = JsonResponse({"errors": [coded(GraphQLError("", original_error=error)).formatted]}, status=500)
+            if is_away(error):
+                return ask_again(failed)
+            failed.status_code = 503 if isinstance(error, RequestTimeout) else 500
+            return failed
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """There is no IDE here: it would need scripts from elsewhere."""
@@ -141,6 +144,8 @@ class ApiView(GraphQLView[Context, None]):
         response["Content-Type"] = f"{self._media_type}; charset=utf-8"
         if self._media_type == GRAPHQL_RESPONSE and "data" not in response_data:
             response.status_code = 400
+        if any(error["extensions"]["code"] == UNAVAILABLE for error in response_data.get("errors", ())):
+            ask_again(response)
         return _with_standing(response, self.request)
 
     def _refuse_what_is_not_ours(self, request: HttpRequest) -> None:
