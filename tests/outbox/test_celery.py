@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from outbox.models import Task
 from tests.kills.test_kills import ROOT, environment_of, mails
+from tests.outsiders import require
 from tests.served.clone import PRODUCTION, environment, run
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
@@ -29,12 +30,7 @@ REDIS = os.environ.get("WAYOUT_TEST_REDIS", "redis://127.0.0.1:6379/9")
 @pytest.fixture
 def worker(tmp_path: Path, settings: Any) -> Iterator[None]:
     """A Celery worker of our own queue, on the test's database."""
-    try:
-        redis.Redis.from_url(REDIS).ping()
-    except redis.ConnectionError:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"NOT TESTED: Redis does not answer at {REDIS}")
-        pytest.skip(f"NOT TESTED: Redis does not answer at {REDIS}")
+    require(REDIS)
     settings.WAYOUT_BROKER_URL, settings.WAYOUT_QUEUE = REDIS, f"wayout-test-{uuid.uuid4().hex}"
     from outbox.broker import app
 
