@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     SelectionSetNode,
+    StringValueNode,
     get_named_type,
     get_nullable_type,
     introspection_types,
@@ -40,13 +41,21 @@ class Introspection:
         self._known: dict[tuple[int, int], int] = {}
 
     def cost(self, node: FieldNode) -> int:
-        """Fields below ``__schema`` or ``__type``; 0 for any other. A type that is asked for by name counts as the largest."""
+        """Fields below ``__schema`` or ``__type``; 0 for any other. A type whose name comes by a variable counts as the largest."""
         kind = _OWN.get(node.name.value)
         if kind is None or node.selection_set is None:
             return 0
         of = cast(GraphQLObjectType, introspection_types[kind])
-        about = [self.schema] if kind == "__Schema" else self.schema.type_map.values()
-        return max(self._selection(node.selection_set, of, value) for value in about)
+        about = [self.schema] if kind == "__Schema" else self._types(node)
+        return max((self._selection(node.selection_set, of, value) for value in about), default=0)
+
+    def _types(self, node: FieldNode) -> Iterable[Any]:
+        """Which types may be meant."""
+        for argument in node.arguments or ():
+            if argument.name.value == "name" and isinstance(argument.value, StringValueNode):
+                named = self.schema.type_map.get(argument.value.value)
+                return [named] if named else []
+        return self.schema.type_map.values()
 
     def _selection(self, selection_set: SelectionSetNode, of: GraphQLObjectType, value: Any) -> int:
         # A field comes as a new pair of its name and itself each time.

@@ -104,6 +104,7 @@ def test_what_clients_really_ask_is_within_the_limits(document: str) -> None:
 TYPES = schema._schema.type_map.values()
 FIELDS = sum(len(of.fields) for of in TYPES if is_object_type(of) or is_interface_type(of))
 LARGEST = max(len(of.fields) for of in TYPES if is_object_type(of) or is_interface_type(of))
+VIEWER = len(schema._schema.type_map["Viewer"].fields)  # type: ignore[attr-defined]
 REMOVE = "mutation($input: RemoveUsersInput!) { removeUsers(input: $input) { __typename } }"
 
 
@@ -128,12 +129,14 @@ REMOVE = "mutation($input: RemoveUsersInput!) { removeUsers(input: $input) { __t
         (REMOVE, {"input": {"subscriptionId": "sub_1", "userIds": ["usr_1"] * 5_000}}, 10_002),
         ('{ callbackWindows(subscriptionId: "sub_1", timeZone: "UTC") { id } }', {}, 2_001),
         ('mutation { signIn(input: {name: "a", password: "b"}) { __typename } }', {}, 15_001),
-        # The schema's own: of it, of one type (as if of the largest), of what each of its types has.
+        # The schema's own: of it, of one type (as if of the largest, where a variable names it), of what each of its types has.
         ("{ __schema { queryType { name } } }", {}, 3),
         ("{ __schema { types { name } } }", {}, 2 + len(TYPES)),
         ("{ __schema { ...s } } fragment s on __Schema { types { name } }", {}, 2 + len(TYPES)),
         ("{ __schema { types { fields { name } } } }", {}, 2 + len(TYPES) + FIELDS),
-        ('{ __type(name: "Query") { fields { name } } }', {}, 2 + LARGEST),
+        ("query($n: String!) { __type(name: $n) { fields { name } } }", {"n": "Viewer"}, 2 + LARGEST),
+        ('{ __type(name: "Viewer") { fields { name } } }', {}, 2 + VIEWER),
+        ('{ __type(name: "No such type") { fields { name } } }', {}, 3),
         ("{ __schema { types { ofType { name } nothing { name } } } }", {}, 2 + 2 * len(TYPES)),
     ],
 )
