@@ -313,3 +313,12 @@ def test_the_log_tells_of_requests_and_of_nobody(world: World, caplog: pytest.Lo
     assert answer["Wayout-Request-Id"] in line
     for secret in ("359888123456", world.admin.email, world.admin.username, "127.0.0.1"):
         assert secret not in line
+
+
+def test_what_is_sent_by_https_says_so_of_its_cookies() -> None:
+    """Also where somebody else redirects to HTTPS, and the settings of cookies say nothing of it."""
+    for scheme, is_secure in (("https", True), ("http", False)):
+        page = Client().get("/accounts/login/", secure=scheme == "https")
+        cookies = list(page.cookies.values())
+        assert cookies
+        assert {bool(cookie["secure"]) for cookie in cookies} == {is_secure}
