@@ -21,7 +21,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_encoding_from_headers, select_proxy
 
-from common.names import LookUp, addresses_of, connected
+from common.connecting import LookUp, addresses_of, connected
 from common.whole_numbers import whole_number
 
 # Seconds that a call may take altogether where its caller says no less.

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.circuit import Circuit
-from common.names import connected
+from common.connecting import connected
 
 logger = logging.getLogger("wayout.store")
 T = TypeVar("T")

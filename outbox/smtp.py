@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
-from common.names import connected
+from common.connecting import connected
 from common.outbound import LONGEST
 
 

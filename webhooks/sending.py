@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from common.names import addresses_of
+from common.connecting import addresses_of
 from common.outbound import InTime, retry_after
 from webhooks.errors import AddressMalformed, AddressNotHttps, AddressPrivate, AddressRefused
 

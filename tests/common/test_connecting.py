@@ -13,7 +13,7 @@ import requests
 from django.core import mail
 
 from common import store
-from common.names import addresses_of, connected
+from common.connecting import addresses_of, connected
 from common.outbound import session
 from tests.outsiders import refused, silent, unresolved
 from webhooks.sending import EndpointResponse, post
