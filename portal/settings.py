@@ -181,8 +181,16 @@ ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 # Failures are counted by portal.accounts.attempts.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 _FORMS = "portal.accounts.adapter"
-MFA_FORMS = {"authenticate": f"{_FORMS}.CodeForm", "reauthenticate": f"{_FORMS}.CodeAgainForm"}
-ACCOUNT_FORMS = {"reset_password": "portal.accounts.passwords.ResetForm"}
+MFA_FORMS = {
+    "authenticate": f"{_FORMS}.CodeForm",
+    "reauthenticate": f"{_FORMS}.CodeAgainForm",
+    "activate_totp": f"{_FORMS}.FirstCodeForm",
+}
+_PASSWORDS = "portal.accounts.passwords"
+ACCOUNT_FORMS = {
+    "reset_password": f"{_PASSWORDS}.ResetForm",
+    "reset_password_from_key": f"{_PASSWORDS}.NewPasswordForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -198,6 +206,7 @@ HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
 _RESET_PAGE = env.text("WAYOUT_RESET_PAGE", holds=lambda said: "{key}" in said)
 HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RESET_PAGE else {}
 WAYOUT_OIDC_URL = env.address("WAYOUT_OIDC_URL", "https", "http")
+WAYOUT_OIDC_CLIENT_ID = env.needed("WAYOUT_OIDC_CLIENT_ID") if WAYOUT_OIDC_URL else ""
 WAYOUT_OIDC_AUDIENCE = env.text("WAYOUT_OIDC_AUDIENCE")
 WAYOUT_OIDC_TRUST_EMAIL = env.flag("WAYOUT_OIDC_TRUST_EMAIL", default=False)
 SOCIALACCOUNT_ADAPTER = "portal.accounts.organization.OrganizationAdapter"
@@ -206,7 +215,7 @@ if WAYOUT_OIDC_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append({
         "provider_id": "organization",
         "name": env.text("WAYOUT_OIDC_NAME", "OpenID Connect"),
-        "client_id": env.needed("WAYOUT_OIDC_CLIENT_ID"),
+        "client_id": WAYOUT_OIDC_CLIENT_ID,
         "secret": env.needed("WAYOUT_OIDC_CLIENT_SECRET"),
         "settings": {
             "server_url": WAYOUT_OIDC_URL,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
@@ -31,8 +32,20 @@ admin.site.site_header = admin.site.site_title = "Wayout"
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
+# Django's field for a name makes plain characters of those that only look like them; here they are refused.
+class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta(AdminUserCreationForm.Meta):
+        field_classes: ClassVar = {}
+
+
+class PersonForm(UserChangeForm):  # type: ignore[type-arg]
+    class Meta(UserChangeForm.Meta):
+        field_classes: ClassVar = {}
+
+
 @admin.register(User)
 class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
+    form, add_form = PersonForm, NewPersonForm
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
     fieldsets = (*(UserAdmin.fieldsets or ()), (_("Preferences"), {"fields": ("language", "phone")}))
     readonly_fields = ("last_login", "date_joined")

@@ -6,6 +6,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.fields import SearchKeyField
 from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
+from common.names import LowerAscii, SameName, validate_plain
 from tenants.callers import Role, Scope
 
 
@@ -27,17 +29,41 @@ def validate_time_zone(name: str) -> None:
 class User(AbstractUser):
     """A person who signs in: an admin of tenants, a staff member, or both."""
 
+    username = models.CharField(
+        _("username"), max_length=150, unique=True, validators=[UnicodeUsernameValidator(), validate_plain]
+    )
+    email = models.EmailField(_("email address"), blank=True, validators=[validate_plain])
     language = models.CharField(_("language"), max_length=MAX_LANGUAGE, choices=language_choices, blank=True)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
 
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        constraints = [
+            models.UniqueConstraint(
+                LowerAscii("email"),
+                condition=models.Q(is_active=True) & ~models.Q(email=""),
+                name="one_active_person_per_address",
+                violation_error_message=_("Another active person has this email address."),
+            )
+        ]
 
     @property
     def display_name(self) -> str:
         """What other people see."""
         return self.get_full_name() or self.username
+
+
+for _field in User._meta.fields:
+    if _field.name in ("username", "email"):
+        _field.register_lookup(SameName)
+
+
+class UsedCode(models.Model):
+    """A code or link that was used, by its hash, for as long as it could be good once more."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    until = models.DateTimeField(db_index=True)
 
 
 class Tenant(models.Model):

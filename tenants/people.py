@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
+from common.names import is_plain
 from common.prepared import PreparedQuery
 from tenants.callers import Caller, CallerKind, Role, common_language
 from tenants.models import Membership, User
@@ -13,6 +16,11 @@ _MEMBERSHIPS = PreparedQuery(
     ),
 )
 SYSTEM = Caller(kind=CallerKind.SYSTEM, id=0, name="Wayout")
+
+
+def people_with_address(address: str) -> QuerySet[User]:
+    """Whoever has this very address, active or not. One that only looks like another's is nobody's."""
+    return User.objects.filter(email__iexact=address) if is_plain(address) else User.objects.none()
 
 
 def caller_of_person(user: User) -> Caller:

@@ -14,6 +14,7 @@ from allauth.headless.tokens.strategies.jwt import internal as tokens
 from django.http import HttpRequest
 
 from common.errors import InputInvalid
+from common.names import is_plain
 from portal.accounts.adapter import CodeForm
 from portal.accounts.errors import AlreadySignedIn, SecondFactorRequired, SessionEnded, SignInFailed
 from portal.accounts.flows import Flow, Session, flow_of, require_whole
@@ -39,6 +40,8 @@ def sign_in(request: HttpRequest, name: str, password: str, code: str | None, *,
         require_whole({"name": name, "password": password, "code": code or ""})
     except InputInvalid:
         raise SignInFailed from None
+    if not is_plain(name):
+        raise SignInFailed
     with flow_of(request, by_token=by_token) as flow:
         answer = flow.ask(LoginView, **{"email" if "@" in name else "username": name}, password=password)
         if answer.status == HTTPStatus.CONFLICT:
