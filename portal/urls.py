@@ -8,6 +8,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from portal.accounts.organization import come_back
 from portal.graphql.subgraph import serve_subgraph
 from portal.graphql.view import graphql
 from portal.web.health import live, ready
@@ -28,6 +29,7 @@ urlpatterns = [
     path("accounts/email/", RedirectView.as_view(pattern_name="home")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
+    path("accounts/oidc/organization/login/callback/", come_back),
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("language/", choose_language, name="language"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from allauth.headless.tokens.strategies.jwt import internal as tokens
 from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
 from django.contrib.sessions.models import Session as StoredSession
@@ -10,9 +12,14 @@ from django.http import HttpRequest
 
 from tenants.models import User
 
+logger = logging.getLogger("wayout.accounts")
+
 
 class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
-    """Allauth's rotating tokens, found in the Authorization header alone, each refresh token good for one refresh."""
+    """Allauth's rotating tokens, found in the Authorization header alone, each refresh token good for one refresh.
+
+    One that comes again was copied, and nobody knows whose the newer ones are: the session ends, and all of them with it.
+    """
 
     def get_session_token(self, request: HttpRequest) -> str | None:
         """The session of a bearer token, never one named by its bare key."""
@@ -21,13 +28,23 @@ class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
         return key
 
     def refresh_token(self, refresh_token: str) -> tuple[str, str] | None:
-        """Rotate under the lock of the session's row, so that two at once do not both get a pair."""
+        """Rotate under the lock of the session's row, so that two at once do not both get a pair.
+
+        Whoever asked while it was good and only came second, as a second tab does, is refused and ends nothing.
+        """
         payload = tokens.decode_token(refresh_token, "refresh")
         key = payload and tokens.session_key_from_sid(payload["sid"])
+        if not key:
+            return None
+        came_second = tokens.validate_refresh_token(refresh_token) is not None
         with transaction.atomic():
-            if not key or not StoredSession.objects.select_for_update().filter(session_key=key).exists():
+            stored = StoredSession.objects.filter(session_key=key)
+            if not stored.select_for_update().exists():
                 return None
             pair: tuple[str, str] | None = super().refresh_token(refresh_token)
+            if pair is None and not came_second:
+                stored.delete()
+                logger.warning("a refresh token came a second time: its session was ended")
             return pair
 
 
