@@ -5,6 +5,10 @@ MUTMUT := $(CURDIR)/build/mutmut-3.8.0
 RUN_READY := .venv/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
 DEV_READY := .venv/.dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
 CATALOGS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
+PIP_COMPILE := .venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --generate-hashes \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# Nothing is installed that is not the very file that was looked at when the pins were made.
+PIP_INSTALL := .venv/bin/pip install -q --disable-pip-version-check --require-hashes
 DEMO := WAYOUT_DEBUG=1 $(PY) manage.py
 
 .DEFAULT_GOAL := help
@@ -45,9 +49,9 @@ test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's 
 mutants: $(DEV_READY) $(CATALOGS:.po=.mo) $(MUTMUT)  ## changes of the rules that no test notices (installs mutmut; 10 minutes, or one MODULE)
 	@PYTHONPATH=$(MUTMUT) nice -n 19 $(PY) -m tests.mutants $(MODULE)
 
-# Apart from what the tests need: it brings a good many packages.
+# Apart from what the tests need: it brings a good many packages, of which only what is installed already is held to its pin.
 $(MUTMUT):
-	@.venv/bin/pip install -q --disable-pip-version-check --target $@ -c requirements-dev.txt mutmut==3.8.0 || (rm -rf $@; exit 1)
+	@.venv/bin/pip freeze | .venv/bin/pip install -q --disable-pip-version-check --target $@ -c /dev/stdin mutmut==3.8.0 || (rm -rf $@; exit 1)
 
 bench: $(DEV_READY) $(CATALOGS:.po=.mo)  ## ratios measured side by side (installs the baselines; 10 minutes)
 	@$(PY) -m bench --picture
@@ -80,9 +84,8 @@ messages: $(DEV_READY)  ## add new sentences to the catalogs
 pictures: $(DEV_READY) $(CATALOGS:.po=.mo)  ## take the pictures of the documents anew (needs Chromium)
 	@$(DEMO) shell --no-imports -c "from tests.browser.pictures import main; raise SystemExit(main())"
 
-lock: $(DEV_READY)  ## compile requirements*.in to exact pins
-	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt requirements.in
-	@.venv/bin/pip-compile -q --no-header --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+lock: $(DEV_READY)  ## compile requirements*.in to exact pins, with the hashes of every file of each version
+	@for name in requirements requirements-dev; do $(PIP_COMPILE) -o $$name.txt $$name.in || exit 1; done
 
 # Says that this folder is for trying Wayout out, so that every manage.py command in it finds the demo. It serves nobody,
 # and is refused beside what production sets (portal/settings.py).
@@ -94,12 +97,12 @@ lock: $(DEV_READY)  ## compile requirements*.in to exact pins
 
 $(RUN_READY): .venv/bin/python
 	@echo "Installing what Wayout runs on ..."
-	@.venv/bin/pip install -q --disable-pip-version-check -r requirements.txt
+	@$(PIP_INSTALL) -r requirements.txt
 	@rm -f .venv/.run-* && touch $@
 
 $(DEV_READY): .venv/bin/python
 	@echo "Installing what the tests need ..."
-	@.venv/bin/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@$(PIP_INSTALL) -r requirements-dev.txt
 	@rm -f .venv/.dev-* && touch $@
 
 %.mo: %.po | $(RUN_READY)

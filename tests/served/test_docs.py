@@ -143,5 +143,9 @@ def test_the_pins_are_exact_and_strawberry_is_the_one_we_mean() -> None:
     pins = (ROOT / "requirements.txt").read_text()
     assert "strawberry-graphql==0.341.2" in pins
     assert "strawberry-graphql-django==0.93.0" in pins
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        # Two spaces and a hash, or a name and an exact version: each of these has hashes.
+        entries = re.split(r"\n(?=\S)", (ROOT / name).read_text())
+        assert [entry for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []
     loose = [line for line in pins.splitlines() if line and not line.startswith((" ", "#")) and "==" not in line]
     assert not loose
