@@ -91,6 +91,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "portal.web.edge.EdgeMiddleware",
+    "portal.web.headers.HeadersMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "portal.web.requests.RequestMiddleware",
     # Before what refuses: a portal on another origin reads a refusal only with these headers.
@@ -254,6 +255,13 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("WAYOUT_HTTPS", default=not DEBUG)
+# A browser takes a cookie of such a name from us alone: by HTTPS, from this very host, for all of it. Neither a neighbouring
+# host nor somebody on the network can plant one. Where HTTPS is somebody else's to see to, names are plain.
+COOKIE_PREFIX = "__Host-" if SECURE_SSL_REDIRECT else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}language"
+LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = bool(COOKIE_PREFIX), True, "Lax"
+MESSAGE_STORAGE = "portal.web.messages.Messages"
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
 SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
 if WAYOUT_PROXIES:

@@ -57,7 +57,7 @@ export function createApi({ endpoint, locale, getToken, fetcher, patience = PATI
     const headers = { "Wayout-Locale": locale() };
     if (token) headers.Authorization = `Bearer ${token}`;
     // Another origin has no session of this page, and its CORS would refuse the header instead of saying who is missing.
-    else if (url().origin === here().origin) headers["X-CSRFToken"] = cookie("csrftoken");
+    else if (url().origin === here().origin) headers["X-CSRFToken"] = cookie("__Host-csrftoken") || cookie("csrftoken");
     return headers;
   }
 

@@ -24,14 +24,15 @@ test("a named operation goes out with the language and the token", async () => {
   assert.match(body.query, /^query Subscription/);
 });
 
-test("by the session, the CSRF token goes along", async () => {
-  globalThis.document = { cookie: "a=b; csrftoken=t%3D1" };
-  let sent;
-  await api((_, init) => { sent = init; return answer({ data: {} }); }).run("Subscriptions", {});
-  delete globalThis.document;
-  assert.equal(sent.headers["X-CSRFToken"], "t=1");
-  assert.equal(sent.credentials, "same-origin");
-});
+for (const cookie of ["a=b; csrftoken=t%3D1", "csrftoken=planted; __Host-csrftoken=t%3D1"])
+  test(`by the session, the CSRF token goes along: ${cookie}`, async () => {
+    globalThis.document = { cookie };
+    let sent;
+    await api((_, init) => { sent = init; return answer({ data: {} }); }).run("Subscriptions", {});
+    delete globalThis.document;
+    assert.equal(sent.headers["X-CSRFToken"], "t=1");
+    assert.equal(sent.credentials, "same-origin");
+  });
 
 test("no CSRF token goes to another origin, which would refuse the header", async () => {
   globalThis.document = { cookie: "csrftoken=t" };

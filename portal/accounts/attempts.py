@@ -30,7 +30,8 @@ FREE = 5
 # Seconds: what follows the fifth failure, which doubles with each one more.
 _FIRST_WAIT, _LONGEST_WAIT = 30, 900
 _COUNTED_FOR = 6 * 3600
-_COOKIE, _KEPT_FOR, _ACCOUNTS = "wayout_browser", 365 * 86400, 10
+_KEPT_FOR, _ACCOUNTS = 365 * 86400, 10
+_COOKIE, _SALT = f"{settings.COOKIE_PREFIX}wayout_browser", "wayout_browser"
 _SIGNED_IN = "wayout.signed_in"
 
 
@@ -103,7 +104,7 @@ class AttemptsMiddleware:
 def _known(request: HttpRequest) -> tuple[str, list[int]]:
     """The browser, and the accounts that signed in there."""
     try:
-        said = signing.loads(request.COOKIES.get(_COOKIE, ""), salt=_COOKIE, max_age=_KEPT_FOR)
+        said = signing.loads(request.COOKIES.get(_COOKIE, ""), salt=_SALT, max_age=_KEPT_FOR)
     except signing.BadSignature:
         return "", []
     return said["browser"], said["accounts"]
@@ -112,7 +113,7 @@ def _known(request: HttpRequest) -> tuple[str, list[int]]:
 def _remember(request: HttpRequest, response: HttpResponseBase, account: int) -> None:
     browser, accounts = _known(request)
     kept = [account, *(other for other in accounts if other != account)][:_ACCOUNTS]
-    said = signing.dumps({"browser": browser or secrets.token_hex(16), "accounts": kept}, salt=_COOKIE)
+    said = signing.dumps({"browser": browser or secrets.token_hex(16), "accounts": kept}, salt=_SALT)
     secure = settings.SESSION_COOKIE_SECURE
     response.set_cookie(_COOKIE, said, max_age=_KEPT_FOR, secure=secure, httponly=True, samesite="Lax")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure
@@ -13,6 +14,7 @@ def refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """JSON with a code for the API, Django's page for people."""
     if not request.path.startswith("/graphql"):
         return csrf_failure(request, reason=reason)
-    message = _("The CSRF token is missing or wrong. Send the csrftoken cookie's value as the X-CSRFToken header.")
+    said = _("The CSRF token is missing or wrong. Send the value of the cookie %(name)s as the X-CSRFToken header.")
+    message = said % {"name": settings.CSRF_COOKIE_NAME}
     error = {"message": message, "extensions": {"code": NotPermitted.code}}
     return JsonResponse({"errors": [error]}, status=403)
