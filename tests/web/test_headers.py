@@ -17,6 +17,7 @@ from tests.web.test_hardening import production
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.django_db
 PAGES = {
     "sign-in": "/accounts/login/",
     "home": "/",
@@ -36,7 +37,6 @@ PAGES = {
 }
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("kind", PAGES)
 @pytest.mark.parametrize("signed_in", [False, True])
 def test_every_answer_has_them(world: World, kind: str, signed_in: bool) -> None:
@@ -107,7 +107,6 @@ def test_cookies_are_of_this_host_alone_wherever_https_is_ours(tmp_path: Path, h
         assert (secure, bool(http_only), same_site, path, domain) == (True, name != scripted, "Lax", "/", ""), name
 
 
-@pytest.mark.django_db
 def test_a_refused_form_says_which_cookie_is_meant(world: World) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(world.admin)
