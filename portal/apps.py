@@ -11,4 +11,5 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         """Register what the worker does for this app, and what is said of the settings."""
         import portal.accounts.mail  # noqa: PLC0415 (apps load before models)
+        import portal.accounts.security  # noqa: PLC0415
         import portal.checks  # noqa: F401, PLC0415

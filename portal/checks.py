@@ -30,9 +30,12 @@ def check_names(**_: Any) -> list[CheckMessage]:
 @register(deploy=True)
 def check_deployment(**_: Any) -> Iterator[CheckMessage]:
     """What has a default that is right for trying it out alone."""
-    if "console" in settings.EMAIL_BACKEND:
+    printed, unsent = "console" in settings.EMAIL_BACKEND, settings.EMAIL_BACKEND.startswith("outbox.unsent.")
+    if printed or unsent:
         yield Warning(
-            "Mail is written to the process's output, with links and addresses in it, and nobody gets any.",
+            "Mail is written to the process's output, with links and addresses in it, and nobody gets any."
+            if printed
+            else "Nobody gets any mail: it waits until there is a mail server.",
             hint="Set WAYOUT_EMAIL_URL, for example WAYOUT_EMAIL_URL=submission://user:password@mail.example:587.",
             id="portal.W002",
         )

@@ -75,7 +75,7 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_METRICS_TOKEN": Variable("opens /metrics to whoever bears it", _WORD, "(32 characters)"),
     "WAYOUT_STAFF_SECOND_FACTOR": Variable("staff need one for the admin", _FLAG, "1"),
     "WAYOUT_EMAIL_URL": Variable(
-        "without, mail goes to the process's output", "the address of a mail server",
+        "without, mail waits for one", "the address of a mail server",
         "submission://user:password@mail.example:587",
     ),
     "WAYOUT_EMAIL_FROM": Variable("the sender of mail", "an email address", "wayout@wayout.example"),

@@ -1,10 +1,18 @@
-"""The log: one JSON object a line, with the number of the request; in debug, lines for people."""
+"""The log: one JSON object a line, with the number of the request; in debug, lines for people.
+
+Served, it holds no name, number, link, nor what a statement was given: the address of a page and what an exception says may
+have any of it.
+"""
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import structlog
+from django.db import DatabaseError, OperationalError
 
 from common.database import WithoutOutages
 
@@ -15,6 +23,8 @@ _PROCESSORS: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# What these say is about code, or comes from the system.
+_HARMLESS = (AttributeError, ImportError, NameError, NotImplementedError, TypeError)
 
 
 def configure_logging(*, for_people: bool) -> dict[str, Any]:
@@ -24,6 +34,17 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    rendered: list[Any] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.ExceptionRenderer(_without_values),
+        structlog.processors.JSONRenderer(),
+    ]
+    if for_people:
+        rendered[1:] = [structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)]
+    else:
+        rendered.insert(0, _without_address)
+    # The demo's terminal shows how to get in, not every request.
+    quiet = {"level": "WARNING" if for_people else "INFO"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -31,11 +52,7 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": _PROCESSORS,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
-                    structlog.dev.ConsoleRenderer(colors=False) if for_people else structlog.processors.JSONRenderer(),
-                ],
+                "processors": rendered,
             }
         },
         "filters": {"outages": {"()": WithoutOutages}},
@@ -43,7 +60,45 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
             "django.request": {"filters": ["outages"]},
-            # The demo's terminal shows how to get in, not every request.
-            "wayout.request": {"level": "WARNING" if for_people else "INFO"},
+            "wayout.request": quiet,
+            "wayout.security": quiet,
         },
     }
+
+
+def _without_address(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Django says the address of what it refuses, or where it came from: a link that resets a password is one."""
+    if line["_record"].name.startswith(("django.request", "django.security")):
+        line["event"] = line["event"].partition(":")[0].partition(" (")[0]
+    return line
+
+
+def _without_values(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """A traceback with types and places. Of what a database says, the first line, the code and the constraint."""
+    return "\n".join(_told(exc_info[1], set()))
+
+
+def _told(error: BaseException, told: set[int]) -> Iterator[str]:
+    told.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before and id(before) not in told:
+        yield from _told(before, told)
+        yield "and then:"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
+    yield f"{type(error).__module__}.{type(error).__qualname__}{_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, DatabaseError):
+        return _said_by_database(error)
+    # Errors of mail are errors of the system, too, and say addresses.
+    is_harmless = isinstance(error, _HARMLESS) or (isinstance(error, OSError) and type(error).__module__ == "builtins")
+    return f": {error}" if is_harmless else ""
+
+
+def _said_by_database(error: DatabaseError) -> str:
+    found = getattr(error.__cause__, "diag", None)
+    code, constraint = getattr(found, "sqlstate", None), getattr(found, "constraint_name", None)
+    if isinstance(error, OperationalError):
+        return f": {str(error).partition(chr(10))[0]}"
+    return "".join(f" {said}" for said in (code, constraint) if said)

@@ -225,10 +225,12 @@ if WAYOUT_OIDC_URL:
     })  # fmt: skip
 # Staff come into the admin with a second factor.
 WAYOUT_STAFF_SECOND_FACTOR = env.flag("WAYOUT_STAFF_SECOND_FACTOR", default=not DEBUG)
-# The demo's mail can be looked at as files; its terminal shows how to get in.
+# The demo's mail can be looked at as files; its terminal shows how to get in. Without a mail server mail waits for one.
 _EMAIL = env.mail("WAYOUT_EMAIL_URL", f"file:///{VAR_DIR / 'mail'}" if DEBUG else "console:")
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"].replace("django.core.mail.backends.smtp.", "outbox.smtp.")
+if not DEBUG and "WAYOUT_EMAIL_URL" not in os.environ:
+    EMAIL_BACKEND = "outbox.unsent.EmailBackend"
 EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
 EMAIL_TIMEOUT = 10  # seconds for each step; see outbox/smtp.py for all of them
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_USER"], _EMAIL["EMAIL_HOST_PASSWORD"]

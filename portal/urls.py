@@ -18,6 +18,7 @@ from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
 from portal.web.webhooks import provider_webhook
 
+handler403 = "portal.web.refusals.forbidden"
 urlpatterns = [
     path("", home, name="home"),
     path("subscriptions/<key:pk>/", details, name="details"),

@@ -7,15 +7,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
 from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead, PartnerToken, User
+from tenants.security import say_recorded
 
 Data = Mapping[str, Any]
 
@@ -60,6 +63,7 @@ def record(
     if personal:
         AuditPersonalData.objects.create(event=event, data=dict(personal))
     heads.update(position=event.position, hash=event.hash)
+    transaction.on_commit(partial(say_recorded, action, subject, tenant_id, caller), robust=True)
     return event
 
 

@@ -112,6 +112,11 @@ def is_well_formed(text: str) -> bool:
     return bool(_TOKEN.fullmatch(text)) and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
 
 
+def key_id_of(text: str) -> str:
+    """Which token the text says it is, whether or not there is one; empty for what is no whole token."""
+    return text.rpartition("_")[2][:_ID_LENGTH] if is_well_formed(text) else ""
+
+
 def mint(token: PartnerToken) -> str:
     """Give an unsaved token its id and secret; returns the text to show once."""
     token.key_id = _random(_ID_LENGTH)
@@ -124,9 +129,8 @@ def mint(token: PartnerToken) -> str:
 
 def caller_of_token(text: str, now: datetime) -> Caller | None:
     """The caller behind the text of a token, or None when it is wrong, expired or revoked."""
-    if not is_well_formed(text):
-        return None
-    rows = _BY_KEY_ID.find(text.rpartition("_")[2][:_ID_LENGTH])
+    found = key_id_of(text)
+    rows = _BY_KEY_ID.find(found) if found else []
     if not rows:
         return None
     pk, name, digest, partner, scopes, expires_at, revoked_at, last_used_at, *_ = rows[0]

@@ -28,6 +28,7 @@ from tenants.models import User
 from tenants.once import use_once
 from tenants.people import people_with_address
 from tenants.requests import address
+from tenants.security import SecurityEvent, person, say, unknown
 
 # Ten times what a code of an app is good for: clocks of several machines differ.
 _CODE_LASTS = timedelta(minutes=5)
@@ -64,7 +65,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         accounts = [*filter_users_by_username(name), *people_with_address(name)] if is_plain(name) else []
         self._account = min(accounts, key=attrgetter("pk"), default=None)
         self._who = who_tries(request, self._account and self._account.pk, name)
-        self._was_the_last = begin_in_form(request, self._who)
+        self._said = person(self._account.pk) if self._account else unknown(name)
+        self._was_the_last = begin_in_form(request, self._who, self._said)
         if not is_plain(name):
             raise self.validation_error(f"{derive_login_method(name).value}_password_mismatch")
 
@@ -76,7 +78,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Tell the owner, once. As much is done where there is none: an answer's time tells nobody which it was."""
+        """Tell the owner, once, and the log. As much is done where there is none: an answer's time tells nobody which it was."""
+        say(SecurityEvent.SIGN_IN_FAILED, request, who=self._said)
         if self._was_the_last:
             facts = {"ip": self.get_client_ip(request)}
             ask_for_mail(request, TRIED, to=self._account or "", facts=facts)
@@ -90,7 +93,7 @@ class _CountedCode:
 
     def clean_code(self) -> str:
         who = f"code {who_tries(context.request, self.user.pk)}"
-        begin_in_form(context.request, who)
+        begin_in_form(context.request, who, person(self.user.pk))
         code: str = super().clean_code()  # type: ignore[misc]
         if self.authenticator.type == Authenticator.Type.TOTP and not _use_code(self.user, code):
             self._emit_authentication_failed(self.authenticator)  # type: ignore[attr-defined]

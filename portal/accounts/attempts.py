@@ -25,6 +25,7 @@ from common.messages import error_message
 from common.rates import count_in, forget_count, time_left
 from tenants.models import User
 from tenants.requests import RETRY_AFTER
+from tenants.security import SecurityEvent, say
 
 FREE = 5
 # Seconds: what follows the fifth failure, which doubles with each one more.
@@ -58,12 +59,13 @@ def forget_attempts(who: str) -> None:
     forget_count("attempts", name)
 
 
-def begin_in_form(request: HttpRequest, who: str) -> bool:
-    """As begin_attempt, for a form that says why. Raises ValidationError."""
+def begin_in_form(request: HttpRequest, who: str, said: str) -> bool:
+    """As begin_attempt, for a form that says why. ``said``: whom the log calls it. Raises ValidationError."""
     try:
         return begin_attempt(who)
     except RateLimited as refused:
         request.META[RETRY_AFTER] = refused.retry_after
+        say(SecurityEvent.SIGN_IN_DELAYED, request, who=said)
         raise ValidationError(error_message(refused), code="too_many_login_attempts") from refused
 
 

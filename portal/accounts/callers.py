@@ -12,13 +12,18 @@ from tenants.callers import Caller
 from tenants.models import User
 from tenants.people import caller_of_person
 from tenants.requests import from_request
-from tenants.tokens import PREFIX, caller_of_token
+from tenants.security import SecurityEvent, say
+from tenants.tokens import PREFIX, caller_of_token, key_id_of
 
 
 def identify(request: HttpRequest, now: datetime) -> Caller | None:
     """A token in the header, else the session's person. A token never rides with a cookie."""
     caller = _caller(request, now)
-    return from_request(caller, request) if caller else None
+    if caller:
+        return from_request(caller, request)
+    if "Authorization" in request.headers:
+        say(SecurityEvent.BEARER_REFUSED, request, who=_named(request.headers["Authorization"]))
+    return None
 
 
 def _caller(request: HttpRequest, now: datetime) -> Caller | None:
@@ -33,3 +38,9 @@ def _caller(request: HttpRequest, now: datetime) -> Caller | None:
         return caller_of_token(token.strip(), now)
     person = person_of_token(token.strip()) or person_of_organization(token.strip())
     return caller_of_person(person) if person else None
+
+
+def _named(header: str) -> str:
+    """A token of ours by its public part, which the admin lists; whatever else was sent may be a secret."""
+    found = key_id_of(header.rpartition(" ")[2])
+    return f"token:{found}" if found else ""

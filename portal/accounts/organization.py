@@ -35,6 +35,7 @@ from portal.accounts.claims import is_access_token
 from tenants.models import User
 from tenants.once import use_once
 from tenants.people import people_with_address
+from tenants.security import SecurityEvent, say, unknown
 
 logger = logging.getLogger("wayout.organization")
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
@@ -165,6 +166,7 @@ class OrganizationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if account := _vouched_for(_claims(sociallogin)):
             sociallogin.connect(request, account)
             return
+        say(SecurityEvent.SIGN_IN_STRANGER, request, who=unknown(sociallogin.account.uid))
         messages.error(request, _("There is no account here for this sign-in. Ask whoever runs this portal for one."))
         raise ImmediateHttpResponse(redirect("account_login"))
 

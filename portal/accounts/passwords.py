@@ -22,6 +22,7 @@ from portal.accounts.tokens import bears_token
 from tenants.models import User
 from tenants.once import use_once
 from tenants.people import people_with_address
+from tenants.security import SecurityEvent, person, say, unknown
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]
@@ -40,6 +41,8 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
         to: list[User] | list[str] = self.users or [address]
         for whom in to:
             ask_for_mail(request, RESET, to=whom)
+            who = unknown(whom) if isinstance(whom, str) else person(whom.pk)
+            say(SecurityEvent.PASSWORD_RESET_ASKED, request, who=who)
         return address
 
 

@@ -6,9 +6,18 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils import translation
+from django.views.defaults import permission_denied
 
 from portal.web.language import asked_language
+from tenants.security import SecurityEvent, say
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's page for whoever may not see one, and a line in the log."""
+    say(SecurityEvent.PAGE_REFUSED, request)
+    return permission_denied(request, exception)
 
 
 def refusal(request: HttpRequest, status: int, code: str, message: Any) -> HttpResponse:
