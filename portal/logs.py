@@ -75,14 +75,14 @@ def _without_address(_logger: Any, _method: str, line: dict[str, Any]) -> dict[s
 
 def _without_values(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
     """A traceback with types and places. Of what a database says, the first line, the code and the constraint."""
-    return "\n".join(_told(exc_info[1], set()))
+    return "\n".join(_frames(exc_info[1], set()))
 
 
-def _told(error: BaseException, told: set[int]) -> Iterator[str]:
-    told.add(id(error))
+def _frames(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before and id(before) not in told:
-        yield from _told(before, told)
+    if before and id(before) not in seen:
+        yield from _frames(before, seen)
         yield "and then:"
     yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
     yield f"{type(error).__module__}.{type(error).__qualname__}{_said(error)}"
