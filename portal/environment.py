@@ -33,6 +33,7 @@ class Variable:
 
 _FLAG, _TEXT, _SECONDS = "1 or 0", "a text", "a number of seconds, more than 0"
 _RATE = "a number of requests in a time"
+_HOURS = "a number of hours, more than 0"
 _WORD = "a text that nobody can guess"
 VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_DEBUG": Variable("on for development and the demo; demo logins exist only then", _FLAG, "0"),
@@ -74,6 +75,10 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_QUEUE": Variable("the name of its queue", _TEXT, "wayout"),
     "WAYOUT_METRICS_TOKEN": Variable("opens /metrics to whoever bears it", _WORD, "(32 characters)"),
     "WAYOUT_STAFF_SECOND_FACTOR": Variable("staff need one for the admin", _FLAG, "1"),
+    "WAYOUT_IDLE_HOURS": Variable("how long somebody who is signed in may rest", _HOURS, "12"),
+    "WAYOUT_SESSION_HOURS": Variable("how long somebody stays signed in at the most", _HOURS, "720"),
+    "WAYOUT_STAFF_IDLE_HOURS": Variable("the same rest, of staff", _HOURS, "2"),
+    "WAYOUT_STAFF_SESSION_HOURS": Variable("how long staff stay signed in at the most", _HOURS, "12"),
     "WAYOUT_EMAIL_URL": Variable(
         "without, mail waits for one", "the address of a mail server",
         "submission://user:password@mail.example:587",

@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.attempts.AttemptsMiddleware",
+    "portal.accounts.sessions.SessionsMiddleware",
     "portal.web.language.LanguageMiddleware",
     "portal.web.characters.CharactersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -200,11 +201,17 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_TOTP_ISSUER = "Wayout"
+# How long somebody may rest, and how long they stay signed in at the most, in seconds.
+WAYOUT_SESSION_LIMITS = {
+    "people": (env.number("WAYOUT_IDLE_HOURS", 12) * 3600, env.number("WAYOUT_SESSION_HOURS", 720) * 3600),
+    "staff": (env.number("WAYOUT_STAFF_IDLE_HOURS", 2) * 3600, env.number("WAYOUT_STAFF_SESSION_HOURS", 12) * 3600),
+}
 # A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
 HEADLESS_TOKEN_STRATEGY = "portal.accounts.tokens.AppTokens"  # noqa: S105
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = int(WAYOUT_SESSION_LIMITS["people"][0])
 _RESET_PAGE = env.text("WAYOUT_RESET_PAGE", holds=lambda said: "{key}" in said)
 HEADLESS_FRONTEND_URLS = {"account_reset_password_from_key": _RESET_PAGE} if _RESET_PAGE else {}
 WAYOUT_OIDC_URL = env.address("WAYOUT_OIDC_URL", "https", "http")
@@ -297,6 +304,7 @@ CORS_EXPOSE_HEADERS = [
     "wayout-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after", "content-language",
 ]  # fmt: skip
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "portal.accounts.sessions"
 CSRF_FAILURE_VIEW = "portal.web.csrf.refused"
 # 10,000 user ids in one removeUsers call are about 200 kB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -16,6 +16,7 @@ from portal.web.language import choose_language
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
 from portal.web.receipts import receipt
+from portal.web.sessions import sessions
 from portal.web.webhooks import provider_webhook
 
 handler403 = "portal.web.refusals.forbidden"
@@ -28,6 +29,7 @@ urlpatterns = [
     path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
     # Staff keep the addresses: the organization's sign-in finds people by them.
     path("accounts/email/", RedirectView.as_view(pattern_name="home")),
+    path("accounts/sessions/", sessions, name="sessions"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("accounts/oidc/organization/login/callback/", come_back),

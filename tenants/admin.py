@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from common.outcomes import act_on_each
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
+from tenants.sessions import end_sessions
 from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token
 
@@ -69,6 +70,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
             response: HttpResponse = super().user_change_password(request, id, form_url)
             if person and not User.objects.filter(pk=person.pk, password=person.password).exists():
                 self.record_change(request, person, "password_set", {})
+                end_sessions(person.pk, but=request.session.session_key)
             return response
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

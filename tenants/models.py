@@ -66,6 +66,16 @@ class UsedCode(models.Model):
     until = models.DateTimeField(db_index=True)
 
 
+class SignIn(models.Model):
+    """A session as its person finds it in a list: when and in which browser. What the session holds is Django's."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    browser = models.CharField(max_length=60, blank=True)
+
+
 class Tenant(models.Model):
     """A business account: the customer."""
 

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from tenants.models import User
 from tenants.security import SecurityEvent, person, say
+from tenants.sessions import end_sessions
 
 _EVENTS: list[tuple[Signal, SecurityEvent]] = [
     (user_logged_in, SecurityEvent.SIGNED_IN),
@@ -25,6 +26,20 @@ _EVENTS: list[tuple[Signal, SecurityEvent]] = [
     (factors.authenticator_reset, SecurityEvent.RECOVERY_CODES_MADE),
     (factors.authentication_failed, SecurityEvent.FACTOR_FAILED),
 ]
+
+
+def _end_others(request: HttpRequest, user: User, **_: Any) -> None:
+    """Whoever found a way in is out again."""
+    end_sessions(user.pk, but=request.session.session_key)
+
+
+for _signal in (password_set, password_changed, factors.authenticator_removed):
+    _signal.connect(_end_others)
+
+
+@receiver(password_reset)
+def _end_all(user: User, **_: Any) -> None:
+    end_sessions(user.pk)
 
 
 def _listen(signal: Signal, event: SecurityEvent) -> None:

@@ -9,8 +9,9 @@ from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
 from django.contrib.sessions.models import Session as StoredSession
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
-from tenants.models import User
+from tenants.models import SignIn, User
 
 logger = logging.getLogger("wayout.accounts")
 
@@ -42,7 +43,9 @@ class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
             if not stored.select_for_update().exists():
                 return None
             pair: tuple[str, str] | None = super().refresh_token(refresh_token)
-            if pair is None and not came_second:
+            if pair:
+                SignIn.objects.filter(session_key=key).update(seen_at=timezone.now())
+            elif not came_second:
                 stored.delete()
                 logger.warning("a refresh token came a second time: its session was ended")
             return pair

@@ -1,0 +1,36 @@
+"""The sessions of a person: listed, ended, and forgotten once they are over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
+
+from tenants.models import SignIn
+
+
+def sessions_of(user_id: int, now: datetime) -> QuerySet[SignIn]:
+    """Those that would let the person in, the last used first. One query."""
+    return SignIn.objects.filter(user=user_id, session_key__in=_live(now)).order_by("-seen_at", "-pk")
+
+
+def end_sessions(user_id: int, *, only: int | None = None, but: str | None = None) -> int:
+    """End one session, or all of a person but the one with this key; how many there were. Their tokens end with them."""
+    found = SignIn.objects.filter(user=user_id)
+    found = found.filter(pk=only) if only is not None else found.exclude(session_key=but or "")
+    with transaction.atomic():
+        Session.objects.filter(session_key__in=list(found.values_list("session_key", flat=True))).delete()
+        return found.delete()[0]
+
+
+def forget_sessions(now: datetime) -> int:
+    """Drop sessions that are over, and what the lists say of them."""
+    over = Session.objects.filter(expire_date__lte=now).delete()[0]
+    SignIn.objects.exclude(session_key__in=_live(now)).delete()
+    return over
+
+
+def _live(now: datetime) -> QuerySet[Session, str]:
+    return Session.objects.filter(expire_date__gt=now).values_list("session_key", flat=True)
