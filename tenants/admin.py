@@ -26,6 +26,7 @@ from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
+HIDDEN = "***"
 admin.site.site_header = admin.site.site_title = "Wayout"
 
 
@@ -49,12 +50,24 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     form, add_form = PersonForm, NewPersonForm
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
     fieldsets = (*(UserAdmin.fieldsets or ()), (_("Preferences"), {"fields": ("language", "phone")}))
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "hidden_phone")
     personal_fields = ("username", "first_name", "last_name", "email", "phone")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Rights are superusers' to give, also when somebody sends what the page does not offer."""
         return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *RIGHTS)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who only looks sees no number."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        *others, (label, _fields) = fieldsets
+        return [*others, (label, {"fields": ("language", "hidden_phone")})]
+
+    @admin.display(description=_("phone"))
+    def hidden_phone(self, person: User) -> str:
+        return HIDDEN if person.phone else ""
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Not of somebody who may do more: whoever sets their password or address could become them."""
@@ -235,18 +248,30 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "evidence",
         "personal_data", "previous_hash", "hash",
     )  # fmt: skip
-    readonly_fields = ("evidence", "personal_data")
 
     @admin.display(description=_("evidence"))
     def evidence(self, event: AuditEvent) -> str:
         """What was shown and decided, readable."""
         return pretty(event.data)
 
-    @admin.display(description=_("personal data"))
-    def personal_data(self, event: AuditEvent) -> str:
-        """Names and notes, unless they were erased."""
-        personal = getattr(event, "personal", None)
-        return pretty(personal.data) if personal else ""
+    def get_readonly_fields(self, request: HttpRequest, obj: AuditEvent | None = None) -> Any:
+        """Bind what is personal to who is looking."""
+        may_see = request.user.has_perm("tenants.view_auditpersonaldata")
+
+        @admin.display(description=_("personal data"))
+        def personal_data(event: AuditEvent) -> str:
+            """Names, numbers and notes, unless they were erased; for who only looks at what was done, which there are."""
+            personal = getattr(event, "personal", None)
+            if personal is None:
+                return ""
+            return pretty(personal.data if may_see else dict.fromkeys(sorted(personal.data), HIDDEN))
+
+        return ["evidence", personal_data]
+
+    def get_fields(self, request: HttpRequest, obj: AuditEvent | None = None) -> Any:
+        """The same, in the order of ``fields``."""
+        *_others, personal_data = self.get_readonly_fields(request, obj)
+        return [personal_data if name == "personal_data" else name for name in self.fields]
 
 
 def _shown_once(name: str, text: str) -> str:

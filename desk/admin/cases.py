@@ -82,7 +82,7 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
     object_history_template = "admin/desk/callbackrequest/history.html"
     inlines = (AttemptInline,)
     fields = (
-        "reference", "tenant", "subscription", "state", "contact_name", "shown_phone", "phone_extension",
+        "reference", "tenant", "subscription", "state", "contact_name", "shown_phone", "shown_extension",
         "shown_as_typed", "phone_is_valid", "language", "their_time_and_place", "window_start", "window_end", "due_at", "next_attempt_at",
         "requested_at", "credit_from", "note", "claimed_by", "claim_expires_at", "last_outcome",
         "closed_at", "close_reason", "cancellation", "source",
@@ -195,7 +195,11 @@ class CallbackRequestAdmin(BulkActions, ReadOnlyAdmin):
         def shown_as_typed(row: CallbackRequest) -> str:
             return row.phone_as_typed if mine else "-"
 
-        bound = {"shown_phone": shown_phone, "shown_as_typed": shown_as_typed}
+        @admin.display(description=_("extension"))
+        def shown_extension(row: CallbackRequest) -> str:
+            return row.phone_extension if mine else "-"
+
+        bound = {"shown_phone": shown_phone, "shown_as_typed": shown_as_typed, "shown_extension": shown_extension}
         return [bound.get(name, name) for name in self.fields]
 
     def get_fields(self, request: HttpRequest, obj: CallbackRequest | None = None) -> Any:

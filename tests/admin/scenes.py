@@ -31,7 +31,7 @@ from webhooks.models import Delivery, Endpoint, Event
 REGISTRY = admin.site._registry
 # What says nothing about what somebody did: sessions, and when somebody was last here.
 _VOLATILE = {"last_used_at", "last_login"}
-_APART = {"sessions.Session", "contenttypes.ContentType", "admin.LogEntry"}
+_APART = {"sessions.Session", "tenants.SignIn", "contenttypes.ContentType", "admin.LogEntry"}
 
 
 def furnished(world: World) -> World:

@@ -280,7 +280,7 @@ def test_what_a_token_may_more_is_on_the_trails_of_old_and_new_tenants(there: Wo
     sent, _form = page_of(client_of(staff), "tenants.PartnerToken", token.pk)
     wider = {**sent, "scopes": ["READ", "CANCEL"], "tenants": [other.tenant.pk]}
     assert client_of(staff).post(address("tenants.PartnerToken", "change", token.pk), wider).status_code == 302
-    events = AuditEvent.objects.filter(action="token.changed").order_by("tenant")
+    events = AuditEvent.objects.filter(action="token.changed").order_by("tenant_id")
     assert [event.tenant for event in events] == [there.tenant, other.tenant]
     for event in events:
         assert event.data["changes"] == {

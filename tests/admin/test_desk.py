@@ -370,18 +370,21 @@ def test_the_page_speaks_the_desks_time_and_the_language_one_chose(world: World)
 
 
 def test_the_reports_count_what_happened(world: World) -> None:
-    grace = client_of(member(world, "Callback agents"))
+    agent = member(world, "Callback agents")
     answered, waiting, gone = callback(world), callback(world, 2), callback(world, 3)
     with time_machine.travel(NOW + timedelta(minutes=90), tick=False):
+        grace = client_of(agent)
         press(grace, "claim", answered.pk)
         press(grace, "close", answered.pk, disposition="CUSTOMER_KEEPS")
     for span in (timedelta(hours=20), timedelta(hours=23), timedelta(hours=30)):
         with time_machine.travel(NOW + span, tick=False):
+            grace = client_of(agent)
             press(grace, "claim", waiting.pk)
             press(grace, "attempt", waiting.pk, outcome="NO_ANSWER")
     withdraw_callback(caller=world.caller(), callback_id=gone.pk, language="en", now=NOW)
-    boss = client_of(member(world, "Callback supervisors"))
+    supervisor = member(world, "Callback supervisors")
     with time_machine.travel(NOW + timedelta(hours=47), tick=False):
+        boss = client_of(supervisor)
         page = boss.get(page_of("callbackrequest_reports"), {"days": "7"}).text
         csv = boss.get(page_of("callbackrequest_reports"), {"days": "7", "format": "csv"})
         nothing = boss.get(page_of("callbackrequest_reports"), {"days": "1"}).text
