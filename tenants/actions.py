@@ -38,6 +38,8 @@ class Action(StrEnum):
     CHARGE_RECORDED = "charge.recorded"
     CHARGE_RETURNED_ELSEWHERE = "charge.returned_elsewhere"
     DIRECTORY_IMPORTED = "directory.imported"
+    PERSON_ERASED = "person.erased"
+    PERSON_EXPORTED = "person.exported"
     TASK_REQUEUED = "task.requeued"
     NOTICE_RESOLVED = "notice.resolved"
     POLICY_PUBLISHED = "policy.published"

@@ -1,0 +1,86 @@
+"""What tenants know of a person: roles, billing contacts, tokens they made, and the trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from common.languages import DEFAULT_LANGUAGE
+from common.personal import Holding, Whom, by_address, mentioning
+from tenants.actions import Action
+from tenants.audit import erase_personal_data, record
+from tenants.callers import CallerKind
+from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant
+from tenants.people import SYSTEM
+
+
+def _memberships(whom: Whom) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=whom.user_id) if whom.user_id else Membership.objects.none()
+
+
+def _on_the_trail(whom: Whom) -> QuerySet[AuditPersonalData]:
+    """What they did, what was done to their account, and where they are mentioned. Reads all of it."""
+    found = Q(pk__in=mentioning(AuditPersonalData.objects.all(), "data", whom).values("pk"))
+    if whom.user_id:
+        roles = [f"Membership:{pk}" for pk in _memberships(whom).values_list("pk", flat=True)]
+        found |= Q(event__actor_kind__in=[CallerKind.PERSON, CallerKind.STAFF], event__actor_id=whom.user_id)
+        found |= Q(event__subject__in=[f"User:{whom.user_id}", *roles])
+    return AuditPersonalData.objects.filter(found)
+
+
+def _take_roles(rows: QuerySet[Any], now: datetime) -> None:
+    for role in rows.order_by("tenant_id"):
+        data = {"person": role.user_id, "role": role.role, "active": role.is_active}
+        _record(Action.MEMBERSHIP_TAKEN, role.tenant_id, f"Membership:{role.pk}", data, now)
+    rows.delete()
+
+
+def _blank_contacts(rows: QuerySet[Any], now: datetime) -> None:
+    changed = list(rows.order_by("pk").values_list("pk", flat=True))
+    rows.update(billing_contact_name="", billing_contact_email="")
+    for pk in changed:
+        data = {"changes": {}, "personal": ["billing_contact_email", "billing_contact_name"]}
+        _record(Action.TENANT_CHANGED, pk, f"Tenant:{pk}", data, now)
+
+
+def _erase_from_trail(rows: QuerySet[Any], now: datetime) -> None:
+    """Chain by chain, each with an event that says of which events the personal data is gone."""
+    found = list(rows.values_list("event_id", "event__tenant_id"))
+    for tenant_id in sorted({tenant_id for _, tenant_id in found}, key=lambda pk: pk or 0):
+        ids = [event_id for event_id, of in found if of == tenant_id]
+        erased = erase_personal_data(AuditEvent.objects.filter(pk__in=ids))
+        _record(Action.PERSON_ERASED, tenant_id, "Person", {"erased": erased}, now)
+
+
+def _record(action: Action, tenant_id: int | None, subject: str, data: dict[str, Any], now: datetime) -> None:
+    record(
+        tenant_id=tenant_id, at=now, action=action, subject=subject, caller=SYSTEM, language=DEFAULT_LANGUAGE, data=data
+    )
+
+
+HOLDINGS = (
+    Holding(
+        "billing_contact_of",
+        lambda whom: Tenant.objects.filter(by_address("billing_contact_email", whom)),
+        ("domain", "billing_contact_name", "billing_contact_email", "billing_contact_language"),
+        _blank_contacts,
+        kept="the tenant, which has no billing contact then",
+    ),
+    Holding(
+        "tokens_made",
+        lambda whom: PartnerToken.objects.filter(created_by=whom.user_id, created_by__isnull=False),
+        ("key_id", "name", "created_at"),
+        kept="without who made them",
+    ),
+    # The trail before the roles: it is found by them.
+    Holding(
+        "audit_trail",
+        _on_the_trail,
+        ("event__at", "event__action", "event__subject", "data"),
+        _erase_from_trail,
+        kept="what was done and decided, with an id that means nobody any more",
+    ),
+    Holding("memberships", _memberships, ("tenant__domain", "role", "is_active"), _take_roles),
+)
