@@ -172,8 +172,9 @@ def periodic_due(now: datetime) -> list[str]:
 
 
 def forget_done(now: datetime) -> int:
-    """Drop tasks that were done 30 days ago."""
-    return Task.objects.filter(status=TaskStatus.DONE, finished_at__lt=now - _KEPT_FOR).delete()[0]
+    """Drop tasks that were done 30 days ago, and mail that was given up as long ago: it names whom it was for."""
+    over = Q(status=TaskStatus.DONE) | Q(status=TaskStatus.GIVEN_UP, lane=Lane.MAIL)
+    return Task.objects.filter(over, finished_at__lt=now - _KEPT_FOR).delete()[0]
 
 
 def _claim_run(name: str, now: datetime, next_at: datetime) -> bool:

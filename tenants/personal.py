@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from common.chunks import chunks
 from common.languages import DEFAULT_LANGUAGE
 from common.personal import Holding, Whom, by_address, mentioning
 from tenants.actions import Action
@@ -14,6 +16,10 @@ from tenants.audit import erase_personal_data, record
 from tenants.callers import CallerKind
 from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant
 from tenants.people import SYSTEM
+
+# For as long as somebody may still dispute what was done.
+KEPT_FOR = timedelta(days=3 * 365)
+_BATCH = 500
 
 
 def _memberships(whom: Whom) -> QuerySet[Membership]:
@@ -45,13 +51,26 @@ def _blank_contacts(rows: QuerySet[Any], now: datetime) -> None:
         _record(Action.TENANT_CHANGED, pk, f"Tenant:{pk}", data, now)
 
 
-def _erase_from_trail(rows: QuerySet[Any], now: datetime) -> None:
+def forget_old_names(now: datetime) -> int:
+    """Drop what is personal on the trail after three years; the events stay. Looks at the oldest alone."""
+    count = 0
+    while True:
+        with transaction.atomic():
+            oldest = AuditPersonalData.objects.order_by("pk").values_list("pk", "event__at")[:_BATCH]
+            old = [pk for pk, at in oldest if at < now - KEPT_FOR]
+            _erase_from_trail(AuditPersonalData.objects.filter(pk__in=old), now, Action.NAMES_EXPIRED)
+        count += len(old)
+        if len(old) < _BATCH:
+            return count
+
+
+def _erase_from_trail(rows: QuerySet[Any], now: datetime, action: Action = Action.PERSON_ERASED) -> None:
     """Chain by chain, each with an event that says of which events the personal data is gone."""
     found = list(rows.values_list("event_id", "event__tenant_id"))
     for tenant_id in sorted({tenant_id for _, tenant_id in found}, key=lambda pk: pk or 0):
-        ids = [event_id for event_id, of in found if of == tenant_id]
-        erased = erase_personal_data(AuditEvent.objects.filter(pk__in=ids))
-        _record(Action.PERSON_ERASED, tenant_id, "Person", {"erased": erased}, now)
+        for ids in chunks(event_id for event_id, of in found if of == tenant_id):
+            erased = erase_personal_data(AuditEvent.objects.filter(pk__in=ids))
+            _record(action, tenant_id, "Person", {"erased": erased}, now)
 
 
 def _record(action: Action, tenant_id: int | None, subject: str, data: dict[str, Any], now: datetime) -> None:

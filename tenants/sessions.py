@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 
 from tenants.models import SignIn
 
+_BATCH = 1_000
+
 
 def sessions_of(user_id: int, now: datetime) -> QuerySet[SignIn]:
     """Those that would let the person in, the last used first. One query."""
@@ -26,10 +28,12 @@ def end_sessions(user_id: int, *, only: int | None = None, but: str | None = Non
 
 
 def forget_sessions(now: datetime) -> int:
-    """Drop sessions that are over, and what the lists say of them."""
-    over = Session.objects.filter(expire_date__lte=now).delete()[0]
+    """Drop sessions that are over, in pieces, and what the lists say of them."""
+    count, over = 0, Session.objects.filter(expire_date__lte=now).order_by("expire_date")
+    while keys := list(over.values_list("pk", flat=True)[:_BATCH]):
+        count += Session.objects.filter(pk__in=keys).delete()[0]
     SignIn.objects.exclude(session_key__in=_live(now)).delete()
-    return over
+    return count
 
 
 def _live(now: datetime) -> QuerySet[Session, str]:
