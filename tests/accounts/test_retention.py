@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
+from django.db import transaction
 
 from desk.models import CallbackRequest
 from outbox.models import Task
@@ -68,11 +69,12 @@ def _entry(world: World, at: datetime) -> None:
 
 
 def _name(world: World, at: datetime) -> None:
-    for tenant_id in (world.tenant.pk, None):
-        record(
-            tenant_id=tenant_id, at=at, action=Action.USER_CHANGED, subject="User:1", caller=SYSTEM, language="en", data={},
-            personal={"name": "Ada"},
-        )  # fmt: skip
+    with transaction.atomic():
+        for tenant_id in (world.tenant.pk, None):
+            record(
+                tenant_id=tenant_id, at=at, action=Action.USER_CHANGED, subject="User:1", caller=SYSTEM, language="en",
+                data={}, personal={"name": "Ada"},
+            )  # fmt: skip
 
 
 def _reconciliation(world: World, at: datetime) -> None:

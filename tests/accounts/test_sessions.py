@@ -147,7 +147,7 @@ def test_the_list_is_in_bulgarian_too(person: User) -> None:
     sign_in(client, person)
     text = client.get(PAGE).text
     assert "Тази сесия" in text
-    assert "Последно използвана" in text
+    assert "последно използвана" in text
 
 
 def test_who_changes_the_password_or_drops_the_factor_ends_the_others(person: User) -> None:
