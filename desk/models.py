@@ -242,9 +242,14 @@ class CallbackAttempt(models.Model):
 
 
 class OptOut(models.Model):
-    """A number that asked not to be called, as a keyed hash of tenant and number: other tenants learn nothing."""
+    """A number that asked not to be called, as a keyed hash of tenant and number: other tenants learn nothing.
+
+    ``key_id``: whose key it is, for whoever wants to retire one; it is looked up under each. Empty where the version before
+    wrote it, which knew one key.
+    """
 
     digest = models.CharField(max_length=64, unique=True)
+    key_id = models.CharField(max_length=8, default="", db_default="", editable=False)
     asked_at = models.DateTimeField(_("asked"))
 
     class Meta:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import DatabaseError
+from django.utils import timezone
 
 from billing.providers import known
+from common.keys import key_id, keys
 from common.starting import warns_at_start
 from portal.environment import misspelt
+from portal.key_uses import needed, said
+
+_SHORTEST_KEY = 50
 
 
 @warns_at_start
@@ -52,4 +58,39 @@ def check_deployment(**_: Any) -> Iterator[CheckMessage]:
             hint="Set WAYOUT_PROXIES to how many proxies stand in front, for example WAYOUT_PROXIES=1; 0 where granian"
             " itself has the certificate.",
             id="portal.W004",
+        )
+
+
+@register(deploy=True)
+def check_keys(**_: Any) -> Iterator[CheckMessage]:
+    """Django looks at the current key and WAYOUT_SECRET_KEY_FALLBACKS (security.W009, W025), and knows no other list."""
+    for key in settings.WAYOUT_DIGEST_KEYS:
+        if len(key) < _SHORTEST_KEY:
+            yield Warning(
+                f"The older key {key_id(key)} has fewer than {_SHORTEST_KEY} characters, and can be guessed.",
+                hint="Was it cut off, or is there a comma in it? manage.py rotate_keys --retire says when it may go.",
+                id="portal.W020",
+            )
+    if len(keys()) < 1 + len(settings.SECRET_KEY_FALLBACKS) + len(settings.WAYOUT_DIGEST_KEYS):
+        yield Warning(
+            "A key is named twice.",
+            hint="Name each once: WAYOUT_SECRET_KEY, WAYOUT_SECRET_KEY_FALLBACKS, WAYOUT_DIGEST_KEYS.",
+            id="portal.W021",
+        )
+
+
+@register(Tags.database, deploy=True)
+def check_needed_keys(databases: Sequence[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """Not of a database that is away or is about to be migrated. Reads every row that a key made."""
+    if "default" not in (databases or ()):
+        return
+    try:
+        found = needed(timezone.now())
+    except DatabaseError:
+        return
+    for key in sorted(found.keys() - keys().keys()):
+        yield Warning(
+            f"The key {key} is not named, and rows need it: {said(found[key])}.",
+            hint="Name it in WAYOUT_SECRET_KEY_FALLBACKS, or in WAYOUT_DIGEST_KEYS where it must sign nothing.",
+            id="portal.W022",
         )

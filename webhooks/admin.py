@@ -26,6 +26,7 @@ from webhooks.errors import AddressRefused, TooManyEndpoints
 from webhooks.kinds import known_kinds
 from webhooks.models import Delivery, Endpoint
 from webhooks.sending import check_url
+from webhooks.signing import why_unreadable
 
 _A_WEEK = timedelta(days=7)
 
@@ -120,6 +121,8 @@ class EndpointAdmin(AuditedAdmin):
     def state(self, endpoint: Endpoint) -> Any:
         if endpoint.disabled_at:
             return _("disabled")
+        if missing := why_unreadable(endpoint):
+            return _("nothing can be signed: name the key %(key)s again, or rotate the secret") % {"key": missing}
         return _("failing") if endpoint.failing_since else _("active")
 
     @admin.display(description=_("waiting"), ordering="waiting_count")

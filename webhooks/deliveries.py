@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -12,10 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils.crypto import salted_hmac
 from standardwebhooks import Webhook
 
 from common.chunks import chunks
+from common.keys import Unreadable
 from outbox.queue import enqueue, enqueue_anew
 from outbox.registry import Lane, handles
 from tenants.actions import Action
@@ -26,17 +25,13 @@ from tenants.tokens import live_tokens
 from webhooks.backoff import DISABLE_AFTER, LONGEST_ASKED_FOR, wait_of_delivery, wait_of_receiver
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event
 from webhooks.sending import EndpointResponse, post
+from webhooks.signing import secrets_of
 
 DELIVER = "webhook.deliver"
 DISABLED = "webhook.disabled"
 _GONE = 410
 _NOBODY = "NO_TOKEN"
-
-
-def secret_of(salt: str) -> str:
-    """The secret that belongs to a salt, as partners keep it: whsec_ and base64."""
-    key = salted_hmac("wayout.webhook", salt, algorithm="sha256").digest()
-    return f"whsec_{base64.b64encode(key).decode()}"
+KEY_NOT_NAMED = "KEY_NOT_NAMED"
 
 
 def message_of(event: Event) -> str:
@@ -50,12 +45,15 @@ def message_of(event: Event) -> str:
 
 
 def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds: float) -> EndpointResponse:
-    """Send one signed message; while a secret is being rotated, signed with the old one, too."""
-    salts = [endpoint.salt]
-    if endpoint.previous_until and now < endpoint.previous_until:
-        salts.append(endpoint.previous_salt)
+    """Send one signed message; while a secret is being rotated, signed with the old one, too.
+
+    Nothing is sent that cannot be signed: it waits as for a receiver that is down, until the key is named again.
+    """
     at = now.astimezone(UTC)
-    signatures = [Webhook(secret_of(salt)).sign(message_id, at, body) for salt in salts]
+    try:
+        signatures = [Webhook(secret).sign(message_id, at, body) for secret in secrets_of(endpoint, now)]
+    except Unreadable:
+        return EndpointResponse(None, KEY_NOT_NAMED)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Wayout",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,10 +21,11 @@ from django.utils import timezone
 from common.errors import RateLimited
 from tenants.actions import Action
 from tenants.callers import Caller
-from webhooks.deliveries import audit, requeue_deliveries, secret_of, send
+from webhooks.deliveries import audit, requeue_deliveries, send
 from webhooks.errors import TooManyEndpoints
 from webhooks.models import Delivery, DeliveryStatus, Endpoint
 from webhooks.sending import EndpointResponse, check_url
+from webhooks.signing import kept, new_secret
 
 MAX_ENDPOINTS = 10
 OVERLAP = timedelta(hours=24)
@@ -69,20 +69,25 @@ def register(
             return endpoint, None
         if len(known) >= MAX_ENDPOINTS:
             raise TooManyEndpoints("url", count=MAX_ENDPOINTS)
-        endpoint = Endpoint.objects.create(partner=partner, url=url, salt=_salt(), created_at=now, **values)
+        salt, secret, encrypted = new_secret()
+        endpoint = Endpoint.objects.create(
+            partner=partner, url=url, salt=salt, secrets={salt: encrypted}, created_at=now, **values
+        )
         audit(Action.WEBHOOK_REGISTERED, endpoint, caller, now)
-        return endpoint, secret_of(endpoint.salt)
+        return endpoint, secret
 
 
 def rotate_secret(*, endpoint: Endpoint, caller: Caller, now: datetime) -> str:
     """A new secret; for a day messages are signed with the old one as well."""
     with transaction.atomic():
         current = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-        endpoint.previous_salt, endpoint.salt = current.salt, _salt()
+        salt, secret, encrypted = new_secret()
+        endpoint.previous_salt, endpoint.salt = current.salt, salt
+        endpoint.secrets = {current.salt: kept(current, current.salt), salt: encrypted}
         endpoint.previous_until = now + OVERLAP
-        endpoint.save(update_fields=["salt", "previous_salt", "previous_until"])
+        endpoint.save(update_fields=["salt", "previous_salt", "secrets", "previous_until"])
         audit(Action.WEBHOOK_ROTATED, endpoint, caller, now)
-        return secret_of(endpoint.salt)
+        return secret
 
 
 def test(*, endpoint: Endpoint, caller: Caller, now: datetime) -> EndpointResponse:
@@ -157,7 +162,3 @@ def remove(*, endpoint: Endpoint, caller: Caller, now: datetime) -> None:
     with transaction.atomic():
         audit(Action.WEBHOOK_REMOVED, endpoint, caller, now)
         endpoint.delete()
-
-
-def _salt() -> str:
-    return secrets.token_hex(16)

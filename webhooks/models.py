@@ -22,7 +22,7 @@ class DeliveryStatus(StrEnum):
 
 
 class Endpoint(models.Model):
-    """An address of a partner. Its secret is computed from ``salt`` and the installation's key: no secret is kept.
+    """An address of a partner. ``secrets`` has its secret by ``salt``, encrypted: see signing.py.
 
     ``retry_at``: the receiver is down; nothing but one probe is sent from then on. ``failing_since``: nothing
     arrived since; after three days it is disabled, and what is waiting is kept for it.
@@ -37,6 +37,7 @@ class Endpoint(models.Model):
     )
     salt = models.CharField(max_length=32, editable=False)
     previous_salt = models.CharField(max_length=32, blank=True, editable=False)
+    secrets = models.JSONField(default=dict, db_default={}, editable=False)
     previous_until = models.DateTimeField(_("old secret signs along until"), null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True, editable=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.utils.crypto import salted_hmac
+from django.db.models import Count
 from django.utils.translation import get_supported_language_variant
 
 from common.errors import ChoiceInvalid
+from common.keys import digests
 from common.languages import DEFAULT_LANGUAGE
 from desk.codes import OPEN_STATUSES, CloseReason
 from desk.errors import DoNotCall, NumberGivenTooOften, NumberUnanswered
@@ -65,20 +68,26 @@ def set_phone(request: CallbackRequest, phone: Phone, as_typed: str, now: dateti
     request.phone_is_valid, request.phone_as_typed, request.phone_given_at = phone.is_valid, as_typed.strip(), now
 
 
-def opt_out_digest(tenant_id: int, phone: str) -> str:
-    """How the opt-out list knows a number: keyed, and another one for every tenant."""
-    return salted_hmac("wayout.opt_out", f"{tenant_id} {phone}", algorithm="sha256").hexdigest()
+def opt_out_digests(tenant_id: int, phone: str) -> Mapping[str, str]:
+    """How the opt-out list knows a number, by the id of the key, the current one first. Another one for every tenant."""
+    return dict(made.split(":") for made in digests("wayout.opt_out", f"{tenant_id} {phone}"))
 
 
 def is_opted_out(tenant_id: int, phone: str) -> bool:
-    """Whether the number asked this tenant's desk not to call."""
-    return OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).exists()
+    """Whether the number asked this tenant's desk not to call, under whichever key."""
+    return OptOut.objects.filter(digest__in=opt_out_digests(tenant_id, phone).values()).exists()
+
+
+def opt_outs_by_key() -> Counter[str]:
+    """How many numbers on the list need each key, by its id; "" for those of the version before. Reads the whole list."""
+    return Counter(dict(OptOut.objects.values_list("key_id").annotate(Count("pk")).order_by()))
 
 
 def never_call(request: CallbackRequest, now: datetime) -> None:
     """Put the number on the list, and the request aside, and tell partners. The caller saves it."""
-    digest = opt_out_digest(request.tenant_id, request.phone)
-    OptOut.objects.get_or_create(digest=digest, defaults={"asked_at": now})
+    if not is_opted_out(request.tenant_id, request.phone):
+        key_id, digest = next(iter(opt_out_digests(request.tenant_id, request.phone).items()))
+        OptOut.objects.get_or_create(digest=digest, defaults={"key_id": key_id, "asked_at": now})
     reason = CloseReason.ASKED_NOT_TO_CALL
     request.status, request.close_reason = reason.status.value, reason.value
     request.closed_at, request.next_attempt_at = now, None
@@ -88,7 +97,7 @@ def never_call(request: CallbackRequest, now: datetime) -> None:
 def lift(tenant_id: int, phone: str, *, may_lift: bool) -> None:
     """Take a number off the list. Raises DoNotCall where it is on it and may not come off."""
     if may_lift:
-        OptOut.objects.filter(digest=opt_out_digest(tenant_id, phone)).delete()
+        OptOut.objects.filter(digest__in=opt_out_digests(tenant_id, phone).values()).delete()
     elif is_opted_out(tenant_id, phone):
         raise DoNotCall("phone")
 

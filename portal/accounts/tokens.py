@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from allauth.core.internal.httpkit import get_authorization_credential
 from allauth.headless.tokens.strategies.jwt import internal as tokens
 from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
 from django.contrib.sessions.models import Session as StoredSession
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portal.accounts.renewed import renewed_token
 from tenants.models import SignIn, User
 
 logger = logging.getLogger("wayout.accounts")
@@ -24,8 +26,9 @@ class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
 
     def get_session_token(self, request: HttpRequest) -> str | None:
         """The session of a bearer token, never one named by its bare key."""
-        payload = self._get_access_token(request)
-        key: str | None = tokens.session_key_from_sid(payload["sid"]) if payload else None
+        token = get_authorization_credential(request, "Bearer")
+        found = tokens.validate_access_token(renewed_token(token)) if token else None
+        key: str | None = tokens.session_key_from_sid(found[1]["sid"]) if found else None
         return key
 
     def refresh_token(self, refresh_token: str) -> tuple[str, str] | None:
@@ -33,6 +36,7 @@ class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
 
         Whoever asked while it was good and only came second, as a second tab does, is refused and ends nothing.
         """
+        refresh_token = renewed_token(refresh_token)
         payload = tokens.decode_token(refresh_token, "refresh")
         key = payload and tokens.session_key_from_sid(payload["sid"])
         if not key:
@@ -58,5 +62,5 @@ def bears_token(request: HttpRequest) -> bool:
 
 def person_of_token(token: str) -> User | None:
     """The person behind an access token, as long as the session lasts and the account is active."""
-    found = tokens.validate_access_token(token)
+    found = tokens.validate_access_token(renewed_token(token))
     return found[0] if found and isinstance(found[0], User) else None

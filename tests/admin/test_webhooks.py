@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from common.keys import key_id
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tests.partners import Partner
+from tests.rotation import rotate
 from tests.world import World
 from webhooks.models import Delivery, Endpoint
 
@@ -135,3 +137,14 @@ def test_the_deliveries_cost_the_same_with_one_and_with_many(staff: Client, part
     for _ in range(20):
         partner.happens()
     assert cost() == one
+
+
+def test_an_endpoint_whose_key_is_not_named_says_so(staff: Client, partner: Partner, settings: Any) -> None:
+    before = key_id(settings.SECRET_KEY)
+    rotate(settings)
+    # Who signed in before comes in, and does so under the new key from now on.
+    assert staff.get(LIST).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    page = staff.get(f"{LIST}{partner.endpoint.pk}/change/")
+    assert page.status_code == 200
+    assert f"name the key {before} again, or rotate the secret" in page.text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.keys import digest, digests, is_digest_of, key_id, keys
+import pytest
+
+from common.keys import Unreadable, decrypt, digest, digests, encrypt, is_digest_of, key_id, key_of, keys, reencrypt
 
 
 def test_a_digest_says_its_key_and_is_found_under_each(settings: Any) -> None:
@@ -25,3 +27,22 @@ def test_a_digest_says_its_key_and_is_found_under_each(settings: Any) -> None:
     settings.WAYOUT_DIGEST_KEYS = []
     assert old not in digests("phones", "1 +359888123456")
     assert not is_digest_of(old, "phones", "1 +359888123456")
+
+
+def test_what_is_encrypted_is_read_with_its_key_and_made_anew_with_another(settings: Any) -> None:
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS, settings.WAYOUT_DIGEST_KEYS = "one", [], []
+    old = encrypt("door", "Отвори")
+    assert key_of(old) == key_id("one")
+    assert encrypt("door", "Отвори") != old
+    assert decrypt("door", old) == "Отвори"
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "two", ["one"]
+    new = reencrypt("door", old)
+    assert key_of(new) == key_id("two")
+    assert reencrypt("door", new) == new
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert decrypt("door", new) == "Отвори"
+    for purpose, text in (("door", old), ("window", new), ("door", new[:-4] + "AAA="), ("door", ""), ("door", "я:я")):
+        with pytest.raises(Unreadable):
+            decrypt(purpose, text)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models import QuerySet
 
 from common.errors import ChangedMeanwhile, InputInvalid
+from common.keys import key_id
 from desk.attempts import CallOutcome
 from desk.codes import DISPOSITIONS, CloseReason
 from desk.errors import DoNotCall
@@ -18,13 +21,22 @@ from desk.models import CallbackAttempt, CallbackDesk, CallbackRequest, Callback
 from desk.selectors import due_now, open_windows
 from desk.services.cases import subject_of
 from desk.services.claims import claim_callback, claim_next, reassign_callback, release_callback
-from desk.services.contacts import erase_contact, erase_old_contacts, opt_out_digest
+from desk.services.contacts import (
+    erase_contact,
+    erase_old_contacts,
+    is_opted_out,
+    lift,
+    never_call,
+    opt_out_digests,
+    opt_outs_by_key,
+)
 from desk.services.outcomes import close_callback, close_without_call, log_attempt
 from desk.services.requests import Wish, request_callback, reschedule_callback
 from tenants.audit import events_about, verify
 from tenants.models import AuditEvent, AuditPersonalData, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW, SOFIA
+from tests.rotation import rotate
 from tests.subscriptions.test_lifecycle import work
 from tests.world import World, later
 
@@ -224,7 +236,8 @@ def test_every_call_to_a_number_that_asked_not_to_be_called_leaves_the_queue(
 def test_no_claim_hands_out_a_number_that_asked_not_to_be_called(world: World, agent: User, how: str) -> None:
     request = ask(world)
     # Asked for in the very moment in which the number was put on the list.
-    OptOut.objects.create(digest=opt_out_digest(world.tenant.pk, request.phone), asked_at=NOW)
+    [digest] = opt_out_digests(world.tenant.pk, request.phone).values()
+    OptOut.objects.create(digest=digest, asked_at=NOW)
     match how:
         case "next":
             assert following(agent) is None
@@ -431,3 +444,35 @@ def test_staff_moving_a_call_never_costs_credit(world: World, agent: User) -> No
     move = {"callback_id": request.pk, "phone": None, "window_start": far.start, "language": "en", "now": NOW}
     assert reschedule_callback(caller=caller_of_staff(agent), **move).credit_from == request.requested_at
     assert reschedule_callback(caller=world.caller(), **move).credit_from > request.requested_at
+
+
+def test_a_number_stays_on_the_list_when_the_key_becomes_another(world: World, agent: User, settings: Any) -> None:
+    request = ask(world)
+    assert claim(agent, request)
+    log(agent, request, CallOutcome.ASKED_NOT_TO_CALL)
+    before = key_id(settings.SECRET_KEY)
+    assert opt_outs_by_key() == {before: 1}
+    rotate(settings)
+    with pytest.raises(DoNotCall):
+        ask(world)
+    request.refresh_from_db()
+    never_call(request, NOW)
+    assert opt_outs_by_key() == {before: 1}
+    # Where it signs nothing any more it is still looked up under.
+    settings.SECRET_KEY_FALLBACKS, settings.WAYOUT_DIGEST_KEYS = [], settings.SECRET_KEY_FALLBACKS
+    with pytest.raises(DoNotCall):
+        ask(world)
+    lift(world.tenant.pk, request.phone, may_lift=True)
+    assert ask(world).status == "NEW"
+
+
+@pytest.mark.parametrize("another_key", [True, False])
+def test_numbers_of_the_version_before_say_the_key_that_it_knew(world: World, settings: Any, another_key: bool) -> None:
+    before = key_id(settings.SECRET_KEY)
+    [digest] = opt_out_digests(world.tenant.pk, "+359888123456").values()
+    OptOut.objects.create(digest=digest, asked_at=NOW)
+    if another_key:
+        rotate(settings)
+    import_module("desk.migrations.0004_opt_out_keys").say_the_key(apps, None)
+    assert opt_outs_by_key() == {before: 1}
+    assert is_opted_out(world.tenant.pk, "+359888123456")

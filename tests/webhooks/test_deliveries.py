@@ -24,6 +24,7 @@ from webhooks.endpoints import register, remove, resume, rotate_secret
 from webhooks.events import KEPT_FOR, forget_events
 from webhooks.models import Delivery, Event
 from webhooks.sending import EndpointResponse
+from webhooks.signing import computed
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -51,7 +52,7 @@ def test_an_event_arrives_signed_with_its_id_version_and_time(partner: Partner) 
 
 
 def test_a_forged_message_is_not_genuine(partner: Partner) -> None:
-    partner.receiver.secret = deliveries.secret_of("another")
+    partner.receiver.secret = computed("another", "of somebody else")
     partner.happens()
     partner.work()
     assert partner.receiver.accepted == []
