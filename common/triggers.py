@@ -1,4 +1,4 @@
-"""Database triggers that keep tables append-only, on SQLite and PostgreSQL.
+"""Database triggers that keep what was written, on SQLite and PostgreSQL.
 
 Installed after every migrate, because SQLite drops the triggers of a table that a migration remakes.
 Installing twice is harmless.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _SQLITE = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+CREATE TRIGGER IF NOT EXISTS {name} BEFORE {when} ON {table} {condition}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
 """
 _POSTGRESQL_FUNCTION = """
@@ -17,26 +17,37 @@ CREATE OR REPLACE FUNCTION wayout_append_only() RETURNS trigger LANGUAGE plpgsql
 $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$
 """
 _POSTGRESQL = """
-CREATE OR REPLACE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
-FOR EACH {each} EXECUTE FUNCTION wayout_append_only()
+CREATE OR REPLACE TRIGGER {name} BEFORE {when} ON {table}
+FOR EACH {each} {condition} EXECUTE FUNCTION wayout_append_only()
 """
+_ALL = ("UPDATE", "DELETE", "TRUNCATE")
 
 
-def make_append_only(connection: BaseDatabaseWrapper, table: str) -> None:
-    """Refuse every UPDATE and DELETE (on PostgreSQL TRUNCATE too) of ``table`` from now on."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(_POSTGRESQL_FUNCTION)
-            for verb, each in (("UPDATE", "ROW"), ("DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
-                cursor.execute(_POSTGRESQL.format(table=table, verb=verb, each=each))
-        else:
-            for verb in ("UPDATE", "DELETE"):
-                cursor.execute(_SQLITE.format(table=table, verb=verb))
+def refuse(connection: BaseDatabaseWrapper, table: str, *verbs: str) -> None:
+    """Refuse these of UPDATE, DELETE and TRUNCATE of ``table`` from now on. SQLite has no TRUNCATE."""
+    for verb in verbs:
+        if connection.vendor == "postgresql" or verb != "TRUNCATE":
+            _make(connection, table, f"{table}_no_{verb}", verb, "")
 
 
-def drop_append_only(connection: BaseDatabaseWrapper, table: str) -> None:
+def refuse_steps_back(connection: BaseDatabaseWrapper, table: str, column: str, *others: str) -> None:
+    """Let ``column``, and ``others`` with it, be updated only by counting one on."""
+    condition = f"WHEN (NEW.{column} <> OLD.{column} + 1)"
+    _make(connection, table, f"{table}_forward", f"UPDATE OF {', '.join((column, *others))}", condition)
+
+
+def allow_all(connection: BaseDatabaseWrapper, table: str) -> None:
     """Take the protection away: for tests that empty the database between them."""
     on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        for verb in ("UPDATE", "DELETE", "TRUNCATE"):
-            cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on_table}")
+        for name in ("forward", *(f"no_{verb}" for verb in _ALL)):
+            cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{on_table}")
+
+
+def _make(connection: BaseDatabaseWrapper, table: str, name: str, when: str, condition: str) -> None:
+    each = "STATEMENT" if when == "TRUNCATE" else "ROW"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FUNCTION)
+        made = _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE
+        cursor.execute(made.format(table=table, name=name, when=when, each=each, condition=condition))

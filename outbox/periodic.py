@@ -6,6 +6,10 @@ from datetime import datetime, timedelta
 
 from outbox.registry import periodic
 from outbox.worker import forget_done
+from tenants.anchors import anchor_heads
+
+# The trail stands below the outbox, and has no periodic work of its own.
+periodic(timedelta(days=1))(anchor_heads)
 
 
 @periodic(timedelta(hours=6))

@@ -44,6 +44,10 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_DIGEST_KEYS": Variable(
         "older secret keys, by which only hashed numbers and the trail are looked up", "texts, comma separated", "(50 characters)"
     ),
+    "WAYOUT_AUDIT_ANCHORS": Variable(
+        "where the ends of the audit trail are noted once a day, beside the log", "a file in a folder that can be written to",
+        "/var/log/wayout/anchors.jsonl",
+    ),
     "WAYOUT_HOSTS": Variable(
         "host names served; with a port where the world sees another than the server's",
         "host names, comma separated", "wayout.example",

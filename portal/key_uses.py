@@ -11,7 +11,7 @@ from django.conf import settings
 
 from common.keys import current_id, key_id, keys, oldest_id
 from desk.services.contacts import opt_outs_by_key
-from tenants.audit import personal_data_by_key
+from tenants.audit import events_by_key
 from webhooks import signing
 
 
@@ -27,7 +27,7 @@ class Use:
 USES = (
     Use("secrets of webhooks", signing.count_by_key, signing.reencrypt_each),
     Use("numbers not to be called", lambda _now: opt_outs_by_key()),
-    Use("events of the trail", lambda _now: personal_data_by_key()),
+    Use("events of the trail", lambda _now: events_by_key()),
 )
 
 

@@ -39,6 +39,7 @@ if len(SECRET_KEY) < (1 if DEBUG else 50):
 # Older ones: what they signed counts on; and those that find digests made with them, and nothing more (common/keys.py).
 SECRET_KEY_FALLBACKS: list[str] = env.listed("WAYOUT_SECRET_KEY_FALLBACKS")
 WAYOUT_DIGEST_KEYS: list[str] = env.listed("WAYOUT_DIGEST_KEYS")
+WAYOUT_AUDIT_ANCHORS = env.text("WAYOUT_AUDIT_ANCHORS", holds=lambda said: os.access(Path(said).parent, os.W_OK))
 WAYOUT_HOSTS: list[str] = env.listed("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 ALLOWED_HOSTS = [re.sub(r":\d+$", "", host) for host in WAYOUT_HOSTS]
 WAYOUT_ENVIRONMENT = env.text("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")

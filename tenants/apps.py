@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from common.triggers import make_append_only
+from tenants.protection import protect
 
 
 class TenantsConfig(AppConfig):
@@ -28,6 +28,4 @@ class TenantsConfig(AppConfig):
 
 
 def _protect_audit(using: str, **_kwargs: Any) -> None:
-    connection = connections[using]
-    if "tenants_auditevent" in connection.introspection.table_names():
-        make_append_only(connection, "tenants_auditevent")
+    protect(connections[using])

@@ -168,19 +168,25 @@ class PartnerToken(models.Model):
         return f"{self.name} ({self.key_id})"
 
 
-class AuditHead(models.Model):
-    """The end of a tenant's chain. Locking it puts the writers of one tenant in a row."""
+class _Head(models.Model):
+    """``anchored``: up to which event its hash was noted outside of the database, see anchors.py."""
+
+    position = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+    anchored = models.PositiveBigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+
+class AuditHead(_Head):
+    """The end of a tenant's chain. Locking it puts the writers of one tenant in a row. Moves forward only, by trigger."""
 
     tenant = models.OneToOneField(Tenant, models.PROTECT, primary_key=True, related_name="audit_head")
-    position = models.PositiveBigIntegerField(default=0)
-    hash = models.CharField(max_length=64, default="")
 
 
-class InstallationAuditHead(models.Model):
+class InstallationAuditHead(_Head):
     """The same of the chain for what is no tenant's. One row."""
-
-    position = models.PositiveBigIntegerField(default=0)
-    hash = models.CharField(max_length=64, default="")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation_audit_head")]
@@ -192,6 +198,7 @@ class AuditEvent(models.Model):
     Without a tenant: of the whole installation, such as who of the staff may do what. That is a chain of its own.
 
     Holds no personal data: that sits in AuditPersonalData, which can be erased; the chain covers a keyed hash.
+    ``format`` says what the hash covers (hashing.py), ``key_id`` whose key it was made with.
     """
 
     tenant = models.ForeignKey(
@@ -209,6 +216,8 @@ class AuditEvent(models.Model):
     personal_digest = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(_("hash"), max_length=64)
+    format = models.PositiveSmallIntegerField(default=1, db_default=1)
+    key_id = models.CharField(max_length=8, default="", db_default="")
 
     class Meta:
         verbose_name = _("audit event")
@@ -226,7 +235,7 @@ class AuditEvent(models.Model):
 
 
 class AuditPersonalData(models.Model):
-    """Names, addresses, numbers and notes of an audit event: what may have to be erased."""
+    """Names, addresses, numbers and notes of an audit event: what may have to be erased, and is never edited, by trigger."""
 
     event = models.OneToOneField(AuditEvent, models.PROTECT, primary_key=True, related_name="personal")
     data = models.JSONField(default=dict)

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 
-from common.triggers import drop_append_only
 from tenants.callers import Role
 from tenants.models import User
+from tenants.protection import unprotect
 from tests.partners import partner, receiver
 from tests.world import PASSWORD, World
 
@@ -44,7 +44,7 @@ def _append_only_tables_can_be_emptied(request: pytest.FixtureRequest) -> Iterat
     yield
     marker = request.node.get_closest_marker("django_db")
     if marker and marker.kwargs.get("transaction"):
-        drop_append_only(connection, "tenants_auditevent")
+        unprotect(connection)
 
 
 @pytest.fixture(autouse=True)

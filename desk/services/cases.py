@@ -91,7 +91,7 @@ def subject_of(callback_id: int) -> str:
 
 
 def audit_call(
-    action: Action, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: str
+    action: Action, caller: Caller, request: CallbackRequest, language: str, now: datetime, **more: object
 ) -> None:
     """Put one event about a request on the tenant's trail, with what ``more`` is evidence."""
     record(

@@ -24,8 +24,8 @@ from subscriptions.idempotency import one_transaction
 from subscriptions.inputs import clean_text
 from subscriptions.models import Subscription
 from tenants.actions import Action
+from tenants.audit import erase_personal_data, events_about
 from tenants.callers import Caller
-from tenants.models import AuditPersonalData
 from tenants.people import SYSTEM
 
 LONGEST_NOTE = 500
@@ -109,8 +109,9 @@ def erase_contact(*, caller: Caller, callback_id: int, language: str, now: datet
         erased = closed.update(contact_name="", phone="", phone_extension="", phone_as_typed="", note="", erased_at=now)
         if erased:
             CallbackAttempt.objects.filter(request=callback_id).update(note="")
-            _erase_trail(callback_id)
-            audit_call(Action.CALLBACK_ERASED, caller, CallbackRequest.objects.get(pk=callback_id), language, now)
+            request = CallbackRequest.objects.get(pk=callback_id)
+            positions = erase_personal_data(events_about(request.tenant_id, subject_of(callback_id)))
+            audit_call(Action.CALLBACK_ERASED, caller, request, language, now, erased=positions)
         return bool(erased)
 
 
@@ -123,8 +124,3 @@ def erase_old_contacts(now: datetime) -> int:
         return erase_contact(caller=SYSTEM, callback_id=request.pk, language=DEFAULT_LANGUAGE, now=now)
 
     return each_by_itself(old, erase, work="erase_old_contacts", now=now)
-
-
-def _erase_trail(callback_id: int) -> None:
-    """The chain covers a keyed hash of what is erased, so it still holds."""
-    AuditPersonalData.objects.filter(event__subject=subject_of(callback_id)).delete()

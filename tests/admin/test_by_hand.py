@@ -17,9 +17,9 @@ from django.urls import reverse
 from billing.models import PaymentMethod
 from common.admin import ReadOnlyAdmin, _plain
 from subscriptions.models import CancellationPolicy, Plan, Subscription
-from tenants.audit import verify
 from tenants.callers import Role
 from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant, User
+from tenants.verification import verify
 from tests.admin.scenes import REGISTRY, client_of, furnished, tables
 from tests.builders import NOW
 from tests.world import World

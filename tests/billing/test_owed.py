@@ -23,10 +23,10 @@ from outbox import registry
 from outbox.models import Task
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.models import Cancellation
-from tenants.audit import verify
 from tenants.callers import Scope
 from tenants.models import AuditEvent, PartnerToken
 from tenants.people import SYSTEM
+from tenants.verification import verify
 from tests.builders import NOW
 from tests.reconciling import findings
 from tests.subscriptions.test_lifecycle import cancel, told, work

@@ -18,9 +18,9 @@ from billing.refunds import late as late_ones
 from billing.refunds import repricing, requests, results, sending
 from outbox.models import Task
 from outbox.worker import work_off
-from tenants.audit import verify
 from tenants.models import AuditEvent
 from tenants.people import SYSTEM
+from tenants.verification import verify
 from tests.billing.test_charges import INPUT, refund
 from tests.builders import NOW
 from tests.providers import TestProvider, used

@@ -22,9 +22,9 @@ from desk.services.requests import Wish, request_callback, reschedule_callback, 
 from desk.windows import is_day
 from subscriptions.errors import RouteNotAvailable
 from subscriptions.models import CancellationPolicy, Subscription
-from tenants.audit import verify
 from tenants.models import User
 from tenants.people import caller_of_staff
+from tenants.verification import verify
 from tests.builders import SOFIA, at
 from tests.world import World
 

@@ -32,9 +32,10 @@ from desk.services.contacts import (
 )
 from desk.services.outcomes import close_callback, close_without_call, log_attempt
 from desk.services.requests import Wish, request_callback, reschedule_callback
-from tenants.audit import events_about, verify
+from tenants.audit import events_about
 from tenants.models import AuditEvent, AuditPersonalData, User
 from tenants.people import SYSTEM, caller_of_staff
+from tenants.verification import verify
 from tests.builders import NOW, SOFIA
 from tests.rotation import rotate
 from tests.subscriptions.test_lifecycle import work

@@ -23,9 +23,9 @@ from subscriptions.errors import QuoteChanged, QuoteExpired, RouteNotAvailable
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
-from tenants.audit import verify
 from tenants.models import AuditEvent, User
 from tenants.people import caller_of_staff
+from tenants.verification import verify
 from tests.builders import PERIOD
 from tests.desk.test_desk import ask
 from tests.providers import TestProvider, pay, used

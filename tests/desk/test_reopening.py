@@ -20,9 +20,9 @@ from desk.services.reopening import reopen_callback
 from desk.services.requests import withdraw_callback
 from subscriptions.cancellations.service import undo_cancellation
 from subscriptions.errors import RouteNotAvailable
-from tenants.audit import verify
 from tenants.models import AuditEvent, User
 from tenants.people import SYSTEM, caller_of_staff
+from tenants.verification import verify
 from tests.builders import NOW, SOFIA
 from tests.desk.test_desk import ask, claim, log
 from tests.desk.test_on_behalf import cancel, quote

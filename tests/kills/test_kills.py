@@ -22,7 +22,7 @@ from billing.models import Charge, LedgerEntry, Refund
 from outbox.models import Task
 from outbox.queue import requeue
 from subscriptions.models import Cancellation
-from tenants.audit import verify
+from tenants.verification import verify
 from tests.reconciling import findings
 from tests.world import World
 

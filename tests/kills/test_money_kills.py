@@ -20,7 +20,7 @@ from django.utils import timezone
 from billing.models import Agreement, Charge, Refund, RefundPart, ReturnElsewhere
 from outbox.models import Task
 from subscriptions.models import Cancellation, Subscription
-from tenants.audit import verify
+from tenants.verification import verify
 from tests.kills.test_kills import ROOT, environment_of
 from tests.reconciling import found
 from tests.subscriptions.test_lifecycle import cancel

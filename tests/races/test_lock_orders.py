@@ -16,8 +16,8 @@ from subscriptions.cancellations.service import submit_cancellation_feedback
 from subscriptions.errors import QuoteChanged, RouteNotAvailable
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.models.cancellations import Feedback
-from tenants import audit
 from tenants.people import SYSTEM
+from tenants.verification import verify
 from tests.providers import TestProvider, used
 from tests.races.test_races import cancel, quote
 from tests.races.together import together
@@ -48,7 +48,7 @@ def test_settled_by_hand_while_the_customer_says_why() -> None:
     assert set(Refund.objects.values_list("status", flat=True)) == {"SETTLED_MANUALLY"}
     said = Cancellation.objects.values_list("feedback", "undo_until").distinct()
     assert list(said) == [(Feedback.OTHER.value, later(hours=1))]
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []
 
 
 def test_canceled_while_the_provider_is_asked_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +84,4 @@ def test_canceled_while_the_provider_is_asked_what_it_did(monkeypatch: pytest.Mo
     ended = set(Subscription.objects.exclude(ended_source="").values_list("pk", flat=True))
     assert canceled | ended == {subscription.pk for subscription in subscriptions}
     assert not canceled & ended
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []

@@ -35,10 +35,10 @@ from subscriptions.events import SubscriptionEvent
 from subscriptions.models import Cancellation, IdempotencyRecord, License
 from subscriptions.policy.facts import Mode
 from subscriptions.selectors.batches import SubscriptionBatch
-from tenants import audit
 from tenants.callers import CallerKind, Role, Scope
 from tenants.models import AuditEvent, PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
+from tenants.verification import verify
 from tests.builders import NOW, SOFIA
 from tests.desk.test_desk import ask as ask_to_be_called
 from tests.imports import import_files
@@ -85,7 +85,7 @@ def test_a_hundred_threads_cancel_one_subscription(keys: str) -> None:
     assert Charge.objects.get().refunded == Refund.objects.get().amount > 0
     assert IdempotencyRecord.objects.count() == (1 if keys == "one key" else 100)
     assert AuditEvent.objects.filter(action="cancellation.requested").count() == 1
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []
 
 
 def test_case_35_two_admins_at_the_same_instant() -> None:
@@ -212,7 +212,7 @@ def test_what_is_owed_is_paid_under_one_reference(settings: Any, references: str
     refund.refresh_from_db()
     assert (refund.status, refund.returned_at, refund.parts.get().status) == ("SUCCEEDED", at, "SUCCEEDED")
     assert AuditEvent.objects.filter(action="refund.succeeded").count() == 1
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []
 
 
 def test_nobody_waits_in_a_ring_for_an_import(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_hundred_cancels_of_one_tenant_keep_its_chain() -> None:
     answers = together(100, lambda n: cancel(world, subscriptions[n], quotes[n], f"{n}"))
     assert [type(answer) for answer in answers] == [Canceled] * 100
     assert AuditEvent.objects.filter(action="cancellation.requested").count() == 100
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []
 
 
 @pytest.mark.long
@@ -291,7 +291,7 @@ def test_cancel_and_undo_at_once_leave_no_money_behind(turn: int) -> None:
     assert {getattr(answer, "code", "done") for answer in answers} <= {"done", "QUOTE_INVALID", "ROUTE_NOT_AVAILABLE"}
     assert Charge.objects.get().refunded == 0
     assert Refund.objects.get().status == "VOIDED"
-    assert list(audit.verify(world.tenant.pk)) == []
+    assert list(verify(world.tenant.pk)) == []
 
 
 def test_undo_and_cancel_again_and_again() -> None:

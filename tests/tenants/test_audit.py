@@ -9,18 +9,22 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from common.triggers import drop_append_only, make_append_only
 from tenants import audit
 from tenants.actions import Action
-from tenants.models import AuditEvent, AuditHead, AuditPersonalData
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead
 from tenants.people import SYSTEM
+from tenants.protection import protect, unprotect
+from tenants.verification import verify
 from tests.builders import NOW
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
 
 
-def write(world: World | None, count: int = 5) -> list[AuditEvent]:
+ADA = {"name": "Ада"}
+
+
+def write(world: World | None, count: int = 5, personal: dict[str, str] | None = ADA) -> list[AuditEvent]:
     return [
         audit.record(
             tenant_id=world.tenant.pk if world else None,
@@ -30,14 +34,14 @@ def write(world: World | None, count: int = 5) -> list[AuditEvent]:
             caller=SYSTEM,
             language="bg",
             data={"number": number, "име": "не е лично"},
-            personal={"name": "Ада"},
+            personal=personal,
         )
         for number in range(count)
     ]
 
 
 def problems(world: World) -> list[tuple[int, str]]:
-    return [(found.position, found.problem) for found in audit.verify(world.tenant.pk)]
+    return [(found.position, found.problem) for found in verify(world.tenant.pk)]
 
 
 def test_a_whole_chain_verifies(world: World) -> None:
@@ -57,15 +61,14 @@ def test_a_whole_chain_verifies(world: World) -> None:
     ],
 )
 def test_the_database_refuses_to_change_the_past(world: World, change: Any) -> None:
-    write(world)
-    AuditPersonalData.objects.all().delete()
+    write(world, personal=None)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         change(AuditEvent.objects)
     assert AuditEvent.objects.filter(action=Action.DIRECTORY_IMPORTED).count() == 5
 
 
 def unprotected(world: World) -> None:
-    drop_append_only(connection, "tenants_auditevent")
+    unprotect(connection)
 
 
 @pytest.mark.parametrize(
@@ -81,20 +84,65 @@ def unprotected(world: World) -> None:
     ],
 )
 def test_tampering_is_found(world: World, tamper: Any, found: list[tuple[int, str]]) -> None:
-    write(world)
+    write(world, personal=None)
     unprotected(world)
-    AuditPersonalData.objects.all().delete()
     tamper(AuditEvent.objects)
     assert problems(world) == found
-    make_append_only(connection, "tenants_auditevent")
+    protect(connection)
 
 
-def test_erasing_personal_data_keeps_the_chain_and_editing_it_does_not(world: World) -> None:
-    write(world)
-    AuditPersonalData.objects.filter(event__position=1).delete()
+def test_what_is_erased_keeps_the_chain_if_somebody_says_so(world: World) -> None:
+    events = write(world)
+    about = audit.events_about(world.tenant.pk, "Test:1")
+    assert audit.erase_personal_data(about) == [2]
+    assert problems(world) == [(2, "its personal data is gone, and nobody erased it")]
+    say_erased(world, [2])
     assert problems(world) == []
+    AuditPersonalData.objects.filter(event=events[3]).delete()
+    assert problems(world) == [(4, "its personal data is gone, and nobody erased it")]
+
+
+def say_erased(world: World, positions: list[int]) -> None:
+    audit.record(
+        tenant_id=world.tenant.pk, at=NOW, action=Action.CALLBACK_ERASED, subject="Somebody:1", caller=SYSTEM,
+        language="bg", data={"erased": positions},
+    )  # fmt: skip
+
+
+def test_personal_data_is_never_edited(world: World) -> None:
+    write(world)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditPersonalData.objects.filter(event__position=2).update(data={"name": "Боб"})
+    unprotected(world)
     AuditPersonalData.objects.filter(event__position=2).update(data={"name": "Боб"})
-    assert problems(world) == [(2, "its personal data was changed, or its key is not named")]
+    assert problems(world) == [(2, "its personal data was changed")]
+    protect(connection)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda heads: heads.update(position=4),
+        lambda heads: heads.update(position=7),
+        lambda heads: heads.update(hash="another"),
+        lambda heads: heads.delete(),
+    ],
+)
+@pytest.mark.parametrize("of_a_tenant", [True, False])
+def test_the_end_of_a_chain_moves_forward_only(world: World, change: Any, of_a_tenant: bool) -> None:
+    write(world if of_a_tenant else None)
+    heads = AuditHead.objects.all() if of_a_tenant else InstallationAuditHead.objects.all()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        change(heads)
+    assert heads.get().position == 5
+
+
+def test_on_postgresql_nothing_of_the_trail_can_be_emptied(world: World) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no TRUNCATE")
+    for table in ("auditevent", "auditpersonaldata", "audithead", "installationaudithead"):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE tenants_{table} CASCADE")
 
 
 def test_chains_of_two_tenants_are_their_own(world: World) -> None:
@@ -108,15 +156,14 @@ def test_chains_of_two_tenants_are_their_own(world: World) -> None:
 
 def test_what_is_no_tenants_has_a_chain_of_its_own(world: World) -> None:
     write(world, 1)
-    events = write(None, 3)
+    events = write(None, 3, personal=None)
     assert [(event.tenant_id, event.position) for event in events] == [(None, 1), (None, 2), (None, 3)]
     assert list(audit.events_about(None, "Test:1")) == [events[1]]
-    assert list(audit.verify(None)) == problems(world) == []
-    drop_append_only(connection, "tenants_auditevent")
-    AuditPersonalData.objects.all().delete()
+    assert list(verify(None)) == problems(world) == []
+    unprotect(connection)
     events[2].delete()
-    assert [(found.tenant_id, found.position) for found in audit.verify(None)] == [(None, 3)]
-    make_append_only(connection, "tenants_auditevent")
+    assert [(found.tenant_id, found.position) for found in verify(None)] == [(None, 3)]
+    protect(connection)
 
 
 @pytest.mark.django_db(transaction=True)

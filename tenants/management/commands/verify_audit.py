@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 from tqdm import tqdm
 
-from tenants.audit import verify
+from tenants.anchors import anchor_heads, check_anchors
 from tenants.models import Tenant
+from tenants.verification import verify
 
 
 class Command(BaseCommand):
     """Walk the chains; print every break and exit 1 when there is one."""
 
-    help = "Verify the audit trail: finds changed, removed and reordered events."
+    help = "Verify the audit trail: finds changed, removed and reordered events, and chains that were made anew."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", help="domain of one tenant (default: all)")
+        parser.add_argument(
+            "--anchors", metavar="FILE", help="ends that were noted before, or a log that has them among others"
+        )
+        parser.add_argument("--anchor", action="store_true", help="note the ends now, if the trail holds")
 
     def handle(self, **options: Any) -> None:
         tenants = Tenant.objects.order_by("pk")
@@ -34,6 +41,29 @@ class Command(BaseCommand):
             for found in verify(tenant_id):
                 broken += 1
                 self.stdout.write(f"{name}, event {found.position}: {found.problem}")
+        if options["anchors"]:
+            broken += self._check_anchors(options["anchors"], dict(trails))
         if broken:
             raise CommandError(f"The audit trail does not hold: {broken} breaks.")
         self.stdout.write(f"The audit trail holds: {tenants.count()} tenants.")
+        if options["anchor"]:
+            self.stdout.write(f"Noted: {anchor_heads(timezone.now())} ends.")
+
+    def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
+        """How many do not hold."""
+        held = broken = 0
+        try:
+            with Path(path).open(errors="replace") as lines:
+                for slip in check_anchors(lines):
+                    if slip is None:
+                        held += 1
+                    elif slip.position == 0 or slip.tenant_id in names:
+                        broken += 1
+                        where = f"{names[slip.tenant_id]}, event {slip.position}: " if slip.position else ""
+                        self.stdout.write(f"{path}, line {slip.line}: {where}{slip.problem}")
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+        if not held and not broken:
+            raise CommandError(f"{path} has no anchors.")
+        self.stdout.write(f"{path}: {held} lines hold.")
+        return broken
