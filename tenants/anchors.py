@@ -40,21 +40,22 @@ class Slip:
     problem: str
 
 
-def anchor_heads(now: datetime) -> int:
-    """Note the ends that moved since they were noted last, in the log and in WAYOUT_AUDIT_ANCHORS; how many.
+def anchor_heads(now: datetime, *, every: bool = False) -> int:
+    """Note the ends that moved since they were noted last, or all, in the log and in WAYOUT_AUDIT_ANCHORS; how many.
 
     Three statements a line. An end that somebody moves this very moment comes with the next time. What cannot be written is
     noted again.
     """
-    return sum(_anchor(model, now) for model in (AuditHead, InstallationAuditHead))
+    return sum(_anchor(model, now, every) for model in (AuditHead, InstallationAuditHead))
 
 
-def _anchor(model: type[AuditHead] | type[InstallationAuditHead], now: datetime) -> int:
+def _anchor(model: type[AuditHead] | type[InstallationAuditHead], now: datetime, every: bool) -> int:
+    wanted = model.objects.all() if every else model.objects.filter(position__gt=F("anchored"))
     done, last = 0, 0
     while True:
         with transaction.atomic():
-            moved = model.objects.filter(position__gt=F("anchored"), pk__gt=last).order_by("pk")
-            heads: list[Any] = list(moved.select_for_update(skip_locked=True)[:_ENDS_A_LINE])
+            following = wanted.filter(pk__gt=last).order_by("pk")
+            heads: list[Any] = list(following.select_for_update(skip_locked=True)[:_ENDS_A_LINE])
             if not heads:
                 return done
             _write([(getattr(head, "tenant_id", None), head.position, head.hash) for head in heads], now)

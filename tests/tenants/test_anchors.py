@@ -126,7 +126,7 @@ def test_the_command_notes_them_at_once(world: World, anchors: Path) -> None:
     write(world, 1)
     out = io.StringIO()
     call_command("verify_audit", anchor=True, stdout=out)
-    assert "Noted: 1 ends." in out.getvalue()
+    assert "Noted: 2 ends." in out.getvalue()
     AuditPersonalData.objects.all().delete()
     write(world, 1)
     with pytest.raises(CommandError):

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--anchors", metavar="FILE", help="ends that were noted before, or a log that has them among others"
         )
-        parser.add_argument("--anchor", action="store_true", help="note the ends now, if the trail holds")
+        parser.add_argument("--anchor", action="store_true", help="note all ends now, if the trail holds")
 
     def handle(self, **options: Any) -> None:
         tenants = Tenant.objects.order_by("pk")
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(f"The audit trail does not hold: {broken} breaks.")
         self.stdout.write(f"The audit trail holds: {tenants.count()} tenants.")
         if options["anchor"]:
-            self.stdout.write(f"Noted: {anchor_heads(timezone.now())} ends.")
+            self.stdout.write(f"Noted: {anchor_heads(timezone.now(), every=True)} ends.")
 
     def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
         """How many do not hold."""
