@@ -40,17 +40,17 @@ class Slip:
     problem: str
 
 
-def anchor_heads(now: datetime, *, every: bool = False) -> int:
+def anchor_heads(now: datetime, *, anew: bool = False) -> int:
     """Note the ends that moved since they were noted last, or all, in the log and in WAYOUT_AUDIT_ANCHORS; how many.
 
     Three statements a line. An end that somebody moves this very moment comes with the next time. What cannot be written is
     noted again.
     """
-    return sum(_anchor(model, now, every) for model in (AuditHead, InstallationAuditHead))
+    return sum(_anchor(model, now, anew) for model in (AuditHead, InstallationAuditHead))
 
 
-def _anchor(model: type[AuditHead] | type[InstallationAuditHead], now: datetime, every: bool) -> int:
-    wanted = model.objects.all() if every else model.objects.filter(position__gt=F("anchored"))
+def _anchor(model: type[AuditHead] | type[InstallationAuditHead], now: datetime, anew: bool) -> int:
+    wanted = model.objects.all() if anew else model.objects.filter(position__gt=F("anchored"))
     done, last = 0, 0
     while True:
         with transaction.atomic():

@@ -62,17 +62,6 @@ def record(
     return event
 
 
-def erase_personal_data(events: QuerySet[AuditEvent]) -> list[int]:
-    """Forget who is behind these events of one chain, which still holds; their positions.
-
-    Whoever erases says so on that chain, with the positions as ``erased`` in the data of an event.
-    """
-    found = AuditPersonalData.objects.filter(event__in=events)
-    positions = list(found.order_by("event__position").values_list("event__position", flat=True))
-    found.delete()
-    return positions
-
-
 def events_about(tenant_id: int | None, subject: str, after: int = 0) -> QuerySet[AuditEvent]:
     """What the trail says of one thing, oldest first; only past the position ``after``."""
     return AuditEvent.objects.filter(tenant=tenant_id, subject=subject, position__gt=after).order_by("position")

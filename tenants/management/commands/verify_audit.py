@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(f"The audit trail does not hold: {broken} breaks.")
         self.stdout.write(f"The audit trail holds: {tenants.count()} tenants.")
         if options["anchor"]:
-            self.stdout.write(f"Noted: {anchor_heads(timezone.now(), every=True)} ends.")
+            self.stdout.write(f"Noted: {anchor_heads(timezone.now(), anew=True)} ends.")
 
     def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
         """How many do not hold."""
