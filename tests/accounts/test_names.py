@@ -13,6 +13,7 @@ from django.urls import reverse
 from common.names import is_plain
 from outbox.worker import work_off
 from tenants.models import User
+from tenants.people import people_with_address
 from tests.accounts.test_people import LOGIN
 from tests.admin.scenes import client_of
 from tests.graphql.test_accounts import FORGOT, SIGN_IN, ask
@@ -83,6 +84,12 @@ def test_no_link_goes_to_somebody_whose_address_is_another(owner: User, name: st
     assert not [message for message in mail.outbox if OWN in message.to]
     # Where it is refused nobody is written to.
     assert is_plain(name) or not mail.outbox
+
+
+def test_an_odd_address_from_before_they_were_refused_finds_nobody(world: World) -> None:
+    odd = "admin.ta\u017fk@contoso.example"
+    User.objects.filter(pk=world.person(None).pk).update(email=odd)
+    assert not people_with_address(odd).exists()
 
 
 @pytest.mark.parametrize("language", ["en", "bg"])
