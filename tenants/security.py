@@ -31,6 +31,7 @@ class SecurityEvent(CodeTable):
     IDENTITY_LINKED = "identity.linked", DONE
     SIGNED_OUT = "session.signed_out", DONE
     SESSION_ENDED = "session.ended", DONE
+    TOKEN_REUSED = "session.token_reused", REFUSED
     PASSWORD_CHANGED = "password.changed", DONE
     PASSWORD_RESET_ASKED = "password.reset_asked", DONE
     PASSWORD_RESET = "password.reset", DONE

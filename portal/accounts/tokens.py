@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
+from allauth.core import context
 from allauth.core.internal.httpkit import get_authorization_credential
 from allauth.headless.tokens.strategies.jwt import internal as tokens
 from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
@@ -14,8 +13,7 @@ from django.utils import timezone
 
 from portal.accounts.renewed import renewed_token
 from tenants.models import SignIn, User
-
-logger = logging.getLogger("wayout.accounts")
+from tenants.security import SecurityEvent, person, say
 
 
 class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
@@ -51,7 +49,7 @@ class AppTokens(JWTTokenStrategy):  # type: ignore[misc]
                 SignIn.objects.filter(session_key=key).update(seen_at=timezone.now())
             elif not came_second:
                 stored.delete()
-                logger.warning("a refresh token came a second time: its session was ended")
+                say(SecurityEvent.TOKEN_REUSED, context.request, who=person(int(payload["sub"])))
             return pair
 
 

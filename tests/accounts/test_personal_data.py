@@ -25,10 +25,10 @@ from desk.services.requests import Wish, request_callback
 from outbox.models import Task
 from portal.accounts.personal import HOLDINGS
 from subscriptions.models import Cancellation, DirectoryUser, License
-from tenants.audit import verify
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, Membership, Tenant, User
 from tenants.tokens import create_token
+from tenants.verification import verify
 from tests.accounts.test_people import code, sign_in, with_totp
 from tests.admin.scenes import client_of
 from tests.builders import NOW
@@ -210,7 +210,8 @@ def test_somebody_without_an_account_is_found_by_address_or_number(world: World,
 def test_several_of_one_address_are_told_apart_by_id_and_a_file_is_not_overwritten(
     world: World, ivana: User, tmp_path: Path
 ) -> None:
-    other = world.person(None)
+    # Of those who are active there is one at the most.
+    other = world.person(None, is_active=False)
     User.objects.filter(pk=other.pk).update(email=ADDRESS)
     with pytest.raises(CommandError, match=f"{ivana.pk}, {other.pk}"):
         personal_data("--person", ADDRESS, "--erase")

@@ -19,9 +19,10 @@ from outbox.registry import Lane, periodic_work
 from subscriptions.models import IdempotencyRecord, Reconciliation
 from subscriptions.reconciliation.runs import reconcile_daily
 from tenants.actions import Action
-from tenants.audit import record, verify
+from tenants.audit import record
 from tenants.models import AuditEvent, AuditPersonalData
 from tenants.people import SYSTEM
+from tenants.verification import verify
 from tests.admin.test_admin import callback
 from tests.builders import NOW
 from tests.world import World

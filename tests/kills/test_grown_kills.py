@@ -35,9 +35,9 @@ from billing.models import Agreement, Refund
 from outbox.models import Task
 from outbox.queue import requeue
 from subscriptions.models import Cancellation
-from tenants.audit import verify
 from tenants.callers import Scope
 from tenants.people import SYSTEM
+from tenants.verification import verify
 from tests.billing.fake_stripe import FakeStripe, fake_stripe
 from tests.graphql.documents import CANCEL, OPTIONS
 from tests.kills.post_office import PostOffice, post_office
