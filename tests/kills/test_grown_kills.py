@@ -153,28 +153,28 @@ class Admins:
                 pk = self._left.get_nowait()
             except queue.Empty:
                 return
-            key = uuid.uuid4().hex
-            while not self.is_over.is_set() and not self._cancel(pk, key):
+            given: dict[str, str] = {}
+            while not self.is_over.is_set() and not self._answered(pk, given):
+                given = given or self._decide(pk)
                 time.sleep(0.2)
             # Twice, now and then: the second answer is the first.
             if pk % 3 == 0:
-                self._cancel(pk, key)
+                self._answered(pk, given)
             if not self.hurry.is_set():
                 time.sleep(0.5)
 
-    def _cancel(self, pk: int, key: str) -> bool:
-        """Whether it was answered."""
-        options = self._ask(OPTIONS, {"id": f"sub_{pk}"})
-        quotes = [
-            quote["id"]
-            for option in ((options or {}).get("cancellationOptions") or {}).get("options", ())
-            for quote in option["quotes"] or ()
-            if quote["mode"] == "IMMEDIATE"
-        ]
-        # Once it is canceled there is none, and who was not answered asks with the one they had.
-        given = {"subscriptionId": f"sub_{pk}", "quoteId": (quotes or ["one of before"])[0], "idempotencyKey": key}
-        answer = self._ask(CANCEL, {"input": given})
-        reference = ((answer or {}).get("cancelSubscription") or {}).get("cancellation", {}).get("reference")
+    def _decide(self, pk: int) -> dict[str, str]:
+        """What to send, and to send again as it is; nothing where nobody quotes now."""
+        found = (self._ask(OPTIONS, {"id": f"sub_{pk}"}) or {}).get("cancellationOptions") or {"options": []}
+        quotes = [quote for option in found["options"] for quote in option["quotes"] or ()]
+        for quote in quotes:
+            if quote["mode"] == "IMMEDIATE":
+                return {"subscriptionId": f"sub_{pk}", "quoteId": quote["id"], "idempotencyKey": uuid.uuid4().hex}
+        return {}
+
+    def _answered(self, pk: int, given: dict[str, str]) -> bool:
+        answer = (given and self._ask(CANCEL, {"input": given})) or {}
+        reference = (answer.get("cancelSubscription") or {}).get("cancellation", {}).get("reference")
         if reference:
             self.references[pk].add(reference)
         return bool(reference)
