@@ -38,6 +38,7 @@ class Action(StrEnum):
     CHARGE_RECORDED = "charge.recorded"
     CHARGE_RETURNED_ELSEWHERE = "charge.returned_elsewhere"
     DIRECTORY_IMPORTED = "directory.imported"
+    KEYS_REENCRYPTED = "keys.reencrypted"
     NAMES_EXPIRED = "names.expired"
     PERSON_ERASED = "person.erased"
     PERSON_EXPORTED = "person.exported"

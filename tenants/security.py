@@ -43,11 +43,10 @@ class SecurityEvent(CodeTable):
     BEARER_REFUSED = "bearer.refused", REFUSED
     FORM_REFUSED = "form.refused", REFUSED
     PAGE_REFUSED = "page.refused", REFUSED
-    KEYS_ROTATED = "keys.rotated", DONE
 
 
 # The actions of the trail that are said as well: whose begin with these.
-_OF_TRAIL = ("group.", "membership.", "person.", "token.", "user.")
+_OF_TRAIL = ("group.", "keys.", "membership.", "person.", "token.", "user.")
 
 
 def say(event: SecurityEvent, request: HttpRequest, *, who: str | None = None, **facts: str) -> None:

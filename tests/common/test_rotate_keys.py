@@ -13,6 +13,7 @@ from desk.models import OptOut
 from desk.services.contacts import opt_out_digests
 from portal.checks import check_keys, check_needed_keys
 from portal.key_uses import needed
+from tenants.models import AuditEvent
 from tests.builders import NOW
 from tests.partners import Partner
 from tests.rotation import NEW, rotate
@@ -53,6 +54,8 @@ def test_from_one_key_to_the_next(opted_out: OptOut, settings: Any) -> None:
     assert run("--reencrypt", "--dry-run")[0] == f"To be encrypted under {new}: 1. Nothing was changed.\n"
     assert run("--reencrypt")[0] == f"Encrypted under {new}: 1.\n"
     assert run("--reencrypt")[0] == f"Encrypted under {new}: 0.\n"
+    [done] = AuditEvent.objects.filter(tenant=None, action="keys.reencrypted")
+    assert (done.subject, done.data) == (f"Key:{new}", {"rows": 1})
     assert "numbers not to be called: 1" in refused("--retire", old)
     assert "to WAYOUT_DIGEST_KEYS, where it signs nothing" in refused("--retire", old)
     settings.SECRET_KEY_FALLBACKS, settings.WAYOUT_DIGEST_KEYS = [], [before]

@@ -13,7 +13,11 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from common.keys import current_id, keys
+from common.languages import DEFAULT_LANGUAGE
 from portal.key_uses import USES, named_in, needed, not_reencrypted, said
+from tenants.actions import Action
+from tenants.audit import record
+from tenants.people import SYSTEM
 
 
 class Command(BaseCommand):
@@ -75,6 +79,11 @@ class Command(BaseCommand):
         for use in USES:
             if use.reencrypt:
                 done += sum(tqdm(use.reencrypt(now), desc=use.name, disable=None))
+        if done:
+            record(
+                tenant_id=None, at=now, action=Action.KEYS_REENCRYPTED, subject=f"Key:{current_id()}", caller=SYSTEM,
+                language=DEFAULT_LANGUAGE, data={"rows": done},
+            )  # fmt: skip
         self.stdout.write(f"Encrypted under {current_id()}: {done}.")
         if left := not_reencrypted(now):
             raise CommandError(
