@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from desk.models import CallbackRequest
 from outbox.mail import deliver
 from outbox.queue import enqueue
 from outbox.registry import Lane, RetryLater, handles
@@ -24,12 +25,14 @@ from tenants.actions import Action
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
-from tenants.security import _OF_TRAIL, SecurityEvent, unknown
+from tenants.security import _OF_TRAIL, SecurityEvent, say, unknown
 from tenants.security import person as named
 from tenants.tokens import create_token, revoke_token, rotate_token
 from tests.accounts.test_people import code, sign_in
+from tests.admin.test_admin import callback
 from tests.graphql.documents import VIEWER
 from tests.logs import Log, kept_log
+from tests.subscriptions.test_lifecycle import cancel
 from tests.world import PASSWORD, Api, World
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +157,7 @@ def _tells(payload: dict[str, Any], now: Any) -> None:
 
 
 def test_a_days_log_names_nobody(world: World, person: User, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signing in, failing, resetting, a page that does not work, a task that fails, and a value that is there twice."""
+    """Signing in, failing, resetting, canceling, a call, a page and a task that fail, and a value that is there twice."""
     typed, number = "Ivana.Marinova@Contoso.Example", "+359888123456"
     client = Client(raise_request_exception=False, REMOTE_ADDR="198.51.100.7")
     client.post(LOGIN, {"login": typed, "password": "secret word"})
@@ -164,6 +167,9 @@ def test_a_days_log_names_nobody(world: World, person: User, log: Log, monkeypat
     client.get(f"/accounts/password/reset/key/{link}/nothing-there")
     sign_in(client, person)
     client.get(f"/receipts/{number}/?name={typed}")
+    cancel(world, world.subscription(3))
+    called = callback(world)
+    CallbackRequest.objects.update(contact_name=typed)
     now = timezone.now()
     enqueue(kind="test.tells", key="tells", payload={"what": f"{typed} {number}"}, run_at=now, now=now)
     work_off()
@@ -183,7 +189,7 @@ def test_a_days_log_names_nobody(world: World, person: User, log: Log, monkeypat
         assert "23505 tenants_user_username_key" in log.text
     assert "ValueError" in log.text
     secrets = [typed, typed.lower(), number, person.username, person.email, person.last_name, "198.51.100.7"]
-    secrets += [link, "secret word", PASSWORD, "DETAIL"]
+    secrets += [link, "secret word", PASSWORD, "DETAIL", called.phone, called.phone_as_typed, "Ада", world.admin.email]
     assert [secret for secret in secrets if re.search(rf"\b{re.escape(secret)}\b|{re.escape(secret)}", log.text)] == []
 
 
@@ -193,6 +199,12 @@ def test_without_a_mail_server_mail_waits_and_is_not_printed(settings: Any, caps
         deliver(EmailMessage("A link", "https://wayout.example/secret", to=["x@y.example"]))
     assert refused.value.outage
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_command_does_comes_from_nowhere(log: Log) -> None:
+    say(SecurityEvent.KEYS_ROTATED, None, who="system:0")
+    [line] = log.lines("wayout.security")
+    assert (line["event"], line["origin"]) == ("keys.rotated", "")
 
 
 def test_the_documentation_has_each_event_once() -> None:
