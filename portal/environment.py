@@ -46,7 +46,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "WAYOUT_AUDIT_ANCHORS": Variable(
         "where the ends of the audit trail are noted once a day, beside the log", "a file in a folder that can be written to",
-        "/var/log/wayout/anchors.jsonl",
+        "/var/log/wayout-anchors.jsonl",
     ),
     "WAYOUT_HOSTS": Variable(
         "host names served; with a port where the world sees another than the server's",

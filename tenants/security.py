@@ -49,16 +49,13 @@ class SecurityEvent(CodeTable):
 _OF_TRAIL = ("group.", "keys.", "membership.", "person.", "token.", "user.")
 
 
-def say(event: SecurityEvent, request: HttpRequest | None, *, who: str | None = None, **facts: str) -> None:
-    """Write the line of what a request, or a command (None), did or tried.
-
-    ``who``: as ``person`` and ``unknown`` call them; otherwise who is signed in.
-    """
+def say(event: SecurityEvent, request: HttpRequest, *, who: str | None = None, **facts: str) -> None:
+    """Write the line of what a request did or tried. ``who``: as ``person`` and ``unknown`` call them; else the signed in."""
     write = logger.info if event.outcome == DONE else logger.warning
     if who is None:
         # What is refused early has not been asked who it is.
         who = person(getattr(getattr(request, "user", None), "pk", None))
-    write(event.value, who=who, origin=_origin(address(request) if request else ""), outcome=event.outcome, **facts)
+    write(event.value, who=who, origin=_origin(address(request)), outcome=event.outcome, **facts)
 
 
 def say_recorded(action: Action, subject: str, tenant_id: int | None, caller: Caller) -> None:

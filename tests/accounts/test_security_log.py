@@ -17,15 +17,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from desk.models import CallbackRequest
+from outbox import registry
 from outbox.mail import deliver
 from outbox.queue import enqueue
-from outbox.registry import Lane, RetryLater, handles
+from outbox.registry import RetryLater
 from outbox.worker import work_off
 from tenants.actions import Action
 from tenants.callers import Scope
 from tenants.models import PartnerToken, User
 from tenants.people import SYSTEM, caller_of_staff
-from tenants.security import _OF_TRAIL, SecurityEvent, say, unknown
+from tenants.security import _OF_TRAIL, SecurityEvent, unknown
 from tenants.security import person as named
 from tenants.tokens import create_token, revoke_token, rotate_token
 from tests.accounts.test_people import code, sign_in
@@ -151,7 +152,6 @@ def test_tokens_and_pages_that_are_refused(world: World, agent: User, log: Log) 
     assert text not in log.text
 
 
-@handles("test.tells", Lane.MAIL)
 def _tells(payload: dict[str, Any], now: Any) -> None:
     raise ValueError(payload["what"])
 
@@ -171,6 +171,7 @@ def test_a_days_log_names_nobody(world: World, person: User, log: Log, monkeypat
     called = callback(world)
     CallbackRequest.objects.update(contact_name=typed)
     now = timezone.now()
+    monkeypatch.setitem(registry._handlers, "test.tells", _tells)
     enqueue(kind="test.tells", key="tells", payload={"what": f"{typed} {number}"}, run_at=now, now=now)
     work_off()
 
@@ -199,12 +200,6 @@ def test_without_a_mail_server_mail_waits_and_is_not_printed(settings: Any, caps
         deliver(EmailMessage("A link", "https://wayout.example/secret", to=["x@y.example"]))
     assert refused.value.outage
     assert capsys.readouterr().out == ""
-
-
-def test_what_a_command_does_comes_from_nowhere(log: Log) -> None:
-    say(SecurityEvent.KEYS_ROTATED, None, who="system:0")
-    [line] = log.lines("wayout.security")
-    assert (line["event"], line["origin"]) == ("keys.rotated", "")
 
 
 def test_the_documentation_has_each_event_once() -> None:

@@ -20,6 +20,7 @@ from tenants.models import SignIn, User
 from tenants.sessions import end_sessions, forget_sessions
 from tests.accounts.test_people import code, sign_in, with_totp
 from tests.builders import NOW
+from tests.graphql.documents import VIEWER
 from tests.graphql.test_accounts import REFRESH, ask, email, tokens
 from tests.logs import kept_log
 from tests.world import PASSWORD, Api, World
@@ -102,6 +103,15 @@ def test_a_session_from_before_there_were_limits_begins_now(person: User, clock:
     super(type(session), session).save()
     assert is_in(client)
     assert SignIn.objects.get().began_at == NOW
+
+
+def test_of_who_was_deactivated_meanwhile_nothing_is_noted(person: User, clock: Any) -> None:
+    client = Client()
+    client.force_login(person)
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    clock.shift(HOUR)
+    assert client.get(reverse("home")).status_code == 302
+    assert client.post("/graphql/", {"query": VIEWER}, content_type="application/json").status_code == 200
 
 
 def test_using_it_writes_once_in_five_minutes(person: User, clock: Any, django_assert_max_num_queries: Any) -> None:

@@ -81,7 +81,7 @@ def test_cancel_at_the_end_of_the_period(world: World) -> None:
     assert (node["status"], node["recurringBilling"]) == ("CANCELING", False)
     assert node["cancellationOptions"]["route"] == "UNDO_CANCELLATION"
     with time_machine.travel(PERIOD.end + timedelta(hours=1), tick=False):
-        node = api(ONE, id=sub_id(subscription))["subscription"]
+        node = Api(world.admin)(ONE, id=sub_id(subscription))["subscription"]
         assert (node["status"], node["cancellation"]["status"]) == ("EXPIRED", "EFFECTIVE")
         assert node["cancellationOptions"]["route"] == "NOTHING_TO_CANCEL"
 
