@@ -1,4 +1,4 @@
-"""What has to hold whatever stands in front of us: one spelling of our host, and cookies that never leave HTTPS."""
+"""What has to hold whatever stands in front of us: one spelling of our host, and what never leaves HTTPS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+
+from portal.web.refusals import API, refusal
+
+_BY_HTTPS = _(
+    "Ask by HTTPS: whatever this request had in it could be read on its way, a token too. Replace that token."
+)
 
 
 class EdgeMiddleware:
@@ -22,6 +29,9 @@ class EdgeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if said := request.META.get("HTTP_HOST"):
             request.META["HTTP_HOST"] = host_of(said, request.META.get("SERVER_PORT", ""))
+        # Programs would follow a redirect, every time, and nobody would notice.
+        if settings.SECURE_SSL_REDIRECT and request.path.startswith(API) and not request.is_secure():
+            return refusal(request, 403, "HTTPS_REQUIRED", _BY_HTTPS)
         response = self.get_response(request)
         if request.is_secure():
             for cookie in response.cookies.values():

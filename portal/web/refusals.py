@@ -13,6 +13,9 @@ from django.views.defaults import permission_denied
 from portal.web.language import asked_language
 from tenants.security import SecurityEvent, say
 
+# What programs ask.
+API = ("/graphql", "/subgraph")
+
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's page for whoever may not see one, and a line in the log."""
@@ -24,7 +27,7 @@ def refusal(request: HttpRequest, status: int, code: str, message: Any) -> HttpR
     """JSON with a code for the API, the sentence alone for a page. ``message`` is translated here."""
     with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
         said = str(message)
-    if request.path.startswith(("/graphql", "/subgraph")):
+    if request.path.startswith(API):
         error = {"message": said, "extensions": {"code": code, "path": []}}
         return JsonResponse({"errors": [error]}, status=status, json_dumps_params={"ensure_ascii": False})
     return HttpResponse(said, status=status, content_type="text/plain; charset=utf-8")

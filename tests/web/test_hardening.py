@@ -322,3 +322,17 @@ def test_what_is_sent_by_https_says_so_of_its_cookies() -> None:
         cookies = list(page.cookies.values())
         assert cookies
         assert {bool(cookie["secure"]) for cookie in cookies} == {is_secure}
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("en", "Ask by HTTPS"), ("bg", "Питайте по HTTPS")])
+def test_the_api_is_not_redirected_to_https_but_refused(settings: Any, language: str, sentence: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    headers = {"Wayout-Locale": language, "Authorization": "Bearer seen by everybody"}
+    for path in ("/graphql/", "/subgraph/"):
+        refused = Client().post(path, {"query": VIEWER}, content_type="application/json", headers=headers)
+        [error] = refused.json()["errors"]
+        assert (refused.status_code, error["extensions"]["code"]) == (403, "HTTPS_REQUIRED")
+        assert error["message"].startswith(sentence)
+    assert Client().get("/accounts/login/").status_code == 301
+    asked = Client().post("/graphql/", {"query": VIEWER}, content_type="application/json", secure=True)
+    assert asked.status_code == 200
