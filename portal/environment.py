@@ -225,7 +225,8 @@ def folder(name: str, default: Path) -> Path:
     """A folder; made where its own is there."""
     path = Path(text(name) or default)
     try:
-        path.mkdir(exist_ok=True)
+        # The database and mail in it are nobody else's on this machine.
+        path.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         raise refusal(name) from None
     return path

@@ -7,16 +7,18 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from common.formatting import active_language
+from common.languages import DEFAULT_LANGUAGE
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import User
-from tenants.people import caller_of_staff
+from tenants.people import SYSTEM, caller_of_staff
 from tenants.requests import from_request
 
 
@@ -41,6 +43,21 @@ def has_more_rights(other: User, than: User) -> bool:
     held = Permission.objects.filter(Q(user=other) | Q(group__user=other))
     names = {f"{label}.{codename}" for label, codename in held.values_list("content_type__app_label", "codename")}
     return bool(names - than.get_all_permissions())
+
+
+def record_by_command(action: Action, user: User) -> None:
+    """Put what whoever has a shell did to an account on the trail of the installation."""
+    with transaction.atomic():
+        record(
+            tenant_id=None,
+            at=timezone.now(),
+            action=action,
+            subject=f"User:{user.pk}",
+            caller=SYSTEM,
+            language=DEFAULT_LANGUAGE,
+            data={"superuser": user.is_superuser},
+            personal={"username": user.username},
+        )
 
 
 def record_by_staff(

@@ -88,7 +88,7 @@ def erase(whom: Whom, now: datetime, *, open_too: bool) -> dict[str, int]:
     Callback requests go one by one, each on its tenant's trail; then all else at once, the account last. Interrupted in
     between, it goes on where it was when it is asked again.
     """
-    _refuse_what_is_needed(whom, open_too=open_too)
+    require_erasable(whom, open_too=open_too)
     counted = count(whom)
     for one in of_desk.HOLDINGS:
         if one.erase:
@@ -101,7 +101,8 @@ def erase(whom: Whom, now: datetime, *, open_too: bool) -> dict[str, int]:
     return counted
 
 
-def _refuse_what_is_needed(whom: Whom, *, open_too: bool) -> None:
+def require_erasable(whom: Whom, *, open_too: bool) -> None:
+    """Raise NotErased for somebody who is needed, or waits."""
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=whom.user_id or 0)
     if User.objects.filter(pk=whom.user_id or 0, is_superuser=True).exists() and not others.exists():
         raise NotErased("This is the last superuser: make another one first.")

@@ -90,7 +90,7 @@ def _note(request: HttpRequest, user: User, now: datetime) -> None:
 # What each calls itself; a browser also names those that it is like, so the first that fits is it.
 _BROWSERS = {
     "Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox": "Firefox", "FxiOS": "Firefox",
-    "Chrome": "Chrome", "CriOS": "Chrome", "Safari": "Safari",
+    "Chrome": "Chrome", "CriOS": "Chrome", "Version": "Safari",
 }  # fmt: skip
 _SYSTEMS = {
     "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "CrOS": "ChromeOS", "Mac OS": "macOS",
@@ -100,6 +100,6 @@ _SYSTEMS = {
 
 def browser_in_words(agent: str) -> str:
     """Names that people know, as “Firefox, Windows”; empty for what is no browser that we know."""
-    browser = next((name for word, name in _BROWSERS.items() if re.search(rf"\b{word}[A-Za-z]*/", agent)), "")
+    browser = next((name for word, name in _BROWSERS.items() if re.search(rf"{word}[A-Za-z]*/", agent)), "")
     system = next((name for word, name in _SYSTEMS.items() if word in agent), "")
     return ", ".join(filter(None, (browser, system))) if browser else ""

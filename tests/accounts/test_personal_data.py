@@ -159,8 +159,8 @@ def test_after_erasing_no_column_of_any_table_holds_the_person(
     tables = held()
     said = personal_data("--person", who, "--erase", "--open-too", "--dry-run")
     assert held() == tables
-    assert "Would be erased: 2 callback requests" in said
-    assert "Erased: 1 account" in personal_data("--person", who, "--erase", "--open-too")
+    assert "Would be erased: callback requests: 2" in said
+    assert "Erased: account: 1" in personal_data("--person", who, "--erase", "--open-too")
     assert held() == {}
     with pytest.raises(CommandError, match="Nothing is kept"):
         personal_data("--person", USERNAME, "--erase")
@@ -184,11 +184,12 @@ def test_what_has_to_be_kept_is_kept_and_the_trail_holds(world: World, ivana: Us
 
 def test_nobody_is_erased_who_is_needed_or_waits_for_a_call(world: World, ivana: User) -> None:
     rows = held()
-    with pytest.raises(CommandError, match="still waits for a call: R-"):
-        personal_data("--person", USERNAME, "--erase")
     last = User.objects.get(is_superuser=True)
-    with pytest.raises(CommandError, match="last superuser"):
-        personal_data("--person", last.username, "--erase")
+    for dry_run in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match="still waits for a call: R-"):
+            personal_data("--person", USERNAME, "--erase", *dry_run)
+        with pytest.raises(CommandError, match="last superuser"):
+            personal_data("--person", last.username, "--erase", *dry_run)
     assert held() == rows
 
 
@@ -197,12 +198,12 @@ def test_somebody_without_an_account_is_found_by_address_or_number(world: World,
     EmailAddress.objects.all().delete()
     CallbackRequest.objects.update(requested_by_user=None)
     said = personal_data("--person", "0888 777 666", "--erase", "--open-too")
-    assert "Erased: 2 callback requests" in said
+    assert "Erased: callback requests: 2" in said
     assert "account" not in said
     assert not CallbackRequest.objects.filter(phone=NUMBER).exists()
     said = personal_data("--person", ADDRESS, "--erase")
     for kind in ("directory users", "billing contact of", "webhook contacts", "tasks"):
-        assert f"Erased: 1 {kind}" in said or f" {kind}" in said
+        assert f"Erased: {kind}: " in said
     assert not Task.objects.filter(payload__to=ADDRESS).exists()
     assert User.objects.filter(pk=ivana.pk).exists()
 

@@ -205,6 +205,8 @@ def test_sessions_that_are_over_are_forgotten(person: User, clock: Any) -> None:
         ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36", "Chrome, Android"),
         ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/1 Safari/604.1", "Safari, iPhone"),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605 Version/18 Safari/605", "Safari, macOS"),
+        ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/140.0.0.0 Safari/537.36", "Chrome, Linux"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1 Newcomer/1.0 Safari/605.1", ""),
         ("python-requests/2.32", ""), ("Firefox/" + "x" * 5000, "Firefox"), ("", ""),
     ],
 )  # fmt: skip

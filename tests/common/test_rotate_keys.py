@@ -40,6 +40,7 @@ def opted_out(partner: Partner) -> OptOut:
     return OptOut.objects.create(digest=digest, key_id=key, asked_at=NOW)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_from_one_key_to_the_next(opted_out: OptOut, settings: Any) -> None:
     before = settings.SECRET_KEY
     old, new = key_id(before), key_id(NEW)

@@ -104,6 +104,7 @@ def values(s: Scene) -> dict[str, Any]:
         "callbackWindows.days": 3,
         "callbackRequest.id": s.callback,
         "node.id": s.canceled,
+        "__type.name": "Viewer",
         "subscriptions.first": 20,
         "subscriptions.after": None,
         "subscriptions.tenantId": f"ten_{s.world.tenant.pk}",

@@ -55,7 +55,7 @@ def cut(world: World, left: int) -> None:
 
 def test_what_was_noted_holds(world: World, anchors: Path) -> None:
     write(world, 2)
-    assert "2 lines hold." in check(anchors)
+    assert "lines that hold: 2." in check(anchors)
     assert "The audit trail holds" in check(anchors)
 
 
@@ -73,7 +73,7 @@ def test_the_log_has_them_among_other_lines(world: World, tmp_path: Path) -> Non
         anchor_heads(NOW)
     log = tmp_path / "log"
     log.write_text("started\n{}\n[1]\n" + "".join(f"web-1 | {json.dumps(line)}\n" for line in logged))
-    assert "1 lines hold." in check(log)
+    assert "lines that hold: 1." in check(log)
     log.write_text("started\n")
     assert "has no anchors" in check(log)
     assert "cannot be read" in check(tmp_path / "nothing")
@@ -85,7 +85,7 @@ def test_a_chain_that_was_cut_is_told(world: World, anchors: Path) -> None:
     write(world, 1)
     said = check(anchors)
     assert f"{world.tenant.domain}, event 3: another event is there" in said
-    assert "does not hold: 1 breaks" in said
+    assert "does not hold. Breaks: 1." in said
 
 
 def test_a_line_that_was_changed_is_told(world: World, anchors: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_line_that_was_changed_is_told(world: World, anchors: Path) -> None:
 
 def test_a_line_whose_key_is_not_named_is_told(world: World, anchors: Path, settings: Any) -> None:
     rotate(settings)
-    assert "2 lines hold." in check(anchors)
+    assert "lines that hold: 2." in check(anchors)
     settings.SECRET_KEY_FALLBACKS = []
     assert "is not named" in check(anchors)
 
@@ -126,7 +126,7 @@ def test_the_command_notes_them_at_once(world: World, anchors: Path) -> None:
     write(world, 1)
     out = io.StringIO()
     call_command("verify_audit", anchor=True, stdout=out)
-    assert "Noted: 2 ends." in out.getvalue()
+    assert "Ends noted: 2." in out.getvalue()
     AuditPersonalData.objects.all().delete()
     write(world, 1)
     with pytest.raises(CommandError):

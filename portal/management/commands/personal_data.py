@@ -13,7 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from common.personal import Whom
-from portal.accounts.personal import HOLDINGS, NotErased, SeveralFound, count, erase, export, find
+from portal.accounts.personal import HOLDINGS, NotErased, SeveralFound, count, erase, export, find, require_erasable
 
 
 class Command(BaseCommand):
@@ -45,14 +45,18 @@ class Command(BaseCommand):
             raise CommandError("Nothing is kept of anybody like that.")
         if options["export"]:
             self._export(whom, Path(options["export"]))
-        elif options["dry_run"]:
-            self._say("Would be erased", counted)
         else:
-            try:
-                counted = erase(whom, timezone.now(), open_too=options["open_too"])
-            except NotErased as refused:
-                raise CommandError(str(refused)) from None
-            self._say("Erased", counted)
+            self._erase(whom, counted, open_too=options["open_too"], dry_run=options["dry_run"])
+
+    def _erase(self, whom: Whom, counted: dict[str, int], *, open_too: bool, dry_run: bool) -> None:
+        try:
+            if dry_run:
+                require_erasable(whom, open_too=open_too)
+            else:
+                counted = erase(whom, timezone.now(), open_too=open_too)
+        except NotErased as refused:
+            raise CommandError(str(refused)) from None
+        self._say("Would be erased" if dry_run else "Erased", counted)
 
     def _export(self, whom: Whom, path: Path) -> None:
         try:
@@ -68,4 +72,4 @@ class Command(BaseCommand):
         for one in HOLDINGS:
             if counted[one.kind]:
                 kept = f" (kept: {one.kept})" if one.kept else ""
-                self.stdout.write(f"{what}: {counted[one.kind]} {one.kind.replace('_', ' ')}{kept}")
+                self.stdout.write(f"{what}: {one.kind.replace('_', ' ')}: {counted[one.kind]}{kept}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -80,10 +81,11 @@ class Command(BaseCommand):
             if use.reencrypt:
                 done += sum(tqdm(use.reencrypt(now), desc=use.name, disable=None))
         if done:
-            record(
-                tenant_id=None, at=now, action=Action.KEYS_REENCRYPTED, subject=f"Key:{current_id()}", caller=SYSTEM,
-                language=DEFAULT_LANGUAGE, data={"rows": done},
-            )  # fmt: skip
+            with transaction.atomic():
+                record(
+                    tenant_id=None, at=now, action=Action.KEYS_REENCRYPTED, subject=f"Key:{current_id()}", caller=SYSTEM,
+                    language=DEFAULT_LANGUAGE, data={"rows": done},
+                )  # fmt: skip
         self.stdout.write(f"Encrypted under {current_id()}: {done}.")
         if left := not_reencrypted(now):
             raise CommandError(

@@ -14,6 +14,9 @@ from tenants.anchors import anchor_heads, check_anchors
 from tenants.models import Tenant
 from tenants.verification import verify
 
+# The exit code where there is nothing to compare with: whoever watches tells it from a trail that was changed.
+_NO_ANCHORS = 2
+
 
 class Command(BaseCommand):
     """Walk the chains; print every break and exit 1 when there is one."""
@@ -44,10 +47,10 @@ class Command(BaseCommand):
         if options["anchors"]:
             broken += self._check_anchors(options["anchors"], dict(trails))
         if broken:
-            raise CommandError(f"The audit trail does not hold: {broken} breaks.")
-        self.stdout.write(f"The audit trail holds: {tenants.count()} tenants.")
+            raise CommandError(f"The audit trail does not hold. Breaks: {broken}.")
+        self.stdout.write(f"The audit trail holds. Chains: {len(trails)}.")
         if options["anchor"]:
-            self.stdout.write(f"Noted: {anchor_heads(timezone.now(), anew=True)} ends.")
+            self.stdout.write(f"Ends noted: {anchor_heads(timezone.now(), anew=True)}.")
 
     def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
         """How many do not hold."""
@@ -62,8 +65,8 @@ class Command(BaseCommand):
                         where = f"{names[slip.tenant_id]}, event {slip.position}: " if slip.position else ""
                         self.stdout.write(f"{path}, line {slip.line}: {where}{slip.problem}")
         except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+            raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=_NO_ANCHORS) from None
         if not held and not broken:
-            raise CommandError(f"{path} has no anchors.")
-        self.stdout.write(f"{path}: {held} lines hold.")
+            raise CommandError(f"{path} has no anchors.", returncode=_NO_ANCHORS)
+        self.stdout.write(f"{path}: lines that hold: {held}.")
         return broken
