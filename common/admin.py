@@ -54,6 +54,13 @@ class _Listed(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return CheckedList
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By the filters of the list, and by ids. By any other field, what is masked could be found out letter by letter."""
+        named = [getattr(item, "parameter_name", item) for item in self.get_list_filter(request)]
+        fields = [item[0] if isinstance(item, list | tuple) else item for item in [*named, self.date_hierarchy] if item]
+        is_offered = any(lookup == name or lookup.startswith(f"{name}__") for name in fields)
+        return (is_offered or lookup.endswith("id__exact")) and super().lookup_allowed(lookup, value, request)
+
 
 class ReadOnlyAdmin(_Listed):
     """No adding, no changing, no deleting."""

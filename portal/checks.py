@@ -12,12 +12,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from billing.providers import known
-from common.keys import key_id, keys
+from common.keys import keys
 from common.starting import warns_at_start
 from portal.environment import misspelt
 from portal.key_uses import needed, said
-
-_SHORTEST_KEY = 50
 
 
 @warns_at_start
@@ -63,14 +61,7 @@ def check_deployment(**_: Any) -> Iterator[CheckMessage]:
 
 @register(deploy=True)
 def check_keys(**_: Any) -> Iterator[CheckMessage]:
-    """Django looks at the current key and WAYOUT_SECRET_KEY_FALLBACKS (security.W009, W025), and knows no other list."""
-    for key in settings.WAYOUT_DIGEST_KEYS:
-        if len(key) < _SHORTEST_KEY:
-            yield Warning(
-                f"The older key {key_id(key)} has fewer than {_SHORTEST_KEY} characters, and can be guessed.",
-                hint="Was it cut off, or is there a comma in it? manage.py rotate_keys --retire says when it may go.",
-                id="portal.W020",
-            )
+    """None is meant twice. One that is too short is refused before."""
     if len(keys()) < 1 + len(settings.SECRET_KEY_FALLBACKS) + len(settings.WAYOUT_DIGEST_KEYS):
         yield Warning(
             "A key is named twice.",

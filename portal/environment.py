@@ -39,10 +39,11 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_DEBUG": Variable("on for development and the demo; demo logins exist only then", _FLAG, "0"),
     "WAYOUT_SECRET_KEY": Variable("signs sessions, quotes and the trail's personal data", _WORD, "(50 characters)"),
     "WAYOUT_SECRET_KEY_FALLBACKS": Variable(
-        "older secret keys, whose sessions and quotes count on", "texts, comma separated", "(50 characters)"
+        "older secret keys, whose sessions and quotes count on", "texts of 50 characters or more, comma separated", "(50 characters)"
     ),
     "WAYOUT_DIGEST_KEYS": Variable(
-        "older secret keys, by which only hashed numbers and the trail are looked up", "texts, comma separated", "(50 characters)"
+        "older secret keys, by which only hashed numbers and the trail are looked up",
+        "texts of 50 characters or more, comma separated", "(50 characters)"
     ),
     "WAYOUT_AUDIT_ANCHORS": Variable(
         "where the ends of the audit trail are noted once a day, beside the log", "a file in a folder that can be written to",
@@ -191,10 +192,16 @@ def number(name: str, default: float, *, limit: float = float("inf")) -> float:
     return value
 
 
-def listed(name: str, default: Iterable[str] = ()) -> list[str]:
-    """Texts, comma separated."""
-    value: list[str] = _read(_env.list, name, list(default))
-    return value
+def listed(name: str, default: Iterable[str] = (), *, least: int = 1) -> list[str]:
+    """Texts of so many characters or more, comma separated; blanks around them, and empty ones, are nothing."""
+
+    def of(found: Iterable[str]) -> list[str]:
+        return [one for text in found if (one := text.strip())]
+
+    value: list[str] = _read(
+        _env.list, name, list(default), holds=lambda said: min(map(len, of(said)), default=least) >= least
+    )
+    return of(value)
 
 
 def rate(name: str, default: str) -> str:

@@ -15,6 +15,7 @@ import structlog
 from django.db import DatabaseError, OperationalError
 
 from common.database import WithoutOutages
+from tenants.requests import request_id
 
 # What every line says, whoever writes it.
 _PROCESSORS: list[Any] = [
@@ -68,8 +69,13 @@ def configure_logging(*, for_people: bool) -> dict[str, Any]:
 
 def _without_address(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
     """Django says the address of what it refuses, or where it came from: a link that resets a password is one."""
-    if line["_record"].name.startswith(("django.request", "django.security")):
+    record = line["_record"]
+    if record.name.startswith(("django.request", "django.security")):
         line["event"] = line["event"].partition(":")[0].partition(" (")[0]
+        # It comes after all that knew the request's number.
+        request = getattr(record, "request", None)
+        if request and (number := request_id(request)):
+            line["request_id"] = number
     return line
 
 

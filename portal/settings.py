@@ -32,13 +32,14 @@ if DEMO_BY_FILE and _ALSO:
         "where it is meant."
     )
 SECRET_KEY = env.text("WAYOUT_SECRET_KEY", "only-for-development-and-the-demo" if DEBUG else "")
-if len(SECRET_KEY) < (1 if DEBUG else 50):
+_SHORTEST_KEY = 1 if DEBUG else 50
+if len(SECRET_KEY) < _SHORTEST_KEY:
     raise ImproperlyConfigured(
         "Set WAYOUT_SECRET_KEY to a random text of 50 characters or more (or WAYOUT_DEBUG=1 to try Wayout out)."
     )
 # Older ones: what they signed counts on; and those that find digests made with them, and nothing more (common/keys.py).
-SECRET_KEY_FALLBACKS: list[str] = env.listed("WAYOUT_SECRET_KEY_FALLBACKS")
-WAYOUT_DIGEST_KEYS: list[str] = env.listed("WAYOUT_DIGEST_KEYS")
+SECRET_KEY_FALLBACKS: list[str] = env.listed("WAYOUT_SECRET_KEY_FALLBACKS", least=_SHORTEST_KEY)
+WAYOUT_DIGEST_KEYS: list[str] = env.listed("WAYOUT_DIGEST_KEYS", least=_SHORTEST_KEY)
 WAYOUT_AUDIT_ANCHORS = env.text("WAYOUT_AUDIT_ANCHORS", holds=lambda said: os.access(Path(said).parent, os.W_OK))
 WAYOUT_HOSTS: list[str] = env.listed("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 ALLOWED_HOSTS = [re.sub(r":\d+$", "", host) for host in WAYOUT_HOSTS]
@@ -156,7 +157,8 @@ def database(url: str) -> dict[str, object]:
         config["CONN_MAX_AGE"] = 0
         config["OPTIONS"] = {
             # Whoever waits for a database that is away holds a turn, and ready answers in two seconds.
-            "pool": {"min_size": 1, "max_size": 10, "timeout": 1.5},
+            # One that was away is looked for again soon, however long that was.
+            "pool": {"min_size": 1, "max_size": 10, "timeout": 1.5, "reconnect_timeout": 5},
             "connect_timeout": 2,
             "options": f"-c statement_timeout={_STATEMENT_TIMEOUT}s",
         }

@@ -24,8 +24,9 @@ _RETRY_AFTER = 5  # seconds
 
 
 def log_away(error: BaseException | None) -> None:
-    """One line: where it is, and what it said, is the operator's to look up there."""
-    logger.error("the database is away: %s", type((error and error.__cause__) or error).__name__)
+    """One line: where it is, and what it said, is the operator's to look up there. An SQLite has no such place."""
+    cause = (error and error.__cause__) or error
+    logger.error("the database is away: %s", getattr(cause, "sqlite_errorname", "") or type(cause).__name__)
 
 
 def ask_again(response: HttpResponseBase) -> HttpResponseBase:

@@ -202,6 +202,12 @@ def test_without_a_mail_server_mail_waits_and_is_not_printed(settings: Any, caps
     assert capsys.readouterr().out == ""
 
 
+def test_lines_of_django_have_the_number_of_their_request(log: Log) -> None:
+    answer = Client().get("/nothing-there/")
+    [line] = log.lines("django.request")
+    assert (line["event"], line["request_id"]) == ("Not Found", answer["Wayout-Request-Id"])
+
+
 def test_the_documentation_has_each_event_once() -> None:
     text = (ROOT / "docs" / "operations.md").read_text().partition("## Security events")[2].partition("\n## ")[0]
     listed = re.findall(

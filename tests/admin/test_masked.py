@@ -76,3 +76,16 @@ def test_who_has_claimed_it_reads_number_and_extension(numbered: World) -> None:
     text = client.get(page).text
     assert "+359 88 812 3451" in text
     assert "87651234" in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "desk/callbackrequest/?queue=all&phone__startswith=%2B359", "desk/callbackrequest/?phone_as_typed__contains=0",
+        "desk/callbackrequest/?note__contains=a", "tenants/user/?phone__startswith=%2B", "tenants/user/?password__regex=.",
+        "outbox/task/?payload__to__startswith=a", "webhooks/endpoint/?secrets__startswith=a",
+        "tenants/auditevent/?personal__data__contains=a",
+    ],
+)  # fmt: skip
+def test_nothing_that_is_hidden_is_found_out_by_filters(numbered: World, address: str) -> None:
+    assert client_of(who_looks(numbered)).get(f"/admin/{address}").status_code == 400

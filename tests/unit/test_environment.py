@@ -55,3 +55,15 @@ def test_a_file_says_what_the_environment_does_not(tmp_path: Path, monkeypatch: 
     file.write_text("WAYOUT_STRIPE_KEY=sk_live_x\nWAYOUT_STRIPE_URL=in the file\nWAYOUT_DEBUG=1\n")
     env.read_file(file)
     assert os.environ == {"WAYOUT_STRIPE_KEY": "sk_live_x", "WAYOUT_STRIPE_URL": "said"}
+
+
+@pytest.mark.parametrize("said", [f"{'x' * 50}, {'y' * 50}", f",{'x' * 50},,{'y' * 50} ,"])
+def test_blanks_and_empty_ones_in_a_list_are_nothing(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an empty key anybody could sign."""
+    monkeypatch.setenv("WAYOUT_DIGEST_KEYS", said)
+    assert env.listed("WAYOUT_DIGEST_KEYS", least=50) == ["x" * 50, "y" * 50]
+    monkeypatch.setenv("WAYOUT_DIGEST_KEYS", f"{said},short")
+    with pytest.raises(ImproperlyConfigured, match="of 50 characters or more"):
+        env.listed("WAYOUT_DIGEST_KEYS", least=50)
+    monkeypatch.setenv("WAYOUT_DIGEST_KEYS", " , ")
+    assert env.listed("WAYOUT_DIGEST_KEYS", least=50) == []

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.management.base import CommandError
 
-from common.keys import key_id
+from common.keys import encrypt, key_id
 from outbox.models import Task
 from tenants.people import SYSTEM
 from tests.builders import NOW
@@ -111,3 +112,15 @@ def test_a_secret_whose_key_is_lost_can_be_rotated(partner: Partner, settings: A
     partner.receiver.secret = rotate_secret(endpoint=partner.endpoint, caller=SYSTEM, now=NOW)
     assert arrives(partner)
     assert why_unreadable(partner.again()) == ""
+
+
+def test_going_back_changes_no_secret_or_is_refused(partner: Partner, settings: Any) -> None:
+    """The version before computes them from the one key that it knows, and coming back does so from the oldest."""
+    go_back = import_module("webhooks.migrations.0003_secrets").refuse_to_change
+    Endpoint.objects.filter(pk=partner.endpoint.pk).update(
+        secrets={partner.endpoint.salt: encrypt("wayout.webhook", computed(partner.endpoint.salt, settings.SECRET_KEY))}
+    )
+    go_back(apps, None)
+    rotate(settings)
+    with pytest.raises(CommandError, match="Nothing was migrated back"):
+        go_back(apps, None)

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             self._new(now)
         elif options["reencrypt"]:
             self._reencrypt(now, dry_run=options["dry_run"])
-        elif options["retire"]:
+        elif options["retire"] is not None:
             self._retire(options["retire"], now)
         else:
             self._list(now)
