@@ -28,6 +28,7 @@ BLOCK = re.compile(r"^```sh (run|serve)(?: (sqlite|postgresql|with a broker))?\n
 POSTGRES = os.environ.get("WAYOUT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("WAYOUT_TEST_REDIS", "redis://127.0.0.1:6379/9")
 NAME = f"wayout_operations_{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}"
+QUERY = "?application_name=wayout/shop"
 EXAMPLES = ROOT / "tests" / "data" / "examples"
 
 
@@ -55,8 +56,8 @@ def set_up(on: str) -> list[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def vendor(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "postgresql":
-        if not all(map(shutil.which, ("pg_dump", "pg_restore", "createdb"))):
-            missing("NOT TESTED: backup of PostgreSQL. pg_dump, pg_restore and createdb are not there")
+        if not all(map(shutil.which, ("pg_dump", "pg_restore", "createdb", "dropdb"))):
+            missing("NOT TESTED: backup of PostgreSQL. pg_dump, pg_restore, createdb and dropdb are not there")
         names = [sql.Identifier(name) for name in (NAME, f"{NAME}_restored")]
         try:
             with psycopg.connect(POSTGRES, autocommit=True, connect_timeout=5) as server:
@@ -91,7 +92,13 @@ def installation(vendor: str, tmp_path: Path) -> tuple[Path, dict[str, str]]:
 def typed(text: str) -> str:
     """As an operator types it, but for what is asked back, and names that only one run of the tests may use."""
     text = text.replace(".venv/bin/", f"{Path(sys.executable).parent}/").replace("wayout_restored", f"{NAME}_restored")
+    text = text.replace("/var/lib/wayout/", "")
     return text.replace("createsuperuser", "createsuperuser --no-input")
+
+
+def without(installation: tuple[Path, dict[str, str]], *names: str) -> tuple[Path, dict[str, str]]:
+    folder, environ = installation
+    return folder, {name: value for name, value in environ.items() if name not in names}
 
 
 def bash(installation: tuple[Path, dict[str, str]], *texts: str) -> str:
@@ -108,8 +115,9 @@ def test_the_commands_of_set_up_and_operations_do_what_they_say(
     installation: tuple[Path, dict[str, str]], vendor: str
 ) -> None:
     folder, environ = installation
-    # The page makes them.
-    installation = folder, {name: value for name, value in environ.items() if name not in PRODUCTION}
+    # The page makes them, but for the database, which the operator adds: with a query that looks like a path.
+    (folder / ".env").write_text(f"DATABASE_URL={environ['DATABASE_URL']}{QUERY if vendor == 'postgresql' else ''}\n")
+    installation = without(installation, "DATABASE_URL", *PRODUCTION)
     bash(installation, *set_up(vendor))
     assert (folder / "portal/locale/bg/LC_MESSAGES/django.mo").exists()
     import_it = blocks("setup.md", "run", vendor)[-1]
@@ -119,10 +127,14 @@ def test_the_commands_of_set_up_and_operations_do_what_they_say(
     count = f"{{}} .venv/bin/python manage.py shell --no-imports -c '{held}'"
     before = bash(installation, count.format(""))
     assert int(before) > 0
-    said = bash(installation, *blocks("operations.md", "run", vendor), count.format("DATABASE_URL=$COPY"))
-    assert "The audit trail holds. Chains: 2." in said
-    assert "Everything adds up." in said
-    assert said.splitlines()[-1] == before.strip()
+    operations = blocks("operations.md", "run", vendor)
+    tried = 1 + next(number for number, text in enumerate(operations) if "reconcile --offline" in text)
+    operations.insert(tried, f"echo copied $({count.format('DATABASE_URL=$COPY')})")
+    for _month in range(2):
+        said = bash(installation, *operations)
+        assert "The audit trail holds. Chains: 2." in said
+        assert "Everything adds up." in said
+        assert f"copied {before.strip()}\n" in said
     # What is there after the restore is what was.
     assert bash(installation, count.format("")) == before
 
@@ -130,6 +142,16 @@ def test_the_commands_of_set_up_and_operations_do_what_they_say(
 def test_a_backup_of_nothing_is_told(installation: tuple[Path, dict[str, str]], vendor: str) -> None:
     with pytest.raises(AssertionError):
         bash(installation, *blocks("operations.md", "run", vendor))
+
+
+def test_a_backup_without_an_address_is_refused(installation: tuple[Path, dict[str, str]], vendor: str) -> None:
+    if vendor == "sqlite":
+        pytest.skip("PostgreSQL's tools take another database then")
+    (installation[0] / ".env").touch()
+    for block in blocks("operations.md", "run", vendor):
+        if re.search("pg_dump|createdb|dropdb", block):
+            with pytest.raises(AssertionError, match="DATABASE_URL: parameter null or not set"):
+                bash(without(installation, "DATABASE_URL"), "BACKUP=none DATABASE_URL=", block)
 
 
 def documented(which: str) -> list[str]:
