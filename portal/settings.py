@@ -155,7 +155,10 @@ def database(url: str) -> dict[str, object]:
         }
     else:
         config["CONN_MAX_AGE"] = 0
+        # What the address says after its question mark, such as sslmode=require, counts.
+        said: Any = config.get("OPTIONS") or {}
         config["OPTIONS"] = {
+            **said,
             # Whoever waits for a database that is away holds a turn, and ready answers in two seconds.
             # One that was away is looked for again soon, however long that was.
             "pool": {"min_size": 1, "max_size": 10, "timeout": 1.5, "reconnect_timeout": 5},

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
 from portal.environment import VARIABLES
+from portal.settings import database
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = re.compile(r"^\| (`(?:WAYOUT_|DATABASE_URL).*?) \|", re.MULTILINE)
@@ -67,3 +68,10 @@ def test_blanks_and_empty_ones_in_a_list_are_nothing(said: str, monkeypatch: pyt
         env.listed("WAYOUT_DIGEST_KEYS", least=50)
     monkeypatch.setenv("WAYOUT_DIGEST_KEYS", " , ")
     assert env.listed("WAYOUT_DIGEST_KEYS", least=50) == []
+
+
+def test_what_an_address_says_of_encryption_counts() -> None:
+    options = database("postgresql://wayout@db/wayout?sslmode=verify-full&application_name=a")["OPTIONS"]
+    assert isinstance(options, dict)
+    assert (options["sslmode"], options["application_name"]) == ("verify-full", "a")
+    assert options["pool"]
