@@ -14,11 +14,17 @@ from desk.models import CallbackAttempt, CallbackRequest
 from desk.services.contacts import erase_contact
 from desk.services.requests import withdraw_callback
 from tenants.people import SYSTEM
+from tenants.personal import tenants_of
 
 
 def requests_of(whom: Whom) -> QuerySet[CallbackRequest]:
-    """What they asked for, and what others asked for with their number; those that were erased say nothing of anybody."""
-    theirs = Q(requested_by_user=whom.user_id, requested_by_user__isnull=False) | Q(phone__in=whom.numbers)
+    """What they asked for, and what others asked for with their number; those that were erased say nothing of anybody.
+
+    By the number of an account only where the person belongs: it may be that of a switchboard, which others give, too.
+    """
+    theirs = Q(phone__in=whom.numbers)
+    if whom.user_id:
+        theirs = theirs & Q(tenant__in=tenants_of(whom.user_id)) | Q(requested_by_user=whom.user_id)
     return CallbackRequest.objects.filter(theirs, erased_at=None)
 
 

@@ -9,9 +9,8 @@ from outbox.models import Task
 
 
 def _tasks(whom: Whom) -> QuerySet[Task]:
-    mentioned = mentioning(Task.objects.all(), "payload", whom).values("pk")
     theirs = Q(payload__user=whom.user_id) if whom.user_id else Q(pk=None)
-    return Task.objects.filter(Q(pk__in=mentioned) | theirs)
+    return Task.objects.filter(mentioning(Task.objects.all(), "payload", whom) | theirs)
 
 
 HOLDINGS = (Holding("tasks", _tasks, ("kind", "created_at", "status", "payload"), deleting),)

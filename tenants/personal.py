@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,10 +27,19 @@ def _memberships(whom: Whom) -> QuerySet[Membership]:
     return Membership.objects.filter(user=whom.user_id) if whom.user_id else Membership.objects.none()
 
 
+def tenants_of(user_id: int) -> set[int]:
+    """Where somebody has a role, or had one: there a number of theirs means them, and elsewhere it may be a colleague's."""
+    given = AuditEvent.objects.filter(action__startswith="membership.", data__person=user_id, tenant__isnull=False)
+    has = Membership.objects.filter(user=user_id)
+    return {*has.values_list("tenant_id", flat=True), *given.values_list("tenant_id", flat=True)}
+
+
 def _on_the_trail(whom: Whom) -> QuerySet[AuditPersonalData]:
     """What they did, what was done to their account, and where they are mentioned. Reads all of it."""
-    found = Q(pk__in=mentioning(AuditPersonalData.objects.all(), "data", whom).values("pk"))
+    rows = AuditPersonalData.objects.all()
+    found = mentioning(rows, "data", replace(whom, numbers=frozenset()) if whom.user_id else whom)
     if whom.user_id:
+        found |= mentioning(rows.filter(event__tenant__in=tenants_of(whom.user_id)), "data", whom)
         roles = [f"Membership:{pk}" for pk in _memberships(whom).values_list("pk", flat=True)]
         found |= Q(event__actor_kind__in=[CallerKind.PERSON, CallerKind.STAFF], event__actor_id=whom.user_id)
         found |= Q(event__subject__in=[f"User:{whom.user_id}", *roles])

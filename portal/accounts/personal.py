@@ -12,6 +12,8 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import models, transaction
 from django.db.models import Q, QuerySet
 
@@ -41,17 +43,56 @@ class SeveralFound(Exception):
     """Several accounts have what was given: one of these ids has to be."""
 
 
+class NotAPerson(Exception):
+    """What was given is nobody's id or user name, and no address and no number."""
+
+
 def find(text: str) -> Whom:
-    """Somebody by id, user name, address or number, with an account or without. Raises SeveralFound."""
-    found = Q(pk=whole_number(text) or 0) | Q(username=text) | Q(email__iexact=text)
-    # An id is meant before a name, and a name before an address.
-    users = list(User.objects.filter(found | Q(emailaddress__email__iexact=text)).distinct().order_by("pk"))
-    users = [user for user in users if str(user.pk) == text] or [u for u in users if u.username == text] or users
+    """Somebody by id, user name, address or number, with an account or without. Raises SeveralFound and NotAPerson.
+
+    By a number it reads all accounts that have one.
+    """
+    if not _is_written(text):
+        raise NotAPerson
+    numbers = frozenset(_numbers(text))
+    users = _accounts(text) or _with_number(numbers)
     if len(users) > 1:
         raise SeveralFound(", ".join(str(user.pk) for user in users))
     if users:
         return _of_account(users[0])
-    return Whom(None, "", frozenset({text.lower()} if "@" in text else ()), frozenset(_numbers(text)))
+    addresses = frozenset({text.lower()} if _is_address(text) else ())
+    if not addresses and not numbers:
+        raise NotAPerson
+    return Whom(None, "", addresses, numbers)
+
+
+def _accounts(text: str) -> list[User]:
+    """An id is meant before a name, and a name before an address."""
+    found = Q(pk=whole_number(text) or 0) | Q(username=text) | Q(email__iexact=text)
+    users = list(User.objects.filter(found | Q(emailaddress__email__iexact=text)).distinct().order_by("pk"))
+    return [user for user in users if str(user.pk) == text] or [u for u in users if u.username == text] or users
+
+
+def _with_number(numbers: frozenset[str]) -> list[User]:
+    """As it was typed into the account, or otherwise."""
+    users = User.objects.exclude(phone="").order_by("pk").iterator() if numbers else ()
+    return [user for user in users if numbers.intersection(_numbers(user.phone))]
+
+
+def _is_written(text: str) -> bool:
+    """Bytes that are no letters come from a terminal as halves of some."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _of_account(user: User) -> Whom:
@@ -136,7 +177,7 @@ def _entries(whom: Whom) -> QuerySet[LogEntry]:
     """What they did in the admin, what was done to their account and roles, and where they are mentioned."""
     found = Q(pk=None)
     for field in ("object_repr", "change_message"):
-        found |= Q(pk__in=mentioning(LogEntry.objects.all(), field, whom).values("pk"))
+        found |= mentioning(LogEntry.objects.all(), field, whom)
     if whom.user_id:
         roles = [str(pk) for pk in _of(Membership, whom).values_list("pk", flat=True)]
         for model, ids in ((User, [str(whom.user_id)]), (Membership, roles)):

@@ -17,16 +17,21 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from common.personal import mentioning
 from desk.models import CallbackAttempt, CallbackRequest, CallbackSource
 from desk.services.requests import Wish, request_callback
 from outbox.models import Task
-from portal.accounts.personal import HOLDINGS
+from portal.accounts.personal import HOLDINGS, find
 from subscriptions.models import Cancellation, DirectoryUser, License
+from tenants.actions import Action
+from tenants.audit import record
 from tenants.callers import Role, Scope
-from tenants.models import AuditEvent, Membership, Tenant, User
+from tenants.models import AuditEvent, AuditPersonalData, Membership, Tenant, User
+from tenants.people import SYSTEM
 from tenants.tokens import create_token
 from tenants.verification import verify
 from tests.accounts.test_people import code, sign_in, with_totp
@@ -163,7 +168,7 @@ def test_after_erasing_no_column_of_any_table_holds_the_person(
     assert "Erased: account: 1" in personal_data("--person", who, "--erase", "--open-too")
     assert held() == {}
     with pytest.raises(CommandError, match="Nothing is kept"):
-        personal_data("--person", USERNAME, "--erase")
+        personal_data("--person", ADDRESS, "--erase")
 
 
 def test_what_has_to_be_kept_is_kept_and_the_trail_holds(world: World, ivana: User) -> None:
@@ -221,6 +226,103 @@ def test_several_of_one_address_are_told_apart_by_id_and_a_file_is_not_overwritt
     with pytest.raises(CommandError, match="cannot be written"):
         personal_data("--person", USERNAME, "--export", str(file))
     assert file.read_text() == "kept"
+
+
+def trail(data: dict[str, str], tenant: Tenant | None = None, subject: str = "Thing:1") -> int:
+    """An event with this personal data; its id."""
+    with transaction.atomic():
+        record(
+            tenant_id=tenant.pk if tenant else None, at=NOW, action=Action.CALLBACK_REQUESTED, subject=subject,
+            caller=SYSTEM, language="en", data={}, personal=data,
+        )  # fmt: skip
+    return AuditPersonalData.objects.latest("pk").pk
+
+
+def test_nobody_is_taken_for_somebody_whose_name_or_address_is_part_of_theirs(world: World, tmp_path: Path) -> None:
+    ana = world.person(None, username="ana", first_name="Ana", last_name="Lee")
+    User.objects.filter(pk=ana.pk).update(email="ana@contoso.example", phone="+359888777666")
+    others = {
+        "email": "ivana@contoso.example", "name": "Ivana Leeson", "near": "Ana Lee-Smith", "far": "ana@contoso.example.org",
+        "text": "dr.ana@contoso.example, x-ana@contoso.example, +3598887776661, наAna Leeов",
+    }  # fmt: skip
+    kept = [trail({name: text}) for name, text in others.items()]
+    gone = [
+        trail({"to": "Ana@Contoso.example"}),
+        trail({"note": "Write to ana@contoso.example.\nana@contoso.example"}),
+        trail({"note": "line\nAna Lee"}),
+        trail({"note": "(“ANA LEE”)"}),
+        trail({"note": "mailto:ana@contoso.example"}),
+    ]
+    for number, text in enumerate(others.values()):
+        Task.objects.create(kind="mail", key=f"t{number}", payload={"to": text}, run_at=NOW, created_at=NOW)
+        LogEntry.objects.create(user=world.person(None), action_flag=2, object_repr=text, change_message="[]")
+    personal_data("--person", "ana", "--export", str(tmp_path / "ana.json"))
+    exported = json.loads((tmp_path / "ana.json").read_text())
+    assert len(exported["audit_trail"]) == len(gone)
+    personal_data("--person", "ana", "--erase")
+    assert sorted(AuditPersonalData.objects.filter(pk__in=[*kept, *gone]).values_list("pk", flat=True)) == kept
+    assert (Task.objects.count(), LogEntry.objects.count()) == (len(others), len(others))
+
+
+def test_however_many_are_found_the_statement_stays_as_long() -> None:
+    tasks = [Task(kind="m", key=f"t{n}", payload={"to": ADDRESS}, run_at=NOW, created_at=NOW) for n in range(2_500)]
+    Task.objects.bulk_create(tasks)
+    found = Task.objects.filter(mentioning(Task.objects.all(), "payload", find(ADDRESS)))
+    assert len(found.query.sql_with_params()[1]) == 1
+    assert found.count() == 2_500
+
+
+@pytest.mark.parametrize("who", ["@", "g@", "nobody", "77", "", "\udced\udca0\udc80", "@contoso.example"])
+def test_what_is_no_id_name_address_or_number_is_refused(world: World, who: str) -> None:
+    Task.objects.create(kind="mail", key="t", payload={"to": "billing@contoso.example"}, run_at=NOW, created_at=NOW)
+    with pytest.raises(CommandError, match="neither an email address nor a phone number"):
+        personal_data("--person", who, "--erase")
+    with pytest.raises(CommandError, match="Nothing is kept"):
+        personal_data("--person", "g@contoso.example", "--erase")
+    assert Task.objects.exists()
+
+
+def asked_by(world: World, user: User) -> CallbackRequest:
+    """A request with Ivana's number."""
+    wish = Wish(NUMBER, "Reception", "bg", "Europe/Sofia", None, "")
+    return request_callback(
+        caller=world.caller(user), subscription_id=world.subscription(25).pk, wish=wish, idempotency_key="r",
+        source=CallbackSource.GRAPHQL, language="en", now=NOW,
+    ).request  # fmt: skip
+
+
+def test_by_the_number_of_an_account_nobody_elses_tenant_is_reached(world: World, ivana: User) -> None:
+    elsewhere = World.build()
+    theirs = asked_by(elsewhere, elsewhere.person(Role.GLOBAL_ADMIN))
+    colleagues = asked_by(world, world.person(Role.GLOBAL_ADMIN))
+    # Where a role was taken meanwhile, it is still theirs.
+    client_of(User.objects.get(is_superuser=True)).post(
+        reverse("admin:tenants_membership_delete", args=[ivana.memberships.get().pk]), {"post": "yes"}
+    )
+    assert not ivana.memberships.exists()
+    personal_data("--person", USERNAME, "--erase", "--open-too")
+    theirs.refresh_from_db()
+    colleagues.refresh_from_db()
+    assert (theirs.phone, theirs.erased_at, colleagues.phone) == (NUMBER, None, "")
+    assert AuditPersonalData.objects.get(event__tenant=elsewhere.tenant, data__phone=NUMBER)
+    # Without the account it is whoever has the number, and what would be reached is said before.
+    CallbackRequest.objects.filter(pk=theirs.pk).update(status="WITHDRAWN", closed_at=NOW)
+    assert f"These callback requests: {theirs.reference}\n" in personal_data("--person", NUMBER, "--erase", "--dry-run")
+
+
+def test_an_account_is_found_by_its_number_too(world: World, ivana: User) -> None:
+    assert "account: 1" in personal_data("--person", "+359 888 777666", "--erase", "--dry-run", "--open-too")
+    other = world.person(None)
+    User.objects.filter(pk=other.pk).update(phone="0888 777 666")
+    with pytest.raises(CommandError, match=f"{ivana.pk}, {other.pk}"):
+        personal_data("--person", NUMBER, "--erase")
+
+
+@pytest.mark.parametrize("given", ["--dry-run", "--open-too"])
+def test_what_goes_with_erasing_does_not_go_with_a_file(ivana: User, tmp_path: Path, given: str) -> None:
+    with pytest.raises(CommandError, match="go with --erase"):
+        personal_data("--person", USERNAME, "--export", str(tmp_path / "all.json"), given)
+    assert not (tmp_path / "all.json").exists()
 
 
 def test_the_documentation_says_of_each_kind_what_becomes_of_it() -> None:

@@ -13,7 +13,18 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from common.personal import Whom
-from portal.accounts.personal import HOLDINGS, NotErased, SeveralFound, count, erase, export, find, require_erasable
+from desk.personal import requests_of
+from portal.accounts.personal import (
+    HOLDINGS,
+    NotAPerson,
+    NotErased,
+    SeveralFound,
+    count,
+    erase,
+    export,
+    find,
+    require_erasable,
+)
 
 
 class Command(BaseCommand):
@@ -36,8 +47,14 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Exit code 1 where nobody, or more than one, is found, and where something speaks against it."""
+        if options["export"] and (options["dry_run"] or options["open_too"]):
+            raise CommandError("--dry-run and --open-too go with --erase.")
         try:
             whom = find(options["person"])
+        except NotAPerson:
+            raise CommandError(
+                "Nobody has that id or user name, and it is neither an email address nor a phone number."
+            ) from None
         except SeveralFound as several:
             raise CommandError(f"Several accounts have that: give one of these ids: {several}.") from None
         counted = count(whom)
@@ -57,6 +74,10 @@ class Command(BaseCommand):
         except NotErased as refused:
             raise CommandError(str(refused)) from None
         self._say("Would be erased" if dry_run else "Erased", counted)
+        if dry_run and counted["callback_requests"]:
+            # By a number alone there may be somebody else's among them: whoever erases looks first.
+            references = requests_of(whom).order_by("pk").values_list("reference", flat=True)
+            self.stdout.write(f"These callback requests: {', '.join(references)}")
 
     def _export(self, whom: Whom, path: Path) -> None:
         try:
