@@ -28,8 +28,8 @@ def sessions(request: HttpRequest) -> HttpResponse:
     user, current = request.user, request.session.session_key
     assert isinstance(user, User)
     if request.method == "POST":
-        one = whole_number(request.POST.get("session", ""))
-        ended = end_sessions(user.pk, only=one) if one else end_sessions(user.pk, but=current)
+        only = whole_number(request.POST["session"]) or 0 if "session" in request.POST else None
+        ended = end_sessions(user.pk, only=only, but=current)
         if ended:
             say(SecurityEvent.SESSION_ENDED, request, sessions=str(ended))
             text = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended)

@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from outbox.registry import periodic_work
 from portal.accounts.sessions import browser_in_words
@@ -150,6 +151,29 @@ def test_a_person_sees_and_ends_their_sessions(world: World, person: User) -> No
     assert [is_in(each) for each in (client, *others, theirs)] == [True, False, False, True]
     assert email(Api(token=portal["accessToken"])) is None
     assert ask(Api(), REFRESH, refreshToken=portal["refreshToken"])["code"] == "SESSION_ENDED"
+
+
+@pytest.mark.parametrize("said", ["abc", "", "0", "-1", "9" * 30])
+def test_what_is_no_session_ends_none(person: User, said: str) -> None:
+    client, other = Client(), Client()
+    for each in (client, other):
+        sign_in(each, person)
+    assert "There is no such session any more." in client.post(PAGE, {"session": said}, follow=True).text
+    assert is_in(other)
+
+
+def test_sessions_from_before_there_was_a_list_end_with_all_others(world: World, person: User) -> None:
+    client, others, stranger = Client(), [Client(), Client()], Client()
+    for each in (client, *others):
+        sign_in(each, person)
+    stranger.force_login(world.person(Role.VIEWER))
+    # One of nobody, and one that nobody can read.
+    Client().get("/accounts/login/")
+    Session.objects.create(session_key="x" * 32, session_data="torn", expire_date=timezone.now() + HOUR)
+    SignIn.objects.all().delete()
+    assert "2 sessions were ended." in client.post(PAGE, follow=True).text
+    assert [is_in(each) for each in (client, *others, stranger)] == [True, False, False, True]
+    assert Session.objects.filter(session_key="x" * 32).exists()
 
 
 def test_the_list_is_in_bulgarian_too(person: User) -> None:
