@@ -34,6 +34,7 @@ class Variable:
 _FLAG, _TEXT, _SECONDS = "1 or 0", "a text", "a number of seconds, more than 0"
 _RATE = "a number of requests in a time"
 _HOURS = "a number of hours, more than 0"
+_REST = "a number of hours, 0.25 or more"
 _WORD = "a text that nobody can guess"
 VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_DEBUG": Variable("on for development and the demo; demo logins exist only then", _FLAG, "0"),
@@ -80,9 +81,9 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_QUEUE": Variable("the name of its queue", _TEXT, "wayout"),
     "WAYOUT_METRICS_TOKEN": Variable("opens /metrics to whoever bears it", _WORD, "(32 characters)"),
     "WAYOUT_STAFF_SECOND_FACTOR": Variable("staff need one for the admin", _FLAG, "1"),
-    "WAYOUT_IDLE_HOURS": Variable("how long somebody who is signed in may rest", _HOURS, "12"),
+    "WAYOUT_IDLE_HOURS": Variable("how long somebody who is signed in may rest", _REST, "12"),
     "WAYOUT_SESSION_HOURS": Variable("how long somebody stays signed in at the most", _HOURS, "720"),
-    "WAYOUT_STAFF_IDLE_HOURS": Variable("the same rest, of staff", _HOURS, "2"),
+    "WAYOUT_STAFF_IDLE_HOURS": Variable("the same rest, of staff", _REST, "2"),
     "WAYOUT_STAFF_SESSION_HOURS": Variable("how long staff stay signed in at the most", _HOURS, "12"),
     "WAYOUT_EMAIL_URL": Variable(
         "without, mail waits for one", "the address of a mail server",
@@ -186,9 +187,11 @@ def whole(name: str, default: int, *, least: int = 0) -> int:
     return value
 
 
-def number(name: str, default: float, *, limit: float = float("inf")) -> float:
+def number(name: str, default: float, *, least: float = 0, limit: float = float("inf")) -> float:
     """A number of more than 0."""
-    value: float = _read(_env.float, name, default, holds=lambda said: isfinite(said) and 0 < said <= limit)
+    value: float = _read(
+        _env.float, name, default, holds=lambda said: isfinite(said) and said > 0 and least <= said <= limit
+    )
     return value
 
 

@@ -208,10 +208,18 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_TOTP_ISSUER = "Wayout"
-# How long somebody may rest, and how long they stay signed in at the most, in seconds.
+# How long somebody may rest, and how long they stay signed in at the most, in seconds. That a session is used is noted every
+# five minutes: a rest of not much more would end sessions in use.
+_LEAST_REST = 0.25
 WAYOUT_SESSION_LIMITS = {
-    "people": (env.number("WAYOUT_IDLE_HOURS", 12) * 3600, env.number("WAYOUT_SESSION_HOURS", 720) * 3600),
-    "staff": (env.number("WAYOUT_STAFF_IDLE_HOURS", 2) * 3600, env.number("WAYOUT_STAFF_SESSION_HOURS", 12) * 3600),
+    "people": (
+        env.number("WAYOUT_IDLE_HOURS", 12, least=_LEAST_REST) * 3600,
+        env.number("WAYOUT_SESSION_HOURS", 720) * 3600,
+    ),
+    "staff": (
+        env.number("WAYOUT_STAFF_IDLE_HOURS", 2, least=_LEAST_REST) * 3600,
+        env.number("WAYOUT_STAFF_SESSION_HOURS", 12) * 3600,
+    ),
 }
 # A portal on another origin keeps tokens: short access, refreshed by tokens that work once, ended with the session.
 HEADLESS_TOKEN_STRATEGY = "portal.accounts.tokens.AppTokens"  # noqa: S105

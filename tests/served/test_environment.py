@@ -32,6 +32,8 @@ WRONG = [
     ("WAYOUT_TENANT_RATE", "0/minute"),
     ("WAYOUT_MAX_CONCURRENCY", "0"),
     ("WAYOUT_MAX_CONCURRENCY", "many"),
+    ("WAYOUT_IDLE_HOURS", "0.2"),
+    ("WAYOUT_STAFF_IDLE_HOURS", "0"),
     ("WAYOUT_RECONCILE_RATE", "0"),
     ("WAYOUT_RECONCILE_RATE", "101"),
     ("WAYOUT_PROXIES", "-1"),
