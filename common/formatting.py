@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date as babel_date
 from babel.dates import format_time, get_timezone_location
+from babel.units import format_unit
 from django.utils.translation import get_language
 
 from common.languages import DEFAULT_LANGUAGE, Language
@@ -35,8 +36,21 @@ def format_date(instant: datetime, zone: ZoneInfo) -> str:
 
 def format_datetime(instant: datetime, zone: ZoneInfo) -> str:
     """25 November 2026, 10:00 (Sofia)."""
+    return f"{format_local(instant, zone)} ({zone_name(zone)})"
+
+
+def format_local(instant: datetime, zone: ZoneInfo) -> str:
+    """25 November 2026, 10:00: where the zone is said once for many."""
     local = instant.astimezone(zone)
-    return f"{format_day(local.date())}, {format_time(local, 'HH:mm', locale=locale())} ({zone_name(zone)})"
+    return f"{format_day(local.date())}, {format_time(local, 'HH:mm', locale=locale())}"
+
+
+def format_length(seconds: float) -> str:
+    """30 days, 12 hours, 90 minutes: in the largest unit of which it is a whole number."""
+    for unit, size in (("day", 86_400), ("hour", 3_600)):
+        if seconds >= size and seconds % size == 0:
+            return format_unit(int(seconds // size), f"duration-{unit}", locale=locale())
+    return format_unit(round(seconds / 60), "duration-minute", locale=locale())
 
 
 def format_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:

@@ -27,12 +27,18 @@ _BEGAN, _SEEN, _STAFF = "wayout.began", "wayout.seen", "wayout.staff"
 _STEP = 300
 
 
+def limits_of(*, staff: bool) -> tuple[float, float]:
+    """How long they may rest, and how long they stay at the most, in seconds."""
+    idle, longest = settings.WAYOUT_SESSION_LIMITS["staff" if staff else "people"]
+    return idle, longest
+
+
 class SessionStore(db.SessionStore):
     """Django's, whose rows end with the limits of whoever is signed in, whoever saves them."""
 
     def get_expiry_age(self, **kwargs: Any) -> int:
         """Seconds."""
-        idle, longest = settings.WAYOUT_SESSION_LIMITS["staff" if self.get(_STAFF) else "people"]
+        idle, longest = limits_of(staff=self.get(_STAFF, False))
         now = timezone.now().timestamp()
         return max(0, int(min(idle, self.get(_BEGAN, now) + longest - now)))
 

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from common.formatting import format_datetime
+from common.formatting import format_length, format_local, zone_name
 from common.whole_numbers import whole_number
 from desk.selectors import desk
+from portal.accounts.sessions import limits_of
 from tenants.models import User
 from tenants.security import SecurityEvent, say
 from tenants.sessions import end_sessions, sessions_of
@@ -42,13 +43,21 @@ def sessions(request: HttpRequest) -> HttpResponse:
         {
             "pk": row.pk,
             "browser": row.browser,
-            "began": format_datetime(row.began_at, zone),
-            "seen": format_datetime(row.seen_at, zone),
+            "began": format_local(row.began_at, zone),
+            "seen": format_local(row.seen_at, zone),
             "is_current": row.session_key == current,
         }
         for row in sessions_of(user.pk, timezone.now())
     ]
-    return render(request, "portal/sessions.html", {"rows": rows, "others": any(not row["is_current"] for row in rows)})
+    idle, longest = limits_of(staff=user.is_staff)
+    shown = {
+        "rows": rows,
+        "others": any(not row["is_current"] for row in rows),
+        "zone": zone_name(zone),
+        "idle": format_length(idle),
+        "longest": format_length(longest),
+    }
+    return render(request, "portal/sessions.html", shown)
 
 
 def _zone(user: User) -> ZoneInfo:

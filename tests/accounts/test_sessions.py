@@ -181,7 +181,18 @@ def test_the_list_is_in_bulgarian_too(person: User) -> None:
     sign_in(client, person)
     text = client.get(PAGE).text
     assert "Тази сесия" in text
-    assert "последно използвана" in text
+    assert "Последно използвана" in text
+    assert "след 12 часа без употреба" in text
+    assert "след 30 дни" in text
+
+
+def test_the_page_says_how_long_a_session_lasts_by_whose_it_is(world: World, person: User) -> None:
+    for user, idle, longest in ((person, "12 hours", "30 days"), (of_staff(world), "2 hours", "12 hours")):
+        client = Client()
+        client.force_login(user)
+        text = client.get(PAGE).text
+        assert f"after {idle} without use, and after {longest} in any case." in text
+        assert text.count("Sofia") == 1
 
 
 def test_who_changes_the_password_or_drops_the_factor_ends_the_others(person: User) -> None:
