@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,12 +96,16 @@ def mentioning(rows: QuerySet[Any], field: str, whom: Whom) -> Q:
 
 
 def _texts(said: Any) -> Iterator[str]:
-    """Every text in a JSON value, its names as well."""
+    """Every text in a JSON value, its names as well; the admin's history is JSON in a text."""
     if isinstance(said, str):
         yield said
-    elif isinstance(said, list | dict):
-        for each in said.items() if isinstance(said, dict) else said:
-            yield from _texts(list(each) if isinstance(each, tuple) else each)
+        with suppress(ValueError):
+            yield from _texts(json.loads(said)) if said[:1] in ("[", "{") else ()
+    elif isinstance(said, dict):
+        yield from _texts([*said, *said.values()])
+    elif isinstance(said, list):
+        for each in said:
+            yield from _texts(each)
 
 
 def by_address(column: str, whom: Whom) -> Q:

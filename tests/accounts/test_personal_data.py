@@ -264,6 +264,15 @@ def test_nobody_is_taken_for_somebody_whose_name_or_address_is_part_of_theirs(wo
     assert (Task.objects.count(), LogEntry.objects.count()) == (len(others), len(others))
 
 
+def test_the_admins_history_is_read_as_it_is_written(world: World) -> None:
+    ivana = world.person(None, first_name="Ивана", last_name="Маркерова")
+    for said in (f"{NAME}\n", f"{NAME}та"):
+        message = json.dumps([{"changed": {"name": "person", "object": said}}])
+        LogEntry.objects.create(user=world.admin, action_flag=2, object_repr="-", change_message=message)
+    personal_data("--person", str(ivana.pk), "--erase")
+    assert LogEntry.objects.get().change_message == message
+
+
 def test_however_many_are_found_the_statement_stays_as_long() -> None:
     tasks = [Task(kind="m", key=f"t{n}", payload={"to": ADDRESS}, run_at=NOW, created_at=NOW) for n in range(2_500)]
     Task.objects.bulk_create(tasks)
