@@ -12,9 +12,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
+from common.keys import key_of
 from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
-from tenants.hashing import Data, canonical, sign
+from tenants.hashing import Data, canonical, sign, sign_older
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead, PartnerToken, User
 from tenants.security import say_recorded
 
@@ -93,10 +94,19 @@ def erase_personal_data(events: QuerySet[AuditEvent]) -> list[int]:
     return positions
 
 
+def accept_older(tenant_id: int | None, position: int) -> None:
+    """Say, signed, that the first format counts up to this event: who verified the chain until there knows that it is right."""
+    end = AuditEvent.objects.get(tenant=tenant_id, position=position).hash
+    heads_of(tenant_id).update(older_until=position, older_signature=sign_older(tenant_id, position, end))
+
+
 def events_by_key() -> Counter[str]:
-    """How many events need each key, by its id; "" for personal data of the first format. Reads the whole trail."""
+    """How many events and ends need each key, by its id; "" for personal data of the first format. Reads the whole trail."""
     counted = AuditEvent.objects.exclude(format=1, personal=None).values_list("key_id")
-    return Counter(dict(counted.annotate(Count("pk")).order_by()))
+    found = Counter(dict(counted.annotate(Count("pk")).order_by()))
+    for heads in (AuditHead.objects, InstallationAuditHead.objects):
+        found.update(map(key_of, heads.filter(older_until__gt=0).values_list("older_signature", flat=True)))
+    return found
 
 
 def heads_of(tenant_id: int | None) -> QuerySet[Any]:

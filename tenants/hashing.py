@@ -18,7 +18,7 @@ _FIRST = (
 )  # fmt: skip
 # 1: a plain hash, which whoever writes the database can make, too. 2: with the key that the event names.
 FORMATS: Mapping[int, tuple[str, ...]] = {1: _FIRST, 2: (*_FIRST, "format", "key")}
-_EVENT, _PERSONAL = "wayout.audit.event", "wayout.audit.personal"
+_EVENT, _PERSONAL, _OLDER = "wayout.audit.event", "wayout.audit.personal", "wayout.audit.older"
 
 
 def sign(event: AuditEvent, personal: Data) -> None:
@@ -45,6 +45,16 @@ def is_personal_data_of(personal: Data, event: AuditEvent) -> bool:
     if event.format == 1:
         return event.personal_digest in map(_bare, digests(_PERSONAL, canonical(personal)))
     return is_digest_of(f"{event.key_id}:{event.personal_digest}", _PERSONAL, canonical(personal))
+
+
+def sign_older(tenant_id: int | None, position: int, end: str) -> str:
+    """For a head: up to this event, whose hash is ``end``, the chain counts as it was written with plain hashes."""
+    return digest(_OLDER, canonical([tenant_id, position, end]))
+
+
+def is_older_signed(signature: str, tenant_id: int | None, position: int, end: str) -> bool:
+    """Whether we signed that, by a key that is named."""
+    return is_digest_of(signature, _OLDER, canonical([tenant_id, position, end]))
 
 
 def canonical(data: Any) -> str:

@@ -169,11 +169,16 @@ class PartnerToken(models.Model):
 
 
 class _Head(models.Model):
-    """``anchored``: up to which event its hash was noted outside of the database, see anchors.py."""
+    """``anchored``: up to which event its hash was noted outside of the database, see anchors.py.
+
+    ``older_until``: up to which event the first format counts, with that end signed by a key (verification.py).
+    """
 
     position = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="")
     anchored = models.PositiveBigIntegerField(default=0, db_default=0)
+    older_until = models.PositiveBigIntegerField(default=0, db_default=0)
+    older_signature = models.CharField(max_length=73, default="", db_default="")
 
     class Meta:
         abstract = True

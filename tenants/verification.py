@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from tenants.actions import Action
 from tenants.audit import heads_of
-from tenants.hashing import FORMATS, is_intact, is_personal_data_of, is_readable
-from tenants.models import AuditEvent
+from tenants.hashing import FORMATS, is_intact, is_older_signed, is_personal_data_of, is_readable
+from tenants.models import AuditEvent, AuditHead, InstallationAuditHead
 
-# While an update is rolled out, processes of the version before go on with the older format.
-_ROLLED_OUT_IN = timedelta(days=1)
+# Whoever writes the database can make such an event. So can a process of the version before, during an update.
+OLDER = "it is of the older format, which nobody accepted here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,16 @@ class Break:
 
 @dataclass
 class _Walk:
-    """What is known of a chain up to some event. ``gone``: whose personal data nobody said to have erased, by subject."""
+    """What is known of a chain up to some event. ``gone``: whose personal data nobody said to have erased, by subject.
 
+    ``doubt``: why ``older_until`` cannot be believed; said once.
+    """
+
+    older_until: int
+    doubt: str
+    accepts_older: bool
     position: int = 0
     hash: str = ""
-    newer_since: datetime | None = None
     gone: dict[str, set[int]] = field(default_factory=dict)
 
     def problems(self, event: AuditEvent) -> Iterator[str]:
@@ -46,14 +50,18 @@ class _Walk:
         if event.format not in FORMATS:
             yield "this version does not know its format"
             return
-        if event.format > 1:
-            self.newer_since = self.newer_since or event.at
-        elif self.newer_since and event.at > self.newer_since + _ROLLED_OUT_IN:
-            yield "its format is older than that of an event before it"
+        if event.format == 1 and self.doubt:
+            yield self.doubt
+            self.doubt = ""
+        is_older = event.format == 1 and event.position > self.older_until
+        if is_older:
+            yield OLDER
         if not is_readable(event):
             yield f"its key, {event.key_id}, is not named"
         elif not is_intact(event):
             yield "it was changed"
+        elif is_older and not self.accepts_older:
+            return  # Nor does it tell of an erasure.
         elif personal := self._personal_problem(event):
             yield personal
 
@@ -78,9 +86,12 @@ class _Walk:
             self.gone.pop(event.subject, None)
 
 
-def verify(tenant_id: int | None) -> Iterator[Break]:
-    """Yield every place where a chain was changed, cut, reordered or shortened, or its personal data edited or taken."""
-    walk = _Walk()
+def verify(tenant_id: int | None, *, accepts_older: bool = False) -> Iterator[Break]:
+    """Yield every place where a chain was changed, cut, reordered or shortened, or its personal data edited or taken.
+
+    With ``accepts_older`` events of the older format that nobody accepted are told as OLDER, and count.
+    """
+    walk = _begin(tenant_id, heads_of(tenant_id).first(), accepts_older)
     for event in AuditEvent.objects.filter(tenant=tenant_id).select_related("personal").order_by("position").iterator():
         for problem in walk.problems(event):
             yield Break(tenant_id, event.position, problem)
@@ -89,3 +100,15 @@ def verify(tenant_id: int | None) -> Iterator[Break]:
     head = heads_of(tenant_id).first()
     if head and (head.position, head.hash) != (walk.position, walk.hash):
         yield Break(tenant_id, head.position, "events at the end are missing")
+
+
+def _begin(tenant_id: int | None, head: AuditHead | InstallationAuditHead | None, accepts_older: bool) -> _Walk:
+    if head is None or not head.older_until:
+        return _Walk(0, "", accepts_older)
+    end = AuditEvent.objects.filter(tenant=tenant_id, position=head.older_until).values_list("hash", flat=True).first()
+    if is_older_signed(head.older_signature, tenant_id, head.older_until, end or ""):
+        return _Walk(head.older_until, "", accepts_older)
+    if accepts_older:
+        return _Walk(0, "", accepts_older)
+    doubt = f"that events up to {head.older_until} are of the older format is not signed with a key that is named"
+    return _Walk(head.older_until, doubt, accepts_older)

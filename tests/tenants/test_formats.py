@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import io
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from common.keys import key_id
 from tenants import hashing
 from tenants.actions import Action
+from tenants.audit import events_by_key
 from tenants.models import AuditEvent, AuditHead, AuditPersonalData
 from tenants.protection import protect, unprotect
+from tenants.verification import OLDER
 from tests.builders import NOW
 from tests.rotation import rotate
 from tests.tenants.test_audit import problems, write
@@ -28,12 +34,22 @@ def _unprotected(db: Any) -> Any:
     protect(connection)
 
 
-def as_the_version_before(world: World, *, at: datetime = NOW, name: str = "Ада", action: str = "") -> AuditEvent:
+NOT_SIGNED = "that events up to 1 are of the older format is not signed with a key that is named"
+
+
+def migrated() -> None:
+    """What the migration does with every chain."""
+    import_module("tenants.migrations.0006_older_events").sign_ends(apps, None)
+
+
+def as_the_version_before(
+    world: World, *, at: datetime = NOW, name: str = "Ада", action: str = "", data: Any = None
+) -> AuditEvent:
     """Append as it did: a plain hash, personal data hashed with the only key."""
     head, _ = AuditHead.objects.get_or_create(tenant=world.tenant)
     event = AuditEvent(
         tenant=world.tenant, position=head.position + 1, at=at, action=action or Action.CALLBACK_UPDATED,
-        subject="CallbackRequest:7", actor_kind="SYSTEM", actor_id=0, language="bg", data={"number": 1},
+        subject="CallbackRequest:7", actor_kind="SYSTEM", actor_id=0, language="bg", data=data or {"number": 1},
         previous_hash=head.hash, format=1,
     )  # fmt: skip
     made = hashing.digest("wayout.audit.personal", hashing.canonical({"name": name}))
@@ -68,6 +84,7 @@ SIGNED = "8b33f85cd0e4a3071c639af40bda4b00857279d70505976c9fea50fb30471fb6"
 def test_older_events_stay_right_and_newer_ones_follow_them(world: World) -> None:
     as_the_version_before(world)
     as_the_version_before(world)
+    migrated()
     write(world, 2)
     assert problems(world) == []
 
@@ -82,13 +99,72 @@ def test_whoever_writes_the_database_cannot_make_a_hash(world: World) -> None:
     assert problems(world) == [(3, "it was changed")]
 
 
-@pytest.mark.parametrize(("after", "found"), [(timedelta(hours=23), False), (timedelta(hours=25), True)])
-def test_an_older_format_follows_only_while_an_update_is_rolled_out(
-    world: World, after: timedelta, found: bool
-) -> None:
+def test_nobody_forges_an_event_of_the_older_format(world: World) -> None:
+    write(world, 2)
+    as_the_version_before(world, at=NOW)
+    assert problems(world) == [(3, OLDER)]
+
+
+def test_a_chain_made_anew_in_the_older_format_is_told(world: World) -> None:
+    as_the_version_before(world)
+    migrated()
+    AuditPersonalData.objects.all().delete()
+    AuditEvent.objects.all().delete()
+    AuditHead.objects.update(position=0, hash="")
+    as_the_version_before(world, name="Боб")
+    assert problems(world) == [(1, NOT_SIGNED)]
+    AuditHead.objects.update(older_until=0)
+    assert problems(world) == [(1, OLDER)]
+    AuditHead.objects.update(older_until=9)
+    assert problems(world) == [(1, NOT_SIGNED.replace("1", "9"))]
+
+
+def test_what_a_forged_event_says_to_be_erased_is_not(world: World) -> None:
     write(world, 1)
-    as_the_version_before(world, at=NOW + after)
-    assert problems(world) == [(2, "its format is older than that of an event before it")] * found
+    AuditPersonalData.objects.all().delete()
+    as_the_version_before(world, action=Action.PERSON_ERASED, data={"erased": [1]})
+    assert problems(world) == [(2, OLDER), (1, "its personal data is gone, and nobody erased it")]
+
+
+def test_what_was_written_during_an_update_can_be_accepted(world: World) -> None:
+    write(world, 1, personal=None)
+    event = as_the_version_before(world)
+    AuditPersonalData.objects.filter(event=event).delete()
+    as_the_version_before(world, action=Action.CALLBACK_ERASED)
+    write(world, 1)
+    out = io.StringIO()
+    call_command("verify_audit", accept_older=True, stdout=out)
+    assert f"{world.tenant.domain}, event 3: {OLDER}" in out.getvalue()
+    assert "Chains of which events of the older format were accepted: 1." in out.getvalue()
+    assert problems(world) == []
+    as_the_version_before(world)
+    assert problems(world) == [(5, OLDER)]
+
+
+def test_nothing_is_accepted_of_a_trail_that_does_not_hold(world: World) -> None:
+    as_the_version_before(world)
+    write(World.build(), 2, personal=None)
+    AuditEvent.objects.filter(position=2).update(action="x")
+    with pytest.raises(CommandError, match=r"Breaks: 1\."):
+        call_command("verify_audit", accept_older=True, stdout=io.StringIO())
+    assert problems(world) == [(1, OLDER)]
+
+
+def test_the_key_that_signed_where_older_events_end_is_needed(world: World, settings: Any) -> None:
+    before = settings.SECRET_KEY
+    as_the_version_before(world)
+    AuditPersonalData.objects.all().delete()
+    AuditEvent.objects.update(personal_digest="")
+    event = AuditEvent.objects.get()
+    event.hash = hashing.hashlib.sha256(hashing._covered(event).encode()).hexdigest()
+    AuditEvent.objects.update(hash=event.hash)
+    AuditHead.objects.update(hash=event.hash)
+    migrated()
+    rotate(settings)
+    assert problems(world) == []
+    assert events_by_key() == {key_id(before): 1}
+    settings.SECRET_KEY_FALLBACKS = []
+    assert problems(world) == [(1, NOT_SIGNED)]
 
 
 def test_a_key_that_is_not_named_is_said_and_nothing_else(world: World, settings: Any) -> None:
@@ -105,17 +181,20 @@ def test_a_key_that_is_not_named_is_said_and_nothing_else(world: World, settings
 
 def test_personal_data_of_the_first_format_is_looked_up_under_each_key(world: World, settings: Any) -> None:
     as_the_version_before(world)
+    migrated()
     rotate(settings)
     assert problems(world) == []
-    settings.SECRET_KEY_FALLBACKS = []
+    AuditPersonalData.objects.update(data={"name": "Боб"})
     assert problems(world) == [(1, "its personal data was changed, or its key is not named")]
 
 
 def test_what_was_erased_before_there_was_a_second_format_counts_as_erased(world: World) -> None:
     event = as_the_version_before(world)
     AuditPersonalData.objects.filter(event=event).delete()
+    migrated()
     assert problems(world) == [(1, "its personal data is gone, and nobody erased it")]
     as_the_version_before(world, action=Action.CALLBACK_ERASED)
+    migrated()
     assert problems(world) == []
 
 

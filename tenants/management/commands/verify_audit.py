@@ -11,8 +11,9 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from tenants.anchors import anchor_heads, check_anchors
+from tenants.audit import accept_older
 from tenants.models import Tenant
-from tenants.verification import verify
+from tenants.verification import OLDER, verify
 
 # The exit code where there is nothing to compare with: whoever watches tells it from a trail that was changed.
 _NO_ANCHORS = 2
@@ -29,6 +30,11 @@ class Command(BaseCommand):
             "--anchors", metavar="FILE", help="ends that were noted before, or a log that has them among others"
         )
         parser.add_argument("--anchor", action="store_true", help="note all ends now, if the trail holds")
+        parser.add_argument(
+            "--accept-older",
+            action="store_true",
+            help="after an update: accept, if all else holds, what processes of the version before wrote meanwhile",
+        )
 
     def handle(self, **options: Any) -> None:
         tenants = Tenant.objects.order_by("pk")
@@ -39,18 +45,30 @@ class Command(BaseCommand):
         trails: list[tuple[int | None, str]] = [(tenant.pk, tenant.domain) for tenant in tenants]
         if not options["tenant"]:
             trails.append((None, "installation"))
-        broken = 0
-        for tenant_id, name in tqdm(trails, desc="trails", disable=None):
-            for found in verify(tenant_id):
-                broken += 1
-                self.stdout.write(f"{name}, event {found.position}: {found.problem}")
+        broken, older = self._walk(trails, accepts_older=options["accept_older"])
         if options["anchors"]:
             broken += self._check_anchors(options["anchors"], dict(trails))
         if broken:
             raise CommandError(f"The audit trail does not hold. Breaks: {broken}.")
+        for tenant_id, position in older.items():
+            accept_older(tenant_id, position)
         self.stdout.write(f"The audit trail holds. Chains: {len(trails)}.")
+        if options["accept_older"]:
+            self.stdout.write(f"Chains of which events of the older format were accepted: {len(older)}.")
         if options["anchor"]:
             self.stdout.write(f"Ends noted: {anchor_heads(timezone.now(), anew=True)}.")
+
+    def _walk(self, trails: list[tuple[int | None, str]], *, accepts_older: bool) -> tuple[int, dict[int | None, int]]:
+        """How many breaks there are; and, if they are to be accepted, the last event of the older format by chain."""
+        broken, older = 0, {}
+        for tenant_id, name in tqdm(trails, desc="trails", disable=None):
+            for found in verify(tenant_id, accepts_older=accepts_older):
+                if accepts_older and found.problem == OLDER:
+                    older[tenant_id] = found.position
+                else:
+                    broken += 1
+                self.stdout.write(f"{name}, event {found.position}: {found.problem}")
+        return broken, older
 
     def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
         """How many do not hold."""
