@@ -182,6 +182,10 @@ class _Head(models.Model):
 
     class Meta:
         abstract = True
+        constraints: ClassVar = [
+            # What is not there yet cannot have been noted; else nobody would note it when it is.
+            models.CheckConstraint(condition=models.Q(anchored__lte=models.F("position")), name="%(class)s_not_ahead")
+        ]
 
 
 class AuditHead(_Head):
@@ -194,7 +198,10 @@ class InstallationAuditHead(_Head):
     """The same of the chain for what is no tenant's. One row."""
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation_audit_head")]
+        constraints = [
+            *_Head._meta.constraints,
+            models.CheckConstraint(condition=models.Q(id=1), name="one_installation_audit_head"),
+        ]
 
 
 class AuditEvent(models.Model):

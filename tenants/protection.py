@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from common.triggers import allow_all, refuse, refuse_steps_back
+from common.triggers import allow_all, refuse, refuse_replacing, refuse_steps_back
 
 _EVENTS, _PERSONAL = "tenants_auditevent", "tenants_auditpersonaldata"
-_HEADS = ("tenants_audithead", "tenants_installationaudithead")
+# With their keys.
+_HEADS = {"tenants_audithead": "tenant_id", "tenants_installationaudithead": "id"}
 
 
 def protect(connection: BaseDatabaseWrapper) -> None:
@@ -15,11 +16,14 @@ def protect(connection: BaseDatabaseWrapper) -> None:
     there = set(connection.introspection.table_names())
     if _EVENTS in there:
         refuse(connection, _EVENTS, "UPDATE", "DELETE", "TRUNCATE")
+        refuse_replacing(connection, _EVENTS, ("id",), ("tenant_id", "position"))
     if _PERSONAL in there:
         refuse(connection, _PERSONAL, "UPDATE", "TRUNCATE")
+        refuse_replacing(connection, _PERSONAL, ("event_id",))
     for table in there.intersection(_HEADS):
         refuse(connection, table, "DELETE", "TRUNCATE")
-        refuse_steps_back(connection, table, "position", "hash")
+        refuse_steps_back(connection, table, _HEADS[table], "position", "hash")
+        refuse_replacing(connection, table, (_HEADS[table],))
 
 
 def unprotect(connection: BaseDatabaseWrapper) -> None:

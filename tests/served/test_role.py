@@ -94,3 +94,5 @@ def test_the_application_works_as_a_role_that_takes_no_guard_away(owner: str, tm
             connection.execute(guarded.encode())
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute("UPDATE tenants_audithead SET position = 0")
+    with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("UPDATE tenants_audithead SET anchored = 1000000")

@@ -49,7 +49,7 @@ def cut(world: World, left: int) -> None:
     unprotect(connection)
     AuditEvent.objects.filter(tenant=world.tenant, position__gt=left).delete()
     last = AuditEvent.objects.get(tenant=world.tenant, position=left)
-    AuditHead.objects.filter(tenant=world.tenant).update(position=left, hash=last.hash)
+    AuditHead.objects.filter(tenant=world.tenant).update(position=left, hash=last.hash, anchored=0)
     protect(connection)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from tenants import audit
@@ -119,6 +119,10 @@ def test_personal_data_is_never_edited(world: World) -> None:
     protect(connection)
 
 
+def another_chain(heads: Any) -> dict[str, int]:
+    return {heads.model._meta.pk.attname: heads.get().pk + 1}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -126,6 +130,8 @@ def test_personal_data_is_never_edited(world: World) -> None:
         lambda heads: heads.update(position=7),
         lambda heads: heads.update(hash="another"),
         lambda heads: heads.delete(),
+        lambda heads: heads.update(**another_chain(heads)),
+        lambda heads: heads.update(**another_chain(heads), position=6),
     ],
 )
 @pytest.mark.parametrize("of_a_tenant", [True, False])
@@ -135,6 +141,39 @@ def test_the_end_of_a_chain_moves_forward_only(world: World, change: Any, of_a_t
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         change(heads)
     assert heads.get().position == 5
+
+
+@pytest.mark.parametrize("heads", [AuditHead.objects, InstallationAuditHead.objects])
+def test_nothing_is_noted_before_it_is_there(world: World, heads: Any) -> None:
+    write(world)
+    write(None)
+    with pytest.raises(IntegrityError, match="not_ahead"), transaction.atomic():
+        heads.update(anchored=6)
+    heads.update(anchored=5)
+
+
+@pytest.mark.parametrize(
+    ("table", "other"),
+    [
+        ("auditevent", "id"),
+        ("auditevent", "position"),
+        ("auditpersonaldata", ""),
+        ("audithead", ""),
+        ("installationaudithead", ""),
+    ],
+)
+def test_on_sqlite_nothing_of_the_trail_is_replaced(world: World, table: str, other: str) -> None:
+    """``other``: another value of this column, so that one of two keys is the same."""
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL has no INSERT OR REPLACE, and ON CONFLICT updates")
+    write(world)
+    write(None)
+    name = f"tenants_{table}"
+    with connection.cursor() as cursor:
+        columns = [column.name for column in connection.introspection.get_table_description(cursor, name)]
+        said = ", ".join(f"{column} + 1000" if column == other else column for column in columns)
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            cursor.execute(f"INSERT OR REPLACE INTO {name} ({', '.join(columns)}) SELECT {said} FROM {name}")
 
 
 def test_on_postgresql_nothing_of_the_trail_can_be_emptied(world: World) -> None:

@@ -39,7 +39,7 @@ NOT_SIGNED = "that events up to 1 are of the older format is not signed with a k
 
 def migrated() -> None:
     """What the migration does with every chain."""
-    import_module("tenants.migrations.0006_older_events").sign_ends(apps, None)
+    import_module("tenants.migrations.0006_trail_heads").sign_ends(apps, None)
 
 
 def as_the_version_before(

@@ -1,4 +1,4 @@
-"""Up to where each chain may be of the first format: what is there now is signed. What comes later with it is told."""
+"""Up to where each chain may be of the first format: what is there now is signed. And nothing is noted before it is there."""
 
 from typing import Any
 
@@ -30,6 +30,13 @@ class Migration(migrations.Migration):
                 ("older_until", models.PositiveBigIntegerField(db_default=0, default=0)),
                 ("older_signature", models.CharField(db_default="", default="", max_length=73)),
             )
+        ),
+        *(
+            migrations.AddConstraint(
+                head,
+                models.CheckConstraint(condition=models.Q(anchored__lte=models.F("position")), name=f"{head}_not_ahead"),
+            )
+            for head in ("audithead", "installationaudithead")
         ),
         migrations.RunPython(sign_ends, migrations.RunPython.noop),
     ]
