@@ -40,7 +40,9 @@ if len(SECRET_KEY) < _SHORTEST_KEY:
 # Older ones: what they signed counts on; and those that find digests made with them, and nothing more (common/keys.py).
 SECRET_KEY_FALLBACKS: list[str] = env.listed("WAYOUT_SECRET_KEY_FALLBACKS", least=_SHORTEST_KEY)
 WAYOUT_DIGEST_KEYS: list[str] = env.listed("WAYOUT_DIGEST_KEYS", least=_SHORTEST_KEY)
-WAYOUT_AUDIT_ANCHORS = env.text("WAYOUT_AUDIT_ANCHORS", holds=lambda said: os.access(Path(said).parent, os.W_OK))
+WAYOUT_AUDIT_ANCHORS = env.text(
+    "WAYOUT_AUDIT_ANCHORS", holds=lambda said: os.access(Path(said).parent, os.W_OK) and not Path(said).is_dir()
+)
 WAYOUT_HOSTS: list[str] = env.listed("WAYOUT_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 ALLOWED_HOSTS = [re.sub(r":\d+$", "", host) for host in WAYOUT_HOSTS]
 WAYOUT_ENVIRONMENT = env.text("WAYOUT_ENVIRONMENT", "test" if DEBUG else "live")

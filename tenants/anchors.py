@@ -6,6 +6,7 @@ A line of the log each, as JSON, with up to fifty ends.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ _PURPOSE = "wayout.audit.anchor"
 # So that a line stays below five thousand characters, which whoever carries logs takes.
 _ENDS_A_LINE = 50
 _NAMES = ("heads", "at", "signature")
+_NOT_OURS = "its signature is not ours"
+_KEY = re.compile("[0-9a-f]{8}")
 # The chain (a tenant's id, None for the installation's), the position, the hash.
 End = tuple[int | None, int, str]
 
@@ -74,32 +77,41 @@ def _write(heads: list[End], now: datetime) -> None:
             file.write(json.dumps(line) + "\n")
 
 
-def check_anchors(lines: Iterable[str]) -> Iterator[Slip | None]:
-    """For each line that is an anchor what of it does not hold, or None when all does. Others are passed over. A query each."""
+def check_anchors(lines: Iterable[str]) -> Iterator[list[Slip]]:
+    """For each line that is an anchor what of it does not hold. Others are passed over. A query each."""
     for number, line in enumerate(lines, 1):
-        found = _read(line)
-        if found is None:
+        try:
+            found = _read(line)
+        except (ValueError, RecursionError):
+            yield [Slip(number, None, 0, "it cannot be read")]
             continue
-        slips: list[Slip | None] = [*_check(number, found)]
-        yield from slips or [None]
+        if found is not None:
+            yield list(_check(number, found))
 
 
 def _read(line: str) -> dict[str, Any] | None:
-    """What the line says; whoever carries logs may have written before it."""
-    try:
-        said = json.loads(line[line.index("{") :])
-    except ValueError:
+    """What the line says; whoever carries logs may have written before it and behind. Raises ValueError, RecursionError."""
+    begins = line.rfind("{", 0, max(line.rfind('"heads"'), 0))
+    if begins < 0:
         return None
-    return said if isinstance(said, dict) and all(name in said for name in _NAMES) else None
+    said, _end = json.JSONDecoder().raw_decode(line, begins)
+    return said if all(name in said for name in _NAMES) else None
+
+
+def _problem(said: dict[str, Any]) -> str:
+    signature = str(said["signature"])
+    try:
+        if is_digest_of(signature, _PURPOSE, canonical([said["heads"], said["at"]])):
+            return ""
+    except (UnicodeEncodeError, RecursionError):  # Half a character, or brackets without end: we write neither.
+        return _NOT_OURS
+    key = key_of(signature)
+    return f"its key, {key}, is not named" if _KEY.fullmatch(key) and key not in keys() else _NOT_OURS
 
 
 def _check(number: int, said: dict[str, Any]) -> Iterator[Slip]:
-    signature = str(said["signature"])
-    if key_of(signature) not in keys():
-        yield Slip(number, None, 0, f"its key, {key_of(signature)}, is not named")
-        return
-    if not is_digest_of(signature, _PURPOSE, canonical([said["heads"], said["at"]])):
-        yield Slip(number, None, 0, "its signature is not ours")
+    if problem := _problem(said):
+        yield Slip(number, None, 0, problem)
         return
     ends: list[End] = [(tenant, position, hash_) for tenant, position, hash_ in said["heads"]]
     there = _hashes_at(ends)

@@ -43,6 +43,8 @@ WRONG = [
     ("WAYOUT_STATEMENT_TIMEOUT", "10s"),
     ("WAYOUT_ENVIRONMENT", "Live"),
     ("WAYOUT_GATEWAY_SECRET", "short"),
+    ("WAYOUT_AUDIT_ANCHORS", "/tmp"),
+    ("WAYOUT_AUDIT_ANCHORS", "/nowhere/anchors"),
     ("WAYOUT_REDIS_URL", "127.0.0.1:6379"),
     ("WAYOUT_REDIS_URL", "redis:6379"),
     ("WAYOUT_BROKER_URL", "ampq://rabbit"),

@@ -12,9 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from structlog.testing import capture_logs
 
+from common.keys import current_id
 from outbox.registry import periodic_work
 from tenants.anchors import anchor_heads
-from tenants.models import AuditEvent, AuditHead, AuditPersonalData
+from tenants.models import AuditEvent, AuditHead, AuditPersonalData, Tenant
 from tenants.protection import protect, unprotect
 from tests.builders import NOW
 from tests.rotation import rotate
@@ -24,10 +25,10 @@ from tests.world import World
 pytestmark = pytest.mark.django_db
 
 
-def check(path: Path) -> str:
+def check(path: Path, **options: str) -> str:
     out = io.StringIO()
     try:
-        call_command("verify_audit", anchors=str(path), stdout=out)
+        call_command("verify_audit", anchors=str(path), stdout=out, **options)
     except CommandError as error:
         out.write(str(error))
     return out.getvalue()
@@ -86,6 +87,63 @@ def test_a_chain_that_was_cut_is_told(world: World, anchors: Path) -> None:
     said = check(anchors)
     assert f"{world.tenant.domain}, event 3: another event is there" in said
     assert "does not hold. Breaks: 1." in said
+
+
+def test_a_tenant_that_is_gone_is_told(world: World, anchors: Path) -> None:
+    tenant = Tenant.objects.create(name="Contoso", domain="gone.example")
+    gone = tenant.pk
+    AuditHead.objects.create(tenant=tenant, position=7, hash="f" * 64)
+    anchor_heads(NOW)
+    unprotect(connection)
+    AuditHead.objects.filter(tenant=gone).delete()
+    tenant.delete()
+    protect(connection)
+    said = check(anchors)
+    assert f"tenant {gone}, which is gone, event 7: the chain is shorter" in said
+    assert "does not hold. Breaks: 1." in said
+    said = check(anchors, tenant=world.tenant.domain)
+    assert "which is gone" not in said
+    assert "The audit trail holds. Chains: 1." in said
+
+
+def test_an_anchor_of_other_tenants_is_one(world: World, anchors: Path) -> None:
+    cut(world, 2)
+    anchors.write_text(anchors.read_text().splitlines()[0])
+    assert "has no anchors" not in check(anchors, tenant=World.build().tenant.domain)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("signature", "\ud800"),
+        ("signature", "{key}:\ud800"),
+        ("signature", "\x1b[2J"),
+        ("at", "\ud800"),
+        ("heads", [[None, 1, "\ud800"]]),
+        ("heads", 7),
+    ],
+)
+def test_a_line_that_nobody_can_have_written_is_told(anchors: Path, name: str, value: Any) -> None:
+    line = json.loads(anchors.read_text().splitlines()[0])
+    line[name] = value.replace("{key}", current_id()) if isinstance(value, str) else value
+    anchors.write_text(json.dumps(line))
+    assert "line 1: its signature is not ours" in check(anchors)
+
+
+def test_what_begins_as_an_anchor_and_is_none_is_told(anchors: Path) -> None:
+    line = anchors.read_text().splitlines()[0]
+    anchors.write_text(line[:40] + "\n" + '{"heads": ' + "[" * 100_000)
+    said = check(anchors)
+    assert "line 1: it cannot be read" in said
+    assert "line 2: it cannot be read" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"), [("web{1} | ", ""), ("", " {stdout}"), ('{"torn": [[1, {"heads": [', "")]
+)
+def test_an_anchor_is_found_among_what_carries_it(world: World, anchors: Path, before: str, behind: str) -> None:
+    anchors.write_text(f"{before}{anchors.read_text().splitlines()[0]}{behind}\n")
+    assert "lines that hold: 1." in check(anchors)
 
 
 def test_a_line_that_was_changed_is_told(world: World, anchors: Path) -> None:

@@ -108,6 +108,9 @@ class Command(BaseCommand):
                 f"Rows need {key}: {said(uses)}. Nobody can make these anew: move it from {where} to WAYOUT_DIGEST_KEYS,"
                 " where it signs nothing. Whoever has not come back since it was replaced signs in again."
             )
-        self.stdout.write(f"No row needs {key}. Take it out of {where}.")
+        self.stdout.write(
+            f"No row needs {key}. Take it out of {where}. Ends of the trail that were noted while it was current cannot be"
+            " checked without it: note all of them anew first, with manage.py verify_audit --anchor"
+        )
         if where != "WAYOUT_DIGEST_KEYS":
             self.stdout.write("Whoever has not come back since it was replaced signs in again.")

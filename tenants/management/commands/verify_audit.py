@@ -39,7 +39,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         tenants = Tenant.objects.order_by("pk")
         if options["tenant"]:
-            tenants = tenants.filter(domain=options["tenant"])
+            tenants = tenants.filter(domain=options["tenant"].casefold())
             if not tenants:
                 raise CommandError(f"There is no tenant {options['tenant']}.")
         trails: list[tuple[int | None, str]] = [(tenant.pk, tenant.domain) for tenant in tenants]
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             trails.append((None, "installation"))
         broken, older = self._walk(trails, accepts_older=options["accept_older"])
         if options["anchors"]:
-            broken += self._check_anchors(options["anchors"], dict(trails))
+            broken += self._check_anchors(options["anchors"], dict(trails), only=bool(options["tenant"]))
         if broken:
             raise CommandError(f"The audit trail does not hold. Breaks: {broken}.")
         for tenant_id, position in older.items():
@@ -70,21 +70,21 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}, event {found.position}: {found.problem}")
         return broken, older
 
-    def _check_anchors(self, path: str, names: dict[int | None, str]) -> int:
-        """How many do not hold."""
-        held = broken = 0
+    def _check_anchors(self, path: str, names: dict[int | None, str], *, only: bool) -> int:
+        """How many do not hold; ``only``: of the tenants that have a name here."""
+        seen = held = broken = 0
         try:
             with Path(path).open(errors="replace") as lines:
-                for slip in check_anchors(lines):
-                    if slip is None:
-                        held += 1
-                    elif slip.position == 0 or slip.tenant_id in names:
-                        broken += 1
-                        where = f"{names[slip.tenant_id]}, event {slip.position}: " if slip.position else ""
+                for slips in check_anchors(lines):
+                    wrong = [slip for slip in slips if not only or slip.position == 0 or slip.tenant_id in names]
+                    for slip in wrong:
+                        name = names.get(slip.tenant_id, f"tenant {slip.tenant_id}, which is gone")
+                        where = f"{name}, event {slip.position}: " if slip.position else ""
                         self.stdout.write(f"{path}, line {slip.line}: {where}{slip.problem}")
+                    seen, held, broken = seen + 1, held + (not wrong), broken + len(wrong)
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=_NO_ANCHORS) from None
-        if not held and not broken:
+        if not seen:
             raise CommandError(f"{path} has no anchors.", returncode=_NO_ANCHORS)
         self.stdout.write(f"{path}: lines that hold: {held}.")
         return broken
