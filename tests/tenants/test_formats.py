@@ -202,3 +202,11 @@ def test_a_format_of_a_later_version_is_said(world: World) -> None:
     write(world, 1)
     AuditEvent.objects.update(format=3)
     assert problems(world) == [(1, "this version does not know its format")]
+
+
+def test_a_trail_with_keyed_hashes_is_not_migrated_back(world: World) -> None:
+    go_back = import_module("tenants.migrations.0005_keyed_trail").refuse_to_forget
+    go_back(apps, None)
+    write(world)
+    with pytest.raises(CommandError, match="Nothing was migrated back"):
+        go_back(apps, None)
