@@ -123,6 +123,7 @@ def test_of_many_with_one_code_one_gets_in(person: User, kind: str, monkeypatch:
     assert sorted("session" in answer for answer in answers) == [False] * 7 + [True]  # type: ignore[operator]
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_take_a_code_once(person: User) -> None:
     given = {"name": person.username, "password": PASSWORD, "code": fresh(with_totp(person))}
@@ -147,6 +148,7 @@ def test_of_many_with_one_link_one_sets_a_password(person: User, settings: Any) 
     assert "session" in ask(Api(), SIGN_IN, name=person.username, password=f"{NEW} {winner}")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_take_a_link_once(person: User, settings: Any) -> None:
     key = mailed_key(person, settings)
@@ -188,6 +190,7 @@ def test_a_refresh_token_that_nobody_signed_ends_nothing(person: User) -> None:
     assert "session" in ask(Api(), REFRESH, refreshToken=session["refreshToken"])
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_see_that_a_refresh_token_comes_again(person: User) -> None:
     session = tokens(person)

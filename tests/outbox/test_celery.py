@@ -60,6 +60,7 @@ def test_a_cancellation_is_told_through_celery(worker: None, tmp_path: Path) -> 
     assert sum(mails(tmp_path).values()) == 1
 
 
+@pytest.mark.long
 def test_its_lines_are_lines_of_our_log(tmp_path: Path) -> None:
     wayout = {**PRODUCTION, "WAYOUT_VAR": str(tmp_path), "WAYOUT_BROKER_URL": "memory://"}
     run(ROOT, "manage.py", "migrate", "--verbosity", "0", **wayout)

@@ -48,6 +48,7 @@ def test_of_three_at_once_one_serves(tmp_path: Path) -> None:
             process.communicate(timeout=30)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "left", ["", "{", "[]", '{"port": 8000, "tokens": null}', '{"port": 8000, "tokens": {"partner": 1}}']
 )

@@ -132,6 +132,7 @@ FINE: dict[str, Any] = {
 STRIPE = {**FINE, "WAYOUT_PROVIDER": "stripe", "WAYOUT_STRIPE_WEBHOOK_SECRET": "whsec_x"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -70,6 +70,7 @@ for who, ask in asked.items():
 """
 
 
+@pytest.mark.long
 def test_without_a_database_everybody_is_told_to_ask_again(tmp_path: Path, port: int) -> None:
     url = f"postgresql://postgres@127.0.0.1:{port}/wayout"
     query = f"QUERY = {json.dumps({'query': VIEWER})!r}\n"

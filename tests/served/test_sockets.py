@@ -122,6 +122,7 @@ def test_what_is_asked_arrives_as_it_was_sent(port: int) -> None:
     assert answer(port, _PAGE + b"Host: localhost\r\n\r\n")[0] == 400
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("served")
 @pytest.mark.parametrize("odd", ["и".encode(), b"caf\xe9"], ids=["UTF-8", "latin-1"])
 def test_a_header_that_is_not_ascii_costs_only_itself(served: Served, odd: bytes) -> None:

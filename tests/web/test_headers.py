@@ -90,6 +90,7 @@ print(json.dumps([signed_in.status_code, old, found]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("https", ["1", "0"])
 def test_cookies_are_of_this_host_alone_wherever_https_is_ours(tmp_path: Path, https: str) -> None:
     environment = production(WAYOUT_VAR=str(tmp_path), WAYOUT_HTTPS=https, DJANGO_SETTINGS_MODULE="portal.settings")
