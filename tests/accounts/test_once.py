@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from outbox.worker import work_off
 from portal.accounts import tokens as ours
+from portal.accounts.passwords import _use_key
 from tenants.models import UsedCode, User
 from tenants.once import use_once
 from tests.accounts.test_organization import Provider, api, provider, who
@@ -146,6 +147,14 @@ def test_of_many_with_one_link_one_sets_a_password(person: User, settings: Any) 
     assert sorted(answer.get("code", "done") for answer in answers) == ["RESET_KEY_INVALID"] * 5 + ["done"]  # type: ignore[union-attr]
     [winner] = [n for n, answer in enumerate(answers) if answer == {"reset": True}]
     assert "session" in ask(Api(), SIGN_IN, name=person.username, password=f"{NEW} {winner}")
+
+
+@pytest.mark.django_db
+def test_a_link_that_somebody_is_just_using_is_used(person: User, settings: Any) -> None:
+    """Before their password is set, which makes the link worthless."""
+    key = mailed_key(person, settings)
+    _use_key(person, key.partition("-")[2])
+    assert ask(Api(), RESET, key=key, password=NEW)["code"] == "RESET_KEY_INVALID"
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ import json
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from common.personal import mentioning
 from desk.models import CallbackAttempt, CallbackRequest, CallbackSource
@@ -31,7 +33,7 @@ from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent, AuditPersonalData, Membership, Tenant, User
-from tenants.people import SYSTEM
+from tenants.people import SYSTEM, caller_of_person
 from tenants.tokens import create_token
 from tenants.verification import verify
 from tests.accounts.test_people import code, sign_in, with_totp
@@ -185,6 +187,18 @@ def test_what_has_to_be_kept_is_kept_and_the_trail_holds(world: World, ivana: Us
     assert AuditEvent.objects.filter(action="membership.taken", tenant=world.tenant).exists()
     of_tenant = AuditEvent.objects.filter(action="person.erased", tenant=world.tenant).get()
     assert of_tenant.data["erased"]
+
+
+def test_where_somebody_worked_from_goes_too(world: World, ivana: User) -> None:
+    """An address of the network names nobody, and is theirs all the same."""
+    caller = replace(caller_of_person(ivana), address="198.51.100.9")
+    event = record(
+        tenant_id=world.tenant.pk, at=timezone.now(), action=Action.DIRECTORY_IMPORTED, subject="Test:1", caller=caller,
+        language="en", data={},
+    )  # fmt: skip
+    assert event.personal.data == {"address": "198.51.100.9"}
+    personal_data("--person", USERNAME, "--erase", "--open-too")
+    assert not AuditPersonalData.objects.filter(event=event).exists()
 
 
 def test_nobody_is_erased_who_is_needed_or_waits_for_a_call(world: World, ivana: User) -> None:
