@@ -19,7 +19,6 @@ from portal.web.receipts import receipt
 from portal.web.sessions import sessions
 from portal.web.webhooks import provider_webhook
 
-handler403 = "portal.web.refusals.forbidden"
 urlpatterns = [
     path("", home, name="home"),
     path("subscriptions/<key:pk>/", details, name="details"),
@@ -45,4 +44,5 @@ urlpatterns = [
     path("favicon.ico", lambda _request: redirect(static("portal/icon.svg"))),
     path("admin/", admin.site.urls),
 ]
+handler403 = "portal.web.refusals.forbidden"
 handler500 = "portal.web.outages.server_error"

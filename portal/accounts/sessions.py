@@ -67,13 +67,14 @@ class SessionsMiddleware:
         response = self.get_response(request)
         # What failed is not followed by one more look at a database that is away.
         if response.status_code < 500 and request.session.accessed and SESSION_KEY in request.session:
-            self._note(request, timezone.now())
+            _note_use(request, timezone.now())
         return response
 
-    def _note(self, request: HttpRequest, now: datetime) -> None:
-        # Of who was deactivated there is a session, and nobody in it.
-        if isinstance(request.user, User) and now.timestamp() - request.session.get(_SEEN, 0) > _STEP:
-            _note(request, request.user, now)
+
+def _note_use(request: HttpRequest, now: datetime) -> None:
+    # Of who was deactivated there is a session, and nobody in it.
+    if isinstance(request.user, User) and now.timestamp() - request.session.get(_SEEN, 0) > _STEP:
+        _note(request, request.user, now)
 
 
 @receiver(user_logged_in)
