@@ -192,10 +192,11 @@ def test_what_has_to_be_kept_is_kept_and_the_trail_holds(world: World, ivana: Us
 def test_where_somebody_worked_from_goes_too(world: World, ivana: User) -> None:
     """An address of the network names nobody, and is theirs all the same."""
     caller = replace(caller_of_person(ivana), address="198.51.100.9")
-    event = record(
-        tenant_id=world.tenant.pk, at=timezone.now(), action=Action.DIRECTORY_IMPORTED, subject="Test:1", caller=caller,
-        language="en", data={},
-    )  # fmt: skip
+    with transaction.atomic():
+        event = record(
+            tenant_id=world.tenant.pk, at=timezone.now(), action=Action.DIRECTORY_IMPORTED, subject="Test:1",
+            caller=caller, language="en", data={},
+        )  # fmt: skip
     assert event.personal.data == {"address": "198.51.100.9"}
     personal_data("--person", USERNAME, "--erase", "--open-too")
     assert not AuditPersonalData.objects.filter(event=event).exists()
