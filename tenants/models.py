@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -76,9 +77,26 @@ class SignIn(models.Model):
     browser = models.CharField(max_length=60, blank=True)
 
 
+class Removals(StrEnum):
+    """Who carries out that users lose their licenses: nobody has to, the host, or a connection to the directory."""
+
+    LOCAL = "LOCAL"
+    HOST = "HOST"
+    CONNECTION = "CONNECTION"
+
+
 class Tenant(models.Model):
     """A business account: the customer."""
 
+    REMOVALS_CHOICES: ClassVar = [
+        (Removals.LOCAL.value, _("nobody has to: a license is removed at once")),
+        (Removals.HOST.value, _("the host, which confirms each")),
+        (Removals.CONNECTION.value, _("a connection to the directory")),
+    ]
+
+    external_id = models.CharField(
+        _("customer id"), max_length=100, blank=True, default="", db_default="", help_text=_("What the host calls it.")
+    )
     name = models.CharField(_("name"), max_length=200)
     domain = models.CharField(_("domain"), max_length=253, unique=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Sofia", validators=[validate_time_zone])
@@ -93,6 +111,13 @@ class Tenant(models.Model):
     billing_contact_language = models.CharField(
         _("language of the billing contact"), max_length=MAX_LANGUAGE, choices=language_choices, blank=True
     )
+    removals = models.CharField(
+        _("who removes licenses"),
+        max_length=10,
+        choices=REMOVALS_CHOICES,
+        default=Removals.LOCAL.value,
+        db_default=Removals.LOCAL.value,
+    )
     search_key = SearchKeyField(of=("name", "domain"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -100,6 +125,11 @@ class Tenant(models.Model):
         verbose_name = _("tenant")
         verbose_name_plural = _("tenants")
         ordering = ("name", "pk")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["external_id"], condition=~models.Q(external_id=""), name="one_tenant_per_external_id"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

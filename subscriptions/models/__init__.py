@@ -5,6 +5,7 @@ from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
 from subscriptions.models.reconciliations import MAX_FINDINGS, Reconciliation
+from subscriptions.models.sources import FactSource, SyncPiece, SyncRun, SyncState, Watermark
 
 __all__ = [
     "MAX_FINDINGS",
@@ -12,10 +13,15 @@ __all__ = [
     "CancellationPolicy",
     "DirectoryGroup",
     "DirectoryUser",
+    "FactSource",
     "IdempotencyRecord",
     "License",
     "LicenseTally",
     "Plan",
     "Reconciliation",
     "Subscription",
+    "SyncPiece",
+    "SyncRun",
+    "SyncState",
+    "Watermark",
 ]

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.fields import SearchKeyField
 from subscriptions.models.plans import Subscription
+from subscriptions.models.sources import FactSource
 from tenants.models import Tenant
 
 
@@ -20,31 +21,69 @@ class DirectoryUser(models.Model):
     )
     principal_name = models.CharField(_("user principal name"), max_length=320)
     principal_key = models.CharField(max_length=320, editable=False)
+    external_id = models.CharField(_("user id"), max_length=100, blank=True, default="", db_default="")
     display_name = models.CharField(_("display name"), max_length=320, blank=True)
     search_key = SearchKeyField(of=("display_name", "principal_name"))
     last_active_at = models.DateTimeField(_("last active"), null=True, blank=True)
     is_blocked = models.BooleanField(_("blocked"), default=False)
     deleted_at = models.DateTimeField(_("soft-deleted"), null=True, blank=True)
+    source = models.ForeignKey(
+        FactSource,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("source"),
+    )
+    known_at = models.DateTimeField(_("as of"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("directory user")
         verbose_name_plural = _("directory users")
-        constraints = [models.UniqueConstraint(fields=["tenant", "principal_key"], name="one_user_per_principal_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "principal_key"], name="one_user_per_principal_name"),
+            models.UniqueConstraint(
+                fields=["tenant", "external_id"], condition=~Q(external_id=""), name="one_user_per_external_id"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.principal_name
 
 
 class DirectoryGroup(models.Model):
-    """A group that hands licenses to its members."""
+    """A group that hands licenses to its members: of the subscriptions that it ``hands_out``, where somebody said so."""
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="directory_groups", verbose_name=_("tenant"))
     name = models.CharField(_("name"), max_length=256)
+    external_id = models.CharField(_("group id"), max_length=100, blank=True, default="", db_default="")
+    members = models.ManyToManyField(DirectoryUser, related_name="groups", blank=True, verbose_name=_("members"))
+    hands_out = models.ManyToManyField(
+        Subscription, related_name="handed_out_by", blank=True, verbose_name=_("licenses that it hands out")
+    )
+    source = models.ForeignKey(
+        FactSource,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("source"),
+    )
+    known_at = models.DateTimeField(_("as of"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("directory group")
         verbose_name_plural = _("directory groups")
-        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="one_group_per_name")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"], condition=Q(external_id=""), name="one_group_per_name_without_id"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "external_id"], condition=~Q(external_id=""), name="one_group_per_external_id"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -74,6 +113,16 @@ class License(models.Model):
     groups = models.ManyToManyField(DirectoryGroup, related_name="licenses", blank=True, verbose_name=_("groups"))
     assigned_at = models.DateTimeField(_("assigned"), null=True, blank=True)
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+    source = models.ForeignKey(
+        FactSource,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("source"),
+    )
+    known_at = models.DateTimeField(_("as of"), null=True, editable=False)
 
     objects = LicenseQuerySet.as_manager()
 

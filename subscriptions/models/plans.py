@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar
 
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Agreement
 from billing.periods import EARLIEST, LATEST, MAX_MONTHS, Period
 from common.fields import SearchKeyField
+from subscriptions.models.sources import FactSource
 from subscriptions.policy.facts import Channel, Mode, Status
 from subscriptions.policy.status import DISABLED_FOR, EXPIRED_FOR, IN_SERVICE
 from tenants.models import Tenant
@@ -123,6 +125,16 @@ class Subscription(models.Model):
     is_trial = models.BooleanField(_("trial"), default=False)
     channel = models.CharField(_("channel"), max_length=8, choices=CHANNEL_CHOICES, default=Channel.DIRECT.value)
     partner_name = models.CharField(_("partner"), max_length=200, blank=True)
+    partner_url = models.CharField(
+        _("address of the partner's site"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[URLValidator(["https", "http"])],
+    )
+    partner_email = models.EmailField(_("email of the partner"), blank=True, default="", db_default="")
+    partner_phone = models.CharField(_("phone of the partner"), max_length=30, blank=True, default="", db_default="")
     purchased_licenses = models.PositiveIntegerField(_("purchased licenses"), default=0)
     period_start = models.DateTimeField(_("period start"), null=True, blank=True)
     period_end = models.DateTimeField(_("period end"), null=True, blank=True)
@@ -130,6 +142,32 @@ class Subscription(models.Model):
     term_months = models.PositiveSmallIntegerField(_("term in months"), null=True, blank=True)
     renews = models.BooleanField(_("renews by itself"), default=True)
     unit_price = models.BigIntegerField(_("price of a license, minor units"), null=True, blank=True)
+    billed_months = models.PositiveSmallIntegerField(_("months that one charge covers"), null=True, blank=True)
+    plan_name = models.CharField(_("plan"), max_length=200, blank=True, default="", db_default="")
+    has_payment_method = models.BooleanField(
+        _("has a payment method"),
+        null=True,
+        blank=True,
+        help_text=_("Unknown: what the billing account says counts."),
+    )
+    shares_licenses = models.BooleanField(
+        _("shares its licenses"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Bought several times, and nobody says who holds which: every holder counts for each."),
+    )
+    shares_split_at = models.DateTimeField(_("holders split"), null=True, editable=False)
+    source = models.ForeignKey(
+        FactSource,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("source"),
+    )
+    known_at = models.DateTimeField(_("as of"), null=True, editable=False)
     canceled_mode = models.CharField(_("canceled"), max_length=13, choices=MODE_CHOICES, null=True, editable=False)
     ends_at = models.DateTimeField(_("ends"), null=True, editable=False)
     ended_source = models.CharField(_("ended by"), max_length=20, blank=True, default="", db_default="", editable=False)
@@ -165,6 +203,10 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 condition=Q(term_months=None) | Q(term_months__gte=1, term_months__lte=MAX_MONTHS),
                 name="term_is_between_a_month_and_ten_years",
+            ),
+            models.CheckConstraint(
+                condition=Q(billed_months=None) | Q(billed_months__gte=1, billed_months__lte=MAX_MONTHS),
+                name="charge_covers_a_month_to_ten_years",
             ),
         ]
         indexes = [
