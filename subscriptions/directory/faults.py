@@ -1,0 +1,93 @@
+"""What can be wrong with facts that come in, one row of a table each. Pure.
+
+``line``, where there is one, is that of the file or the document, ``path`` the field in the spelling of the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.codes import N_, CodeTable
+
+
+class Fault(CodeTable):
+    """Codes are of the API: hosts compare them. A conflict is a row too: two sides say different things, both on record."""
+
+    sentence: str
+
+    # What cannot be read.
+    UNREADABLE = "UNREADABLE", N_("This is not JSON: %(detail)s")
+    NOT_AN_OBJECT = "NOT_AN_OBJECT", N_("This must be an object with one row of a section.")
+    UNKNOWN_SECTION = "UNKNOWN_SECTION", N_("There is no section “%(value)s”. There are: %(known)s.")
+    UNKNOWN_FIELD = "UNKNOWN_FIELD", N_("There is no field “%(value)s” here. Is it misspelt? There are: %(known)s.")
+    MISSING = "MISSING", N_("This has to be said.")
+    WRONG_TYPE = "WRONG_TYPE", N_("This must be %(wanted)s.")
+    TOO_LONG = "TOO_LONG", N_("This is longer than %(limit)d characters.")
+    CHARACTERS = "CHARACTERS", N_("This has a line break or a character that is not text.")
+    NOT_A_DATE = "NOT_A_DATE", N_("“%(value)s” is not a date, or a date and time with an offset.")
+    OUT_OF_RANGE = "OUT_OF_RANGE", N_("“%(value)s” is not between %(least)s and %(limit)s.")
+    NOT_AN_AMOUNT = "NOT_AN_AMOUNT", N_("“%(value)s” is not an amount of %(currency)s: write 12.50, as text.")
+    UNKNOWN_CURRENCY = "UNKNOWN_CURRENCY", N_("“%(value)s” is no currency that we know.")
+    UNKNOWN_WORD = "UNKNOWN_WORD", N_("“%(value)s” is none of the words for this: %(known)s.")
+    IN_THE_FUTURE = "IN_THE_FUTURE", N_("%(value)s is in the future. What is true cannot be known as of then.")
+    TOO_LARGE = "TOO_LARGE", N_("This is more than %(limit)s bytes once it is unpacked.")
+    TOO_MANY_ROWS = "TOO_MANY_ROWS", N_("There are more than %(limit)s rows in one document.")
+    TRUNCATED = "TRUNCATED", N_("The end is missing: %(detail)s. Nobody was taken away.")
+    SAID_TWICE = "SAID_TWICE", N_("Line %(other)s says otherwise of it. Neither was taken.")
+    STALE = "STALE", N_("A later complete list of “%(section)s”, as of %(value)s, has come in already.")
+    NEVER_COMPLETE = "NEVER_COMPLETE", N_("What was charged does not go away: “charges” cannot be complete.")
+
+    # What does not fit what is there.
+    TENANT_UNKNOWN = "TENANT_UNKNOWN", N_("There is no such customer: send “tenant” with its name and domain.")
+    DOMAIN_TAKEN = "DOMAIN_TAKEN", N_("The domain %(value)s is that of another customer.")
+    SUBSCRIPTION_UNKNOWN = "SUBSCRIPTION_UNKNOWN", N_("There is no subscription and no product “%(value)s” here.")
+    SUBSCRIPTION_AMBIGUOUS = (
+        "SUBSCRIPTION_AMBIGUOUS",
+        N_("“%(value)s” was bought several times: say which subscription, by its id."),
+    )
+    OTHER_PRODUCT = "OTHER_PRODUCT", N_("Subscription %(value)s is one of %(product)s, not of %(said)s.")
+    USER_UNKNOWN = "USER_UNKNOWN", N_("There is no user “%(value)s” here.")
+    GROUP_UNKNOWN = "GROUP_UNKNOWN", N_("There is no group “%(value)s” here.")
+    GROUP_IN_GROUP = "GROUP_IN_GROUP", N_("“%(value)s” is a group. Groups in groups hand out nothing: name the users.")
+    NAME_TAKEN = "NAME_TAKEN", N_("The name %(value)s is that of another user.")
+    CHARGE_UNKNOWN = "CHARGE_UNKNOWN", N_("The charge %(value)s that it corrects is not on record.")
+    CHARGE_REFUSED = "CHARGE_REFUSED", "%(detail)s"
+    PROVIDER_ID_REFUSED = "PROVIDER_ID_REFUSED", "%(detail)s"
+    TERM_UNKNOWN = "TERM_UNKNOWN", N_("“endsAt” needs “term” or “period”: nobody knows when this period began.")
+    TOO_MANY_SEATS = "TOO_MANY_SEATS", N_("%(value)s seats in all are too many: they are not taken.")
+
+    # What two sides say of one thing.
+    OTHER_SOURCE = "OTHER_SOURCE", N_("This is known from %(source)s, which keeps it: staff can hand it over.")
+    OLDER = "OLDER", N_("What is known as of %(value)s is later than this, and stands.")
+    REMOVED_HERE = "REMOVED_HERE", N_("Removed here on %(date)s, the directory still assigns it: counted again.")
+    RECENTLY_REMOVED = (
+        "RECENTLY_REMOVED",
+        N_("Removed here on %(date)s, after or just before this was true: left removed."),
+    )
+    STOPPED_HERE = "STOPPED_HERE", N_("Canceled here on %(date)s, %(source)s says it goes on.")
+    PAID_MORE = "PAID_MORE", N_("%(provider)s said that more was paid; its word is kept.")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that was not taken, or that two sides disagree on."""
+
+    code: str
+    path: str = ""
+    line: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """Raised where a value or a row cannot be taken. ``path``: below the row, where it is known."""
+
+    def __init__(self, fault: Fault, *path: str, **data: Any) -> None:
+        super().__init__(fault)
+        self.fault, self.path, self.data = fault, path, data
+
+    def within(self, *path: str) -> Refused:
+        """The same, said of a part of something."""
+        self.path = (*path, *self.path)
+        return self
