@@ -112,7 +112,11 @@ class ChargeRow(NamedTuple):
 
 
 class UserRow(NamedTuple):
-    """``external_id`` is empty where a source knows people by their principal names alone; the name where it is unsaid."""
+    """``external_id`` is empty where a source knows people by their principal names alone; the name where it is unsaid.
+
+    ``licenses``: all that the user holds directly, by the subscription's id or a product; what is not among them is taken
+    away. None: unsaid, then the section of licenses says it.
+    """
 
     line: int
     external_id: str
@@ -121,6 +125,7 @@ class UserRow(NamedTuple):
     state: UserState | None = None
     last_active_at: datetime | None = None
     deleted_at: datetime | None = None
+    licenses: tuple[str, ...] | None = None
 
     @property
     def key(self) -> str:
@@ -245,6 +250,7 @@ _USER: Mapping[str, values.Read] = {
     "id": _id, "principalName": values.text(MAX_PRINCIPAL),
     "displayName": values.text(MAX_PRINCIPAL, can_be_empty=True),
     "state": values.word(USER_STATES), "lastActiveAt": lambda value: value,
+    "licenses": values.list_of(_name, MAX_GRANTS),
 }  # fmt: skip
 _GROUP: Mapping[str, values.Read] = {
     "id": _id, "name": values.text(MAX_GROUP), "members": values.list_of(_id, MAX_MEMBERS),
@@ -338,7 +344,7 @@ def _user(value: Any, line: int, zone: ZoneInfo) -> UserRow:
     _need(found, "id")
     return UserRow(
         line, found["id"], found.get("principalName", ""), found.get("displayName"), found.get("state"),
-        _said(found, "lastActiveAt", zone),
+        _said(found, "lastActiveAt", zone), None, found.get("licenses"),
     )  # fmt: skip
 
 

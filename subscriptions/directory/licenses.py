@@ -178,7 +178,7 @@ def _group_names(license_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
 
 def _take_away(license_ids: Sequence[int], now: datetime) -> None:
     for chunk in chunks(license_ids):
-        License.objects.filter(pk__in=chunk).update(is_direct=False, removed_at=now)
+        License.objects.filter(pk__in=chunk).update(is_direct=False, removed_at=now, removed_here=True)
 
 
 def _answer(

@@ -101,7 +101,8 @@ class License(models.Model):
     """One user's license of one subscription, direct, by groups, or both: it counts once.
 
     The row stays when the license is taken away; ``removed_at`` then keeps an older export from bringing
-    it back.
+    it back. ``removed_here``: by a removal that was asked of us; a source that still assigns it later contradicts that.
+    ``known_at`` is of the direct license, ``by_group_known_at`` of those by groups.
     """
 
     subscription = models.ForeignKey(
@@ -123,6 +124,8 @@ class License(models.Model):
         verbose_name=_("source"),
     )
     known_at = models.DateTimeField(_("as of"), null=True, editable=False)
+    by_group_known_at = models.DateTimeField(null=True, editable=False)
+    removed_here = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = LicenseQuerySet.as_manager()
 

@@ -168,6 +168,9 @@ class Subscription(models.Model):
         verbose_name=_("source"),
     )
     known_at = models.DateTimeField(_("as of"), null=True, editable=False)
+    # As of when seats and end were said themselves, and not found out by what was charged.
+    seats_said_at = models.DateTimeField(null=True, editable=False)
+    end_said_at = models.DateTimeField(null=True, editable=False)
     canceled_mode = models.CharField(_("canceled"), max_length=13, choices=MODE_CHOICES, null=True, editable=False)
     ends_at = models.DateTimeField(_("ends"), null=True, editable=False)
     ended_source = models.CharField(_("ended by"), max_length=20, blank=True, default="", db_default="", editable=False)
