@@ -87,7 +87,8 @@ class SubscriptionRow(NamedTuple):
 class ChargeRow(NamedTuple):
     """What was charged for a period, or a correction of it. Minor units; ``charged`` and ``paid`` with tax.
 
-    ``subscription``: its id, or the name of a product that was bought once.
+    ``subscription``: its id, or the name of a product that was bought once. A file of charges alone says which product it
+    is of, and who bills it: then the subscription is made where it is not there.
     """
 
     line: int
@@ -104,11 +105,15 @@ class ChargeRow(NamedTuple):
     charged_at: datetime
     period: Period
     corrects: str
+    product: str = ""
+    term_months: int | None = None
+    provider: str = ""
+    provider_id: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What it speaks of: a charge of a subscription, or a correction of one."""
-        return self.subscription, self.external_id, self.corrects
+        return self.subscription or self.product, self.external_id, self.corrects
 
 
 class UserRow(NamedTuple):

@@ -74,11 +74,10 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Said(NamedTuple):
-    """A row before anybody looked at it: where it stands, and what it is."""
+    """A row before anybody looked at it, and where it stands: its line, or in JSON its number in its section."""
 
     section: Section
-    path: str
-    line: int | None
+    at: int
     value: Any
 
 
@@ -111,9 +110,9 @@ class Document:
                 yield said
                 continue
             try:
-                yield said.section, read_row(said.section, said.value, said.line or self.count, self.zone)
+                yield said.section, read_row(said.section, said.value, said.at, self.zone)
             except Refused as error:
-                yield Problem(error.fault, ".".join((said.path, *error.path)), said.line, error.data)
+                yield problem_of(said.section, said.at, error, in_lines=self.is_ndjson)
 
     def _said(self) -> Iterator[Said | Problem]:
         if not self.is_ndjson:
@@ -144,10 +143,10 @@ class Document:
             elif isinstance(value, list):
                 for number, one in enumerate(value):
                     self._count()
-                    yield Said(_SECTIONS[key], f"{key}[{number}]", line, one)
+                    yield Said(_SECTIONS[key], number if line is None else line, one)
             elif value is not None:
                 self._count()
-                yield Said(_SECTIONS[key], key, line, value)
+                yield Said(_SECTIONS[key], line or 0, value)
 
     def _count(self) -> None:
         self.count += 1
@@ -164,6 +163,12 @@ class Document:
                 self.head.rows = values.whole(0, MAX_ROWS)(value)
         except Refused as error:
             yield Problem(error.fault, ".".join((key, *error.path)), line, error.data)
+
+
+def problem_of(section: Section, at: int, error: Refused, *, in_lines: bool) -> Problem:
+    """What is wrong with a row, named as whoever sent it finds it: by its line, or by its number in JSON."""
+    row = section if in_lines or section is Section.TENANT else f"{section}[{at}]"
+    return Problem(error.fault, ".".join((row, *error.path)), at if in_lines else None, error.data)
 
 
 def _json(written: bytes) -> Any:
