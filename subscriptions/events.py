@@ -92,7 +92,7 @@ def publish_users_removed(subscription: Subscription, removed: int, position: in
 def publish_event(
     type: CodeTable, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], EventData]
 ) -> None:
-    """Publish one event about a subscription; once per ``occasion``, described only where somebody listens."""
+    """Publish one event about a subscription; once per ``occasion``."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)
     tenant = public_id(Kind.TENANT, subscription.tenant_id)
     publish(

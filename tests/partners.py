@@ -37,7 +37,7 @@ class Partner:
     def happens(
         self, type: SubscriptionEvent = SubscriptionEvent.USERS_REMOVED, subject: str = "sub_1", **data: Any
     ) -> Event | None:
-        """Something happened; None where nobody listens."""
+        """Something happened; None where it was said before."""
         key = f"{type}:{Event.objects.count()}:{self.now.isoformat()}"
         with transaction.atomic():
             return publish(
