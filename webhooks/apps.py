@@ -12,5 +12,5 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Register who delivers, and the periodic work."""
-        import webhooks.events  # noqa: PLC0415 (apps load before models)
+        import webhooks.feed  # noqa: PLC0415 (apps load before models)
         import webhooks.mail  # noqa: F401, PLC0415

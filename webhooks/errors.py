@@ -1,11 +1,13 @@
-"""Why events are not sent to an address. Pure.
+"""Why events are not sent to an address, or not read from there on. Pure.
 
-InputInvalid
-├── AddressRefused
-│   ├── AddressMalformed
-│   ├── AddressNotHttps
-│   └── AddressPrivate
-└── TooManyEndpoints
+ExpectedError
+├── CursorExpired
+└── InputInvalid
+    ├── AddressRefused
+    │   ├── AddressMalformed
+    │   ├── AddressNotHttps
+    │   └── AddressPrivate
+    └── TooManyEndpoints
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from common.codes import N_
-from common.errors import InputInvalid
+from common.errors import ExpectedError, InputInvalid
 
 
 class AddressRefused(InputInvalid):
@@ -51,3 +53,12 @@ class TooManyEndpoints(InputInvalid):
     def __init__(self, *path: str, count: int) -> None:
         super().__init__(*path)
         self.count = count
+
+
+class CursorExpired(ExpectedError):
+    """Events that followed were dropped since: what is kept begins later. Read from the beginning, and compare with what you have."""
+
+    code = "CURSOR_EXPIRED"
+    sentence = N_(
+        "Events that followed this cursor are not kept any more. Begin without one, and compare what you have."
+    )

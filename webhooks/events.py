@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from outbox.registry import periodic
 from webhooks.deliveries import enqueue_deliveries, partners_allowed
 from webhooks.models import Delivery, Endpoint, Event
 
-KEPT_FOR = timedelta(days=30)
-_BATCH = 1_000
 _ONE_MORE = """
 INSERT INTO webhooks_stream (subject, version) VALUES (%s, 1)
 ON CONFLICT (subject) DO UPDATE SET version = webhooks_stream.version + 1 RETURNING version
@@ -61,16 +58,6 @@ def _deliver(event: Event, partners: Collection[str], now: datetime) -> None:
     endpoints = [e for e in Endpoint.objects.filter(partner__in=partners).order_by("pk") if e.wants(event.type)]
     deliveries = Delivery.objects.bulk_create([Delivery(endpoint=endpoint, event=event) for endpoint in endpoints])
     enqueue_deliveries([d for d, e in zip(deliveries, endpoints, strict=True) if e.disabled_at is None], now)
-
-
-@periodic(timedelta(hours=6))
-def forget_events(now: datetime) -> int:
-    """Drop events after 30 days, delivered or not; their versions go on."""
-    count = 0
-    while ids := list(Event.objects.filter(at__lt=now - KEPT_FOR).order_by("at").values_list("pk", flat=True)[:_BATCH]):
-        Delivery.objects.filter(event__in=ids).delete()
-        count += Event.objects.filter(pk__in=ids).delete()[0]
-    return count
 
 
 def _next_version(subject: str) -> int:

@@ -71,6 +71,7 @@ class Event(models.Model):
     """One thing that happened, as it was then. ``message_id`` is what receivers know it by, ``key`` what it is once.
 
     ``version`` grows by one with every event about the same subject: whoever has seen a later one ignores it.
+    ``position`` is its place in the feed, given after the commit (feed.py): without a gap, and final.
     """
 
     message_id = models.CharField(_("id"), max_length=40, unique=True)
@@ -81,14 +82,34 @@ class Event(models.Model):
     version = models.PositiveBigIntegerField(_("version"))
     at = models.DateTimeField(_("when"), db_index=True)
     data = models.JSONField(_("what"))
+    position = models.PositiveBigIntegerField(unique=True, null=True, editable=False)
 
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
         constraints = [models.UniqueConstraint(fields=["subject", "version"], name="one_event_per_version")]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(position=None), name="event_without_position"),
+            models.Index(fields=["tenant", "position"], name="feed_of_tenant"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.message_id}"
+
+
+class FeedHead(models.Model):
+    """The end of the feed, and up to where something was forgotten. One row; locking it puts who moves them in a row."""
+
+    position = models.PositiveBigIntegerField(default=0, db_default=0)
+    forgotten = models.PositiveBigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_feed_head"),
+            models.CheckConstraint(
+                condition=models.Q(forgotten__lte=models.F("position")), name="feed_forgets_what_it_had"
+            ),
+        ]
 
 
 class Delivery(models.Model):

@@ -21,7 +21,7 @@ from tests.webhooks.receiver import Behavior, Receiver
 from tests.world import World
 from webhooks import deliveries
 from webhooks.endpoints import register, remove, resume, rotate_secret
-from webhooks.events import KEPT_FOR, forget_events
+from webhooks.feed import KEPT_FOR, forget_events
 from webhooks.models import Delivery, Event
 from webhooks.sending import EndpointResponse
 from webhooks.signing import computed

@@ -12,13 +12,23 @@ import common.errors
 import desk.errors
 import portal.accounts.errors
 import subscriptions.errors
+import webhooks.errors
 from common.errors import ExpectedError
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
+
+_MODULES = (
+    common.errors,
+    subscriptions.errors,
+    desk.errors,
+    billing.errors,
+    webhooks.errors,
+    portal.accounts.errors,
+)
 
 
 def _codes() -> Iterator[type[ExpectedError]]:
     """The classes that bring a code; those without one say another sentence for the code above them."""
-    for module in (common.errors, subscriptions.errors, desk.errors, billing.errors, portal.accounts.errors):
+    for module in _MODULES:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, ExpectedError) and "code" in vars(kind):
                 yield kind
