@@ -19,11 +19,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
+from common.errors import InputInvalid
+from common.messages import error_message
 from common.outcomes import act_on_each
+from tenants.callers import Scope
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.sessions import end_sessions
 from tenants.staff import has_more_rights, staff_caller
-from tenants.tokens import TokenEnded, mint, revoke_token, rotate_token
+from tenants.tokens import TokenEnded, check_rights, mint, revoke_token, rotate_token
 
 _OVERLAP = timedelta(days=7)
 HIDDEN = "***"
@@ -171,6 +174,15 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = PartnerToken
         fields = ("name", "scopes", "tenants", "expires_at")
+
+    def clean(self) -> dict[str, Any]:
+        """What the service refuses, said beside the field."""
+        cleaned = super().clean() or self.cleaned_data
+        try:
+            check_rights(scopes=[*map(Scope, cleaned.get("scopes", ()))], tenants=len(cleaned.get("tenants", ())))
+        except InputInvalid as refused:
+            self.add_error(refused.path[0], error_message(refused))
+        return cleaned
 
 
 @admin.register(PartnerToken)

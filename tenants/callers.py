@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -37,7 +37,11 @@ class Scope(StrEnum):
     CALLBACK = "CALLBACK"
     CANCEL = "CANCEL"
     WEBHOOKS = "WEBHOOKS"
+    EVENTS = "EVENTS"
     SETTLE = "SETTLE"
+    SYNC = "SYNC"
+    SCIM = "SCIM"
+    SESSIONS = "SESSIONS"
 
 
 ACTING_ROLES = (Role.GLOBAL_ADMIN, Role.BILLING_ADMIN)
@@ -46,8 +50,15 @@ _INCLUDED = {
     Scope.CANCEL: {Scope.QUOTE, Scope.READ},
     Scope.WEBHOOKS: {Scope.READ},
 }
-# No role of a tenant has these: a partner hears of events, and whoever pays refunds says so.
-_OF_PARTNERS = frozenset({Scope.WEBHOOKS, Scope.SETTLE})
+# What does not go on one token: whoever brings the facts does not act on them, or as somebody who does.
+_BRINGS_FACTS = frozenset({Scope.CANCEL, Scope.REMOVE_USERS, Scope.SESSIONS})
+EXCLUDES: Mapping[Scope, frozenset[Scope]] = {
+    Scope.SYNC: _BRINGS_FACTS,
+    Scope.SCIM: _BRINGS_FACTS,
+    Scope.SETTLE: frozenset({Scope.CANCEL, Scope.SESSIONS}),
+}
+# No role of a tenant has these: they are a program's.
+_OF_PARTNERS = frozenset({Scope.WEBHOOKS, Scope.EVENTS, Scope.SETTLE, Scope.SYNC, Scope.SCIM, Scope.SESSIONS})
 _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 
 
@@ -55,6 +66,12 @@ _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 def with_included(scopes: frozenset[Scope]) -> frozenset[Scope]:
     """QUOTE includes READ; CANCEL includes QUOTE (and undo); WEBHOOKS includes READ."""
     return scopes.union(*(_INCLUDED.get(scope, set()) for scope in scopes))
+
+
+def excluded(scopes: Collection[Scope]) -> tuple[Scope, Scope] | None:
+    """Two of these that do not go on one token, if there are any."""
+    pairs = ((scope, other) for scope in Scope for other in Scope if other in EXCLUDES.get(scope, ()))
+    return next(((scope, other) for scope, other in pairs if scope in scopes and other in scopes), None)
 
 
 def common_language(languages: Iterable[str]) -> str:

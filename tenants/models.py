@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,13 +12,15 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Cast
+from django.db.models.lookups import Contains
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import SearchKeyField
 from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
 from common.names import LowerAscii, SameName, validate_plain
-from tenants.callers import Role, Scope
+from tenants.callers import EXCLUDES, Role, Scope
 
 
 def validate_time_zone(name: str) -> None:
@@ -163,6 +167,12 @@ class Membership(models.Model):
         return f"{self.user} · {self.tenant} · {self.get_role_display()}"
 
 
+def _holds(*scopes: Scope) -> models.Q:
+    """Any of these, in the list as the database keeps it: text on SQLite, and jsonb on PostgreSQL."""
+    text = Cast("scopes", models.TextField())
+    return reduce(or_, (models.Q(Contains(text, f'"{scope}"')) for scope in scopes))
+
+
 class PartnerToken(models.Model):
     """An API token of a partner. Only its SHA-256 is kept; the text is shown once, when it is made."""
 
@@ -174,7 +184,11 @@ class PartnerToken(models.Model):
         (Scope.CALLBACK.value, _("request callbacks")),
         (Scope.CANCEL.value, _("cancel and undo")),
         (Scope.WEBHOOKS.value, _("hear of events")),
+        (Scope.EVENTS.value, _("read the feed of events")),
         (Scope.SETTLE.value, _("mark refunds as paid")),
+        (Scope.SYNC.value, _("bring the facts of tenants")),
+        (Scope.SCIM.value, _("bring users and groups by SCIM")),
+        (Scope.SESSIONS.value, _("vouch for people")),
     ]
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown as the one who acted."))
@@ -193,6 +207,12 @@ class PartnerToken(models.Model):
     class Meta:
         verbose_name = _("partner token")
         verbose_name_plural = _("partner tokens")
+        constraints = [
+            models.CheckConstraint(
+                condition=~(_holds(scope) & _holds(*sorted(others))), name=f"{scope.lower()}_excludes"
+            )
+            for scope, others in EXCLUDES.items()
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.key_id})"

@@ -22,7 +22,8 @@ from common.languages import DEFAULT_LANGUAGE
 from common.prepared import PreparedQuery
 from tenants.actions import Action
 from tenants.audit import record
-from tenants.callers import Caller, CallerKind, Scope, common_language
+from tenants.callers import Caller, CallerKind, Scope, common_language, excluded
+from tenants.errors import ScimTakesOneTenant, ScopesExclude
 from tenants.models import PartnerToken, Tenant
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -56,8 +57,10 @@ def create_token(
 ) -> tuple[PartnerToken, str]:
     """Make a token; returns it with its text, which exists nowhere else from then on. On the tenants' audit trails.
 
-    ``partner``: whose successor it is; empty: a new partner's.
+    ``partner``: whose successor it is; empty: a new partner's. Raises what check_rights does.
     """
+    scopes = frozenset(scopes)
+    check_rights(scopes=scopes, tenants=len(tenants))
     with transaction.atomic():
         token = PartnerToken(
             name=name,
@@ -72,6 +75,14 @@ def create_token(
         token.tenants.set(tenants)
         _audit(Action.TOKEN_CREATED, token, caller, now)
         return token, text
+
+
+def check_rights(*, scopes: Collection[Scope], tenants: int) -> None:
+    """Raise ScopesExclude or ScimTakesOneTenant for what no token may have; ``tenants``: of how many it is."""
+    if pair := excluded(scopes):
+        raise ScopesExclude("scopes", scope=pair[0], other=pair[1])
+    if Scope.SCIM in scopes and tenants != 1:
+        raise ScimTakesOneTenant("tenants")
 
 
 def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:

@@ -16,13 +16,15 @@ from billing.models import Agreement, BillingAccount, Charge, PaymentMethod
 from common import rates
 from subscriptions.models import DirectoryGroup, DirectoryUser, License, Plan, Subscription
 from subscriptions.policy.facts import Channel
-from tenants.callers import Caller, Role, Scope
+from tenants.callers import EXCLUDES, Caller, Role, Scope
 from tenants.models import Membership, Tenant, User
 from tenants.people import SYSTEM, caller_of_person
 from tenants.tokens import create_token
 from tests.builders import NOW, PERIOD
 
 _numbers = itertools.count(1)
+# All that one token may have, together.
+ACTING_SCOPES = tuple(scope for scope in Scope if scope not in EXCLUDES)
 PASSWORD = "correct horse battery"
 
 

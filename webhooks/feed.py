@@ -81,7 +81,7 @@ def _position_batch() -> int:
         head = _locked_head()
         with connection.cursor() as cursor:
             cursor.execute(_POSITION, [head.position, _BATCH])
-            count = cursor.rowcount
+            count: int = cursor.rowcount
         FeedHead.objects.filter(pk=head.pk).update(position=head.position + count)
         return count
 
@@ -94,7 +94,8 @@ def _forget_batch(before: datetime) -> int:
         last = events.aggregate(last=Max("position"))["last"] or 0
         FeedHead.objects.filter(pk=head.pk).update(forgotten=max(head.forgotten, last))
         Delivery.objects.filter(event__in=events).delete()
-        return events.delete()[0]
+        count: int = events.delete()[0]
+        return count
 
 
 def _locked_head() -> FeedHead:

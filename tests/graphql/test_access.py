@@ -44,7 +44,7 @@ from tests.graphql.documents import (
     WINDOWS,
     WITHDRAW,
 )
-from tests.world import Api, World
+from tests.world import ACTING_SCOPES, Api, World
 from webhooks.models import Endpoint
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("frozen", "nothing_is_sent")]
@@ -237,12 +237,12 @@ def stranger(world: World, who: str) -> Api:
         case "nobody":
             return Api()
         case "wrong token":
-            text = world.token(*Scope)
+            text = world.token(*ACTING_SCOPES)
             return Api(token=text[:-1] + ("a" if text[-1] != "a" else "b"))
         case "expired token":
-            return Api(token=world.token(*Scope, expires_at=NOW - timedelta(seconds=1)))
+            return Api(token=world.token(*ACTING_SCOPES, expires_at=NOW - timedelta(seconds=1)))
         case "revoked token":
-            text = world.token(*Scope)
+            text = world.token(*ACTING_SCOPES)
             assert revoke_token(token=PartnerToken.objects.get(), caller=SYSTEM, now=NOW)
             return Api(token=text)
         case "basic":
@@ -272,7 +272,7 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
         case "admin of another tenant":
             api = Api(other.admin)
         case "token of another tenant":
-            api = Api(token=other.token(*Scope))
+            api = Api(token=other.token(*access.MUTATIONS[name].scopes))
         case "person without a tenant":
             api = Api(other.person(None))
         case _:
@@ -305,7 +305,7 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
 
 @pytest.mark.parametrize("name", sorted(OF_WEBHOOKS - {"registerWebhook"}))
 def test_another_partners_webhook_looks_unknown(scene: Scene, name: str) -> None:
-    api = Api(token=scene.world.token(*Scope))
+    api = Api(token=scene.world.token(*ACTING_SCOPES))
     before = everything()
     theirs = answer(api, name, scene)
     unknown = answer(api, name, Scene(scene.world, "", "", "", "", "", "", "whk_999999999", ""))
@@ -387,7 +387,7 @@ def test_strangers_read_nothing(scene: Scene, name: str) -> None:
 def test_another_tenants_objects_are_null_without_an_error(scene: Scene, name: str) -> None:
     document, variables = QUERIES[name]
     other = World.build()
-    for api in (Api(other.admin), Api(token=other.token(*Scope))):
+    for api in (Api(other.admin), Api(token=other.token(*ACTING_SCOPES))):
         found = api(document, **variables(scene))[name]
         assert found == ({"totalCount": 0, "edges": []} if name == "subscriptions" else None)
 

@@ -10,12 +10,12 @@ from django.core import mail
 from django.test import Client
 
 from outbox.worker import work_off
-from tenants.callers import Role, Scope
+from tenants.callers import Role
 from tenants.models import User
 from tests.accounts.test_people import code, with_totp
 from tests.graphql.documents import VIEWER
 from tests.graphql.test_access import everything
-from tests.world import PASSWORD, Api, World
+from tests.world import ACTING_SCOPES, PASSWORD, Api, World
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +207,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(person: Us
 
 @pytest.mark.parametrize("who", ["nobody", "token"])
 def test_only_a_person_changes_a_password(world: World, person: User, who: str) -> None:
-    api = Api() if who == "nobody" else Api(token=world.token(*Scope))
+    api = Api() if who == "nobody" else Api(token=world.token(*ACTING_SCOPES))
     before = everything()
     found = ask(api, CHANGE, currentPassword=PASSWORD, newPassword=NEW)
     assert found["code"] == ("NOT_AUTHENTICATED" if who == "nobody" else "NOT_PERMITTED")

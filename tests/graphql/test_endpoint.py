@@ -15,7 +15,7 @@ from subscriptions.selectors.batches import SubscriptionBatch
 from tenants.callers import Scope
 from tests.builders import NOW
 from tests.graphql.documents import CANCEL, OPTIONS, VIEWER
-from tests.world import Api, World
+from tests.world import ACTING_SCOPES, Api, World
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:60]))
 def test_never_a_500_and_always_json(world: World, body: bytes) -> None:
-    for api in (Api(world.admin), Api(token=world.token(*Scope)), Api()):
+    for api in (Api(world.admin), Api(token=world.token(*ACTING_SCOPES)), Api()):
         answer = api.client.post("/graphql/", body, content_type="application/json", headers=api.headers)
         assert answer.status_code in ((200, 400) if body else (415,))
         assert answer["Content-Type"].startswith("application/json")
@@ -70,7 +70,7 @@ def test_a_body_that_is_too_large() -> None:
 
 
 def test_a_mutation_by_get_is_refused(world: World) -> None:
-    api = Api(token=world.token(*Scope))
+    api = Api(token=world.token(*ACTING_SCOPES))
     answer = api.client.get("/graphql/", {"query": "mutation { __typename }"}, headers=api.headers)
     assert 400 <= answer.status_code < 500
     assert api.client.get("/graphql/", {"query": "{ viewer { kind } }"}, headers=api.headers).json()["data"]

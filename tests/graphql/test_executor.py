@@ -37,12 +37,11 @@ from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
 from portal.graphql.schema import Mutation, extensions, schema
 from portal.graphql.types.problems import Problem
-from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tests.builders import NOW
 from tests.graphql.collected import collected
 from tests.graphql.test_access import PARTNER, Scene, frozen, nothing_is_sent, scene
-from tests.world import PASSWORD, Api, forget_counts
+from tests.world import ACTING_SCOPES, PASSWORD, Api, forget_counts
 
 __all__ = ["frozen", "nothing_is_sent", "scene"]
 
@@ -228,7 +227,7 @@ def undone(ask: Callable[[], bytes]) -> bytes:
 
 
 def callers(scene: Scene) -> list[Caller]:
-    text = scene.world.token(*Scope)
+    text = scene.world.token(*ACTING_SCOPES)
     PartnerToken.objects.update(partner=PARTNER)
     scene.world.admin.set_password(PASSWORD)
     scene.world.admin.save()

@@ -14,7 +14,7 @@ from portal.graphql.schema import schema
 from tenants.callers import Scope
 from tests.graphql.documents import CANCEL, REMOVE, UNDO
 from tests.graphql.test_accounts import CHANGE, FORGOT, REFRESH, RESET, SIGN_IN, SIGN_OUT
-from tests.world import Api, World
+from tests.world import ACTING_SCOPES, Api, World
 
 
 def test_a_field_without_an_entry_does_not_start() -> None:
@@ -86,7 +86,7 @@ def test_accounts_let_in_whom_the_table_says(world: World, name: str, caller: st
         ("changePassword", "nobody"): "NOT_AUTHENTICATED",
         ("changePassword", "partner"): "NOT_PERMITTED",
     }
-    api = {"nobody": Api(), "person": Api(world.admin), "partner": Api(token=world.token(*Scope))}[caller]
+    api = {"nobody": Api(), "person": Api(world.admin), "partner": Api(token=world.token(*ACTING_SCOPES))}[caller]
     document, given = ACCOUNTS[name]
     [found] = api(document, **({"input": given} if given else {})).values()
     code = found.get("code")

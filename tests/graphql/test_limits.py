@@ -24,7 +24,7 @@ from tenants.callers import Scope
 from tenants.models import PartnerToken
 from tests.graphql.documents import CANCEL, LIST
 from tests.kills.test_faults import cancel_input
-from tests.world import Api, World
+from tests.world import ACTING_SCOPES, Api, World
 
 INTROSPECTION = "{ __schema { types { fields { type { " + "ofType { " * 30 + "name" + " }" * 30 + " } } } } }"
 
@@ -228,7 +228,7 @@ def test_a_request_that_takes_too_long_is_stopped_before_its_next_statement(
     world: World, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.REQUEST_TIMEOUT = -1
-    answer = Api(token=world.token(*Scope)).post("{ viewer { id } }")
+    answer = Api(token=world.token(*ACTING_SCOPES)).post("{ viewer { id } }")
     assert answer.status_code == 503
     assert answer.json()["errors"][0]["extensions"]["code"] == "TIMEOUT"
 

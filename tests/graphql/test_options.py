@@ -20,10 +20,10 @@ from subscriptions.policy.status import is_in_service
 from subscriptions.publishing import publish_policy
 from subscriptions.selectors import lists
 from subscriptions.selectors.batches import SubscriptionBatch
-from tenants.callers import Role, Scope
+from tenants.callers import Role
 from tests.builders import NOW, PERIOD
 from tests.graphql.documents import LICENSES, LIST, ONE, OPTIONS
-from tests.world import Api, World
+from tests.world import ACTING_SCOPES, Api, World
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +131,7 @@ def queries_of(api: Api, query: str, **variables: Any) -> int:
 @time_machine.travel(NOW, tick=False)
 def test_options_cost_the_same_whatever_the_license_count(world: World) -> None:
     small, large = world.subscription(1), world.subscription(400, by_group=100)
-    token = Api(token=world.token(*Scope))
+    token = Api(token=world.token(*ACTING_SCOPES))
     costs = {queries_of(token, OPTIONS, id=f"sub_{s.pk}") for s in (small, large)}
     # token with its tenants, subscription, policies; then charges where it can be quoted, group names where it cannot
     assert costs == {4}

@@ -23,7 +23,7 @@ from tests.builders import NOW
 from tests.desk.test_desk import ask
 from tests.graphql.test_access import everything
 from tests.subscriptions.test_lifecycle import cancel
-from tests.world import World
+from tests.world import ACTING_SCOPES, World
 
 pytestmark = pytest.mark.django_db
 SECRET = "a credential that is long enough for a gateway"
@@ -61,7 +61,7 @@ def one(kind: Kind, pk: int) -> dict[str, str]:
 
 
 def test_without_the_credential_there_is_nothing(world: World, settings: LazySettings) -> None:
-    token = world.token(*Scope)
+    token = world.token(*ACTING_SCOPES)
     for shown in ("", "x", SECRET[:-1]):
         assert send("{ viewer { id } }", token, gateway=shown).status_code == 404
     assert send("{ viewer { id } }", token).json()["data"]["viewer"]
@@ -103,7 +103,7 @@ def everyone(world: World, phone: int = 0) -> list[dict[str, str]]:
 
 def test_each_kind_of_entity_in_the_order_asked_for(world: World) -> None:
     asked = everyone(world)
-    answer = entities(world.token(*Scope), *asked, asked[0])
+    answer = entities(world.token(*ACTING_SCOPES), *asked, asked[0])
     assert "errors" not in answer
     found = answer["data"]["_entities"]
     assert [(one["__typename"], one["id"]) for one in found] == [
@@ -114,7 +114,7 @@ def test_each_kind_of_entity_in_the_order_asked_for(world: World) -> None:
 
 def test_what_is_missing_foreign_or_malformed_is_null_with_an_error_of_its_own(world: World) -> None:
     asked, foreign = everyone(world), everyone(World.build())
-    [good, *_], token = asked, world.token(*Scope)
+    [good, *_], token = asked, world.token(*ACTING_SCOPES)
     bad: list[Any] = [
         *foreign, {"__typename": "ProductSubscription", "id": "sub_999999"},
         {"__typename": "Tenant", "id": good["id"]}, {"__typename": "ProductSubscription", "id": " sub_1"},
@@ -144,12 +144,12 @@ def test_scopes_hold_here_too(world: World) -> None:
 
 
 def test_more_than_a_hundred_at_once_are_refused(world: World) -> None:
-    answer = entities(world.token(*Scope), *[one(Kind.TENANT, 1)] * 101)
+    answer = entities(world.token(*ACTING_SCOPES), *[one(Kind.TENANT, 1)] * 101)
     assert answer["errors"][0]["extensions"]["code"] == "INPUT_INVALID"
 
 
 def test_fifty_cost_as_many_queries_as_two(world: World) -> None:
-    token, asked = world.token(*Scope), []
+    token, asked = world.token(*ACTING_SCOPES), []
     for number in range(9):
         asked += everyone(world, number)
     entities(token, asked[0])  # notes that the token was used

@@ -17,7 +17,7 @@ from subscriptions.models import Cancellation, Subscription
 from tenants.callers import Role, Scope
 from tenants.models import User
 from tests.builders import NOW, PERIOD
-from tests.world import World
+from tests.world import ACTING_SCOPES, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
@@ -234,7 +234,7 @@ def test_a_receipt_is_for_whoever_may_see_the_cancellation(world: World, who: st
         return user
 
     def with_cookie() -> Client:
-        client = bearing(other.token(*Scope))
+        client = bearing(other.token(*ACTING_SCOPES))
         client.force_login(world.person(None, is_staff=True, is_superuser=True))
         return client
 
@@ -251,7 +251,7 @@ def test_a_receipt_is_for_whoever_may_see_the_cancellation(world: World, who: st
         "callback token": lambda: bearing(world.token(Scope.CALLBACK)),
         "nobody": Client,
         "other": lambda: client_of(other.admin),
-        "other token": lambda: bearing(other.token(*Scope)),
+        "other token": lambda: bearing(other.token(*ACTING_SCOPES)),
     }[who]()
     reference = Cancellation.objects.get().reference
     assert client.get(f"/receipts/{reference}/").status_code == status

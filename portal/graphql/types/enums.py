@@ -211,7 +211,11 @@ _declare(
     CALLBACK="Ask for a call, move it, withdraw it, and see the number.",
     CANCEL="Cancel, undo, say why. Includes QUOTE.",
     WEBHOOKS="Register webhooks. Includes READ.",
-    SETTLE="Say that a refund was paid.",
+    EVENTS="Read the feed of events.",
+    SETTLE="Say that a refund was paid. Not on one token with CANCEL or SESSIONS.",
+    SYNC="Bring the facts of tenants. Not on one token with CANCEL, REMOVE_USERS or SESSIONS.",
+    SCIM="Bring users and groups of one tenant by SCIM. Not on one token with CANCEL, REMOVE_USERS or SESSIONS.",
+    SESSIONS="Vouch for people: make and end portal sessions.",
 )
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import common.errors
 import desk.errors
 import portal.accounts.errors
 import subscriptions.errors
+import tenants.errors
 import webhooks.errors
 from common.errors import ExpectedError
 from portal.graphql.types.options import CancellationOptions, CancellationQuote
@@ -22,6 +23,7 @@ _MODULES = (
     desk.errors,
     billing.errors,
     webhooks.errors,
+    tenants.errors,
     portal.accounts.errors,
 )
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from common.errors import InputInvalid
+from common.messages import error_message
 from common.whole_numbers import whole_number_argument
 from tenants.callers import Scope
 from tenants.models import PartnerToken, Tenant
@@ -58,14 +60,17 @@ class Command(BaseCommand):
             raise CommandError(f"There is no tenant {', '.join(sorted(missing)) or '(give --tenant)'}.")
         if not options["scope"]:
             raise CommandError(f"Give at least one --scope: {', '.join(Scope)}.")
-        _, text = create_token(
-            name=options["create"],
-            scopes=[Scope(scope) for scope in options["scope"]],
-            tenants=tenants,
-            expires_at=self._instant(options["expires"]),
-            caller=SYSTEM,
-            now=now,
-        )
+        try:
+            _, text = create_token(
+                name=options["create"],
+                scopes=[Scope(scope) for scope in options["scope"]],
+                tenants=tenants,
+                expires_at=self._instant(options["expires"]),
+                caller=SYSTEM,
+                now=now,
+            )
+        except InputInvalid as refused:
+            raise CommandError(error_message(refused)) from None
         self.stderr.write("The token, shown only now:")
         self.stdout.write(text)
 
