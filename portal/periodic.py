@@ -1,14 +1,19 @@
-"""What accounts and the admin know of people, forgotten in time."""
+"""What accounts and the admin know of people, forgotten in time; and tokens that are about to end."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from django.contrib.admin.models import LogEntry
+from django.utils.timezone import get_current_timezone
+from django.utils.translation import gettext_lazy as _
 
+from common.formatting import format_datetime
+from outbox.mail import queue_staff_mail
 from outbox.registry import periodic
 from tenants.personal import forget_old_names
 from tenants.sessions import forget_sessions
+from tenants.tokens import ending_tokens
 
 HISTORY_KEPT_FOR = timedelta(days=365)
 _BATCH = 1_000
@@ -27,3 +32,24 @@ def forget_admin_history(now: datetime) -> int:
         count += LogEntry.objects.filter(pk__in=old).delete()[0]
         if len(old) < _BATCH:
             return count
+
+
+@periodic(timedelta(hours=6))
+def warn_of_ending_tokens(now: datetime) -> int:
+    """Mail staff of each once, and once more where its end was moved."""
+    tokens = list(ending_tokens(now))
+    for token in tokens:
+        assert token.expires_at
+        queue_staff_mail(
+            key=f"token.ends:{token.pk}:{token.expires_at:%Y-%m-%d}",
+            sentence=_(
+                "The token “%(name)s” (%(token)s) of the whole installation ends at %(at)s. Move its end, or make another."
+            ),
+            values={
+                "name": token.name,
+                "token": token.key_id,
+                "at": format_datetime(token.expires_at, get_current_timezone()),
+            },
+            now=now,
+        )
+    return len(tokens)

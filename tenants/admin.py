@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -11,14 +12,17 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
+from common.attention import Sign, shows_signs
 from common.errors import InputInvalid
 from common.messages import error_message
 from common.outcomes import act_on_each
@@ -26,7 +30,7 @@ from tenants.callers import Scope
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.sessions import end_sessions
 from tenants.staff import has_more_rights, staff_caller
-from tenants.tokens import TokenEnded, check_rights, mint, revoke_token, rotate_token
+from tenants.tokens import TokenEnded, check_rights, ending_tokens, mint, revoke_token, rotate_token, trails_of
 
 _OVERLAP = timedelta(days=7)
 HIDDEN = "***"
@@ -173,13 +177,20 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = PartnerToken
-        fields = ("name", "scopes", "tenants", "expires_at")
+        fields = ("name", "scopes", "tenants", "of_installation", "expires_at")
 
     def clean(self) -> dict[str, Any]:
         """What the service refuses, said beside the field."""
         cleaned = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
         try:
-            check_rights(scopes=[*map(Scope, cleaned.get("scopes", ()))], tenants=len(cleaned.get("tenants", ())))
+            check_rights(
+                scopes=[*map(Scope, cleaned.get("scopes", ()))],
+                tenants=len(cleaned.get("tenants", ())),
+                of_installation=cleaned.get("of_installation", self.instance.of_installation),
+                expires_at=cleaned.get("expires_at"),
+            )
         except InputInvalid as refused:
             self.add_error(refused.path[0], error_message(refused))
         return cleaned
@@ -189,11 +200,22 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 class PartnerTokenAdmin(AuditedAdmin):
     form = TokenForm
     trail_noun = "token"
-    list_display = ("name", "key_id", "scope_list", "expires_at", "last_used_at", "revoked_at")
+    list_display = ("name", "key_id", "scope_list", "of_installation", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("of_installation",)
     readonly_fields = ("key_id", "last_used_at", "revoked_at", "created_at", "created_by")
     autocomplete_fields = ("tenants",)
     actions = ("rotate", "revoke")
     trail_verbs = ("created", "changed", "deleted")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PartnerToken | None = None) -> tuple[str, ...]:
+        """Whether it is of the installation is superusers' to say, and stays."""
+        chosen = obj is None and request.user.is_superuser
+        return self.readonly_fields if chosen else ("of_installation", *self.readonly_fields)
+
+    def has_change_permission(self, request: HttpRequest, obj: PartnerToken | None = None) -> bool:
+        """One of the installation opens every tenant."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.of_installation or request.user.is_superuser)
 
     @admin.display(description=_("scopes"))
     def scope_list(self, token: PartnerToken) -> str:
@@ -210,7 +232,7 @@ class PartnerTokenAdmin(AuditedAdmin):
     def trails(self, obj: PartnerToken, changes: Changes) -> set[int | None]:
         """Those of its tenants, and of those that it had."""
         before, _after = changes.get("tenants", ((), ()))
-        return {*obj.tenants.values_list("pk", flat=True), *(before or ())}
+        return {*trails_of(obj), *(before or ())}
 
     def facts(self, obj: PartnerToken) -> dict[str, Any]:
         """Which one, and what it may now."""
@@ -219,6 +241,8 @@ class PartnerTokenAdmin(AuditedAdmin):
     @admin.action(description=_("Rotate: make successors, the selected work on for a week"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[PartnerToken]) -> None:
         """Show each successor, this once; what ended has none."""
+        if not request.user.is_superuser and queryset.filter(of_installation=True).exists():
+            raise PermissionDenied
         now, caller = timezone.now(), staff_caller(request)
 
         def rotate(token: PartnerToken) -> bool:
@@ -246,6 +270,16 @@ class PartnerTokenAdmin(AuditedAdmin):
             lambda token: revoke_token(token=token, caller=caller, now=now),
             skipped=gettext("it was revoked before"),
         )
+
+
+@shows_signs("tenants.view_partnertoken")
+def _token_signs() -> Iterator[Sign]:
+    address = f"{reverse('admin:tenants_partnertoken_changelist')}?of_installation__exact=1"
+    yield Sign(
+        gettext("Tokens of the whole installation that are about to end"),
+        ending_tokens(timezone.now()).count(),
+        address,
+    )
 
 
 @admin.register(AuditEvent)

@@ -59,6 +59,7 @@ EXCLUDES: Mapping[Scope, frozenset[Scope]] = {
 }
 # No role of a tenant has these: they are a program's.
 _OF_PARTNERS = frozenset({Scope.WEBHOOKS, Scope.EVENTS, Scope.SETTLE, Scope.SYNC, Scope.SCIM, Scope.SESSIONS})
+_TRUSTED = (CallerKind.STAFF, CallerKind.SYSTEM)
 _OF_VIEWER = frozenset({Scope.READ, Scope.READ_USERS, Scope.QUOTE})
 
 
@@ -85,8 +86,9 @@ class Caller:
     """The one on whose behalf something is read or done.
 
     ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token, and
-    ``partner`` is what stays the same when the token is rotated.
-    STAFF and SYSTEM reach every tenant: the admin has checked the permission before it calls a service.
+    ``partner`` is what stays the same when the token is rotated. A token ``of_installation`` sees every tenant, those
+    to come included, and does there what its scopes say.
+    STAFF and SYSTEM do everything everywhere: the admin has checked the permission before it calls a service.
     ``tenant_language``: the one that all its tenants speak.
     ``address`` and ``correlation_id`` are of the request, for the audit trail.
     """
@@ -102,6 +104,7 @@ class Caller:
     scopes: frozenset[Scope] = frozenset()
     tenant_ids: frozenset[int] = frozenset()
     partner: str = ""
+    of_installation: bool = False
     address: str = ""
     correlation_id: str = ""
 
@@ -118,7 +121,7 @@ class Caller:
     @property
     def reaches_all(self) -> bool:
         """Whether every tenant is visible."""
-        return self.kind in (CallerKind.STAFF, CallerKind.SYSTEM)
+        return self.of_installation or self.kind in _TRUSTED
 
     @property
     def visible_tenant_ids(self) -> frozenset[int]:
@@ -131,7 +134,7 @@ class Caller:
 
     def may(self, scope: Scope, tenant_id: int) -> bool:
         """Whether the caller may do ``scope`` in a tenant. False for a tenant that it does not see."""
-        if self.reaches_all:
+        if self.kind in _TRUSTED:
             return True
         if not self.sees(tenant_id):
             return False

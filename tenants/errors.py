@@ -1,8 +1,10 @@
 """Why a token is not made as it was asked for. Pure.
 
 InputInvalid
+├── EndMissing
 ├── ScimTakesOneTenant
-└── ScopesExclude
+├── ScopesExclude
+└── TenantsOrInstallation
 """
 
 from __future__ import annotations
@@ -26,3 +28,15 @@ class ScimTakesOneTenant(InputInvalid):
     """Users and groups have no tenant of their own in SCIM: the token has it."""
 
     sentence = N_("A token with SCIM is of exactly one tenant.")
+
+
+class TenantsOrInstallation(InputInvalid):
+    """Neither, or both: one of the installation sees all tenants, those to come included."""
+
+    sentence = N_("A token is either of some tenants or of the whole installation.")
+
+
+class EndMissing(InputInvalid):
+    """What opens every tenant does not work for ever."""
+
+    sentence = N_("A token of the whole installation needs an end.")

@@ -197,7 +197,13 @@ class PartnerToken(models.Model):
     partner = models.CharField(max_length=16, editable=False, db_index=True, default="")
     digest = models.CharField(max_length=64, editable=False)
     scopes = models.JSONField(_("scopes"), default=list)
-    tenants = models.ManyToManyField(Tenant, related_name="partner_tokens", verbose_name=_("tenants"))
+    tenants = models.ManyToManyField(Tenant, related_name="partner_tokens", verbose_name=_("tenants"), blank=True)
+    of_installation = models.BooleanField(
+        _("of the whole installation"),
+        default=False,
+        db_default=False,
+        help_text=_("Of all tenants, those to come included. Superusers make it, with an end."),
+    )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -208,10 +214,19 @@ class PartnerToken(models.Model):
         verbose_name = _("partner token")
         verbose_name_plural = _("partner tokens")
         constraints = [
+            *(
+                models.CheckConstraint(
+                    condition=~(_holds(scope) & _holds(*sorted(others))), name=f"{scope.lower()}_excludes"
+                )
+                for scope, others in EXCLUDES.items()
+            ),
             models.CheckConstraint(
-                condition=~(_holds(scope) & _holds(*sorted(others))), name=f"{scope.lower()}_excludes"
-            )
-            for scope, others in EXCLUDES.items()
+                condition=models.Q(of_installation=False) | models.Q(expires_at__isnull=False),
+                name="installation_tokens_end",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(of_installation=False) | ~_holds(Scope.SCIM), name="scim_is_of_a_tenant"
+            ),
         ]
 
     def __str__(self) -> str:

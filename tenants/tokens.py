@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from common.errors import NotPermitted
 from common.languages import DEFAULT_LANGUAGE
 from common.prepared import PreparedQuery
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, common_language, excluded
-from tenants.errors import ScimTakesOneTenant, ScopesExclude
-from tenants.models import PartnerToken, Tenant
+from tenants.errors import EndMissing, ScimTakesOneTenant, ScopesExclude, TenantsOrInstallation
+from tenants.models import PartnerToken, Tenant, User
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
@@ -33,12 +34,13 @@ _TOKEN = re.compile(rf"{PREFIX}[a-z]+_[0-9a-z]{{{_ID_LENGTH + _SECRET_LENGTH + _
 _BY_KEY_ID = PreparedQuery(
     "token by key id",
     lambda _, key_id: PartnerToken.objects.filter(key_id=key_id).values_list(
-        "pk", "name", "digest", "partner", "scopes", "expires_at", "revoked_at", "last_used_at",
+        "pk", "name", "digest", "partner", "scopes", "of_installation", "expires_at", "revoked_at", "last_used_at",
         "tenants__pk", "tenants__language",
     )
 )  # fmt: skip
 # Writing "last used" on every request would turn each read into a write.
 _LAST_USED_PRECISION = timedelta(minutes=1)
+WARNED_BEFORE = timedelta(days=14)
 
 
 class TokenEnded(Exception):
@@ -49,7 +51,8 @@ def create_token(
     *,
     name: str,
     scopes: Iterable[Scope],
-    tenants: Collection[Tenant],
+    tenants: Collection[Tenant] = (),
+    of_installation: bool = False,
     expires_at: datetime | None = None,
     partner: str = "",
     caller: Caller,
@@ -57,14 +60,18 @@ def create_token(
 ) -> tuple[PartnerToken, str]:
     """Make a token; returns it with its text, which exists nowhere else from then on. On the tenants' audit trails.
 
-    ``partner``: whose successor it is; empty: a new partner's. Raises what check_rights does.
+    ``partner``: whose successor it is; empty: a new partner's. Raises what check_rights does, and NotPermitted where
+    one ``of_installation`` is made by somebody who is no superuser.
     """
     scopes = frozenset(scopes)
-    check_rights(scopes=scopes, tenants=len(tenants))
+    check_rights(scopes=scopes, tenants=len(tenants), of_installation=of_installation, expires_at=expires_at)
+    if of_installation:
+        _require_superuser(caller)
     with transaction.atomic():
         token = PartnerToken(
             name=name,
             scopes=sorted(scope.value for scope in scopes),
+            of_installation=of_installation,
             expires_at=expires_at,
             partner=partner,
             created_at=now,
@@ -77,18 +84,31 @@ def create_token(
         return token, text
 
 
-def check_rights(*, scopes: Collection[Scope], tenants: int) -> None:
-    """Raise ScopesExclude or ScimTakesOneTenant for what no token may have; ``tenants``: of how many it is."""
+def check_rights(
+    *, scopes: Collection[Scope], tenants: int, of_installation: bool, expires_at: datetime | None
+) -> None:
+    """Raise an InputInvalid for what no token may have; ``tenants``: of how many it is."""
     if pair := excluded(scopes):
         raise ScopesExclude("scopes", scope=pair[0], other=pair[1])
-    if Scope.SCIM in scopes and tenants != 1:
+    if Scope.SCIM in scopes and (tenants != 1 or of_installation):
         raise ScimTakesOneTenant("tenants")
+    if of_installation == bool(tenants):
+        raise TenantsOrInstallation("tenants")
+    if of_installation and expires_at is None:
+        raise EndMissing("expires_at")
+
+
+def _require_superuser(caller: Caller) -> None:
+    """Whoever has a shell is one."""
+    superusers = User.objects.filter(is_superuser=True, is_active=True)
+    if caller.kind is not CallerKind.SYSTEM and not superusers.filter(pk=caller.user_id or 0).exists():
+        raise NotPermitted
 
 
 def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:
     """Make a successor with the same name, scopes, tenants and end; the old one works on for ``overlap``, no longer.
 
-    Raises TokenEnded.
+    Raises TokenEnded, and NotPermitted as create_token does.
     """
     with transaction.atomic():
         old = live_tokens(now).select_for_update().filter(pk=token.pk).first()
@@ -102,6 +122,7 @@ def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now
             name=old.name,
             scopes=[Scope(scope) for scope in old.scopes],
             tenants=old.tenants.all(),
+            of_installation=old.of_installation,
             expires_at=ends,
             partner=old.partner,
             caller=caller,
@@ -144,7 +165,7 @@ def caller_of_token(text: str, now: datetime) -> Caller | None:
     rows = _BY_KEY_ID.find(found) if found else []
     if not rows:
         return None
-    pk, name, digest, partner, scopes, expires_at, revoked_at, last_used_at, *_ = rows[0]
+    pk, name, digest, partner, scopes, of_installation, expires_at, revoked_at, last_used_at, *_ = rows[0]
     if not hmac.compare_digest(digest, _digest(text)) or revoked_at or (expires_at and expires_at <= now):
         return None
     if last_used_at is None or now - last_used_at >= _LAST_USED_PRECISION:
@@ -157,6 +178,7 @@ def caller_of_token(text: str, now: datetime) -> Caller | None:
         tenant_ids=frozenset(tenant_id for *_, tenant_id, _ in rows if tenant_id),
         tenant_language=common_language(language for *_, tenant_id, language in rows if tenant_id),
         partner=partner,
+        of_installation=of_installation,
     )
 
 
@@ -166,10 +188,22 @@ def live_tokens(now: datetime) -> QuerySet[PartnerToken]:
     return PartnerToken.objects.filter(unexpired, revoked_at=None)
 
 
+def ending_tokens(now: datetime) -> QuerySet[PartnerToken]:
+    """Those of the installation that end within two weeks and have no successor: somebody has to see to them."""
+    successors = live_tokens(now).filter(partner=OuterRef("partner"), pk__gt=OuterRef("pk"))
+    rows = live_tokens(now).filter(of_installation=True, expires_at__lte=now + WARNED_BEFORE)
+    return rows.exclude(Exists(successors)).order_by("expires_at", "pk")
+
+
+def trails_of(token: PartnerToken) -> Collection[int | None]:
+    """On which trails it stands what becomes of a token: those of its tenants, or the installation's."""
+    return [None] if token.of_installation else token.tenants.order_by("pk").values_list("pk", flat=True)
+
+
 def _audit(action: Action, token: PartnerToken, caller: Caller, now: datetime) -> None:
-    for tenant in token.tenants.order_by("pk"):
+    for trail in trails_of(token):
         record(
-            tenant_id=tenant.pk,
+            tenant_id=trail,
             at=now,
             action=action,
             subject=f"PartnerToken:{token.pk}",

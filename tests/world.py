@@ -63,6 +63,11 @@ class World:
         )
         return text
 
+    def installation_token(self, *scopes: Scope, **given: Any) -> str:
+        given = {"expires_at": NOW + timedelta(days=300), **given}
+        _, text = create_token(name="Host", scopes=scopes, of_installation=True, caller=SYSTEM, now=NOW, **given)
+        return text
+
     def subscription(
         self,
         assigned: int = 10,

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from standardwebhooks import Webhook
 
 from common.chunks import chunks
@@ -20,8 +20,9 @@ from outbox.registry import Lane, handles
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, CallerKind, Scope, with_included
+from tenants.models import PartnerToken
 from tenants.people import SYSTEM
-from tenants.tokens import live_tokens
+from tenants.tokens import live_tokens, trails_of
 from webhooks.backoff import DISABLE_AFTER, LONGEST_ASKED_FOR, wait_of_delivery, wait_of_receiver
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event
 from webhooks.sending import EndpointResponse, post
@@ -65,8 +66,10 @@ def send(endpoint: Endpoint, message_id: str, body: str, now: datetime, seconds:
 
 
 def partners_allowed(tenant_id: int, partners: Iterable[str] | QuerySet[Any, Any], now: datetime) -> set[str]:
-    """Which of the partners may hear of a tenant now: they have a live token with WEBHOOKS for it."""
-    tokens = live_tokens(now).filter(tenants=tenant_id, partner__in=partners).values_list("partner", "scopes")
+    """Which of the partners may hear of a tenant now: they have a live token with WEBHOOKS for it, or for all."""
+    named = PartnerToken.tenants.through.objects.filter(partnertoken=OuterRef("pk"), tenant=tenant_id)
+    sees = Q(of_installation=True) | Exists(named)
+    tokens = live_tokens(now).filter(sees, partner__in=partners).values_list("partner", "scopes")
     return {partner for partner, scopes in tokens if Scope.WEBHOOKS in with_included(frozenset(map(Scope, scopes)))}
 
 
@@ -182,13 +185,12 @@ def audit(
     tenant_id: int | None = None,
     **data: object,
 ) -> None:
-    """Put it on the trails of the tenants that the endpoint hears of; on the installation's where it hears of none.
+    """Put it on the trails of the tenants that the endpoint hears of; on the installation's where it hears of none, or of all.
 
     ``tenant_id``: it is about this one's events only.
     """
     token = live_tokens(now).filter(partner=endpoint.partner).order_by("-pk").first()
-    tenants = token.tenants.order_by("pk").values_list("pk", flat=True) if token else []
-    for trail in (tenant_id,) if tenant_id else tenants or (None,):
+    for trail in (tenant_id,) if tenant_id else (trails_of(token) if token else ()) or (None,):
         record(
             tenant_id=trail,
             at=now,

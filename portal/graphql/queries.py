@@ -30,6 +30,7 @@ from subscriptions import models
 from subscriptions.policy.facts import Status
 from subscriptions.selectors.lists import Listing, visible
 from tenants.callers import Caller
+from tenants.models import Tenant
 from webhooks.endpoints import MAX_ENDPOINTS, with_waiting
 from webhooks.models import Endpoint
 
@@ -132,11 +133,11 @@ class Query:
         return find_nodes(info, found[0], [found[1]]).get(found[1]) if found else None
 
 
-def _tenants(caller: Caller, tenant_id: str | None) -> Collection[int]:
-    """The one that is named, or all that the caller sees. Raises NotFound for one that it does not see."""
+def _tenants(caller: Caller, tenant_id: str | None) -> Collection[int] | None:
+    """The one that is named, or those that the caller sees; None: all there are. Raises NotFound for one that it does not see."""
     if tenant_id is None:
-        return caller.visible_tenant_ids
+        return None if caller.reaches_all else caller.visible_tenant_ids
     number = read_id(Kind.TENANT, tenant_id)
-    if not caller.sees(number):
+    if not caller.sees(number) or (caller.reaches_all and not Tenant.objects.filter(pk=number).exists()):
         raise NotFound("tenantId")
     return [number]

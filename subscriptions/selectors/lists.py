@@ -30,9 +30,9 @@ def visible(rows: QuerySet[Row], caller: Caller, tenant: str = "tenant") -> Quer
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The subscriptions of some tenants, perhaps only those in a status or found by a search, newest first."""
+    """The subscriptions of some tenants, None: of all, perhaps only those in a status or found by a search, newest first."""
 
-    tenants: Collection[int]
+    tenants: Collection[int] | None
     statuses: Collection[Status]
     search: str
     at: datetime
@@ -43,14 +43,16 @@ class Listing:
 
     def newest(self, before: int | None, limit: int) -> Sequence[Subscription]:
         """Those of ids below ``before``, newest first, as many as ``limit``, ready for a batch. At most two queries."""
-        if not self.statuses and not self.search:
+        if self.tenants is not None and not self.statuses and not self.search:
             return newest(self.tenants, before, limit)
         rows = self._rows() if before is None else self._rows().filter(pk__lt=before)
         found = find_rows(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
         return sorted(found, key=lambda row: row.pk, reverse=True)
 
     def _rows(self) -> SubscriptionQuerySet:
-        rows = Subscription.objects.filter(tenant__in=self.tenants)
+        rows = (
+            Subscription.objects.all() if self.tenants is None else Subscription.objects.filter(tenant__in=self.tenants)
+        )
         if self.statuses:
             rows = rows.in_status(self.statuses, self.at)
         if not self.search:

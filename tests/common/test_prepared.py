@@ -23,7 +23,7 @@ from subscriptions.policy.facts import Mode, Status
 from tenants.callers import Role, Scope
 from tenants.models import Membership, PartnerToken, Tenant, User
 from tests.builders import NOW, PERIOD
-from tests.world import World
+from tests.world import ACTING_SCOPES, World
 
 TIMES = (PERIOD.start, NOW, NOW + timedelta(microseconds=1), PERIOD.end)
 ENDED = {"canceled_mode": Mode.AT_PERIOD_END.value, "ends_at": PERIOD.end}
@@ -37,7 +37,7 @@ ROWS = st.fixed_dictionaries({
     "ways": st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=8),
     "charges": st.lists(st.tuples(number, number, st.integers(0, 2**40)), max_size=5),
     "cancellations": st.lists(st.tuples(number, number), max_size=5),
-    "tokens": st.lists(st.tuples(st.sets(number), st.sets(st.sampled_from(Scope))), max_size=2),
+    "tokens": st.lists(st.tuples(st.sets(number), st.sets(st.sampled_from(ACTING_SCOPES))), max_size=2),
     "people": st.lists(st.tuples(number, st.sampled_from(Role), st.booleans()), max_size=3),
 })  # fmt: skip
 Asked = tuple[list[int], Value, int | None]

@@ -94,7 +94,8 @@ def test_the_caller_speaks_what_all_its_tenants_speak(languages: tuple[str, str]
 
 
 def test_a_token_without_a_tenant_sees_none(world: World) -> None:
-    _, text = made(world, tenants=[])
+    token, text = made(world)
+    token.tenants.clear()
     caller = caller_of_token(text, NOW)
     assert caller
     assert (caller.tenant_ids, caller.tenant_language) == (frozenset(), "")

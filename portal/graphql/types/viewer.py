@@ -58,7 +58,7 @@ class ViewerTenantConnection:
 
     @strawberry.field(description="How many there are on all pages.")
     def total_count(self) -> int:
-        return len(self.caller.visible_tenant_ids)
+        return models.Tenant.objects.count() if self.caller.reaches_all else len(self.caller.visible_tenant_ids)
 
 
 @strawberry.type(description="Who is calling.")

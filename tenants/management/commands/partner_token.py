@@ -33,6 +33,7 @@ class Command(BaseCommand):
         act.add_argument("--list", action="store_true", help="all tokens, without their text")
         parser.add_argument("--scope", action="append", choices=[s.value for s in Scope], default=[])
         parser.add_argument("--tenant", action="append", default=[], metavar="DOMAIN")
+        parser.add_argument("--installation", action="store_true", help="of all tenants, those to come included")
         parser.add_argument("--expires", metavar="TIME", help="ISO 8601 with an offset")
         parser.add_argument("--overlap", type=whole_number_argument, default=7, metavar="DAYS")
 
@@ -56,8 +57,10 @@ class Command(BaseCommand):
     def _create(self, options: dict[str, Any], now: datetime) -> None:
         tenants = list(Tenant.objects.filter(domain__in=options["tenant"]))
         missing = set(options["tenant"]) - {tenant.domain for tenant in tenants}
-        if missing or not tenants:
-            raise CommandError(f"There is no tenant {', '.join(sorted(missing)) or '(give --tenant)'}.")
+        if missing or not (tenants or options["installation"]):
+            raise CommandError(
+                f"There is no tenant {', '.join(sorted(missing)) or '(give --tenant, or --installation)'}."
+            )
         if not options["scope"]:
             raise CommandError(f"Give at least one --scope: {', '.join(Scope)}.")
         try:
@@ -65,6 +68,7 @@ class Command(BaseCommand):
                 name=options["create"],
                 scopes=[Scope(scope) for scope in options["scope"]],
                 tenants=tenants,
+                of_installation=options["installation"],
                 expires_at=self._instant(options["expires"]),
                 caller=SYSTEM,
                 now=now,
@@ -105,4 +109,5 @@ class Command(BaseCommand):
         for token in PartnerToken.objects.prefetch_related("tenants").order_by("pk"):
             ends = "revoked" if token.revoked_at else f"expires {token.expires_at or 'never'}"
             domains = ", ".join(tenant.domain for tenant in token.tenants.all())
+            domains = domains or "(the whole installation)" * token.of_installation
             self.stdout.write(f"{token.key_id}  {token.name}  {'+'.join(token.scopes)}  {domains}  {ends}")
