@@ -97,6 +97,7 @@ QUERIES: Mapping[str, Access] = {
     "callbackWindows": _read(Scope.READ, Scope.CALLBACK),
     "node": _read(Scope.READ),
     "webhooks": _WEBHOOKS,
+    "events": Access(Who.PARTNER, (Scope.EVENTS,)),
 }
 FIELDS: Mapping[str, Access] = {
     "CancellationOption.quotes": _read(Scope.QUOTE),

@@ -16,6 +16,8 @@ from portal.graphql.fields import query
 from portal.graphql.nodes import find_nodes
 from portal.graphql.types.callbacks import CallbackRequest, CallbackWindow, find_callback
 from portal.graphql.types.connections import After, First, read_search
+from portal.graphql.types.enums import WebhookEventType
+from portal.graphql.types.events import EventConnection, event_page
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.subscriptions import (
@@ -31,8 +33,8 @@ from subscriptions.policy.facts import Status
 from subscriptions.selectors.lists import Listing, visible
 from tenants.callers import Caller
 from tenants.models import Tenant
+from webhooks import models as webhook_models
 from webhooks.endpoints import MAX_ENDPOINTS, with_waiting
-from webhooks.models import Endpoint
 
 _MAX_DAYS = 30
 
@@ -122,8 +124,33 @@ class Query:
 
     @query(description="Of the calling partner: at most ten. Rotating the token changes nothing of them.")
     def webhooks(self, info: Info) -> list[Webhook]:
-        own = Endpoint.objects.filter(partner=info.context.caller.partner)
+        own = webhook_models.Endpoint.objects.filter(partner=info.context.caller.partner)
         return [Webhook(row=row) for row in with_waiting(own).order_by("pk")[:MAX_ENDPOINTS]]
+
+    @query(
+        description="Everything that happened, in the order of the feed, kept 30 days whether or not anyone listened. Scope EVENTS."
+    )
+    def events(
+        self,
+        info: Info,
+        after: After = strawberry.UNSET,
+        first: First = 100,
+        types: Annotated[
+            list[WebhookEventType] | None,
+            strawberry.argument(description="Only these. Null or empty: all, also those that are yet to come."),
+        ] = strawberry.UNSET,
+        tenant_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Of this tenant alone. Null: of all that the token sees."),
+        ] = strawberry.UNSET,
+    ) -> EventConnection:
+        caller = info.context.caller
+        if types and len(types) > len(WebhookEventType):
+            raise TooManyValues("types", limit=len(WebhookEventType))
+        rows = visible(webhook_models.Event.objects.all(), caller)
+        if tenant_id:
+            rows = rows.filter(tenant__in=_tenants(caller, tenant_id) or ())
+        return event_page(rows, types or (), first, after or None)
 
     @query(description="Whatever has this id. Null for what is not there or not the caller's.")
     def node(

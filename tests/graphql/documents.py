@@ -91,6 +91,11 @@ VIEWER = """{ viewer { id displayName email phone kind scopes
   tenants { totalCount edges { cursor node { role tenant { id name } } } } } }"""
 WEBHOOK = "id url events status failingSince lastProblem lastDeliveredAt waitingEvents createdAt"
 WEBHOOKS = f"{{ webhooks {{ {WEBHOOK} }} }}"
+EVENTS = """
+query($after: String, $first: Int! = 100, $types: [WebhookEventType!], $tenantId: ID) {
+  events(after: $after, first: $first, types: $types, tenantId: $tenantId) {
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    edges { cursor node { id type at version payload } } } }"""
 REGISTER_WEBHOOK = f"""
 mutation($input: RegisterWebhookInput!) {{ registerWebhook(input: $input) {{ {PROBLEM}
   ... on RegisterWebhookSuccess {{ secret webhook {{ {WEBHOOK} }} }}
