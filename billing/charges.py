@@ -13,10 +13,19 @@ from billing.errors import ChargeInvalid
 from billing.models import IMPORTED, Agreement, Charge, Correction
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
-from billing.returns import write_net
+from billing.return_kinds import ReturnKind, ReturnStatus
+from billing.returns import write_net, write_return
 from billing.selectors import lock_agreement
 from billing.writing import ChargeChange, add_charge, change_charge
 from tenants.actions import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What left of a charge without us, in all, in minor units; None where nobody says."""
+
+    refunded: int | None = None
+    disputed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class ChargeInput:
     tax: int
     paid: int
     in_flight: int = 0
+    elsewhere: Elsewhere = Elsewhere()
 
     def check(self, zone: ZoneInfo) -> None:
         """Raise ChargeInvalid, with the reason as its text, for amounts or dates that contradict themselves.
@@ -43,6 +53,10 @@ class ChargeInput:
             raise ChargeInvalid("the period ends before it starts")
         if min(self.charged - self.tax, self.tax, self.paid, self.in_flight) < 0:
             raise ChargeInvalid("an amount is negative")
+        if min(self.elsewhere.refunded or 0, self.elsewhere.disputed or 0) < 0:
+            raise ChargeInvalid("an amount is negative")
+        if max(self.elsewhere.refunded or 0, self.elsewhere.disputed or 0) > self.charged:
+            raise ChargeInvalid("more went back than was charged")
         if self.paid + self.in_flight > self.charged:
             raise ChargeInvalid("more was paid than charged")
         if self.charged > MAX_MINOR_UNITS:
@@ -98,12 +112,34 @@ def record_charge(
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
         _follow_currency(agreement, charge)
-        return Recorded([_add(agreement, charge, now, known_at)])
+        added = _add(agreement, charge, now, known_at)
+        return Recorded([added, *_take_elsewhere(agreement, added.charge, charge.elsewhere, known_at, now)])
     same = (known.currency, known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.currency, charge.charged, charge.tax, charge.period.start, charge.period.end):
         raise ChargeInvalid("it is already on record with other amounts or another period")
     known.agreement = agreement
-    return _move_payment(agreement, known, charge, now, known_at)
+    recorded = _move_payment(agreement, known, charge, now, known_at)
+    recorded.changes += _take_elsewhere(agreement, known, charge.elsewhere, known_at, now)
+    return recorded
+
+
+def _take_elsewhere(
+    agreement: Agreement, known: Charge, said: Elsewhere, known_at: datetime, now: datetime
+) -> list[ChargeChange]:
+    """Totals of what left without us, by whoever sends charges: a refund elsewhere is gone, a dispute holds."""
+    totals = (
+        (ReturnKind.REFUND, ReturnStatus.GONE, said.refunded),
+        (ReturnKind.DISPUTE, ReturnStatus.OPEN, said.disputed),
+    )
+    changes = (
+        write_return(
+            agreement, known, source=IMPORTED, kind=kind, external_id="", amount=amount, status=status,
+            known_at=known_at, now=now,
+        )
+        for kind, status, amount in totals
+        if amount is not None
+    )  # fmt: skip
+    return [change for change in changes if change]
 
 
 def _spans(agreement: Agreement, charge: ChargeInput) -> bool:

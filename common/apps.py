@@ -17,6 +17,7 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         """Let whoever connects to an older database be refused, and addresses have numbers of rows."""
+        import common.lookups  # noqa: F401, PLC0415 (registers one)
         from common.history import check_history, refuse_older  # noqa: PLC0415 (loaded with the other apps)
 
         register_converter(RowKey, "key")

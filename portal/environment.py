@@ -71,6 +71,9 @@ VARIABLES: Mapping[str, Variable] = {
     "WAYOUT_CALLER_RATE": Variable("requests of one person or token", _RATE, "600/minute"),
     "WAYOUT_TENANT_RATE": Variable("changes of one tenant", _RATE, "300/minute"),
     "WAYOUT_REQUEST_TIMEOUT": Variable("how long an API request may take", _SECONDS, "10"),
+    "WAYOUT_SYNC_MAX_BYTES": Variable(
+        "how long a document of facts may be, unpacked", "a whole number of bytes, 1000000 or more", "200000000"
+    ),
     "WAYOUT_STATEMENT_TIMEOUT": Variable(
         "how long a statement on PostgreSQL may take (10 where it is served)",
         "a whole number of seconds, 0 for no limit", "10",

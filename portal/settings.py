@@ -68,6 +68,7 @@ WAYOUT_TENANT_RATE = env.rate("WAYOUT_TENANT_RATE", "300/minute")
 
 INSTALLED_APPS = [
     "portal",
+    "connectors",
     "desk",
     "subscriptions",
     "billing",
@@ -325,6 +326,8 @@ SESSION_ENGINE = "portal.accounts.sessions"
 CSRF_FAILURE_VIEW = "portal.web.csrf.refused"
 # 10,000 user ids in one removeUsers call are about 200 kB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# A sync document, unpacked.
+WAYOUT_SYNC_MAX_BYTES = env.whole("WAYOUT_SYNC_MAX_BYTES", 200_000_000, least=1_000_000)
 
 # What one GraphQL document may ask for, with its fragments written out. See portal/graphql/limits.py.
 GRAPHQL_LIMITS = {

@@ -8,6 +8,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from connectors.sync.views import sync_run, sync_tenant
 from portal.accounts.organization import come_back
 from portal.graphql.subgraph import serve_subgraph
 from portal.graphql.view import graphql
@@ -37,6 +38,8 @@ urlpatterns = [
     path("language/", choose_language, name="language"),
     path("graphql/", graphql, name="graphql"),
     path("subgraph/", serve_subgraph, name="subgraph"),
+    path("sync/tenants/<str:external_id>", sync_tenant, name="sync_tenant"),
+    path("sync/runs/<uuid:run_id>", sync_run, name="sync_run"),
     path("webhooks/<slug:name>/", provider_webhook, name="provider_webhook"),
     path("healthz/live", live, name="live"),
     path("healthz/ready", ready, name="ready"),

@@ -7,6 +7,7 @@ ExpectedError
 ├── QuoteInvalid
 ├── RouteNotAvailable
 │   └── UndoClosed
+├── SyncRunning
 └── TooManyUsers
 """
 
@@ -81,3 +82,11 @@ class TooManyUsers(ExpectedError):
     def __init__(self, *path: str, limit: int) -> None:
         super().__init__(*path)
         self.limit = limit
+
+
+class SyncRunning(ExpectedError):
+    """Facts of this tenant are coming in, piece by piece: nobody decides on half of them. Nothing was changed."""
+
+    code = "SYNC_RUNNING"
+    sentence = N_("The data of this customer is just being brought up to date. Try again in a minute.")
+    retry_after = 30

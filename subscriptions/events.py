@@ -5,7 +5,7 @@ Every event is about a subscription, so its version counts all of them: a late o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ class SubscriptionEvent(CodeTable):
     REFUND_SETTLED = "refund.settled", "A refund is done: paid back, credited or paid."
     REFUND_FAILED = "refund.failed", "A provider refused to pay back."
     USERS_REMOVED = "users.removed", "Licenses were taken away."
+    SYNC_CONFLICT = "sync.conflict", "The directory still assigns licenses that were removed here: they count again."
 
 
 EventData = Mapping[str, Any]
@@ -87,6 +88,22 @@ def publish_users_removed(subscription: Subscription, removed: int, position: in
     """Tell how many users lost their license; ``position``: where the audit trail says it."""
     key = f"{subscription.tenant_id}:{position}"
     publish_event(SubscriptionEvent.USERS_REMOVED, key, subscription, now, lambda: {"removedUsers": removed})
+
+
+def publish_contradicted(
+    subscription: Subscription, count: int, users: Sequence[tuple[int, str]], position: int, now: datetime
+) -> None:
+    """Tell of licenses that count again; ``users``: the first of them, by their ids here and at the host."""
+    publish_event(
+        SubscriptionEvent.SYNC_CONFLICT,
+        f"{subscription.tenant_id}:{position}",
+        subscription,
+        now,
+        lambda: {
+            "assignedAgain": count,
+            "users": [{"id": public_id(Kind.USER, pk), "externalId": own or None} for pk, own in users],
+        },
+    )
 
 
 def publish_event(

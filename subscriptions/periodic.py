@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from outbox.registry import periodic
 from subscriptions.cancellations.refunds import report_late_refunds
+from subscriptions.directory.work import pause_stuck_runs
 from subscriptions.idempotency import forget_keys
 from subscriptions.reconciliation.runs import reconcile_daily
 from subscriptions.renewal import roll_periods
 
 periodic(timedelta(minutes=1))(roll_periods)
+periodic(timedelta(minutes=1))(pause_stuck_runs)
 periodic(timedelta(minutes=5))(report_late_refunds)
 periodic(timedelta(hours=6))(forget_keys)
 periodic(timedelta(days=1))(reconcile_daily)

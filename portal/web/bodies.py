@@ -17,6 +17,7 @@ _REFUSALS = {
     HTTPStatus.REQUEST_TIMEOUT: ("TIMEOUT", _("The body did not arrive in time. Nothing was changed.")),
     HTTPStatus.LENGTH_REQUIRED: (InputInvalid.code, _("Say how long the body is, in Content-Length.")),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (InputInvalid.code, _("The body is too large.")),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("OVERLOADED", _("Too many documents are being sent. Try again in a minute.")),
 }
 
 

@@ -14,7 +14,7 @@ from portal.web.language import asked_language
 from tenants.security import SecurityEvent, say
 
 # What programs ask.
-API = ("/graphql", "/subgraph")
+API = ("/graphql", "/subgraph", SYNC := "/sync/")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -27,6 +27,9 @@ def refusal(request: HttpRequest, status: int, code: str, message: Any) -> HttpR
     """JSON with a code for the API, the sentence alone for a page. ``message`` is translated here."""
     with translation.override(asked_language(request) or settings.LANGUAGE_CODE):
         said = str(message)
+    if request.path.startswith(SYNC):
+        problem = {"path": "", "line": None, "code": code, "message": said}
+        return JsonResponse({"problems": [problem]}, status=status, json_dumps_params={"ensure_ascii": False})
     if request.path.startswith(API):
         error = {"message": said, "extensions": {"code": code, "path": []}}
         return JsonResponse({"errors": [error]}, status=status, json_dumps_params={"ensure_ascii": False})

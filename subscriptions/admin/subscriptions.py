@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
+from common.formatting import active_language
+from subscriptions.directory.sharing import split_holders
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
 from subscriptions.policy.facts import Status
+from tenants.staff import staff
+
+SPLIT = "subscriptions.split_holders"
 
 
 @admin.register(Plan)
@@ -63,6 +71,29 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
         count: int = row.held  # type: ignore[attr-defined]
         return count
 
+    def get_urls(self) -> list[URLPattern]:
+        split = self.admin_site.admin_view(require_POST(self.split))
+        return [path("<int:pk>/split/", split, name="subscriptions_subscription_split"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With a button where it shares its holders."""
+        row: Subscription | None = self.get_object(request, object_id)
+        can_split = bool(row and row.shares_licenses and request.user.has_perm(SPLIT))
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "can_split": can_split})
+
+    def split(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let each holder of several subscriptions of the product hold one of them."""
+        _user, caller = staff(request, SPLIT)
+        row = get_object_or_404(Subscription, pk=pk)
+        if row.shares_licenses:
+            split_holders(subscription=row, caller=caller, language=active_language(), now=timezone.now())
+            messages.success(request, _("Each holder now holds one of them."))
+        else:
+            messages.warning(request, _("It shares its holders with no other."))
+        return redirect("admin:subscriptions_subscription_change", pk)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Subscriptions come from imports."""
         return False
@@ -72,10 +103,23 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
         return False
 
 
+class ContradictedFilter(admin.SimpleListFilter):
+    """Removed here, and assigned again by whoever holds licenses."""
+
+    title = _("assigned again after its removal here")
+    parameter_name = "contradicted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[License]) -> QuerySet[License]:
+        return queryset.filter(contradicted_at__isnull=False, is_direct=True) if self.value() == "yes" else queryset
+
+
 @admin.register(License)
 class LicenseAdmin(FoldedSearch, ReadOnlyAdmin):
-    list_display = ("user", "subscription", "is_direct", "is_inherited", "assigned_at", "removed_at")
-    list_filter = ("is_direct", "is_inherited")
+    list_display = ("user", "subscription", "is_direct", "is_inherited", "assigned_at", "removed_at", "contradicted_at")
+    list_filter = (ContradictedFilter, "is_direct", "is_inherited")
     list_select_related = ("user", "subscription__plan", "subscription__tenant")
     search_fields = ("user__search_key",)
     show_full_result_count = False

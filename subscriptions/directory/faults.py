@@ -47,27 +47,100 @@ class Fault(CodeTable):
         "SUBSCRIPTION_AMBIGUOUS",
         N_("“%(value)s” was bought several times: say which subscription, by its id."),
     )
-    OTHER_PRODUCT = "OTHER_PRODUCT", N_("Subscription %(value)s is one of %(product)s, not of %(said)s.")
+    OTHER_PRODUCT = (
+        "OTHER_PRODUCT",
+        N_(
+            "subscription %(value)s is one of %(product)s: write that as its product, or rename %(product)s under Plans in the admin"
+        ),
+    )
     USER_UNKNOWN = "USER_UNKNOWN", N_("There is no user “%(value)s” here.")
     GROUP_UNKNOWN = "GROUP_UNKNOWN", N_("There is no group “%(value)s” here.")
     GROUP_IN_GROUP = "GROUP_IN_GROUP", N_("“%(value)s” is a group. Groups in groups hand out nothing: name the users.")
     NAME_TAKEN = "NAME_TAKEN", N_("The name %(value)s is that of another user.")
-    CHARGE_UNKNOWN = "CHARGE_UNKNOWN", N_("The charge %(value)s that it corrects is not on record.")
-    CHARGE_REFUSED = "CHARGE_REFUSED", "%(detail)s"
+    CHARGE_UNKNOWN = "CHARGE_UNKNOWN", N_("it corrects %(value)s, which is not on record")
+    CHARGE_REFUSED = "CHARGE_REFUSED", "%(charge)s: %(detail)s"
     PROVIDER_ID_REFUSED = "PROVIDER_ID_REFUSED", "%(detail)s"
+    PROVIDER_ID_STANDS = (
+        "PROVIDER_ID_STANDS",
+        N_("%(value)s is on record; change it under Billing agreements in the admin"),
+    )
+    CURRENCY_DIFFERS = "CURRENCY_DIFFERS", N_("The price is in %(value)s, what was charged in %(currency)s.")
     TERM_UNKNOWN = "TERM_UNKNOWN", N_("“endsAt” needs “term” or “period”: nobody knows when this period began.")
     TOO_MANY_SEATS = "TOO_MANY_SEATS", N_("%(value)s seats in all are too many: they are not taken.")
 
     # What two sides say of one thing.
     OTHER_SOURCE = "OTHER_SOURCE", N_("This is known from %(source)s, which keeps it: staff can hand it over.")
-    OLDER = "OLDER", N_("What is known as of %(value)s is later than this, and stands.")
     REMOVED_HERE = "REMOVED_HERE", N_("Removed here on %(date)s, the directory still assigns it: counted again.")
-    RECENTLY_REMOVED = (
-        "RECENTLY_REMOVED",
-        N_("Removed here on %(date)s, after or just before this was true: left removed."),
-    )
     STOPPED_HERE = "STOPPED_HERE", N_("Canceled here on %(date)s, %(source)s says it goes on.")
-    PAID_MORE = "PAID_MORE", N_("%(provider)s said that more was paid; its word is kept.")
+
+    # What somebody should know besides.
+    PAID_MORE = (
+        "PAID_MORE",
+        N_("%(charge)s: %(amount)s is settled by the file, %(provider)s said more; its word is kept"),
+    )
+    LESS_PAID = (
+        "LESS_PAID",
+        N_("%(charge)s: %(amount)s less is settled than before; it is taken as returned elsewhere"),
+    )
+    LATE_AND_UNPAID = (
+        "LATE_AND_UNPAID",
+        N_(
+            "%(charge)s bills time after its subscription was canceled. Nothing of it was paid, so nothing goes back: have it voided where it was billed"
+        ),
+    )
+    UNUSED_ID = (
+        "UNUSED_ID",
+        N_(
+            "subscription_id %(value)s looks like an id of %(provider)s, which is not told by it when this is canceled: write it in a column provider_id, and %(provider)s in a column provider"
+        ),
+    )
+    REFUND_VOIDED = "REFUND_VOIDED", N_("refund %(refund)s: %(before)s was to go back, by these charges it is nothing")
+    REFUND_REPRICED = (
+        "REFUND_REPRICED",
+        N_("refund %(refund)s: %(before)s was to go back, by these charges it is %(amount)s"),
+    )
+    LATE_CHARGE_RETURNED = (
+        "LATE_CHARGE_RETURNED",
+        N_("%(charge)s came after its subscription was canceled: %(amount)s of it goes back by %(date)s"),
+    )
+    MORE_RETURNED = (
+        "MORE_RETURNED",
+        N_("%(charge)s: by these charges, %(amount)s more of it goes back by %(date)s"),
+    )
+    RETURNED_TOO_MUCH = (
+        "RETURNED_TOO_MUCH",
+        N_("refund %(refund)s: %(amount)s goes back, by these charges %(due)s is due; staff are told"),
+    )
+    PRODUCT_CHANGED = "PRODUCT_CHANGED", N_("%(value)s was one of %(before)s and is now one of %(product)s")
+    BOUGHT_SEVERAL_TIMES = (
+        "BOUGHT_SEVERAL_TIMES",
+        N_(
+            "%(product)s was bought %(count)s times (%(bought)s); nobody says who holds which, so every holder counts for each"
+        ),
+    )
+    SEATS_DIFFER = (
+        "SEATS_DIFFER",
+        N_("%(product)s: %(said)s seats in the products file, %(count)s in the charges"),
+    )
+    HOLDERS_DIFFER = (
+        "HOLDERS_DIFFER",
+        N_(
+            "%(product)s: %(said)s licenses are assigned by the products file, %(count)s users hold it by the users file"
+        ),
+    )
+    PERIOD_UNKNOWN = "PERIOD_UNKNOWN", N_("%(product)s: no charge on record, so its period is not known")
+    PRODUCT_UNKNOWN = (
+        "PRODUCT_UNKNOWN",
+        N_(
+            "“%(value)s” is held by these users, and this customer has no subscription of such a product. Which product is it?"
+        ),
+    )
+    UNKNOWN_COLUMN = "UNKNOWN_COLUMN", N_("%(file)s: the column “%(value)s” was not read")
+    NOBODY_TAKEN = "NOBODY_TAKEN", N_("%(rows)s of the rows could not be taken, so nobody was taken away")
+
+
+# Both sides stand on record: staff decide, and the row is no mistake of who sent it.
+CONFLICTS = frozenset({Fault.OTHER_SOURCE, Fault.REMOVED_HERE, Fault.STOPPED_HERE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from subscriptions.directory import values
-from subscriptions.directory.document import Row, Section, read_row
+from subscriptions.directory.document import Row, Section
 from subscriptions.directory.faults import Fault, Problem, Refused
+from subscriptions.directory.parsing import read_row
 
 # One JSON value is read whole: what is longer is sent in lines. A line may hold a group with all its members.
 MAX_JSON, MAX_LINE, MAX_ROWS = 16_000_000, 32_000_000, 5_000_000
@@ -38,27 +39,31 @@ class BodyRefused(Exception):
 
 def unpacked(body: BinaryIO, *, is_gzip: bool, limit: int) -> Iterator[bytes]:
     """The bytes of a body, piece by piece. Raises BodyRefused beyond ``limit`` bytes, and for what is not gzip."""
-    unpack = zlib.decompressobj(_GZIP) if is_gzip else None
+    pieces: Iterable[bytes] = iter(lambda: body.read(_CHUNK), b"")
     length = 0
-    while piece := body.read(_CHUNK):
-        for part in _parts(unpack, piece) if unpack else (piece,):
-            length += len(part)
-            if length > limit:
-                raise BodyRefused(Problem(Fault.TOO_LARGE, data={"limit": f"{limit:,}"}))
-            yield part
-    if unpack and length and not unpack.eof:
+    for part in _parts(pieces) if is_gzip else pieces:
+        length += len(part)
+        if length > limit:
+            raise BodyRefused(Problem(Fault.TOO_LARGE, data={"limit": f"{limit:,}"}))
+        yield part
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """What is unpacked, never more than a chunk at once: a few bytes may stand for gigabytes. One gzip may follow another."""
+    unpack = None
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                unpack = unpack or zlib.decompressobj(_GZIP)
+                yield unpack.decompress(rest, _CHUNK)
+                rest = unpack.unconsumed_tail
+                if unpack.eof:
+                    rest, unpack = unpack.unused_data, None
+    except zlib.error as error:
+        raise BodyRefused(Problem(Fault.UNREADABLE, data={"detail": str(error)})) from None
+    if unpack:
         raise BodyRefused(Problem(Fault.UNREADABLE, data={"detail": "gzip ends too early"}))
-
-
-def _parts(unpack: Any, piece: bytes) -> Iterator[bytes]:
-    """What a piece unpacks to, never more than a chunk at once: a few bytes may stand for gigabytes."""
-    rest = piece
-    while rest and not unpack.eof:
-        try:
-            yield unpack.decompress(rest, _CHUNK)
-        except zlib.error as error:
-            raise BodyRefused(Problem(Fault.UNREADABLE, data={"detail": str(error)})) from None
-        rest = unpack.unconsumed_tail
 
 
 def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes]:

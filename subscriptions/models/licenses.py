@@ -101,7 +101,8 @@ class License(models.Model):
     """One user's license of one subscription, direct, by groups, or both: it counts once.
 
     The row stays when the license is taken away; ``removed_at`` then keeps an older export from bringing
-    it back. ``removed_here``: by a removal that was asked of us; a source that still assigns it later contradicts that.
+    it back. ``removed_here``: by a removal that was asked of us; a source that still assigns it later contradicts that,
+    ``contradicted_at`` then, and it counts again.
     ``known_at`` is of the direct license, ``by_group_known_at`` of those by groups.
     """
 
@@ -126,6 +127,7 @@ class License(models.Model):
     known_at = models.DateTimeField(_("as of"), null=True, editable=False)
     by_group_known_at = models.DateTimeField(null=True, editable=False)
     removed_here = models.BooleanField(default=False, db_default=False, editable=False)
+    contradicted_at = models.DateTimeField(_("assigned again after its removal here"), null=True, editable=False)
 
     objects = LicenseQuerySet.as_manager()
 
@@ -134,6 +136,11 @@ class License(models.Model):
         verbose_name_plural = _("licenses")
         constraints = [
             models.UniqueConstraint(fields=["subscription", "user"], name="one_license_per_user_and_subscription")
+        ]
+        indexes = [
+            models.Index(
+                fields=["contradicted_at"], condition=Q(contradicted_at__isnull=False), name="license_contradicted"
+            )
         ]
 
     def __str__(self) -> str:

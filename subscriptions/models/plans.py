@@ -186,6 +186,7 @@ class Subscription(models.Model):
         permissions = [
             ("cancel_for_customer", _("Can cancel for a customer, whatever the license count")),
             ("override_quote", _("Can settle on another amount than the rules give")),
+            ("split_holders", _("Can split holders among subscriptions of one product")),
         ]
         constraints = [
             models.UniqueConstraint(

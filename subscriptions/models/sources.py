@@ -27,6 +27,7 @@ class FactSource(models.Model):
     class Meta:
         verbose_name = _("source of facts")
         verbose_name_plural = _("sources of facts")
+        permissions = [("hand_over_source", _("Can give the rows of a source to another"))]
         constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="one_source_per_key")]
 
     def __str__(self) -> str:
@@ -99,6 +100,7 @@ class SyncRun(models.Model):
     class Meta:
         verbose_name = _("run")
         verbose_name_plural = _("runs")
+        permissions = [("resume_sync", _("Can go on with a run that was paused"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant"], condition=Q(state__in=[s.value for s in UNDER_WAY]), name="one_sync_run_per_tenant"

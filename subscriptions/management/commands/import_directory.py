@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,10 +13,17 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.money import Money
-from subscriptions.directory.files import read_charges, read_instant, read_products, read_users
-from subscriptions.directory.imports import Files, import_directory
-from subscriptions.directory.report import ImportReport
-from subscriptions.directory.tables import FileUnreadable, Parsed, RowUnreadable, Source
+from subscriptions.directory.document import Section
+from subscriptions.directory.faults import Refused
+from subscriptions.directory.importing import Files, import_files
+from subscriptions.directory.readers.charges import read_charges
+from subscriptions.directory.readers.products import read_products
+from subscriptions.directory.readers.users import UsersFile
+from subscriptions.directory.report import Report, problem_message, refusal_message
+from subscriptions.directory.runs import DocumentRefused
+from subscriptions.directory.tables import FileUnreadable, Source
+from subscriptions.directory.values import instant
+from subscriptions.errors import SyncRunning
 from tenants.models import Tenant
 
 _MAX_PROBLEMS_SHOWN = 50
@@ -52,84 +60,80 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Bring everything in, or, with a file that cannot be read, nothing."""
         now = timezone.now()
-        tenant = Tenant.objects.filter(domain=options["tenant"].casefold()).first()
+        domain, dry_run = options["tenant"].casefold(), options["dry_run"]
+        tenant = Tenant.objects.filter(domain=domain).first()
         created = tenant is None
-        tenant = tenant or Tenant(domain=options["tenant"].casefold(), name=options["tenant"])
+        tenant = tenant or Tenant(domain=domain, name=options["tenant"])
         try:
-            files = self._read(tenant, options)
-            exported_at = self._exported_at(tenant, options, now)
-            report = import_directory(
-                tenant=tenant,
-                files=files,
-                exported_at=exported_at,
-                complete=options["complete"],
-                dry_run=options["dry_run"],
-                now=now,
-                progress=lambda rows, count: tqdm(rows, desc="users", unit=" rows", disable=None, total=count),
-            )
+            files, users = self._read(tenant, options, self._exported_at(tenant, options, now))
+            with tqdm(desc="applied", unit=" pieces", disable=None) as bar:
+                report = import_files(tenant=tenant, files=files, dry_run=dry_run, now=now, progress=_shown_on(bar))
         except FileUnreadable as error:
             raise CommandError(f"{error}. Nothing was imported.") from None
-        if created and not options["dry_run"]:
+        except DocumentRefused as error:
+            said = " ".join(problem_message(problem) for problem in error.problems)
+            raise CommandError(f"{said} Nothing was imported.") from None
+        except SyncRunning:
+            raise CommandError(f"Facts of {domain} are just coming in from elsewhere. Nothing was imported.") from None
+        report.counts["merged"] = users.merged
+        if created and not dry_run:
             self.stdout.write(f"Created tenant {tenant.domain}; set its name, zone and language in the admin.")
-        self._print(report, exported_at, dry_run=options["dry_run"])
-        if left_out := len(report.problems):
+        self._print(report, files.as_of, dry_run=dry_run)
+        if left_out := report.numbers["problems"]:
             rows = "1 row was" if left_out == 1 else f"{left_out:,} rows were"
             raise CommandError(f"{rows} left out: see above.", returncode=LEFT_OUT)
 
-    def _read(self, tenant: Tenant, options: dict[str, Any]) -> Files:
-        users, products, charges = options["users"], options["products"], options["charges"]
-        return Files(
-            users=read_users(_opener(users), users.name),
-            products=read_products(_opener(products), products.name) if products else Parsed(),
-            charges=read_charges(_opener(charges), charges.name, tenant.zone) if charges else Parsed(),
-        )
+    def _read(self, tenant: Tenant, options: dict[str, Any], as_of: datetime) -> tuple[Files, UsersFile]:
+        """What the files say, and the list of users, which counts while it is read."""
+        zone = tenant.zone
+        users = UsersFile(_opener(options["users"]), options["users"].name)
+        others = []
+        if path := options["products"]:
+            others.append(read_products(_opener(path), path.name, zone))
+        if path := options["charges"]:
+            others.append(read_charges(_opener(path), path.name, zone, tenant.domain))
+        rows = tqdm(chain(*others, users), desc="read", unit=" rows", disable=None)
+        complete = [Section.LICENSES] if options["complete"] else []
+        notes = [note for file in (*others, users) for note in file.notes]
+        return Files(rows, as_of, complete, lambda: notes), users
 
     def _exported_at(self, tenant: Tenant, options: dict[str, Any], now: datetime) -> datetime:
         given = options["exported_at"]
         if given is None:
-            return min(now, datetime.fromtimestamp(options["users"].stat().st_mtime, UTC))
+            return min(now, datetime.fromtimestamp(_stat(options["users"]), UTC))
         try:
-            exported_at = read_instant(given, tenant.zone)
-        except RowUnreadable as error:
-            raise CommandError(f"--exported-at: {error}. Nothing was imported.") from None
+            exported_at = instant(given, tenant.zone)
+        except Refused as error:
+            raise CommandError(f"--exported-at: {refusal_message(error)} Nothing was imported.") from None
         if exported_at > now:
             raise CommandError(f"--exported-at: {given} is in the future. Nothing was imported.")
         return exported_at
 
-    def _print(self, report: ImportReport, exported_at: datetime, *, dry_run: bool) -> None:
+    def _print(self, report: Report, exported_at: datetime, *, dry_run: bool) -> None:
         write = self.stdout.write
-        came_in = "Nothing new." if not report.changed else "Imported, but not all." if report.problems else "Imported."
+        came_in = (
+            "Nothing new." if not report.has_changed else "Imported, but not all." if report.problems else "Imported."
+        )
         write("Dry run: nothing was changed." if dry_run else came_in)
         write(f"Exported at {exported_at.isoformat(timespec='seconds')}")
         write("\nHolders of a license:")
         for label, count in report.holders.items():
             write(f"  {count:>7}  {label}")
-        counted = {
-            "users created": report.users_created,
-            "users changed": report.users_changed,
-            "licenses assigned": report.licenses_assigned,
-            "licenses taken away": report.licenses_removed,
-            "charges recorded": report.charges_recorded,
-            "ids at the provider written down": report.provider_ids,
-            "soft-deleted users, not counted": report.soft_deleted,
-            "users without a license": report.unlicensed,
-            "rows with a principal name seen before, merged": report.merged,
-            "licenses removed here after the export, left removed": report.kept_removed,
-            "licenses of users who are not in the file": report.not_in_file,
-        }
         write("")
-        for what, count in counted.items():
-            if count:
+        for name, what in _COUNTED.items():
+            if count := report.counts[name]:
                 write(f"  {count:>7}  {what}")
         self._print_money(report)
         for note in report.notes:
-            write(f"\nNote: {note}.")
+            write(f"\nNote: {problem_message(note).rstrip('.')}.")
+        for conflict in report.conflicts[:_MAX_PROBLEMS_SHOWN]:
+            write(f"\nConflict: line {conflict.line}: {problem_message(conflict)}")
         if report.problems:
-            write(self.style.WARNING(f"\nRows left out: {len(report.problems)}"))
+            write(self.style.WARNING(f"\nRows left out: {report.numbers['problems']}"))
             for problem in report.problems[:_MAX_PROBLEMS_SHOWN]:
-                write(f"  {problem.file}, line {problem.line}: {problem.reason}")
+                write(f"  {problem.path}, line {problem.line}: {problem_message(problem)}")
 
-    def _print_money(self, report: ImportReport) -> None:
+    def _print_money(self, report: Report) -> None:
         write = self.stdout.write
         if report.money:
             write("\nMoney of the charges file:")
@@ -153,3 +157,33 @@ def _opener(path: Path) -> Source:
             raise CommandError(f"{path}: {error.strerror}. Nothing was imported.") from None
 
     return opened
+
+
+def _stat(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}. Nothing was imported.") from None
+
+
+def _shown_on(bar: Any) -> Any:
+    def show(done: int, of: int) -> None:
+        bar.total = of
+        bar.update(done - bar.n)
+
+    return show
+
+
+_COUNTED = {
+    "users_created": "users created",
+    "users_changed": "users changed",
+    "licenses_assigned": "licenses assigned",
+    "licenses_removed": "licenses taken away",
+    "charges_recorded": "charges recorded",
+    "provider_ids": "ids at the provider written down",
+    "soft_deleted": "soft-deleted users, not counted",
+    "unlicensed": "users without a license",
+    "merged": "rows with a principal name seen before, merged",
+    "kept_removed": "licenses removed here after the export, left removed",
+    "not_in_file": "licenses of users who are not in the file",
+}

@@ -1,0 +1,1 @@
+"""Systems of record: their facts come in, our decisions go out."""

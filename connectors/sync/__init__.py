@@ -1,0 +1,1 @@
+"""The sync document over HTTP. What becomes of it is in subscriptions/directory."""
