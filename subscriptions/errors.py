@@ -1,6 +1,7 @@
 """What can go wrong when leaving a subscription, besides what every app meets. Pure.
 
 ExpectedError
+├── ExternalIdAmbiguous
 ├── IdempotencyKeyReused
 ├── QuoteChanged
 │   └── QuoteExpired
@@ -14,7 +15,13 @@ ExpectedError
 from __future__ import annotations
 
 from common.codes import N_
-from common.errors import ExpectedError, Plural
+from common.errors import ExpectedError, InputInvalid, Plural
+
+
+class ExternalIdAmbiguous(InputInvalid):
+    """Several of the caller's tenants have such a one."""
+
+    sentence = N_("Several of your tenants have something with this id. Say which tenant is meant.")
 
 
 class QuoteInvalid(ExpectedError):

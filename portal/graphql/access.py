@@ -96,6 +96,9 @@ QUERIES: Mapping[str, Access] = {
     "callbackRequest": _read(Scope.READ, Scope.CALLBACK),
     "callbackWindows": _read(Scope.READ, Scope.CALLBACK),
     "node": _read(Scope.READ),
+    "subscriptionByExternalId": _read(Scope.READ),
+    "tenantByExternalId": _read(Scope.READ),
+    "userByExternalId": _read(Scope.READ_USERS),
     "webhooks": _WEBHOOKS,
     "events": Access(Who.PARTNER, (Scope.EVENTS,)),
 }

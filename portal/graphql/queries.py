@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
@@ -18,6 +18,7 @@ from portal.graphql.types.callbacks import CallbackRequest, CallbackWindow, find
 from portal.graphql.types.connections import After, First, read_search
 from portal.graphql.types.enums import WebhookEventType
 from portal.graphql.types.events import EventConnection, event_page
+from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.subscriptions import (
@@ -26,17 +27,25 @@ from portal.graphql.types.subscriptions import (
     find_subscription,
     subscription_page,
 )
-from portal.graphql.types.viewer import Viewer
+from portal.graphql.types.viewer import Tenant, Viewer
 from portal.graphql.types.webhooks import Webhook
 from subscriptions import models
 from subscriptions.policy.facts import Status
+from subscriptions.selectors.external_ids import find_subscription_id, find_tenant, find_user
 from subscriptions.selectors.lists import Listing, visible
+from tenants import models as tenant_models
 from tenants.callers import Caller
-from tenants.models import Tenant
 from webhooks import models as webhook_models
 from webhooks.endpoints import MAX_ENDPOINTS, with_waiting
 
 _MAX_DAYS = 30
+ExternalId = Annotated[str, strawberry.argument(description="What the host calls it, letter by letter.")]
+TenantExternalId = Annotated[
+    str | None,
+    strawberry.argument(
+        description="What the host calls the tenant. INPUT_INVALID without it where several of the caller's tenants have such a one."
+    ),
+]
 
 
 @strawberry.type(description="What can be asked. What a caller cannot see is null, like what is not there.")
@@ -64,7 +73,7 @@ class Query:
         search: Annotated[
             str | None,
             strawberry.argument(
-                description="A part of the name of the product or the tenant, or a whole external id; at most 200 characters. Null: all."
+                description="A part of the name of the product or the tenant, or a whole external id of either; at most 200 characters. Null: all."
             ),
         ] = strawberry.UNSET,
     ) -> SubscriptionConnection:
@@ -80,6 +89,24 @@ class Query:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of the subscription.")]
     ) -> ProductSubscription | None:
         return find_subscription(info, read_id(Kind.SUBSCRIPTION, id))
+
+    @query(description="From the host's id; tenantExternalId where a token sees more than one tenant.")
+    def subscription_by_external_id(
+        self, info: Info, external_id: ExternalId, tenant_external_id: TenantExternalId = strawberry.UNSET
+    ) -> ProductSubscription | None:
+        found = find_subscription_id(info.context.caller, external_id, tenant_external_id)
+        return find_subscription(info, found) if found else None
+
+    @query(description="A tenant from the host's id. Null for one that is not there or not the caller's.")
+    def tenant_by_external_id(self, info: Info, external_id: ExternalId) -> Tenant | None:
+        return cast(Tenant | None, find_tenant(info.context.caller, external_id))
+
+    @query(description="Somebody in a directory from the host's id. Null like any other, and once they are deleted.")
+    def user_by_external_id(
+        self, info: Info, external_id: ExternalId, tenant_external_id: TenantExternalId = strawberry.UNSET
+    ) -> DirectoryUser | None:
+        row = find_user(info.context.caller, external_id, tenant_external_id)
+        return DirectoryUser(row=row) if row else None
 
     @query(description="How this subscription can be canceled now, by whom, and what it would give back.")
     def cancellation_options(
@@ -165,6 +192,6 @@ def _tenants(caller: Caller, tenant_id: str | None) -> Collection[int] | None:
     if tenant_id is None:
         return None if caller.reaches_all else caller.visible_tenant_ids
     number = read_id(Kind.TENANT, tenant_id)
-    if not caller.sees(number) or (caller.reaches_all and not Tenant.objects.filter(pk=number).exists()):
+    if not caller.sees(number) or (caller.reaches_all and not tenant_models.Tenant.objects.filter(pk=number).exists()):
         raise NotFound("tenantId")
     return [number]

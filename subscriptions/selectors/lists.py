@@ -59,7 +59,9 @@ class Listing:
             return rows
         key = fold(self.search)
         by_name = Q(plan__search_key__contains=key) | Q(tenant__search_key__contains=key)
-        return rows.filter(by_name | Q(external_id__iexact=self.search.strip()))
+        named = self.search.strip()
+        by_id = Q(external_id__iexact=named) | Q(tenant__external_id__iexact=named)
+        return rows.filter(by_name | by_id)
 
 
 def licenses_at(subscription_id: int, at: datetime) -> int:
@@ -73,7 +75,7 @@ def licenses_at(subscription_id: int, at: datetime) -> int:
 
 
 def license_rows(subscription: Subscription, search: str | None) -> QuerySet[License]:
-    """The held licenses of one subscription; ``search`` in names and principal names, in either alphabet.
+    """The held licenses of one subscription; ``search`` in names, in either alphabet, or a whole id.
 
     The tenant is named so that a page by activity can follow the index over the tenant's users. Where a search finds
     few of them, which takes a query to know, it begins with those: walking to them could be long.
@@ -83,9 +85,10 @@ def license_rows(subscription: Subscription, search: str | None) -> QuerySet[Lic
     if not search:
         return held
     key = fold(search)
-    found = DirectoryUser.objects.filter(tenant=subscription.tenant_id, search_key__contains=key).values("pk")
+    meant = Q(search_key__contains=key) | Q(external_id=search)
+    found = DirectoryUser.objects.filter(meant, tenant=subscription.tenant_id).values("pk")
     has_index = connection.vendor == "postgresql" and len(key) >= _SHORTEST_WORD
     if not has_index or found[: _BATCH_SIZE + 1].count() > _BATCH_SIZE:
-        return held.filter(user__search_key__contains=key)
+        return held.filter(Q(user__search_key__contains=key) | Q(user__external_id=search))
     # The limit, which cuts nothing off, keeps PostgreSQL from walking after all.
     return held.filter(user__in=found[:_BATCH_SIZE])

@@ -76,6 +76,13 @@ SUBSCRIPTION = f"""
   cancellation {{ {CANCELLATION} }} openCallback {{ {CALLBACK} }} latestCallback {{ {CALLBACK} }}
   cancellationOptions {{ {OPTIONS_FIELDS} }}
 """
+SUBSCRIPTION_BY_EXTERNAL_ID = """
+query($id: String!, $tenant: String) { subscriptionByExternalId(externalId: $id, tenantExternalId: $tenant) {
+  id externalId name plan sharesLicenses partnerName partner { name url email phone } tenant { id externalId } } }"""
+TENANT_BY_EXTERNAL_ID = "query($id: String!) { tenantByExternalId(externalId: $id) { id externalId name } }"
+USER_BY_EXTERNAL_ID = """
+query($id: String!, $tenant: String) { userByExternalId(externalId: $id, tenantExternalId: $tenant) {
+  id externalId displayName } }"""
 LIST = f"""
 query($first: Int! = 20, $after: String, $tenantId: ID, $status: [SubscriptionStatus!], $search: String) {{
   subscriptions(first: $first, after: $after, tenantId: $tenantId, status: $status, search: $search) {{

@@ -17,7 +17,7 @@ from billing.models import Charge, Refund
 from billing.refunds.requests import refund_by_hand
 from portal.graphql import access
 from portal.graphql.schema import schema
-from subscriptions.models import Cancellation, License, Subscription
+from subscriptions.models import Cancellation, DirectoryUser, License, Subscription
 from tenants.callers import Role, Scope
 from tenants.models import Membership, PartnerToken, SignIn
 from tenants.people import SYSTEM
@@ -38,8 +38,11 @@ from tests.graphql.documents import (
     REQUEST,
     RESCHEDULE,
     ROTATE_WEBHOOK,
+    SUBSCRIPTION_BY_EXTERNAL_ID,
+    TENANT_BY_EXTERNAL_ID,
     TEST_WEBHOOK,
     UNDO,
+    USER_BY_EXTERNAL_ID,
     VIEWER,
     WEBHOOKS,
     WINDOWS,
@@ -79,6 +82,10 @@ class Scene:
     webhook: str
     refund: str
 
+    def named(self, what: str) -> str:
+        """The host's id of the tenant, of ``online``, or of ``user``."""
+        return f"{what}-{self.world.tenant.pk}"
+
 
 @pytest.fixture
 def scene(world: World) -> Scene:
@@ -98,7 +105,7 @@ def scene(world: World) -> Scene:
     wish = {"subscriptionId": f"sub_{with_callback.pk}", "phone": "0888123456", "contactName": "Ada"}
     callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
     user = License.objects.filter(subscription=online).values_list("user", flat=True)[0]
-    return Scene(
+    scene = Scene(
         world,
         f"sub_{online.pk}",
         f"sub_{over.pk}",
@@ -109,6 +116,10 @@ def scene(world: World) -> Scene:
         webhook(world),
         owed(with_callback),
     )
+    for name, row in (("tenant", world.tenant), ("subscription", online), ("user", DirectoryUser.objects.get(pk=user))):
+        row.external_id = scene.named(name)
+        row.save(update_fields=["external_id"])
+    return scene
 
 
 @pytest.fixture(params=["of tenants", "of the installation"])
@@ -368,6 +379,9 @@ QUERIES: dict[str, tuple[str, Variables]] = {
         EVENTS,
         lambda s: {},
     ),
+    "subscriptionByExternalId": (SUBSCRIPTION_BY_EXTERNAL_ID, lambda s: {"id": s.named("subscription")}),
+    "tenantByExternalId": (TENANT_BY_EXTERNAL_ID, lambda s: {"id": s.named("tenant")}),
+    "userByExternalId": (USER_BY_EXTERNAL_ID, lambda s: {"id": s.named("user")}),
 }
 
 

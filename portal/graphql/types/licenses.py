@@ -32,6 +32,10 @@ class DirectoryUser(Node):
     def public_id(self) -> tuple[Kind, int]:
         return Kind.USER, self.row.pk
 
+    @strawberry.field(description="What the tenant's directory calls them. Null when no system of record said.")
+    def external_id(self) -> str | None:
+        return self.row.external_id or None
+
     @strawberry.field(description="The sign-in name.")
     def user_principal_name(self) -> str:
         return self.row.principal_name

@@ -32,6 +32,14 @@ class TrialConversion:
     amount: Money | None = strawberry.field(description="What a period then costs. Null: unknown.")
 
 
+@strawberry.type(description="Whom to turn to.")
+class Contact:
+    name: str = strawberry.field(description="To show. Where nobody gave one, the first of the others that is there.")
+    url: str | None = strawberry.field(description="A page for people, http or https. Null: unknown.")
+    email: str | None = strawberry.field(description="Where they read mail. Null: unknown.")
+    phone: str | None = strawberry.field(description="As it was given, to show. Null: unknown.")
+
+
 @strawberry.type(
     description="What a tenant bought. Not named Subscription: without a schema definition, readers of the SDL take"
     " that type for the subscription root."
@@ -41,7 +49,13 @@ class ProductSubscription(Node):
     # What the row says is a plain attribute, what has to be found out a resolver: see CancellationOption.
     id: strawberry.ID = strawberry.field(description="Opaque; stays the same for as long as the subscription exists.")
     tenant: Tenant = strawberry.field(description="Whose it is.")
+    external_id: str | None = strawberry.field(
+        description="What the host calls it, one of its kind in the tenant. Null when no system of record named it."
+    )
     name: str = strawberry.field(description="Of the product, to show.")
+    plan: str = strawberry.field(
+        description="Under which terms it was bought, as the system of record names them; the product's name where it names none."
+    )
 
     @classmethod
     def of(cls, summary: SubscriptionSummary) -> ProductSubscription:
@@ -50,11 +64,14 @@ class ProductSubscription(Node):
             summary=summary,
             id=make_id(Kind.SUBSCRIPTION, row.pk),
             tenant=cast(Tenant, row.tenant),
+            external_id=row.external_id or None,
             name=row.plan.display_name,
+            plan=row.plan_name or row.plan.display_name,
             channel=Channel(row.channel),
             partner_name=row.partner_name or None,
             purchased_licenses=row.purchased_licenses,
             term_months=row.term_months,
+            shares_licenses=row.shares_licenses,
         )
 
     @strawberry.field(description="Where it is in its life, now.")
@@ -77,6 +94,20 @@ class ProductSubscription(Node):
     partner_name: str | None = strawberry.field(
         description="The partner who sold it. Null where no partner did, or nobody knows the name."
     )
+
+    @strawberry.field(description="Who sold it, where a partner did.")
+    def partner(self) -> Contact | None:
+        row = self.summary.row
+        known = [row.partner_name, row.partner_email, row.partner_url, row.partner_phone]
+        if row.channel != Channel.PARTNER or not any(known):
+            return None
+        return Contact(
+            name=next(filter(None, known)),
+            url=row.partner_url or None,
+            email=row.partner_email or None,
+            phone=row.partner_phone or None,
+        )
+
     purchased_licenses: int = strawberry.field(description="How many licenses were bought.")
 
     @strawberry.field(description="Distinct users holding a license of this subscription, soft-deleted users left out.")
@@ -110,6 +141,10 @@ class ProductSubscription(Node):
         row = self.summary.row
         return row.renews and row.canceled_mode is None and is_in_service(self.summary.decision.status)
 
+    shares_licenses: bool = strawberry.field(
+        description="SKU shared with other live subscriptions: every holder counts for each."
+    )
+
     @strawberry.field(description="The latest one, also when undone.")
     def cancellation(self) -> Cancellation | None:
         row = self.summary.batch.cancellations.get(self.summary.row.pk)
@@ -138,7 +173,7 @@ class ProductSubscription(Node):
         search: Annotated[
             str | None,
             strawberry.argument(
-                description="A part of a name or sign-in name, at most 200 characters. Null: everybody."
+                description="A part of a name or sign-in name, or a whole external id; at most 200 characters. Null: everybody."
             ),
         ] = strawberry.UNSET,
     ) -> LicenseConnection:

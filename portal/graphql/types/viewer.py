@@ -31,6 +31,11 @@ class Tenant(Node):
         description="The code of the language of its mail, where a person has none of their own."
     )
 
+    @strawberry.field(description="What the host calls it. Null when no system of record named it.")
+    def external_id(self) -> str | None:  # resolved on the model's own instances
+        named = cast(models.Tenant, self).external_id
+        return named or None
+
     @strawberry.field(description="Opaque, and the same for everybody who may see it.")
     def id(self) -> strawberry.ID:  # resolved on the model's own instances, which are no Node
         return make_id(Kind.TENANT, self.pk)  # type: ignore[attr-defined]
