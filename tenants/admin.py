@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from common.attention import Sign, shows_signs
 from common.errors import InputInvalid
+from common.forms import ExternalIdForm
 from common.messages import error_message
 from common.outcomes import act_on_each
 from tenants.callers import Scope
@@ -139,10 +140,15 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Tenant)
 class TenantAdmin(AuditedAdmin, FoldedSearch):
-    list_display = ("name", "domain", "time_zone", "language", "billing_contact_email")
+    form = ExternalIdForm
+    list_display = ("name", "external_id", "domain", "time_zone", "language", "billing_contact_email")
     personal_fields = ("billing_contact_name", "billing_contact_email")
-    search_fields = ("search_key",)
+    search_fields = ("search_key", "external_id__iexact")
     inlines = (MembershipInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
+        """By its id the host finds it: once facts came in under one, it stays."""
+        return ("external_id",) if obj and obj.external_id and obj.fact_sources.exists() else ()
 
     def trails(self, obj: Tenant, changes: Changes) -> list[int | None]:
         return [obj.pk]

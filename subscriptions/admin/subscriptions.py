@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from common.admin import AuditedAdmin, FoldedSearch, ReadOnlyAdmin
 from common.formatting import active_language
+from common.forms import ExternalIdForm
 from subscriptions.directory.sharing import split_holders
 from subscriptions.models import License, Plan, Subscription
 from subscriptions.models.plans import SubscriptionQuerySet
@@ -50,16 +51,39 @@ class StatusFilter(admin.SimpleListFilter):
 @admin.register(Subscription)
 class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
     list_display = ("plan", "tenant", "external_id", "status", "assigned", "purchased_licenses", "period_end")
+    form = ExternalIdForm
     list_filter = (StatusFilter, "is_trial", "channel", "canceled_mode")
     list_select_related = ("plan", "tenant")
-    search_fields = ("plan__search_key", "tenant__search_key", "external_id", "agreement__external_id__iexact")
+    search_fields = (
+        "plan__search_key",
+        "tenant__search_key",
+        "external_id",
+        "tenant__external_id__iexact",
+        "agreement__external_id__iexact",
+    )
     ordering = ("-pk",)
-    readonly_fields = ("tenant", "plan", "agreement", "status", "assigned", "canceled_mode", "ends_at")
+    readonly_fields = (
+        "tenant",
+        "plan",
+        "agreement",
+        "status",
+        "assigned",
+        "canceled_mode",
+        "ends_at",
+        "shares_licenses",
+        "source",
+        "known_at",
+    )
     change_form_template = "admin/subscriptions/subscription/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         """With the status of now and the license count, in the one query of the page."""
         return Subscription.objects.with_status(timezone.now()).annotate(held=Coalesce("tally__assigned", 0))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
+        """The id is the host's where the row is one of its facts."""
+        named = ("external_id",) if obj and obj.external_id and obj.source_id else ()
+        return (*self.readonly_fields, *named)
 
     @admin.display(description=_("status"))
     def status(self, row: Subscription) -> str:

@@ -100,7 +100,9 @@ def other_values(form: Any) -> Iterator[tuple[str, Any]]:
     """Fields of a form, each with a value that it does not have."""
     for name, field in form.fields.items():
         value = form.initial.get(name)
-        if isinstance(field, forms.BooleanField):
+        if isinstance(field, forms.NullBooleanField):
+            yield name, "false" if value is None else "unknown"
+        elif isinstance(field, forms.BooleanField):
             yield name, [] if value else "on"
         elif isinstance(field, forms.ModelChoiceField):
             rows = {row.pk for row in field.queryset[:5]}
@@ -209,7 +211,7 @@ ADDED: dict[str, Any] = {
     "tenants.PartnerToken": lambda w: {"name": "New", "scopes": ["READ"], "tenants": [w.tenant.pk]},
     "tenants.Tenant": lambda w: {
         "name": "New", "domain": "newer.example", "time_zone": "Europe/Sofia", "language": "en", "phone_region": "BG",
-        "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0",
+        "removals": "LOCAL", "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0",
     },
     "tenants.User": lambda w: {
         "username": "new", "usable_password": "true", "password1": "another fine horse", "password2": "another fine horse",
