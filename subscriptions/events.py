@@ -19,6 +19,7 @@ from outbox.registry import Lane, handles
 from subscriptions.idempotency import one_transaction
 from subscriptions.models import Cancellation, Subscription
 from subscriptions.selectors.batches import refunds_of
+from tenants.models import Tenant
 from webhooks.events import publish
 from webhooks.kinds import event_kinds
 
@@ -111,15 +112,27 @@ def publish_event(
 ) -> None:
     """Publish one event about a subscription; once per ``occasion``."""
     subject = public_id(Kind.SUBSCRIPTION, subscription.pk)
-    tenant = public_id(Kind.TENANT, subscription.tenant_id)
     publish(
         type=type,
         key=f"{type}:{occasion}",
         tenant_id=subscription.tenant_id,
         subject=subject,
-        describe=lambda: {"tenant": {"id": tenant}, "subscription": {"id": subject}, **describe()},
+        describe=lambda: {**_subject(subscription), **describe()},
         now=now,
     )
+
+
+def _subject(subscription: Subscription) -> EventData:
+    """Whom and what it is about, in the host's ids too where there are such. One query where the tenant was not read."""
+    return {
+        "tenant": _ids(Kind.TENANT, subscription.tenant),
+        "subscription": _ids(Kind.SUBSCRIPTION, subscription),
+    }
+
+
+def _ids(kind: Kind, row: Tenant | Subscription) -> EventData:
+    named = {"externalId": row.external_id} if row.external_id else {}
+    return {"id": public_id(kind, row.pk), **named}
 
 
 def _cancellation(cancellation: Cancellation) -> EventData:

@@ -17,9 +17,9 @@ from outbox import registry
 from outbox.models import Task
 from outbox.queue import requeue
 from outbox.worker import work_off
-from subscriptions.models import Cancellation, License
+from subscriptions.models import Cancellation, License, Subscription
 from tenants.callers import Scope
-from tenants.models import PartnerToken, User
+from tenants.models import PartnerToken, Tenant, User
 from tenants.people import SYSTEM, caller_of_staff
 from tests.builders import NOW
 from tests.graphql.documents import CANCEL, OPTIONS, REMOVE, REQUEST, UNDO, WITHDRAW
@@ -178,6 +178,21 @@ def test_a_call_is_told_when_it_is_asked_for_and_when_it_is_over(world: World, a
     assert (closed["status"], closed["closeReason"]) == ("DONE", "CUSTOMER_KEEPS")
     everything = json.dumps(list(Event.objects.values_list("data", flat=True)), ensure_ascii=False)
     assert not any(personal in everything for personal in ("888123456", "Ада", world.admin.last_name))
+
+
+def test_the_hosts_ids_stand_beside_ours_where_there_are_such(world: World, told: Any, agent: User) -> None:
+    subscription = world.subscription(30)
+    api = Api(world.admin)
+    wish = {"subscriptionId": f"sub_{subscription.pk}", "phone": "0888123456", "contactName": "Ada"}
+    callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
+    Tenant.objects.update(external_id="t1")
+    Subscription.objects.update(external_id="s1")
+    api(WITHDRAW, input={"callbackId": callback})
+    before, after = Event.objects.order_by("version").values_list("data", flat=True)
+    ids = {"tenant": {"id": f"ten_{world.tenant.pk}"}, "subscription": {"id": f"sub_{subscription.pk}"}}
+    assert before == before | ids
+    ids["tenant"]["externalId"], ids["subscription"]["externalId"] = "t1", "s1"
+    assert after == after | ids
 
 
 def test_what_is_rolled_back_is_not_told(world: World, told: Any) -> None:
