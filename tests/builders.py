@@ -58,6 +58,7 @@ def snapshot(**given: Any) -> Snapshot:
         "removable": 10,
         "by_group": 0,
         "group_names": (),
+        "shares_licenses": False,
         "cancellation": None,
         "policy": PolicyTerms("Default", 1),
     }

@@ -310,6 +310,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         "purchased_licenses": snapshot.purchased,
         "assigned_licenses": snapshot.assigned,
         "group_assigned_licenses": snapshot.by_group,
+        "shares_licenses": snapshot.shares_licenses,
         "policy": dataclasses.asdict(snapshot.policy),
     }
 

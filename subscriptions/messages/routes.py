@@ -29,13 +29,20 @@ def option_message(option: Option, snapshot: Snapshot, decision: Decision) -> st
     if option.route is Route.REMOVE_USERS and option.reason is Reason.LICENSES_AT_OR_OVER_LIMIT:
         return _remove_users(snapshot)
     if option.route is Route.REQUEST_CALLBACK and option.available:
-        return _("Let us call you: a support engineer cancels it with you.")
+        return _shared() if snapshot.shares_licenses else _("Let us call you: a support engineer cancels it with you.")
     if option.route is Route.CANCEL_ONLINE and option.reason is Reason.UNDO_OPEN and option.available:
         return fill(
             _("It stays in use until %(date)s. You can also cancel it right now instead."),
             {"date": format_date(_in_force(snapshot).effective_at, snapshot.zone)},
         )
     return _BY_REASON[option.reason](snapshot, decision)
+
+
+def _shared() -> str:
+    return _(
+        "You have this product more than once, and who holds which is not known: every user counts for each. Let us call"
+        " you to sort it out."
+    )
 
 
 def _in_force(snapshot: Snapshot) -> InForce:

@@ -40,7 +40,10 @@ class Plan(models.Model):
         return self.name or self.part_number
 
 
-_NO_METHOD = Q(agreement__account__payment_methods_known=True) & ~Q(agreement__account__payment_methods__is_active=True)
+_NO_METHOD = Q(has_payment_method=False) | (
+    Q(has_payment_method=None, agreement__account__payment_methods_known=True)
+    & ~Q(agreement__account__payment_methods__is_active=True)
+)
 # Ends with its period although nobody cancels it.
 LAPSES = Q(canceled_mode=None, base_status__in=[Status.ACTIVE, Status.SUSPENDED]) & (
     Q(renews=False) | (Q(is_trial=True) & _NO_METHOD)

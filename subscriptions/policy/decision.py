@@ -141,6 +141,10 @@ _AVAILABLE = {
 }
 
 
+# The rows that the number of licenses decides.
+_COUNTED = (Reason.UNDER_LIMIT, Reason.LICENSES_AT_OR_OVER_LIMIT)
+
+
 # Where several routes are open: undo before canceling again, removal before the callback.
 _SHOWN_FIRST = sorted(Route, key=lambda route: route is not Route.UNDO_CANCELLATION)
 
@@ -152,7 +156,12 @@ _OPTIONS = {
 
 
 def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Option:
-    """An open route with its modes, or its number of users; it may turn out to be closed."""
+    """An open route with its modes, or its number of users; it may turn out to be closed.
+
+    Where several subscriptions share their holders the number is not sure: support can split them on the phone.
+    """
+    if option.route is Route.REQUEST_CALLBACK and option.reason in _COUNTED and snapshot.shares_licenses:
+        return replace(option, available=True)
     if not option.available:
         return option
     if option.route is Route.CANCEL_ONLINE:

@@ -94,7 +94,8 @@ class Snapshot:
 
     ``base_status`` is what billing or the import says; the status people see is ``status_at``.
     ``assigned`` counts users holding a license, ``removable`` those who hold it only directly,
-    ``by_group`` those who hold it by a group (also when they hold it directly too).
+    ``by_group`` those who hold it by a group (also when they hold it directly too). ``shares_licenses``: the product was
+    bought more than once, nobody says who holds which, and every holder counts for each.
     """
 
     base_status: Status
@@ -113,6 +114,7 @@ class Snapshot:
     removable: int
     by_group: int
     group_names: tuple[str, ...]
+    shares_licenses: bool
     for_quotes: QuoteFacts
     cancellation: InForce | None
     policy: PolicyTerms

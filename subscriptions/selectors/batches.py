@@ -229,6 +229,7 @@ class SubscriptionBatch:
             removable=counts.removable,
             by_group=counts.by_group,
             group_names=cast(tuple[str, ...], SimpleLazyObject(lambda: self.group_names.get(row.pk, ()))),
+            shares_licenses=row.shares_licenses,
             for_quotes=cast(QuoteFacts, SimpleLazyObject(lambda: self._for_quotes(row))),
             cancellation=self._in_force(row),
             policy=self.policies[row.tenant_id],
@@ -250,6 +251,9 @@ class SubscriptionBatch:
 
     @staticmethod
     def _has_payment_method(row: Subscription) -> bool | None:
+        """What is said of the subscription itself goes before what its account says."""
+        if row.has_payment_method is not None:
+            return row.has_payment_method
         if row.has_method:  # type: ignore[attr-defined]
             return True
         return False if row.agreement.account.payment_methods_known else None

@@ -13,7 +13,7 @@ from subscriptions.models import License, Subscription
 from tenants.callers import Role, Scope
 from tenants.models import AuditEvent
 from tests.builders import NOW
-from tests.graphql.documents import REQUEST, RESCHEDULE, WINDOWS, WITHDRAW
+from tests.graphql.documents import OPTIONS, REQUEST, RESCHEDULE, WINDOWS, WITHDRAW
 from tests.world import Api, World, later
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
@@ -40,6 +40,21 @@ def ask(api: Api, subscription: Subscription, **given: Any) -> dict[str, Any]:
 def windows(api: Api, subscription: Subscription, zone: str = "Europe/Sofia", **given: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = api(WINDOWS, id=f"sub_{subscription.pk}", zone=zone, **given)["callbackWindows"]
     return found
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "every user counts for each."), ("bg", "всеки се брои за всеки от тях.")]
+)
+def test_a_call_is_open_where_holders_are_shared(world: World, language: str, said: str) -> None:
+    subscription, api = world.subscription(3), Api(world.admin, language=language)
+    assert ask(api, subscription)["__typename"] == "NotAvailableProblem"
+    Subscription.objects.update(shares_licenses=True)
+    options = api(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]
+    first, second = options["options"][:2]
+    assert [first["route"], second["route"]] == ["CANCEL_ONLINE", "REQUEST_CALLBACK"]
+    assert said in second["message"]
+    assert said not in options["headline"]
+    assert ask(api, subscription)["__typename"] == "RequestCallbackSuccess"
 
 
 def test_as_soon_as_possible(world: World) -> None:

@@ -303,6 +303,24 @@ def test_licenses_cost_the_same_for_2_and_50(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("of_account", "of_subscription", "known"),
+    [(True, None, True), (False, None, False), (None, None, None)]
+    + [(account, said, said) for account in (True, False, None) for said in (True, False)],
+)
+def test_what_is_said_of_the_subscription_goes_before_what_is_known_of_its_account(
+    world: World, of_account: bool | None, of_subscription: bool | None, known: bool | None
+) -> None:
+    account = world.tenant.billing_account
+    account.payment_methods_known = of_account is not None
+    account.save()
+    account.payment_methods.update(is_active=bool(of_account))
+    trial = world.subscription(1, is_trial=True, has_payment_method=of_subscription)
+    found = Api(world.admin)(OPTIONS, id=f"sub_{trial.pk}")["cancellationOptions"]
+    assert found["facts"]["hasPaymentMethod"] is known
+    assert found["route"] == ("NOTHING_TO_CANCEL" if known is False else "CANCEL_ONLINE")
+
+
 STATUSES = [status.value for status in Status]
 
 
@@ -324,6 +342,7 @@ def test_the_status_in_sql_is_the_status_of_the_rules(db: None, data: st.DataObj
             base_status=data.draw(st.sampled_from(STATUSES)),
             is_trial=data.draw(st.booleans()),
             renews=data.draw(st.booleans()),
+            has_payment_method=data.draw(st.sampled_from([None, True, False])),
             period_start=end - timedelta(days=30) if known else None,
             period_end=end if known else None,
         )

@@ -73,6 +73,25 @@ ROWS: list[tuple[str, dict[str, Any], Reason, set[Route]]] = [
     ("6 ignores the limit", {**TRIAL, "assigned": 400}, Reason.TRIAL_CONVERTS, {Route.CANCEL_ONLINE}),
     ("7 none assigned", {"assigned": 0}, Reason.UNDER_LIMIT, {Route.CANCEL_ONLINE}),
     ("7 24 assigned", {"assigned": 24}, Reason.UNDER_LIMIT, {Route.CANCEL_ONLINE}),
+    ("7 shared", {"shares_licenses": True}, Reason.UNDER_LIMIT, {Route.CANCEL_ONLINE, Route.REQUEST_CALLBACK}),
+    (
+        "8 shared",
+        {"shares_licenses": True, "assigned": 25},
+        Reason.LICENSES_AT_OR_OVER_LIMIT,
+        {Route.REMOVE_USERS, Route.REQUEST_CALLBACK},
+    ),
+    (
+        "6 shared",
+        {**TRIAL, "shares_licenses": True},
+        Reason.TRIAL_CONVERTS,
+        {Route.CANCEL_ONLINE},
+    ),
+    (
+        "4 shared",
+        {"channel": Channel.PARTNER, "shares_licenses": True},
+        Reason.PARTNER_MANAGED,
+        {Route.CONTACT_PARTNER},
+    ),
     ("7 suspended", {"base_status": Status.SUSPENDED}, Reason.UNDER_LIMIT, {Route.CANCEL_ONLINE}),
     (
         "8 25 assigned",
@@ -113,6 +132,8 @@ def test_rows(facts: dict[str, Any], reason: Reason, available: set[Route]) -> N
         ({"assigned": 30}, [Route.REMOVE_USERS, Route.REQUEST_CALLBACK]),
         ({"assigned": 30, "removable": 0}, [Route.REQUEST_CALLBACK]),
         ({}, [Route.CANCEL_ONLINE]),
+        ({"shares_licenses": True}, [Route.CANCEL_ONLINE, Route.REQUEST_CALLBACK]),
+        ({"shares_licenses": True, "assigned": 30, "removable": 0}, [Route.REQUEST_CALLBACK]),
     ],
 )
 def test_the_open_routes_come_first_in_the_order_to_show_them(facts: dict[str, Any], shown: list[Route]) -> None:
@@ -416,6 +437,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         channel=draw(st.sampled_from(Channel)),
         renews=draw(st.booleans()),
         has_payment_method=draw(st.sampled_from([True, False, None])),
+        shares_licenses=draw(st.booleans()),
         period=draw(st.sampled_from([period, period, None])),
         term_months=draw(st.sampled_from([1, 12, None])),
         assigned=assigned,
