@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from functools import reduce
 from operator import or_
 from typing import ClassVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
@@ -21,6 +22,8 @@ from common.fields import SearchKeyField
 from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
 from common.names import LowerAscii, SameName, validate_plain
 from tenants.callers import EXCLUDES, Role, Scope
+
+logger = logging.getLogger("wayout.tenants")
 
 
 def validate_time_zone(name: str) -> None:
@@ -140,8 +143,15 @@ class Tenant(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone whose days count for this tenant."""
-        return ZoneInfo(self.time_zone)
+        """The zone whose days count for this tenant; UTC for one that is gone from the machine's list of them.
+
+        So no page and no periodic work fails for one tenant.
+        """
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            logger.error("tenant %s has no time zone: %r", self.pk, self.time_zone)
+            return ZoneInfo("UTC")
 
 
 class Membership(models.Model):
