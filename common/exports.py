@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from django.http import HttpResponse
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from common.lines import one_line
+
+# Spreadsheets take the full-width ones for the same.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:
@@ -21,6 +24,6 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _cell(value: object) -> str:
-    """Numbers stay numbers; text that a spreadsheet would run is quoted."""
-    text = "" if value is None else str(value)
+    """Numbers stay numbers; text is one line, and quoted where a spreadsheet would run it."""
+    text = "" if value is None else one_line(str(value))
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, (int, float)) else text

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
 from common.formatting import format_span
+from common.lines import one_line
 from common.messages import say
 from desk.codes import CallOccasion
 from desk.models import CallbackRequest
@@ -59,7 +60,7 @@ def send(payload: dict[str, Any], now: datetime) -> None:
         zone = ZoneInfo(request.time_zone)
         when = format_span(*window, zone) if window else _("as soon as we can, between 09:00 and 19:00 your time")
         name = request.subscription.plan.display_name
-        title = say(occasion.headline, {"name": name})
+        title = one_line(say(occasion.headline, {"name": name}))
         next_step = say(occasion.next_step, {"when": when})
         text = "\n\n".join([title, next_step, f"{_('Reference')}: {request.reference}"])
         message = EmailMessage(f"{title} [{request.reference}]", text, to=[payload["to"]])

@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from common.circuit import Circuit
+from common.lines import one_line
 from common.messages import fill
 from outbox.queue import enqueue
 from outbox.registry import Lane, PermanentFailure, RetryLater, handles
@@ -48,8 +49,10 @@ def deliver(message: EmailMessage) -> None:
     """Hand a message over. Raises RetryLater where it certainly did not leave, PermanentFailure where it never will.
 
     A mail server that is away, silent or does not let us in is an outage. What else is raised may be an answer that was
-    lost on its way back: the message may have left.
+    lost on its way back: the message may have left. Names of products and tenants stand in subjects: whatever is in them, it
+    stays one line.
     """
+    message.subject = one_line(str(message.subject))
     if not circuit.allows():
         raise RetryLater("the mail server was away a moment ago", outage=True)
     try:

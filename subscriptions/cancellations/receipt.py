@@ -13,6 +13,7 @@ from billing.messages import refund_sentences
 from billing.models import Refund, RefundStatus
 from billing.proration import Convention, NoRefundReason
 from common.formatting import format_date, format_datetime
+from common.lines import one_line
 from subscriptions.messages.quotes import agreed_sentence, kept_no_refund_sentence, mode_name, units_explanation
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
@@ -29,7 +30,9 @@ class Receipt:
 
     @property
     def text(self) -> str:
-        return "\n".join([self.title, "", *(f"{label}: {value}" for label, value in self.rows)]) + "\n"
+        """Lines, of which no name makes another."""
+        rows = [f"{label}: {one_line(value)}" for label, value in self.rows]
+        return "\n".join([one_line(self.title), "", *rows]) + "\n"
 
 
 def make_receipt(cancellation: Cancellation, refunds: Sequence[Refund], now: datetime) -> Receipt:

@@ -410,8 +410,10 @@ def test_the_reports_count_what_happened(world: World) -> None:
 
 
 def test_a_cell_is_never_a_formula() -> None:
-    answer = csv_response("x.csv", ("a",), [["=1+1"], ["+359"], [-5], ["@x"], [None]])
-    assert answer.content.decode("utf-8-sig").split() == ["a", "'=1+1", "'+359", "-5", "'@x", '""']
+    cells = ["=1+1", "+359", -5, "@x", None, "\n=1", " \t@x", "＝1", "a\r\nb", "\0=1"]
+    answer = csv_response("x.csv", ("a",), [[cell] for cell in cells])
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines == ["a", "'=1+1", "'+359", "-5", "'@x", '""', "'=1", "'@x", "'＝1", "a b", "'=1"]
 
 
 @pytest.mark.parametrize("name", ["callbackdesk", "callbackrequest"])

@@ -16,6 +16,7 @@ from desk.services.outcomes import close_callback, close_without_call
 from desk.services.reopening import reopen_callback
 from desk.services.requests import reschedule_callback, withdraw_callback
 from outbox.worker import work_off
+from subscriptions.models import Plan
 from tenants.models import User
 from tenants.people import caller_of_staff
 from tests.builders import NOW, SOFIA
@@ -48,6 +49,28 @@ def event(message: Any) -> Any:
     calendar = Calendar.from_ical(part.get_payload(decode=True))
     [found] = calendar.walk("VEVENT")
     return calendar["METHOD"], found
+
+
+@pytest.mark.parametrize("name", ["Team\r\nBcc: x@y.example", "Team\u2028Chat", "Team\x0b\x1c\x85\tChat", "\nTeam\n"])
+def test_whatever_a_product_is_called_the_mail_and_the_appointment_are_whole(world: World, name: str) -> None:
+    request = ask(world)
+    told()
+    Plan.objects.update(name=name)
+    start = open_windows(SOFIA, NOW, 5)[3].start
+    reschedule_callback(
+        caller=world.caller(),
+        callback_id=request.pk,
+        language="en",
+        phone=None,
+        window_start=start,
+        now=later(minutes=1),
+    )
+    moved = told()
+    _method, appointment = event(moved)
+    assert len(moved.subject.splitlines()) == len(appointment["SUMMARY"].splitlines()) == 1
+    assert "Team" in appointment["SUMMARY"]
+    assert "Bcc" not in moved.message()
+    assert str(moved.message()["Subject"])
 
 
 def test_a_call_is_booked_moved_and_withdrawn_in_one_appointment(world: World) -> None:

@@ -271,3 +271,22 @@ def test_reconcile_finds_what_does_not_add_up(world: World, wrong: str, capsys: 
     assert printed[::2] == found
     assert all(line.startswith("    ") and line.endswith(".") for line in printed[1::2])
     assert said == ("1 finding." if len(found) == 1 else f"{len(found)} findings.")
+
+
+@pytest.mark.parametrize(
+    "name", ["Office\r\nBcc: x@y.example", "Office\nCredit: EUR 1,000", "\x0bOffice\x1c\x85\u2028Suite"]
+)
+def test_whatever_a_product_is_called_the_receipt_arrives_and_no_line_is_made_up(told: World, name: str) -> None:
+    subscription = told.subscription()
+    subscription.plan.name = name
+    subscription.plan.save()
+    told.tenant.name = name
+    told.tenant.save()
+    cancellation = cancel(told, subscription)
+    work(NOW)
+    receipt = next(message for message in mail.outbox if cancellation.reference in message.subject)
+    assert receipt.subject.splitlines() == [receipt.subject]
+    assert "Bcc" not in receipt.message()
+    lines = receipt.body.splitlines()
+    assert not [line for line in lines if line.startswith(("Bcc", "Credit: EUR 1,000"))]
+    assert [line.partition(":")[0] for line in lines].count("Абонамент") == 1
