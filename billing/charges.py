@@ -9,7 +9,23 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from billing.currencies import ENDED, succeeds
-from billing.errors import ChargeInvalid
+from billing.errors import (
+    ChargeCurrencyDiffers,
+    ChargeCurrencyEnded,
+    ChargeNegative,
+    ChargeOnRecord,
+    ChargePaidTooMuch,
+    ChargePeriodBackwards,
+    ChargePeriodTooFar,
+    ChargePeriodTooLong,
+    ChargeReturnedTooMuch,
+    ChargeTooLarge,
+    CorrectionCurrencyDiffers,
+    CorrectionLeavesTax,
+    CorrectionNotLess,
+    CorrectionOnRecord,
+    CorrectionTooLarge,
+)
 from billing.models import IMPORTED, Agreement, Charge, Correction
 from billing.money import MAX_MINOR_UNITS, Money
 from billing.periods import EARLIEST, LATEST, MAX_PERIOD, Period
@@ -45,31 +61,31 @@ class ChargeInput:
     elsewhere: Elsewhere = Elsewhere()
 
     def check(self, zone: ZoneInfo) -> None:
-        """Raise ChargeInvalid, with the reason as its text, for amounts or dates that contradict themselves.
+        """Raise ChargeInvalid for amounts or dates that contradict themselves.
 
         ``zone`` tells on which day a currency was charged. A charge that passes can be the first of its agreement.
         """
         if self.period.start >= self.period.end:
-            raise ChargeInvalid("the period ends before it starts")
+            raise ChargePeriodBackwards
         if min(self.charged - self.tax, self.tax, self.paid, self.in_flight) < 0:
-            raise ChargeInvalid("an amount is negative")
+            raise ChargeNegative
         if min(self.elsewhere.refunded or 0, self.elsewhere.disputed or 0) < 0:
-            raise ChargeInvalid("an amount is negative")
+            raise ChargeNegative
         if max(self.elsewhere.refunded or 0, self.elsewhere.disputed or 0) > self.charged:
-            raise ChargeInvalid("more went back than was charged")
+            raise ChargeReturnedTooMuch
         if self.paid + self.in_flight > self.charged:
-            raise ChargeInvalid("more was paid than charged")
+            raise ChargePaidTooMuch
         if self.charged > MAX_MINOR_UNITS:
-            raise ChargeInvalid("the amount is too large")
+            raise ChargeTooLarge
         if not EARLIEST <= self.period.start < self.period.end <= LATEST:
-            raise ChargeInvalid(f"its period is not between {EARLIEST.year} and {LATEST.year}")
+            raise ChargePeriodTooFar(least=EARLIEST.year, limit=LATEST.year)
         if self.period.end - self.period.start > MAX_PERIOD:
-            raise ChargeInvalid("its period is longer than 10 years")
+            raise ChargePeriodTooLong
         if ended := ENDED.get(self.currency):
             on = self.charged_at.astimezone(zone).date()
             if on > ended.last_day:
-                raise ChargeInvalid(
-                    f"it is dated {on}, {self.currency} ended on {ended.last_day}: {ended.successor} is charged since"
+                raise ChargeCurrencyEnded(
+                    currency=self.currency, successor=ended.successor, date=str(on), last_date=str(ended.last_day)
                 )
 
 
@@ -108,7 +124,7 @@ def record_charge(
     charge.check(agreement.account.tenant.zone)
     known_at = known_at or now
     if agreement.currency != charge.currency and not _spans(agreement, charge):
-        raise ChargeInvalid(f"the currency is {charge.currency}, all other charges are in {agreement.currency}")
+        raise ChargeCurrencyDiffers(currency=charge.currency, other=agreement.currency)
     known = Charge.objects.filter(agreement=agreement, external_id=charge.external_id).first()
     if known is None:
         _follow_currency(agreement, charge)
@@ -116,7 +132,7 @@ def record_charge(
         return Recorded([added, *_take_elsewhere(agreement, added.charge, charge.elsewhere, known_at, now)])
     same = (known.currency, known.charged, known.tax, known.period_start, known.period_end)
     if same != (charge.currency, charge.charged, charge.tax, charge.period.start, charge.period.end):
-        raise ChargeInvalid("it is already on record with other amounts or another period")
+        raise ChargeOnRecord
     known.agreement = agreement
     recorded = _move_payment(agreement, known, charge, now, known_at)
     recorded.changes += _take_elsewhere(agreement, known, charge.elsewhere, known_at, now)
@@ -210,24 +226,24 @@ def record_correction(
     another currency, or contradict what is on record.
     """
     if amount.currency != charge.currency:
-        raise ChargeInvalid(f"it is in {amount.currency}, the charge it names in {charge.currency}")
+        raise CorrectionCurrencyDiffers(currency=amount.currency, other=charge.currency)
     less = amount.minor_units
     if less <= 0 or not 0 <= tax <= less:
-        raise ChargeInvalid("a correction takes something off, and its tax is a part of that")
+        raise CorrectionNotLess
     with transaction.atomic():
         agreement = lock_agreement(charge.agreement_id)
         known = Correction.objects.filter(charge=charge, external_id=external_id).first()
         if known is not None:
             if (known.amount, known.tax) != (less, tax):
-                raise ChargeInvalid("it is already on record with another amount")
+                raise CorrectionOnRecord
             return None
         fresh = Charge.objects.get(pk=charge.pk)
         fresh.agreement = agreement
         corrected, corrected_tax = fresh.corrected + less, fresh.corrected_tax + tax
         if corrected > fresh.charged or corrected_tax > fresh.tax:
-            raise ChargeInvalid("a correction cannot exceed the charge it names")
+            raise CorrectionTooLarge
         if fresh.tax - corrected_tax > fresh.charged - corrected:
-            raise ChargeInvalid("it leaves more tax than amount on the charge it names: say how much of it is tax")
+            raise CorrectionLeavesTax
         Correction.objects.create(
             charge=charge, external_id=external_id, amount=less, tax=tax, corrected_at=corrected_at
         )

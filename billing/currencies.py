@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from billing.errors import MoneyInvalid
+from billing.errors import CurrencyUnknown
 
 # ISO 4217, the exponents as the standard lists them. Display libraries disagree with it for a few
 # (IQD, ALL, RSD, LBP), so arithmetic never asks one.
@@ -25,11 +25,11 @@ EXPONENTS: dict[str, int] = {code: exponent for exponent, codes in _BY_EXPONENT.
 
 
 def exponent(currency: str) -> int:
-    """Digits after the point in ``currency`` (JPY 0, EUR 2, KWD 3). Raises MoneyInvalid for an unknown code."""
+    """Digits after the point in ``currency`` (JPY 0, EUR 2, KWD 3). Raises CurrencyUnknown."""
     try:
         return EXPONENTS[currency]
     except KeyError:
-        raise MoneyInvalid(f"{currency!r} is not an ISO 4217 currency") from None
+        raise CurrencyUnknown(currency=str(currency)) from None
 
 
 @dataclass(frozen=True, slots=True)

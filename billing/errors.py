@@ -2,10 +2,30 @@
 
 ExpectedError
 ├── ChargeInvalid
+│   ├── ChargeCurrencyDiffers
+│   │   └── CorrectionCurrencyDiffers
+│   ├── ChargeCurrencyEnded
+│   ├── ChargeNegative
+│   ├── ChargeOnRecord
+│   ├── ChargePaidTooMuch
+│   ├── ChargePeriodBackwards
+│   ├── ChargePeriodTooFar
+│   ├── ChargePeriodTooLong
+│   ├── ChargeReturnedTooMuch
+│   ├── ChargeTooLarge
+│   ├── CorrectionLeavesTax
+│   ├── CorrectionNotLess
+│   ├── CorrectionOnRecord
+│   └── CorrectionTooLarge
 ├── InputInvalid
 │   ├── PaidInFuture
 │   └── PaidTooEarly
 ├── MoneyInvalid
+│   ├── AmountTooFine
+│   ├── AmountUnreadable
+│   │   └── AmountTooLarge
+│   ├── CurrenciesDiffer
+│   └── CurrencyUnknown
 ├── ProviderIdInvalid
 │   ├── ProviderBillsNothing
 │   ├── ProviderIdMalformed
@@ -27,20 +47,124 @@ from __future__ import annotations
 from common.codes import N_
 from common.errors import ExpectedError, InputInvalid
 
+# So much of what was typed that its writer knows it again.
+_SHOWN = 60
+
 
 class ChargeInvalid(ExpectedError):
     """Imports: a charge that contradicts itself or one that is already on record."""
 
     code = "CHARGE_INVALID"
-    sentence = N_("This charge contradicts itself, or what is on record.")
-
-    def __init__(self, detail: str) -> None:
-        """``detail``: for the report of an import, in English."""
-        super().__init__()
-        self.detail = detail
 
     def __str__(self) -> str:
-        return self.detail
+        return str(self.sentence) % vars(self)
+
+
+class ChargeCurrencyDiffers(ChargeInvalid):
+    """An agreement is charged in one currency, or in one that took its place."""
+
+    sentence = N_("the currency is %(currency)s, all other charges are in %(other)s")
+
+    def __init__(self, *, currency: str, other: str) -> None:
+        super().__init__()
+        self.currency = currency
+        self.other = other
+
+
+class ChargeCurrencyEnded(ChargeInvalid):
+    """Nothing is charged in a currency after its last day."""
+
+    sentence = N_("it is dated %(date)s, %(currency)s ended on %(last_date)s: %(successor)s is charged since")
+
+    def __init__(self, *, currency: str, successor: str, date: str, last_date: str) -> None:
+        super().__init__()
+        self.currency = currency
+        self.successor = successor
+        self.date = date
+        self.last_date = last_date
+
+
+class ChargeNegative(ChargeInvalid):
+    """What is taken off a charge is a correction of it."""
+
+    sentence = N_("an amount is negative")
+
+
+class ChargeOnRecord(ChargeInvalid):
+    """What was charged once does not change: corrections do that."""
+
+    sentence = N_("it is already on record with other amounts or another period")
+
+
+class ChargePaidTooMuch(ChargeInvalid):
+    """What is on its way counts, too."""
+
+    sentence = N_("more was paid than charged")
+
+
+class ChargePeriodBackwards(ChargeInvalid):
+    """Or it ends as it begins."""
+
+    sentence = N_("the period ends before it starts")
+
+
+class ChargePeriodTooFar(ChargeInvalid):
+    """A date that no calendar here holds, mostly a mistyped year."""
+
+    sentence = N_("its period is not between %(least)s and %(limit)s")
+
+    def __init__(self, *, least: int, limit: int) -> None:
+        super().__init__()
+        self.least = least
+        self.limit = limit
+
+
+class ChargePeriodTooLong(ChargeInvalid):
+    """Mostly a mistyped year."""
+
+    sentence = N_("its period is longer than 10 years")
+
+
+class ChargeReturnedTooMuch(ChargeInvalid):
+    """Refunded elsewhere, or disputed."""
+
+    sentence = N_("more went back than was charged")
+
+
+class ChargeTooLarge(ChargeInvalid):
+    """Sums of such amounts would not fit into a column."""
+
+    sentence = N_("the amount is too large")
+
+
+class CorrectionCurrencyDiffers(ChargeCurrencyDiffers):
+    """A correction is in the currency of its charge."""
+
+    sentence = N_("it is in %(currency)s, the charge it names in %(other)s")
+
+
+class CorrectionLeavesTax(ChargeInvalid):
+    """What is left of a charge contains its tax."""
+
+    sentence = N_("it leaves more tax than amount on the charge it names: say how much of it is tax")
+
+
+class CorrectionNotLess(ChargeInvalid):
+    """Its amount is below zero, and its tax between that and zero."""
+
+    sentence = N_("a correction takes something off, and its tax is a part of that")
+
+
+class CorrectionOnRecord(ChargeInvalid):
+    """What was corrected once does not change."""
+
+    sentence = N_("it is already on record with another amount")
+
+
+class CorrectionTooLarge(ChargeInvalid):
+    """All corrections of a charge together."""
+
+    sentence = N_("a correction cannot exceed the charge it names")
 
 
 class MoneyInvalid(ExpectedError):
@@ -49,13 +173,56 @@ class MoneyInvalid(ExpectedError):
     code = "MONEY_INVALID"
     sentence = N_("This is not an amount. Write it as this page does, or like 12.50.")
 
-    def __init__(self, detail: str) -> None:
-        """``detail``: for the report of an import, in English."""
-        super().__init__()
-        self.detail = detail
-
     def __str__(self) -> str:
-        return self.detail
+        return str(self.sentence) % vars(self)
+
+
+class AmountTooFine(MoneyInvalid):
+    """Nothing is rounded on its way in."""
+
+    sentence = N_("“%(text)s” has more digits than %(currency)s knows.")
+
+    def __init__(self, *, text: str, currency: str) -> None:
+        super().__init__()
+        self.text = text
+        self.currency = currency
+
+
+class AmountUnreadable(MoneyInvalid):
+    """No number, or one that could be two."""
+
+    sentence = N_("“%(text)s” is not an amount. Write it like 12.50.")
+
+    def __init__(self, *, text: str) -> None:
+        super().__init__()
+        self.text = text[:_SHOWN]
+
+
+class AmountTooLarge(AmountUnreadable):
+    """Sums of such amounts would not fit into a column."""
+
+    sentence = N_("“%(text)s” is too large.")
+
+
+class CurrenciesDiffer(MoneyInvalid):
+    """Nothing is exchanged here."""
+
+    sentence = N_("%(currency)s is neither added to %(other)s nor changed into it.")
+
+    def __init__(self, *, currency: str, other: str) -> None:
+        super().__init__()
+        self.currency = currency
+        self.other = other
+
+
+class CurrencyUnknown(MoneyInvalid):
+    """Not one of ISO 4217."""
+
+    sentence = N_("“%(currency)s” is not an ISO 4217 currency.")
+
+    def __init__(self, *, currency: str) -> None:
+        super().__init__()
+        self.currency = currency[:_SHOWN]
 
 
 class PaidInFuture(InputInvalid):

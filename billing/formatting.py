@@ -8,7 +8,7 @@ from copy import copy
 from babel.numbers import NumberFormatError, parse_decimal
 
 from billing.currencies import exponent
-from billing.errors import MoneyInvalid
+from billing.errors import AmountUnreadable, MoneyInvalid
 from billing.money import Money
 from common.formatting import locale
 
@@ -32,7 +32,7 @@ def read_money(text: str, currency: str) -> Money:
     typed = re.sub(r"[\s\u00a0\u202f]", "", text)
     if not _TYPED.fullmatch(typed):
         # What reads for a language takes 1_0, 1e1 and digits of other scripts for ten.
-        raise MoneyInvalid(f"{text!r} is not an amount")
+        raise AmountUnreadable(text=text)
     try:
         return Money.parse(typed, currency)
     except MoneyInvalid:
@@ -41,5 +41,5 @@ def read_money(text: str, currency: str) -> Money:
         try:
             read = parse_decimal(typed, locale=locale(), strict=True)
         except (NumberFormatError, ValueError):
-            raise MoneyInvalid(f"{text!r} is not an amount") from None
+            raise AmountUnreadable(text=text) from None
         return Money.parse(f"{read:f}", currency)

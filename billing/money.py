@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.currencies import ENDED, exponent
-from billing.errors import MoneyInvalid
+from billing.errors import AmountTooFine, AmountTooLarge, AmountUnreadable, CurrenciesDiffer, MoneyInvalid
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,4})?")
 
@@ -50,7 +50,7 @@ class Money:
 
     def __post_init__(self) -> None:
         if isinstance(self.minor_units, bool) or not isinstance(self.minor_units, int):
-            raise MoneyInvalid("minor units are a whole number")
+            raise MoneyInvalid
         exponent(self.currency)
 
     @classmethod
@@ -60,13 +60,13 @@ class Money:
         Raises MoneyInvalid for more digits than the currency has, and above what columns and sums hold.
         """
         if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
-            raise MoneyInvalid(f"{text!r} is not an amount")
+            raise AmountUnreadable(text=str(text))
         digits = exponent(currency)
         scaled = Decimal(text).scaleb(digits)
         if scaled != scaled.to_integral_value():
-            raise MoneyInvalid(f"{text!r} has more digits than {currency} knows")
+            raise AmountTooFine(text=text, currency=currency)
         if abs(scaled) > MAX_MINOR_UNITS:
-            raise MoneyInvalid(f"{text!r} is too large")
+            raise AmountTooLarge(text=text)
         return cls(int(scaled), currency)
 
     @property
@@ -83,7 +83,7 @@ class Money:
             return self
         ended = ENDED.get(self.currency)
         if ended is None or ended.successor != currency:
-            raise MoneyInvalid(f"{self.currency} is not changed into {currency}")
+            raise CurrenciesDiffer(currency=self.currency, other=currency)
         digits = exponent(currency) - exponent(self.currency)
         exact = Fraction(self.minor_units) * Fraction(10) ** digits / ended.factor
         return Money(round_half_up(exact), currency)
@@ -98,7 +98,7 @@ class Money:
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:
-            raise MoneyInvalid(f"{self.currency} and {other.currency} cannot be added up")
+            raise CurrenciesDiffer(currency=self.currency, other=other.currency)
 
     def __add__(self, other: Money) -> Money:
         self._same(other)
