@@ -14,8 +14,8 @@ from billing.periods import Billed, rolled
 from billing.selectors import billed_periods
 from common.languages import DEFAULT_LANGUAGE
 from outbox.each import each_by_itself
-from subscriptions.directory.values import MAX_SEATS
 from subscriptions.directory.periods import anchor_of, period_by_charges
+from subscriptions.directory.values import MAX_SEATS
 from subscriptions.models import Subscription
 from subscriptions.models.plans import LAPSES
 from subscriptions.policy.facts import Status

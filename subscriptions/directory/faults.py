@@ -39,6 +39,20 @@ class Fault(CodeTable):
     STALE = "STALE", N_("A later complete list of “%(section)s”, as of %(value)s, has come in already.")
     NEVER_COMPLETE = "NEVER_COMPLETE", N_("What was charged does not go away: “charges” cannot be complete.")
 
+    # What a row of a file is.
+    COLUMNS_DIFFER = "COLUMNS_DIFFER", N_("it has %(count)s columns, the first line has %(wanted)s")
+    QUOTE_OPEN = "QUOTE_OPEN", N_("a quote is not closed: it took in the rows below")
+    NOT_CLEAR = (
+        "NOT_CLEAR",
+        N_("“%(value)s” can be read in two ways. Write an amount like 1234.50, a day like 2026-11-25."),
+    )
+    NOT_A_PRODUCT = (
+        "NOT_A_PRODUCT",
+        N_("“%(value)s” is no product: the program that wrote this file could not say which."),
+    )
+    NOT_OURS = "NOT_OURS", N_("it belongs to %(value)s")
+    PAID_UNSAID = "PAID_UNSAID", N_("settled is empty: write 0 where nothing was paid")
+
     # What does not fit what is there.
     TENANT_UNKNOWN = "TENANT_UNKNOWN", N_("There is no such customer: send “tenant” with its name and domain.")
     DOMAIN_TAKEN = "DOMAIN_TAKEN", N_("The domain %(value)s is that of another customer.")

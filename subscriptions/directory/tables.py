@@ -1,7 +1,7 @@
 """Tables in whatever shape people's tools left them, row by row. Pure.
 
-UTF-8 with and without BOM, UTF-16, windows-1251; comma, semicolon or tab; English, Bulgarian or French headers.
-A file that cannot be read raises FileUnreadable; a row that cannot is collected with its line and reason.
+UTF-8 with and without BOM, UTF-16, windows-1251; comma, semicolon or tab. Which columns there are, and in which languages,
+is said by the reader of each kind of file (readers/). A file that cannot be read raises FileUnreadable.
 """
 
 from __future__ import annotations
@@ -10,112 +10,76 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import BinaryIO, Generic, TypeVar
+from difflib import get_close_matches
+from itertools import islice
+from typing import BinaryIO
 
-from billing.errors import ChargeInvalid, MoneyInvalid
+from common.lines import one_line
 from common.search import fold
+from subscriptions.directory.faults import Fault, Refused
 
-_HEADERS = {
-    "principal": ("user principal name", "основно потребителско име", "nom d'utilisateur", "username"),
-    "display": ("display name", "показвано име", "nom complet"),
-    "licenses": ("licenses", "лицензи", "licences"),
-    "blocked": ("block credential", "блокиране на идентификационни данни", "blocage des informations d'identification"),
-    "deleted": ("soft deletion time stamp", "времеви печат на меко изтриване"),
-    "last_active": ("last activity date", "последна активност"),
-    "title": ("product title", "продукт", "titre du produit"),
-    "total": ("total licenses", "общо лицензи", "nombre total de licences"),
-    "status": ("status", "състояние"),
-    "assigned": ("assigned licenses", "присвоени лицензи", "licences attribuées"),
-    "charge_id": ("charge_id",),
-    "tenant": ("tenant",),
-    "product": ("product",),
-    "subscription_id": ("subscription_id",),
-    "seats": ("seats",),
-    "charged": ("charged",),
-    "tax": ("tax",),
-    "settled": ("settled",),
-    "in_flight": ("in_flight",),
-    "currency": ("currency",),
-    "charged_at": ("charged_at",),
-    "period_start": ("period_start",),
-    "period_end": ("period_end",),
-    "term_months": ("term_months",),
-    "corrects": ("corrects",),
-    "provider": ("provider",),
-    "provider_id": ("provider_id",),
-}
-_FIELD_OF = {header: name for name, headers in _HEADERS.items() for header in headers}
 _LONGEST_LINE = 1_000_000
+_SHOWN = 12
+# A line that Excel, or PowerShell, writes above the headers.
+_ABOVE = ("sep=", "#type ")
+
+# Opens the file; more than once, because its encoding has to be found out first.
+Source = Callable[[], BinaryIO]
+# A field, and the headers that it goes by: the first is the one that is asked for.
+Headers = Mapping[str, Sequence[str]]
+# Cells by field, without surrounding space.
+Cells = Mapping[str, str]
 
 
 class FileUnreadable(Exception):
     """Not a file of its kind: an unknown encoding, or headers that are not there. Nothing was imported."""
 
 
-class RowUnreadable(Exception):
-    """One row that makes no sense; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """A row that was left out: its first line in the file, and why."""
-
-    file: str
-    line: int
-    reason: str
-
-
-Row = TypeVar("Row")
-# Opens the file; more than once, because its encoding has to be found out first.
-Source = Callable[[], BinaryIO]
-
-
-class FileTable(Generic[Row]):
+class FileTable:
     """The rows of one file, read from it each time that they are looked through: memory does not grow with the file.
 
-    ``problems`` are the rows that could not be read the last time. Iterating raises FileUnreadable.
+    ``unknown``: the headers that say nothing here. Iterating raises FileUnreadable.
     """
 
-    def __init__(
-        self, source: Source, file: str, required: Sequence[str], read_row: Callable[[Mapping[str, str], int], Row]
-    ) -> None:
-        self.problems: list[RowProblem] = []
-        self._source, self._file, self._read_row = source, file, read_row
-        self._encoding, self._delimiter, self._header = _shape(source, file)
-        self._fields = _fields(self._header)
-        if missing := [name for name in required if name not in self._fields]:
-            wanted = ", ".join(f"“{_HEADERS[name][0]}”" for name in missing)
-            raise FileUnreadable(f"{file}: the first line has no column {wanted}")
+    def __init__(self, source: Source, file: str, columns: Headers, required: Sequence[str]) -> None:
+        self.file = file
+        self._source = source
+        field_of = {header: name for name, headers in columns.items() for header in headers}
+        self._encoding, self._delimiter, self._above, self._header = _shape(source, file, field_of)
+        self._fields = _fields(self._header, field_of)
+        known = set(self._fields.values())
+        self.unknown = [name for at, name in enumerate(self._header) if at not in known and name.strip()]
+        if missing := [columns[name] for name in required if name not in self._fields]:
+            raise FileUnreadable(f"{file}: the first line has no column {_wanted(missing, self.unknown)}")
 
-    def __iter__(self) -> Iterator[Row]:
-        self.problems = []
-        for line, cells in self._cells():
-            try:
-                if isinstance(cells, str):
-                    raise RowUnreadable(cells)
-                yield self._read_row(cells, line)
-            except (RowUnreadable, ChargeInvalid, MoneyInvalid) as error:
-                self.problems.append(RowProblem(self._file, line, str(error)))
+    def has(self, field: str) -> bool:
+        return field in self._fields
 
-    def _cells(self) -> Iterator[tuple[int, Mapping[str, str] | str]]:
-        """Line number and cells by field of every row, or what is wrong with the row."""
+    def header_of(self, field: str) -> str:
+        """The header of a field, as the file writes it."""
+        return one_line(self._header[self._fields[field]]) if field in self._fields else field
+
+    def __iter__(self) -> Iterator[tuple[int, Cells | Refused]]:
+        """First line and cells of each row, or what is wrong with the row."""
         width, fields = len(self._header), self._fields.items()
         with io.TextIOWrapper(self._source(), self._encoding, newline="") as text:
             reader = csv.reader(text, delimiter=self._delimiter)
             try:
-                next(reader, None)
+                for _ in range(self._above + 1):
+                    next(reader, None)
                 line = reader.line_num + 1
                 for row in reader:
                     if self._swallowed(row):
-                        yield line, "a quote is not closed: it took in the rows below"
-                    elif len(row) == width:
-                        yield line, {name: row[column].strip() for name, column in fields}
+                        yield line, Refused(Fault.QUOTE_OPEN)
                     elif any(row):
-                        yield line, f"it has {len(row)} columns, the first line has {width}"
+                        is_whole = len(row) == width
+                        cells = {name: row[column].strip() for name, column in fields} if is_whole else None
+                        yield line, cells or Refused(Fault.COLUMNS_DIFFER, count=len(row), wanted=width)
                     line = reader.line_num + 1
             except csv.Error as error:
-                raise FileUnreadable(f"{self._file}: line {reader.line_num} cannot be read ({error})") from None
+                raise FileUnreadable(f"{self.file}: line {reader.line_num} cannot be read ({error})") from None
+            except UnicodeError:
+                raise FileUnreadable(f"{self.file}: it changed while it was read") from None
 
     def _swallowed(self, row: Sequence[str]) -> bool:
         """Whether a cell of several lines has a line that is a row itself: then nobody knows what was in between."""
@@ -124,44 +88,40 @@ class FileTable(Generic[Row]):
         return any(line.count(self._delimiter) >= least for line in lines)
 
 
-@dataclass(slots=True)
-class Parsed(Generic[Row]):
-    """The rows of a short file, and the rows that could not be read."""
+def _shape(source: Source, file: str, field_of: Mapping[str, str]) -> tuple[str, str, int, Sequence[str]]:
+    """Encoding, delimiter, how many lines are above the headers, and the headers, of a file that nobody wrote them down for.
 
-    rows: list[Row] = field(default_factory=list)
-    problems: list[RowProblem] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, table: FileTable[Row]) -> Parsed[Row]:
-        """All of the table, at once."""
-        return cls(list(table), table.problems)
-
-
-def _shape(source: Source, file: str) -> tuple[str, str, Sequence[str]]:
-    """Encoding, delimiter and first line of a file that nobody wrote them down for.
-
-    The encoding is the one in which all of it can be read and its first line names a known column; the delimiter the
-    one that makes the most of them.
+    The encoding is the one in which all of it can be read and its headers name a known column; the delimiter the one that
+    makes the most of them.
     """
-    with source() as raw:
-        start = raw.read(2)
-    with_mark = start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    for encoding in ("utf-16",) if with_mark else ("utf-8-sig", "utf-16-le", "cp1251"):
+    found: Sequence[str] = ()
+    for encoding in _encodings(source):
         try:
             with io.TextIOWrapper(source(), encoding, newline="") as text:
                 first = text.readline(_LONGEST_LINE)
+                above = int(first.lower().lstrip('"').startswith(_ABOVE))
+                first = text.readline(_LONGEST_LINE) if above else first
                 while text.read(_LONGEST_LINE):
                     pass
         except UnicodeError:
             continue
-        delimiter = max(",;\t", key=lambda candidate: len(_fields(_header([first], candidate))))
+        delimiter = max(",;\t", key=lambda candidate: len(_fields(_header([first], candidate), field_of)))
         with io.TextIOWrapper(source(), encoding, newline="") as text:
-            header = _header(text, delimiter)
-        if _fields(header):
-            return encoding, delimiter, header
+            header = _header(islice(text, above, None), delimiter)
+        if _fields(header, field_of):
+            return encoding, delimiter, above, header
+        found = found or header
     raise FileUnreadable(
-        f"{file}: no column of the first line is known, in any encoding that this reads (UTF-8, UTF-16, windows-1251)"
+        f"{file}: no column of the first line is known, in any encoding that this reads (UTF-8, UTF-16, windows-1251)."
+        f" There are: {', '.join(name[:60] for name in found[:_SHOWN]) or 'none'}"
     )
+
+
+def _encodings(source: Source) -> Sequence[str]:
+    with source() as raw:
+        start = raw.read(2)
+    with_mark = start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return ("utf-16",) if with_mark else ("utf-8-sig", "utf-16-le", "cp1251")
 
 
 def _header(lines: Iterable[str], delimiter: str) -> Sequence[str]:
@@ -171,6 +131,17 @@ def _header(lines: Iterable[str], delimiter: str) -> Sequence[str]:
         return []
 
 
-def _fields(header: Sequence[str]) -> dict[str, int]:
-    known = ((_FIELD_OF.get(fold(name)), column) for column, name in enumerate(header))
-    return {name: column for name, column in known if name}
+def _fields(header: Sequence[str], field_of: Mapping[str, str]) -> dict[str, int]:
+    """Where each field stands. Of two columns that are the same field, the first."""
+    found: dict[str, int] = {}
+    for column, name in enumerate(header):
+        if field := field_of.get(fold(name)):
+            found.setdefault(field, column)
+    return found
+
+
+def _wanted(missing: Sequence[Sequence[str]], unknown: Sequence[str]) -> str:
+    """What was looked for, and what it may be called instead."""
+    near = [name for headers in missing for name in get_close_matches(fold(headers[0]), [*map(fold, unknown)], n=1)]
+    names = ", ".join(f"“{headers[0]}”" for headers in missing)
+    return f"{names}; is it {', '.join(f'“{name}”' for name in near)}?" if near else names
