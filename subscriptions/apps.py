@@ -35,10 +35,11 @@ class SubscriptionsConfig(AppConfig):
 
 
 def _drop_triggers(using: str, plan: Sequence[tuple[Migration, bool]], **_kwargs: Any) -> None:
-    """Of whoever migrates back: SQLite changes no table while a trigger names one that is gone."""
+    """Of whoever migrates back, and of all on SQLite: it changes no table while a trigger names one that is gone."""
     from subscriptions.directory.tallies import drop_tallies  # noqa: PLC0415 (apps load before models)
 
-    if any(is_backwards for _migration, is_backwards in plan):
+    ours = any(migration.app_label == "subscriptions" for migration, _is_backwards in plan)
+    if any(is_backwards for _migration, is_backwards in plan) or (ours and connections[using].vendor == "sqlite"):
         drop_tallies(connections[using])
 
 

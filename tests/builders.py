@@ -57,6 +57,7 @@ def snapshot(**given: Any) -> Snapshot:
         "assigned": 10,
         "removable": 10,
         "by_group": 0,
+        "pending": 0,
         "group_names": (),
         "shares_licenses": False,
         "cancellation": None,

@@ -39,6 +39,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
             "name",
             "online_license_limit",
             "limit_is_inclusive",
+            "count_requested_removals",
             "proration_convention",
             "full_refund_hours",
             "prorated_refund_hours",

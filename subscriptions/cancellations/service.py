@@ -311,6 +311,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         "assigned_licenses": snapshot.assigned,
         "group_assigned_licenses": snapshot.by_group,
         "shares_licenses": snapshot.shares_licenses,
+        "pending_removals": snapshot.pending,
         "policy": dataclasses.asdict(snapshot.policy),
     }
 

@@ -10,19 +10,23 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 _LICENSE, _USER, _TALLY = "subscriptions_license", "subscriptions_directoryuser", "subscriptions_licensetally"
 
-# What one license adds, times the sign that is put in.
-_ADDS = """{sign} ({row}.is_direct OR {row}.is_inherited)::int AS assigned,
- {sign} ({row}.is_direct AND NOT {row}.is_inherited)::int AS removable, {sign} {row}.is_inherited::int AS by_group"""
+# What one license adds, times the sign that is put in. One that a group hands out as well stays, whatever is requested.
+_REMOVABLE = "({row}.is_direct AND NOT {row}.is_inherited)"
+_PENDING = f"({_REMOVABLE} AND {{row}}.removal_requested_at IS NOT NULL)"
+_ADDS = f"""{{sign}} ({{row}}.is_direct OR {{row}}.is_inherited)::int AS assigned,
+ {{sign}} {_REMOVABLE}::int AS removable, {{sign}} {{row}}.is_inherited::int AS by_group,
+ {{sign}} {_PENDING}::int AS pending"""
 # One statement, so that subscriptions are locked in one order; by EXECUTE, so that it is planned for as many rows as
 # there are this time and not for as few as there once were.
 _CHANGE = """
 CREATE OR REPLACE FUNCTION wayout_tally_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE $sql$
-    INSERT INTO subscriptions_licensetally AS t (subscription_id, assigned, removable, by_group)
-    SELECT subscription_id, sum(assigned), sum(removable), sum(by_group) FROM ({deltas}) AS d
+    INSERT INTO subscriptions_licensetally AS t (subscription_id, assigned, removable, by_group, pending)
+    SELECT subscription_id, sum(assigned), sum(removable), sum(by_group), sum(pending) FROM ({deltas}) AS d
     GROUP BY subscription_id ORDER BY subscription_id
     ON CONFLICT (subscription_id) DO UPDATE SET assigned = t.assigned + excluded.assigned,
-      removable = t.removable + excluded.removable, by_group = t.by_group + excluded.by_group
+      removable = t.removable + excluded.removable, by_group = t.by_group + excluded.by_group,
+      pending = t.pending + excluded.pending
   $sql$;
   RETURN NULL;
 END $$
@@ -58,9 +62,11 @@ _POSTGRESQL = {
 
 
 def _step(row: str, sign: str, alive: str) -> str:
+    removable, pending = _REMOVABLE.format(row=row), _PENDING.format(row=row)
     return f"""
     UPDATE {_TALLY} SET assigned = assigned {sign} ({row}.is_direct OR {row}.is_inherited),
-      removable = removable {sign} ({row}.is_direct AND NOT {row}.is_inherited), by_group = by_group {sign} {row}.is_inherited
+      removable = removable {sign} {removable}, by_group = by_group {sign} {row}.is_inherited,
+      pending = pending {sign} {pending}
     WHERE subscription_id = {row}.subscription_id AND {alive};
     """  # noqa: S608 (our own names)
 
@@ -69,14 +75,18 @@ def _alive(row: str) -> str:
     return f"(SELECT deleted_at FROM {_USER} WHERE id = {row}.user_id) IS NULL"  # noqa: S608 (our own names)
 
 
-_ROW_FOR_NEW = f"INSERT OR IGNORE INTO {_TALLY} VALUES (NEW.subscription_id, 0, 0, 0);"  # noqa: S608 (our own names)
+_ROW_FOR_NEW = (
+    f"INSERT OR IGNORE INTO {_TALLY} (subscription_id, assigned, removable, by_group, pending)"  # noqa: S608 (our own names)
+    " VALUES (NEW.subscription_id, 0, 0, 0, 0);"
+)
 _OF_USER = f"""
 UPDATE {_TALLY} SET assigned = {_TALLY}.assigned + d.sign * d.assigned,
-  removable = {_TALLY}.removable + d.sign * d.removable, by_group = {_TALLY}.by_group + d.sign * d.by_group
+  removable = {_TALLY}.removable + d.sign * d.removable, by_group = {_TALLY}.by_group + d.sign * d.by_group,
+  pending = {_TALLY}.pending + d.sign * d.pending
 FROM (SELECT subscription_id AS id, sum(is_direct OR is_inherited) AS assigned,
-             sum(is_direct AND NOT is_inherited) AS removable, sum(is_inherited) AS by_group,
-             CASE WHEN NEW.deleted_at IS NULL THEN 1 ELSE -1 END AS sign
-      FROM {_LICENSE} WHERE user_id = NEW.id GROUP BY subscription_id) AS d
+             sum({_REMOVABLE.format(row="l")}) AS removable, sum(is_inherited) AS by_group,
+             sum({_PENDING.format(row="l")}) AS pending, CASE WHEN NEW.deleted_at IS NULL THEN 1 ELSE -1 END AS sign
+      FROM {_LICENSE} AS l WHERE user_id = NEW.id GROUP BY subscription_id) AS d
 WHERE subscription_id = d.id;
 """  # noqa: S608 (our own names)
 _SQLITE = {
@@ -101,11 +111,13 @@ def keep_tallies(connection: BaseDatabaseWrapper) -> None:
                 )
         else:
             for head, body in _SQLITE.items():
-                cursor.execute(f"CREATE TRIGGER IF NOT EXISTS wayout_tally_{head} BEGIN {body} END")
+                # One of an earlier version counts less.
+                cursor.execute(f"DROP TRIGGER IF EXISTS wayout_tally_{head.split()[0]}")
+                cursor.execute(f"CREATE TRIGGER wayout_tally_{head} BEGIN {body} END")
 
 
 def drop_tallies(connection: BaseDatabaseWrapper) -> None:
-    """Keep them no longer: for a migration back, after which they are wrong or gone."""
+    """Keep them no longer: for a migration back, after which they are wrong or gone, and for any on SQLite."""
     there = connection.introspection.table_names()
     on_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:

@@ -112,20 +112,20 @@ def conversion_amount(snapshot: Snapshot) -> Money | None:
 
 
 def _under_limit(snapshot: Snapshot, decision: Decision) -> str:
-    if snapshot.assigned > snapshot.policy.max_online:
+    if snapshot.counted > snapshot.policy.max_online:
         # Only where the limit was lifted: staff cancel for a customer.
         sentence = ngettext(
             "You can cancel for the customer: %(count)d license is assigned.",
             "You can cancel for the customer: %(count)d licenses are assigned.",
-            snapshot.assigned,
+            snapshot.counted,
         )
     else:
         sentence = ngettext(
             "You can cancel online: %(count)d license is assigned.",
             "You can cancel online: %(count)d licenses are assigned.",
-            snapshot.assigned,
+            snapshot.counted,
         )
-    sentence %= {"count": snapshot.assigned}
+    sentence %= {"count": snapshot.counted}
     ends = ends_by_itself(snapshot, decision.decided_at)
     if ends is None:
         return sentence
@@ -154,7 +154,23 @@ def _remove_users(snapshot: Snapshot) -> str:
     remove = ngettext(
         "Remove %(count)d user to cancel online.", "Remove %(count)d users to cancel online.", to_remove
     ) % {"count": to_remove}
-    return f"{assigned} {remove}"
+    return f"{assigned} {_pending(snapshot)} {remove}" if snapshot.pending else f"{assigned} {remove}"
+
+
+def _removals_pending(snapshot: Snapshot, decision: Decision) -> str:
+    return ngettext(
+        "%(count)d removal is with your directory; online canceling opens when it is confirmed.",
+        "%(count)d removals are with your directory; online canceling opens when they are confirmed.",
+        snapshot.pending,
+    ) % {"count": snapshot.pending}
+
+
+def _pending(snapshot: Snapshot) -> str:
+    return ngettext(
+        "%(count)d removal is with your directory.",
+        "%(count)d removals are with your directory.",
+        snapshot.pending,
+    ) % {"count": snapshot.pending}
 
 
 def _only_groups(snapshot: Snapshot, decision: Decision) -> str:
@@ -181,6 +197,7 @@ _BY_REASON: Mapping[Reason, Callable[[Snapshot, Decision], str]] = {
     Reason.UNDER_LIMIT: _under_limit,
     Reason.LICENSES_AT_OR_OVER_LIMIT: _over_limit,
     Reason.ONLY_GROUP_LICENSES: _only_groups,
+    Reason.REMOVALS_PENDING: _removals_pending,
 }
 
 

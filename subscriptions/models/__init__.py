@@ -5,6 +5,7 @@ from subscriptions.models.licenses import DirectoryGroup, DirectoryUser, License
 from subscriptions.models.plans import Plan, Subscription
 from subscriptions.models.policies import CancellationPolicy
 from subscriptions.models.reconciliations import MAX_FINDINGS, Reconciliation
+from subscriptions.models.removals import Removal, RemovalRequest, RemovalStatus
 from subscriptions.models.sources import FactSource, SyncPiece, SyncRun, SyncState, Watermark
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
     "LicenseTally",
     "Plan",
     "Reconciliation",
+    "Removal",
+    "RemovalRequest",
+    "RemovalStatus",
     "Subscription",
     "SyncPiece",
     "SyncRun",

@@ -103,7 +103,8 @@ class License(models.Model):
     The row stays when the license is taken away; ``removed_at`` then keeps an older export from bringing
     it back. ``removed_here``: by a removal that was asked of us; a source that still assigns it later contradicts that,
     ``contradicted_at`` then, and it counts again.
-    ``known_at`` is of the direct license, ``by_group_known_at`` of those by groups.
+    ``known_at`` is of the direct license, ``by_group_known_at`` of those by groups. ``removal_requested_at``: since when
+    its removal is on its way, see removals.py.
     """
 
     subscription = models.ForeignKey(
@@ -115,6 +116,7 @@ class License(models.Model):
     groups = models.ManyToManyField(DirectoryGroup, related_name="licenses", blank=True, verbose_name=_("groups"))
     assigned_at = models.DateTimeField(_("assigned"), null=True, blank=True)
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+    removal_requested_at = models.DateTimeField(_("removal requested"), null=True, editable=False)
     source = models.ForeignKey(
         FactSource,
         models.PROTECT,
@@ -154,3 +156,4 @@ class LicenseTally(models.Model):
     assigned = models.IntegerField(default=0)
     removable = models.IntegerField(default=0)
     by_group = models.IntegerField(default=0)
+    pending = models.IntegerField(default=0, db_default=0)

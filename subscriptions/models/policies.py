@@ -38,6 +38,12 @@ class CancellationPolicy(models.Model):
         help_text=_("Fewer assigned licenses than this cancel online (or as many, if the limit is inclusive)."),
     )
     limit_is_inclusive = models.BooleanField(_("limit is inclusive"), default=False)
+    count_requested_removals = models.BooleanField(
+        _("requested removals count"),
+        default=False,
+        db_default=False,
+        help_text=_("A license counts no more once its removal was requested, and not only when it was confirmed."),
+    )
     proration_convention = models.CharField(
         _("proration"), max_length=22, choices=CONVENTION_CHOICES, default=Convention.ELAPSED_24H.value
     )
@@ -83,6 +89,7 @@ class CancellationPolicy(models.Model):
             id=self.pk,
             online_license_limit=self.online_license_limit,
             limit_is_inclusive=self.limit_is_inclusive,
+            count_requested_removals=self.count_requested_removals,
             convention=Convention(self.proration_convention),
             full_refund_hours=self.full_refund_hours,
             prorated_refund_hours=self.prorated_refund_hours,

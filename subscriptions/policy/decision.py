@@ -39,6 +39,7 @@ class Reason(StrEnum):
     UNDER_LIMIT = "UNDER_LIMIT"
     LICENSES_AT_OR_OVER_LIMIT = "LICENSES_AT_OR_OVER_LIMIT"
     ONLY_GROUP_LICENSES = "ONLY_GROUP_LICENSES"
+    REMOVALS_PENDING = "REMOVALS_PENDING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ def evaluate(snapshot: Snapshot, at: datetime, on_behalf: OnBehalf | None = None
 
 
 def users_to_remove(snapshot: Snapshot) -> int:
-    """How many users must lose their license before canceling online opens; never negative."""
-    return max(0, snapshot.assigned - snapshot.policy.max_online)
+    """How many more must be asked to lose their license before canceling online can open; never negative."""
+    return max(0, snapshot.assigned - snapshot.pending - snapshot.policy.max_online)
 
 
 def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
@@ -122,11 +123,13 @@ def _row(snapshot: Snapshot, at: datetime, *, ignore_limit: bool) -> Reason:
         return Reason.PARTNER_MANAGED
     if is_trial(snapshot, at):
         return Reason.TRIAL_CONVERTS if converts(snapshot) else Reason.TRIAL_EXPIRES_BY_ITSELF
-    return Reason.UNDER_LIMIT if ignore_limit or _under_limit(snapshot) else Reason.LICENSES_AT_OR_OVER_LIMIT
+    if ignore_limit or _under_limit(snapshot):
+        return Reason.UNDER_LIMIT
+    return Reason.LICENSES_AT_OR_OVER_LIMIT if users_to_remove(snapshot) else Reason.REMOVALS_PENDING
 
 
 def _under_limit(snapshot: Snapshot) -> bool:
-    return snapshot.assigned <= snapshot.policy.max_online
+    return snapshot.counted <= snapshot.policy.max_online
 
 
 _AVAILABLE = {
@@ -137,6 +140,7 @@ _AVAILABLE = {
     Reason.TRIAL_EXPIRES_BY_ITSELF: (Route.NOTHING_TO_CANCEL,),
     Reason.TRIAL_CONVERTS: (Route.CANCEL_ONLINE,),
     Reason.UNDER_LIMIT: (Route.CANCEL_ONLINE,),
+    Reason.REMOVALS_PENDING: (Route.REMOVE_USERS, Route.REQUEST_CALLBACK),
     Reason.LICENSES_AT_OR_OVER_LIMIT: (Route.REMOVE_USERS, Route.REQUEST_CALLBACK),
 }
 
@@ -169,7 +173,7 @@ def _found_out(option: Option, snapshot: Snapshot, at: datetime, *, ignore_limit
         return replace(option, available=bool(modes), modes=modes)
     if option.route is Route.REMOVE_USERS:
         to_remove = users_to_remove(snapshot)
-        if snapshot.removable < to_remove:
+        if snapshot.removable - snapshot.pending < to_remove:
             return Option(option.route, False, Reason.ONLY_GROUP_LICENSES, users_to_remove=to_remove)
         return replace(option, users_to_remove=to_remove)
     return option

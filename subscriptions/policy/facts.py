@@ -41,7 +41,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyTerms:
-    """The versioned, editable part of the rules, as a staff member saved it. Versions count per tenant; ids do not."""
+    """The versioned, editable part of the rules, as a staff member saved it. Versions count per tenant; ids do not.
+
+    ``count_requested_removals``: a removal that was requested counts like one that was confirmed.
+    """
 
     name: str
     version: int
@@ -51,6 +54,7 @@ class PolicyTerms:
     convention: Convention = Convention.ELAPSED_24H
     full_refund_hours: int | None = None
     prorated_refund_hours: int | None = None
+    count_requested_removals: bool = False
 
     @property
     def max_online(self) -> int:
@@ -94,8 +98,9 @@ class Snapshot:
 
     ``base_status`` is what billing or the import says; the status people see is ``status_at``.
     ``assigned`` counts users holding a license, ``removable`` those who hold it only directly,
-    ``by_group`` those who hold it by a group (also when they hold it directly too). ``shares_licenses``: the product was
-    bought more than once, nobody says who holds which, and every holder counts for each.
+    ``by_group`` those who hold it by a group (also when they hold it directly too), ``pending`` those of ``removable``
+    whose removal is on its way. ``shares_licenses``: the product was bought more than once, nobody says who holds which,
+    and every holder counts for each.
     """
 
     base_status: Status
@@ -113,8 +118,14 @@ class Snapshot:
     assigned: int
     removable: int
     by_group: int
+    pending: int
     group_names: tuple[str, ...]
     shares_licenses: bool
     for_quotes: QuoteFacts
     cancellation: InForce | None
     policy: PolicyTerms
+
+    @property
+    def counted(self) -> int:
+        """The licenses that count against the limit."""
+        return self.assigned - self.pending if self.policy.count_requested_removals else self.assigned

@@ -228,6 +228,7 @@ class SubscriptionBatch:
             assigned=counts.assigned,
             removable=counts.removable,
             by_group=counts.by_group,
+            pending=counts.pending,
             group_names=cast(tuple[str, ...], SimpleLazyObject(lambda: self.group_names.get(row.pk, ()))),
             shares_licenses=row.shares_licenses,
             for_quotes=cast(QuoteFacts, SimpleLazyObject(lambda: self._for_quotes(row))),

@@ -23,6 +23,7 @@ class LicenseCounts:
     assigned: int = 0
     removable: int = 0
     by_group: int = 0
+    pending: int = 0
 
 
 _SUBSCRIPTION, _PLAN, _TENANT = ModelColumns(Subscription), ModelColumns(Plan, "plan"), ModelColumns(Tenant, "tenant")
@@ -51,6 +52,7 @@ def _wide(rows: QuerySet[Subscription]) -> QuerySet[Any, Any]:
         "tally__assigned",
         "tally__removable",
         "tally__by_group",
+        "tally__pending",
     )
 
 

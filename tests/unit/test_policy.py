@@ -111,7 +111,42 @@ ROWS: list[tuple[str, dict[str, Any], Reason, set[Route]]] = [
         Reason.LICENSES_AT_OR_OVER_LIMIT,
         {Route.REMOVE_USERS, Route.REQUEST_CALLBACK},
     ),
-]
+    (
+        "8a 25 assigned, one on its way",
+        {"assigned": 25, "pending": 1},
+        Reason.REMOVALS_PENDING,
+        {Route.REMOVE_USERS, Route.REQUEST_CALLBACK},
+    ),
+    ("8a comes after 7", {"assigned": 24, "pending": 3}, Reason.UNDER_LIMIT, {Route.CANCEL_ONLINE}),
+    ("8a comes after 6", {**TRIAL, "assigned": 25, "pending": 1}, Reason.TRIAL_CONVERTS, {Route.CANCEL_ONLINE}),
+    (
+        "8a only groups stay",
+        {"assigned": 25, "pending": 1, "removable": 1, "by_group": 24, "group_names": ("Sales",)},
+        Reason.REMOVALS_PENDING,
+        {Route.REMOVE_USERS, Route.REQUEST_CALLBACK},
+    ),
+    (
+        "8 too few on their way, the rest by groups",
+        {"assigned": 27, "pending": 1, "removable": 1, "by_group": 26, "group_names": ("Sales",)},
+        Reason.LICENSES_AT_OR_OVER_LIMIT,
+        {Route.REQUEST_CALLBACK},
+    ),
+    (
+        "1 at period end, over the limit until removals are confirmed",
+        {"cancellation": SCHEDULED, "assigned": 25, "pending": 1},
+        Reason.UNDO_OPEN,
+        {Route.UNDO_CANCELLATION},
+    ),
+    (
+        "1 at period end, removals trusted",
+        {
+            "cancellation": SCHEDULED, "assigned": 25, "pending": 1,
+            "policy": PolicyTerms("Trusting", 1, count_requested_removals=True),
+        },
+        Reason.UNDO_OPEN,
+        {Route.UNDO_CANCELLATION, Route.CANCEL_ONLINE},
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("facts", "reason", "available"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
@@ -153,6 +188,37 @@ def test_exactly_25_both_ways(assigned: int, inclusive: bool, to_remove: int) ->
     assert users_to_remove(facts) == to_remove
     assert decision.option(Route.CANCEL_ONLINE).available is (to_remove == 0)
     assert decision.option(Route.REMOVE_USERS).users_to_remove == (to_remove or None)
+
+
+OPEN, WAITS, OVER = Reason.UNDER_LIMIT, Reason.REMOVALS_PENDING, Reason.LICENSES_AT_OR_OVER_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("inclusive", "assigned", "by_pending"),
+    [
+        # The reason and how many more to remove, with 0, 1, 2 and 3 on their way.
+        (False, 24, [(OPEN, None), (OPEN, None), (OPEN, None), (OPEN, None)]),
+        (False, 25, [(OVER, 1), (WAITS, 0), (WAITS, 0), (WAITS, 0)]),
+        (False, 26, [(OVER, 2), (OVER, 1), (WAITS, 0), (WAITS, 0)]),
+        (True, 24, [(OPEN, None), (OPEN, None), (OPEN, None), (OPEN, None)]),
+        (True, 25, [(OPEN, None), (OPEN, None), (OPEN, None), (OPEN, None)]),
+        (True, 26, [(OVER, 1), (WAITS, 0), (WAITS, 0), (WAITS, 0)]),
+    ],
+)
+def test_removals_on_their_way_both_ways(
+    assigned: int, inclusive: bool, by_pending: list[tuple[Reason, int | None]]
+) -> None:
+    strict = PolicyTerms("Default", 1, limit_is_inclusive=inclusive)
+    for pending, (reason, to_remove) in enumerate(by_pending):
+        facts = snapshot(assigned=assigned, pending=pending, policy=strict)
+        decision = evaluate(facts, NOW)
+        online, removal = decision.option(Route.CANCEL_ONLINE), decision.option(Route.REMOVE_USERS)
+        assert decision.reason is online.reason is reason
+        assert (online.available, removal.users_to_remove) == (reason is OPEN, to_remove)
+        assert decision.route is (Route.CANCEL_ONLINE if reason is OPEN else Route.REMOVE_USERS)
+        assert decision.option(Route.REQUEST_CALLBACK).available is (reason is not OPEN)
+        trusting = evaluate(replace(facts, policy=replace(strict, count_requested_removals=True)), NOW)
+        assert trusting.reason is (OPEN if reason is WAITS else reason)
 
 
 def test_removal_is_offered_only_where_it_can_open_the_way() -> None:
@@ -443,12 +509,14 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         assigned=assigned,
         removable=removable,
         by_group=assigned - removable,
+        pending=draw(st.integers(0, removable)),
         charges=tuple(charges),
         cancellation=cancellation,
         policy=PolicyTerms(
             "Any",
             1,
             limit_is_inclusive=draw(st.booleans()),
+            count_requested_removals=draw(st.booleans()),
             convention=draw(st.sampled_from(Convention)),
             full_refund_hours=draw(st.none() | st.integers(0, 1000)),
             prorated_refund_hours=draw(st.none() | st.integers(0, 1000)),
@@ -463,6 +531,41 @@ def test_there_is_always_a_way_and_every_route_is_listed(facts: Snapshot, now: d
     assert sorted(option.route for option in decision.options) == sorted(Route)
     online = decision.option(Route.CANCEL_ONLINE)
     assert online.available is bool(online.modes)
+
+
+@given(snapshots(), INSTANTS)
+def test_removals_on_their_way_by_the_table(facts: Snapshot, now: datetime) -> None:
+    """Rows 7, 8a and 8, from the table's words alone."""
+    decision, terms = evaluate(facts, now), facts.policy
+    if decision.reason not in (OPEN, WAITS, OVER):
+        return
+
+    def is_under(count: int) -> bool:
+        return count < terms.online_license_limit or (terms.limit_is_inclusive and count == terms.online_license_limit)
+
+    confirmed = facts.assigned - facts.pending
+    if is_under(confirmed if terms.count_requested_removals else facts.assigned):
+        assert decision.reason is OPEN
+    elif is_under(confirmed):
+        assert (decision.reason, decision.option(Route.REMOVE_USERS).users_to_remove) == (WAITS, 0)
+    else:
+        assert decision.reason is OVER
+        more = decision.option(Route.REMOVE_USERS).users_to_remove
+        assert more
+        assert is_under(confirmed - more)
+        assert not is_under(confirmed - more + 1)
+
+
+@given(snapshots(), INSTANTS)
+def test_what_is_confirmed_never_closes_a_way_nor_a_refusal_opens_one(facts: Snapshot, now: datetime) -> None:
+    if not facts.pending:
+        return
+    one = {"pending": facts.pending - 1}
+    confirmed = replace(facts, assigned=facts.assigned - 1, removable=facts.removable - 1, **one)
+    openings = [
+        evaluate(f, now).option(Route.CANCEL_ONLINE).available for f in (replace(facts, **one), facts, confirmed)
+    ]
+    assert openings == sorted(openings)
 
 
 @given(snapshots(), INSTANTS, st.sampled_from([None, OnBehalf()]))

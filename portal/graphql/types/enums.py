@@ -53,6 +53,7 @@ _declare(
     UNDER_LIMIT="Few enough licenses are assigned.",
     LICENSES_AT_OR_OVER_LIMIT="Too many licenses are assigned.",
     ONLY_GROUP_LICENSES="Too many licenses come from groups for removing users to be enough.",
+    REMOVALS_PENDING="Too many licenses are assigned until the directory confirms removals that it was asked for.",
 )
 _declare(
     Mode,

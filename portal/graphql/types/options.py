@@ -163,7 +163,7 @@ class CancellationOption:
         return option_message(self.option, self.summary.snapshot, self.summary.decision)
 
     users_to_remove: int | None = strawberry.field(
-        description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens."
+        description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens, besides those whose removal is on its way."
     )
 
     @classmethod
@@ -197,6 +197,9 @@ class CancellationFacts:
         description="How many users hold one, each counted once; deleted users do not count."
     )
     group_assigned_licenses: int = strawberry.field(description="Of those, how many have it by a group.")
+    pending_removals: int = strawberry.field(
+        description="Asked of the directory and not confirmed: still counted in assignedLicenses, unless the policy trusts them."
+    )
     online_license_limit: int = strawberry.field(
         description="The number of assigned licenses at which canceling online closes: 25, unless staff set another."
     )
@@ -247,6 +250,7 @@ class CancellationOptions:
             purchased_licenses=snapshot.purchased,
             assigned_licenses=snapshot.assigned,
             group_assigned_licenses=snapshot.by_group,
+            pending_removals=snapshot.pending,
             online_license_limit=snapshot.policy.online_license_limit,
             limit_is_inclusive=snapshot.policy.limit_is_inclusive,
             policy_name=snapshot.policy.name,

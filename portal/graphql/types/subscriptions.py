@@ -114,6 +114,10 @@ class ProductSubscription(Node):
     def assigned_licenses(self) -> int:
         return self.summary.batch.counts[self.summary.row.pk].assigned
 
+    @strawberry.field(description="Removals asked of the directory that it has not confirmed.")
+    def pending_removals(self) -> int:
+        return self.summary.batch.counts[self.summary.row.pk].pending
+
     @strawberry.field(description="Purchased and not assigned; never negative.")
     def unused_licenses(self) -> int:
         assigned = self.summary.batch.counts[self.summary.row.pk].assigned
