@@ -1,4 +1,4 @@
-"""What a carrier of removals is: it has a directory take licenses away, and says what became of each. Pure."""
+"""What a carrier of removals is: it has a directory take licenses away, and says what became of each."""
 
 from __future__ import annotations
 
