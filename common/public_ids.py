@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PERSON = "per"
     TOKEN = "tok"  # noqa: S105
     WEBHOOK = "whk"
+    REMOVAL_REQUEST = "rem"
 
 
 _KINDS = {kind.value: kind for kind in Kind}

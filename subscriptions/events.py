@@ -5,9 +5,9 @@ Every event is about a subscription, so its version counts all of them: a late o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from billing.models import Refund
 from billing.money import Money
@@ -17,7 +17,7 @@ from common.public_ids import Kind, public_id
 from outbox.queue import enqueue
 from outbox.registry import Lane, handles
 from subscriptions.idempotency import one_transaction
-from subscriptions.models import Cancellation, Subscription
+from subscriptions.models import Cancellation, License, Removal, RemovalRequest, RemovalStatus, Subscription
 from subscriptions.selectors.batches import refunds_of
 from tenants.models import Tenant
 from webhooks.events import publish
@@ -40,9 +40,20 @@ class SubscriptionEvent(CodeTable):
     REFUND_FAILED = "refund.failed", "A provider refused to pay back."
     USERS_REMOVED = "users.removed", "Licenses were taken away."
     SYNC_CONFLICT = "sync.conflict", "The directory still assigns licenses that were removed here: they count again."
+    LICENSE_REMOVAL_REQUESTED = (
+        "license.removal_requested",
+        "Licenses are to be taken away in the directory: by you, where the tenant's host carries that out.",
+    )
+    LICENSE_REMOVAL_SETTLED = (
+        "license.removal_settled",
+        "The directory has taken licenses away, or refused to.",
+    )
 
 
 EventData = Mapping[str, Any]
+Item = TypeVar("Item")
+# Removals that one event names: a call is for up to 10,000 users, and receivers take messages of some kilobytes.
+_IN_ONE_EVENT = 500
 
 
 def publish_cancellation(type: SubscriptionEvent, cancellation: Cancellation, now: datetime) -> None:
@@ -107,6 +118,41 @@ def publish_contradicted(
     )
 
 
+def publish_removals_requested(request: RemovalRequest, licenses: Sequence[int], now: datetime) -> None:
+    """Tell which licenses are to be taken away, some hundreds at once: ids alone."""
+    about = {"removalRequest": {"id": public_id(Kind.REMOVAL_REQUEST, request.pk)}}
+    for number, piece in enumerate(_pieces(licenses)):
+
+        def describe(piece: Sequence[int] = piece) -> EventData:
+            users = _users_of(piece)
+            removals = [{"user": users[pk], "status": RemovalStatus.REQUESTED} for pk in piece]
+            return {**about, "removals": removals}
+
+        kind = SubscriptionEvent.LICENSE_REMOVAL_REQUESTED
+        publish_event(kind, f"{request.pk}:{number}", request.subscription, now, describe)
+
+
+def publish_removals_decided(subscription: Subscription, rows: Sequence[Removal], position: int, now: datetime) -> None:
+    """Tell what became of removals, some hundreds at once; ``position``: where the audit trail says it."""
+    for number, piece in enumerate(_pieces(rows)):
+
+        def describe(piece: Sequence[Removal] = piece) -> EventData:
+            users = _users_of([row.license_id for row in piece])
+            removals = [
+                {
+                    "user": users[row.license_id],
+                    "status": row.status,
+                    "reason": row.reason or None,
+                    "removalRequest": {"id": public_id(Kind.REMOVAL_REQUEST, row.request_id)},
+                }
+                for row in piece
+            ]
+            return {"removals": removals}
+
+        occasion = f"{subscription.tenant_id}:{position}:{number}"
+        publish_event(SubscriptionEvent.LICENSE_REMOVAL_SETTLED, occasion, subscription, now, describe)
+
+
 def publish_event(
     type: CodeTable, occasion: str, subscription: Subscription, now: datetime, describe: Callable[[], EventData]
 ) -> None:
@@ -133,6 +179,16 @@ def _subject(subscription: Subscription) -> EventData:
 def _ids(kind: Kind, row: Tenant | Subscription) -> EventData:
     named = {"externalId": row.external_id} if row.external_id else {}
     return {"id": public_id(kind, row.pk), **named}
+
+
+def _users_of(licenses: Sequence[int]) -> Mapping[int, EventData]:
+    """Who holds each license, by ids. One query."""
+    rows = License.objects.filter(pk__in=licenses).values_list("pk", "user", "user__external_id")
+    return {pk: {"id": public_id(Kind.USER, user), "externalId": external_id or None} for pk, user, external_id in rows}
+
+
+def _pieces(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + _IN_ONE_EVENT] for start in range(0, len(items), _IN_ONE_EVENT))
 
 
 def _cancellation(cancellation: Cancellation) -> EventData:

@@ -42,11 +42,11 @@ def locked_subscription(
     if subscription is None:
         raise NotFound(*path)
     require(caller, scope, subscription.tenant_id)
-    _within_rate(caller, subscription.tenant_id, "try" if dry_run else "change")
+    within_rate(caller, subscription.tenant_id, "try" if dry_run else "change")
     return subscription
 
 
-def _within_rate(caller: Caller, tenant_id: int, what: str) -> None:
+def within_rate(caller: Caller, tenant_id: int, what: str) -> None:
     """Changes of one tenant by its people are counted together, those by each partner apart, and so is what only tries.
 
     Nobody can use up what another needs. Staff and commands are not counted.

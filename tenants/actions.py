@@ -61,6 +61,8 @@ class Action(StrEnum):
     REFUND_VOIDED = "refund.voided"
     REMOVAL_CONTRADICTED = "removal.contradicted"
     SOURCE_HANDED_OVER = "source.handed_over"
+    REMOVALS_DECIDED = "removals.decided"
+    REMOVALS_REQUESTED = "removals.requested"
     SUBSCRIPTION_ENDED_ELSEWHERE = "subscription.ended_elsewhere"
     SUBSCRIPTION_RENEWAL_CHANGED = "subscription.renewal_changed"
     SUBSCRIPTION_RENEWED = "subscription.renewed"

@@ -196,7 +196,7 @@ class PartnerToken(models.Model):
         (Scope.WEBHOOKS.value, _("hear of events")),
         (Scope.EVENTS.value, _("read the feed of events")),
         (Scope.SETTLE.value, _("mark refunds as paid")),
-        (Scope.SYNC.value, _("bring the facts of tenants")),
+        (Scope.SYNC.value, _("bring the facts of tenants, and say what became of removals")),
         (Scope.SCIM.value, _("bring users and groups by SCIM")),
         (Scope.SESSIONS.value, _("vouch for people")),
     ]

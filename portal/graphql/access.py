@@ -87,6 +87,8 @@ def _act(scope: Scope) -> Access:
 _WEBHOOKS = Access(Who.PARTNER, (Scope.WEBHOOKS,))
 # Whoever pays refunds says that one was paid, never whoever gets it.
 _SETTLE = Access(Who.PARTNER, (Scope.SETTLE,))
+# Whoever asks for removals does not say that they were carried out: the host does, of its directory.
+_SYNC = Access(Who.PARTNER, (Scope.SYNC,))
 
 QUERIES: Mapping[str, Access] = {
     "viewer": _read(),
@@ -94,6 +96,7 @@ QUERIES: Mapping[str, Access] = {
     "subscription": _read(Scope.READ),
     "cancellationOptions": _read(Scope.READ),
     "callbackRequest": _read(Scope.READ, Scope.CALLBACK),
+    "removalRequest": _read(Scope.READ, Scope.REMOVE_USERS),
     "callbackWindows": _read(Scope.READ, Scope.CALLBACK),
     "node": _read(Scope.READ),
     "subscriptionByExternalId": _read(Scope.READ),
@@ -106,6 +109,7 @@ FIELDS: Mapping[str, Access] = {
     "CancellationOption.quotes": _read(Scope.QUOTE),
     "ProductSubscription.licenses": _read(Scope.READ_USERS),
     "UserRemoval.user": _read(Scope.READ_USERS),
+    "Removal.reason (text)": _act(Scope.REMOVE_USERS),
     "node (License, DirectoryUser)": _read(Scope.READ_USERS),
     "CallbackRequest.phone (whole)": _act(Scope.CALLBACK),
 }
@@ -114,6 +118,7 @@ MUTATIONS: Mapping[str, Access] = {
     "undoCancellation": _act(Scope.CANCEL),
     "submitCancellationFeedback": _act(Scope.CANCEL),
     "removeUsers": _act(Scope.REMOVE_USERS),
+    "settleRemovals": _SYNC,
     "requestCallback": _act(Scope.CALLBACK),
     "rescheduleCallback": _act(Scope.CALLBACK),
     "withdrawCallback": _act(Scope.CALLBACK),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from portal.graphql.types.billing import Refund
 from portal.graphql.types.callbacks import CallbackRequest
 from portal.graphql.types.cancellations import Cancellation
 from portal.graphql.types.licenses import DirectoryUser, License
+from portal.graphql.types.removals import RemovalRequest
 from portal.graphql.types.subscriptions import ProductSubscription
 from portal.graphql.types.summary import SubscriptionSummary
 from subscriptions import models
@@ -81,8 +83,20 @@ def _users(info: Info, numbers: Collection[int]) -> Found:
 
 def _licenses(info: Info, numbers: Collection[int]) -> Found:
     FIELDS["node (License, DirectoryUser)"].check(info.context.caller)
-    rows = models.License.objects.held().filter(pk__in=numbers).select_related("user")
-    return {row.pk: License(row=row) for row in visible(rows, info.context.caller, "subscription__tenant")}
+    held = models.License.objects.held().filter(pk__in=numbers).select_related("user", "subscription")
+    rows = visible(held, info.context.caller, "subscription__tenant")
+    by_tenant: dict[int, list[models.License]] = defaultdict(list)
+    for row in rows:
+        by_tenant[row.subscription.tenant_id].append(row)
+    pages = (License.page(info.context.caller, tenant_id, of_one) for tenant_id, of_one in by_tenant.items())
+    return {license.row.pk: license for page in pages for license in page}
+
+
+def _removal_requests(info: Info, numbers: Collection[int]) -> Found:
+    caller = info.context.caller
+    rows = list(visible(models.RemovalRequest.objects.filter(pk__in=numbers), caller))
+    summaries = _summaries(_batch(info, {row.subscription_id for row in rows}))
+    return {row.pk: RemovalRequest.of(row.pk, summaries[row.subscription_id], caller) for row in rows}
 
 
 _FINDERS: Mapping[Kind, Callable[[Info, Collection[int]], Found]] = {
@@ -93,4 +107,5 @@ _FINDERS: Mapping[Kind, Callable[[Info, Collection[int]], Found]] = {
     Kind.CANCELLATION: _cancellations,
     Kind.REFUND: _refunds,
     Kind.CALLBACK: _callbacks,
+    Kind.REMOVAL_REQUEST: _removal_requests,
 }

@@ -21,6 +21,7 @@ from portal.graphql.types.events import EventConnection, event_page
 from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.node import Node
 from portal.graphql.types.options import CancellationOptions
+from portal.graphql.types.removals import RemovalRequest
 from portal.graphql.types.subscriptions import (
     ProductSubscription,
     SubscriptionConnection,
@@ -122,6 +123,14 @@ class Query:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of the request.")]
     ) -> CallbackRequest | None:
         return find_callback(info, read_id(Kind.CALLBACK, id))
+
+    @query(description="Follow a removal.")
+    def removal_request(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Of the request.")]
+    ) -> RemovalRequest | None:
+        number = read_id(Kind.REMOVAL_REQUEST, id)
+        found: RemovalRequest | None = find_nodes(info, Kind.REMOVAL_REQUEST, [number]).get(number)
+        return found
 
     @query(
         description="Windows in which support can call: inside the desk's business hours and 09:00-19:00 of timeZone,"

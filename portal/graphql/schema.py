@@ -21,6 +21,7 @@ from portal.graphql.mutations.callbacks import CallbackMutation
 from portal.graphql.mutations.cancellations import CancellationMutation
 from portal.graphql.mutations.licenses import LicenseMutation
 from portal.graphql.mutations.refunds import RefundMutation
+from portal.graphql.mutations.removals import RemovalMutation
 from portal.graphql.mutations.webhooks import WebhookMutation
 from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
@@ -31,7 +32,13 @@ from portal.graphql.types.problems import Problem
     description="What can be changed. Each answers a union: its success, or a Problem that says what to do."
 )
 class Mutation(
-    CancellationMutation, LicenseMutation, CallbackMutation, RefundMutation, AccountMutation, WebhookMutation
+    CancellationMutation,
+    LicenseMutation,
+    RemovalMutation,
+    CallbackMutation,
+    RefundMutation,
+    AccountMutation,
+    WebhookMutation,
 ):
     pass
 

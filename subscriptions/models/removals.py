@@ -54,7 +54,8 @@ class RemovalRequest(models.Model):
 class Removal(models.Model):
     """One license that is to be taken away.
 
-    ``asked_at``: when a carrier last was about to ask the directory for it, or look: after that it may have arrived.
+    ``asked_at``: when a carrier last was about to ask the directory for it, after which it may have arrived; ``look_at``:
+    when it is next looked for there.
     """
 
     STATUS_CHOICES: ClassVar = [
@@ -73,6 +74,7 @@ class Removal(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=STATUS_CHOICES, default=RemovalStatus.REQUESTED.value)
     requested_at = models.DateTimeField(_("requested"))
     asked_at = models.DateTimeField(_("directory last asked"), null=True, blank=True)
+    look_at = models.DateTimeField(null=True, editable=False)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=MAX_CODE, blank=True, choices=partial(choices_of, RefusalReason))
     text = models.CharField(_("in the directory's own words"), max_length=MAX_TEXT, blank=True)

@@ -204,11 +204,21 @@ class SubscriptionBatch:
         """Everything the policy looks at, by subscription."""
         return {row.pk: self._snapshot(row) for row in self.rows}
 
-    def pretend_removed(self, subscription_id: int, users: int) -> None:
-        """Decide, from the start, as if that many users had lost their direct licenses: for a dry run."""
-        now = self.counts[subscription_id]
-        pretended = replace(now, assigned=now.assigned - users, removable=now.removable - users)
-        self.counts = {**self.counts, subscription_id: pretended}
+    def pretending(self, subscription_id: int, *, removed: int = 0, requested: int = 0) -> Self:
+        """Another batch, which decides as if so many users had lost their direct licenses, or were to: for a dry run.
+
+        It shares what is read already, and the policies, which both need.
+        """
+        now, policies = self.counts[subscription_id], self.policies
+        other = type(self)(self.rows, self.at, on_behalf=self.on_behalf)
+        pretended = replace(
+            now,
+            assigned=now.assigned - removed,
+            removable=now.removable - removed,
+            pending=now.pending + requested,
+        )
+        other.counts, other.policies = {**self.counts, subscription_id: pretended}, policies
+        return other
 
     def _snapshot(self, row: Subscription) -> Snapshot:
         counts = self.counts[row.pk]

@@ -12,7 +12,7 @@ OPTIONS_FIELDS = f"""
   route headline canAct eligibleRoles decidedAt
   options {{ route available reason message usersToRemove quotes {{ {QUOTE} }} }}
   facts {{ isTrial hasPaymentMethod purchasedLicenses assignedLicenses groupAssignedLicenses onlineLicenseLimit
-           limitIsInclusive policyName policyVersion }}
+           limitIsInclusive policyName policyVersion pendingRemovals }}
 """
 OPTIONS = f"query($id: ID!) {{ cancellationOptions(subscriptionId: $id) {{ {OPTIONS_FIELDS} }} }}"
 PROBLEM = "__typename ... on Problem { code message path }"
@@ -41,11 +41,21 @@ MARK_PAID = f"""
 mutation($input: MarkRefundPaidInput!) {{ markRefundPaid(input: $input) {{ {PROBLEM}
   ... on MarkRefundPaidSuccess {{ refund {{ id amount {{ formatted }} status creditForm dueBy settledAt overdue }} }}
 }} }}"""
+REMOVAL_REQUEST = """
+  id requested confirmed refused refusals { userId outcome message groupNames user { id displayName } }
+  subscription { id assignedLicenses pendingRemovals }
+"""
+FOLLOW = f"query($id: ID!) {{ removalRequest(id: $id) {{ {REMOVAL_REQUEST} }} }}"
+SETTLE = f"""
+mutation($input: SettleRemovalsInput!) {{ settleRemovals(input: $input) {{ {PROBLEM}
+  ... on SettleRemovalsSuccess {{ settled conflicts unknown }}
+}} }}"""
 REMOVE = f"""
 mutation($input: RemoveUsersInput!) {{ removeUsers(input: $input) {{ {PROBLEM}
-  ... on RemoveUsersSuccess {{ dryRun removedCount
+  ... on RemoveUsersSuccess {{ dryRun removedCount removalRequest {{ {REMOVAL_REQUEST} }}
     results {{ userId outcome groupNames message user {{ id displayName }} }}
-    cancellationOptions {{ route facts {{ assignedLicenses }} options {{ route usersToRemove available }} }} }}
+    cancellationOptions {{ route headline facts {{ assignedLicenses pendingRemovals }}
+      options {{ route reason usersToRemove available }} }} }}
   ... on NotAvailableProblem {{ cancellationOptions {{ route }} }}
 }} }}"""
 CALLBACK = """
@@ -70,7 +80,7 @@ WINDOWS = """
 query($id: ID!, $zone: String!, $days: Int! = 5) {
   callbackWindows(subscriptionId: $id, timeZone: $zone, days: $days) { id start end label } }"""
 SUBSCRIPTION = f"""
-  id name status isTrial channel partnerName purchasedLicenses assignedLicenses unusedLicenses overAssignedLicenses
+  id name status isTrial channel partnerName purchasedLicenses assignedLicenses unusedLicenses overAssignedLicenses pendingRemovals
   currentPeriodStart currentPeriodEnd termMonths recurringBilling trialConversion {{ at amount {{ amount }} }}
   tenant {{ id name domain timeZone language }}
   cancellation {{ {CANCELLATION} }} openCallback {{ {CALLBACK} }} latestCallback {{ {CALLBACK} }}
@@ -93,6 +103,7 @@ LICENSES = """
 query($id: ID!, $first: Int! = 20, $after: String, $search: String) { subscription(id: $id) {
   licenses(first: $first, after: $after, search: $search) { totalCount pageInfo { hasNextPage endCursor }
     edges { cursor node { id assignedAt sources groupNames removable
+      removal { status requestedAt decidedAt reason }
       user { id userPrincipalName displayName lastActiveAt isBlocked } } } } } }"""
 VIEWER = """{ viewer { id displayName email phone kind scopes
   tenants { totalCount edges { cursor node { role tenant { id name } } } } } }"""

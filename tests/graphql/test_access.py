@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from billing.models import Charge, Refund
 from billing.refunds.requests import refund_by_hand
 from portal.graphql import access
 from portal.graphql.schema import schema
+from subscriptions.directory.licenses import remove_users
 from subscriptions.models import Cancellation, DirectoryUser, License, Subscription
 from tenants.callers import Role, Scope
-from tenants.models import Membership, PartnerToken, SignIn
+from tenants.models import Membership, PartnerToken, Removals, SignIn, Tenant
 from tenants.people import SYSTEM
 from tenants.tokens import caller_of_token, revoke_token
 from tests.builders import NOW
@@ -27,6 +28,7 @@ from tests.graphql.documents import (
     CANCEL,
     EVENTS,
     FEEDBACK,
+    FOLLOW,
     LICENSES,
     LIST,
     MARK_PAID,
@@ -40,6 +42,7 @@ from tests.graphql.documents import (
     ROTATE_WEBHOOK,
     SUBSCRIPTION_BY_EXTERNAL_ID,
     TENANT_BY_EXTERNAL_ID,
+    SETTLE,
     TEST_WEBHOOK,
     UNDO,
     USER_BY_EXTERNAL_ID,
@@ -81,6 +84,8 @@ class Scene:
     user: str
     webhook: str
     refund: str
+    removal: str = "rem_999999999"
+    settlement: dict[str, Any] = field(default_factory=dict)
 
     def named(self, what: str) -> str:
         """The host's id of the tenant, of ``online``, or of ``user``."""
@@ -115,6 +120,7 @@ def scene(world: World) -> Scene:
         f"usr_{user}",
         webhook(world),
         owed(with_callback),
+        *requested(world, over),
     )
     for name, row in (("tenant", world.tenant), ("subscription", online), ("user", DirectoryUser.objects.get(pk=user))):
         row.external_id = scene.named(name)
@@ -134,6 +140,21 @@ def token(request: pytest.FixtureRequest, scene: Scene) -> Callable[..., str]:
         return scene.world.installation_token(*scopes)
 
     return make
+
+
+def requested(world: World, subscription: Subscription) -> tuple[str, dict[str, Any]]:
+    """A removal that waits for the host, and what the host then says of it."""
+    license = License.objects.filter(subscription=subscription).select_related("user")[0]
+    Tenant.objects.filter(pk=world.tenant.pk).update(removals=Removals.HOST, external_id="c-1")
+    Subscription.objects.filter(pk=subscription.pk).update(external_id="s-1")
+    DirectoryUser.objects.filter(pk=license.user_id).update(external_id="u-1")
+    removed = remove_users(
+        caller=world.caller(), subscription_id=subscription.pk, users=[("", license.user_id)], dry_run=False,
+        idempotency_key=None, language="en", now=NOW,
+    )  # fmt: skip
+    Tenant.objects.filter(pk=world.tenant.pk).update(removals=Removals.LOCAL)
+    said = {"userExternalId": "u-1", "subscriptionExternalId": "s-1", "tenantExternalId": "c-1", "confirmed": True}
+    return f"rem_{removed.request_id}", said
 
 
 def owed(subscription: Subscription) -> str:
@@ -179,6 +200,7 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
         REMOVE,
         lambda s: {"input": {"subscriptionId": s.online, "userIds": [s.user]}},
     ),
+    "settleRemovals": (SETTLE, lambda s: {"input": {"removals": [s.settlement]}}),
     "requestCallback": (
         REQUEST,
         lambda s: {"input": {"subscriptionId": s.over, "phone": "0888999999", "contactName": "Ada"}},
@@ -201,7 +223,8 @@ NAMES = sorted(MUTATIONS)
 PARTNERS_ONLY = {n for n, entry in {**access.QUERIES, **access.MUTATIONS}.items() if entry.who is access.Who.PARTNER}
 OF_PEOPLE = sorted(set(MUTATIONS) - PARTNERS_ONLY)
 OF_WEBHOOKS = {name for name, entry in access.MUTATIONS.items() if entry.scopes == (Scope.WEBHOOKS,)}
-OF_TENANTS = sorted(set(MUTATIONS) - OF_WEBHOOKS)
+# Of many things at once, it answers success with what is unknown.
+OF_TENANTS = sorted(set(MUTATIONS) - OF_WEBHOOKS - {"settleRemovals"})
 
 
 def answer(api: Api, name: str, scene: Scene) -> dict[str, Any]:
@@ -330,6 +353,16 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
     assert everything() == before
 
 
+def test_another_tenants_removal_looks_unknown(scene: Scene) -> None:
+    api = Api(token=World.build().token(*Scope))
+    before = everything()
+    for change in ({}, {"tenantExternalId": None}, {"tenantExternalId": "c-none"}, {"userExternalId": ""}):
+        found = api(SETTLE, input={"removals": [{**scene.settlement, **change}]})["settleRemovals"]
+        user = {**scene.settlement, **change}["userExternalId"]
+        assert found == {"__typename": "SettleRemovalsSuccess", "settled": 0, "conflicts": [], "unknown": [user]}
+    assert everything() == before
+
+
 @pytest.mark.parametrize("name", sorted(OF_WEBHOOKS - {"registerWebhook"}))
 def test_another_partners_webhook_looks_unknown(scene: Scene, name: str) -> None:
     api = Api(token=scene.world.token(*ACTING_SCOPES))
@@ -362,6 +395,10 @@ QUERIES: dict[str, tuple[str, Variables]] = {
     "callbackRequest": (
         "query($id: ID!) { callbackRequest(id: $id) { id reference } }",
         lambda s: {"id": s.callback},
+    ),
+    "removalRequest": (
+        FOLLOW,
+        lambda s: {"id": s.removal},
     ),
     "callbackWindows": (
         WINDOWS,
@@ -501,6 +538,7 @@ def test_every_kind_of_node(scene: Scene) -> None:
         "Cancellation": scene.canceled,
         "Refund": f"ref_{refund.pk}",
         "CallbackRequest": scene.callback,
+        "RemovalRequest": scene.removal,
     }
     query = "query($id: ID!) { node(id: $id) { __typename id } }"
     for typename, public_id in ids.items():

@@ -138,6 +138,8 @@ def values(s: Scene) -> dict[str, Any]:
         "requestCallback.input": {"subscriptionId": s.over, "phone": "0888999999", "contactName": "Ada"},
         "rescheduleCallback.input": {"callbackId": s.callback},
         "withdrawCallback.input": {"callbackId": s.callback},
+        "removalRequest.id": s.removal,
+        "settleRemovals.input": {"removals": [s.settlement, {**s.settlement, "userExternalId": "u-0"}]},
         "markRefundPaid.input": {
             "refundId": s.refund,
             "paidAt": NOW.isoformat(),

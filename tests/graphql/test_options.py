@@ -67,6 +67,7 @@ def test_what_the_policy_looked_at(world: World) -> None:
         "hasPaymentMethod": True,
         "purchasedLicenses": 40,
         "assignedLicenses": 24,
+        "pendingRemovals": 0,
         "groupAssignedLicenses": 4,
         "onlineLicenseLimit": 25,
         "limitIsInclusive": False,

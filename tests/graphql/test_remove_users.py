@@ -65,6 +65,7 @@ def test_dry_run_answers_the_same_and_changes_nothing(world: World) -> None:
     real = remove(api, subscription, chosen, idempotencyKey="k")
     assert outcomes(dry) == outcomes(real) == ["REMOVED"] * 3 + ["GROUP_INHERITED"]
     assert dry["cancellationOptions"] == real["cancellationOptions"]
+    assert dry["removalRequest"] is None
     assert dry["results"][0]["message"] == "The license would be removed."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -10,36 +11,19 @@ from common.public_ids import Kind, read_id
 from portal.graphql.access import FIELDS
 from portal.graphql.context import Info
 from portal.graphql.fields import mutation
-from portal.graphql.types.licenses import DirectoryUser
 from portal.graphql.types.options import CancellationOptions
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem
+from portal.graphql.types.removals import RemovalRequest, UserRemoval
 from portal.graphql.types.summary import SubscriptionSummary
 from subscriptions.directory import licenses as services
 from subscriptions.messages.removals import removal_message, would_be_message
+from subscriptions.models import DirectoryUser
 from tenants.callers import Caller
 
 
-@strawberry.type(description="What became of one entry of userIds.")
-class UserRemoval:
-    removal: strawberry.Private[services.Removal]
-    of: strawberry.Private[RemoveUsersSuccess]
-    user_id: strawberry.ID = strawberry.field(description="As it was sent.")
-
-    @strawberry.field(description="Who it is. Null without READ_USERS, and for one who is not there.")
-    def user(self) -> DirectoryUser | None:
-        row = self.of.removed.users.get(self.removal.user) if self.of.shows_names else None
-        return DirectoryUser(row=row) if row else None
-
-    outcome: services.RemovalOutcome = strawberry.field(description="What became of the license.")
-    group_names: list[str] = strawberry.field(description="The groups that hand it out. Empty where none does.")
-
-    @strawberry.field(description="One sentence for people, in the request's language.")
-    def message(self) -> str:
-        say = would_be_message if self.of.dry_run else removal_message
-        return say(self.removal)
-
-
-@strawberry.type(description="One outcome for each user.")
+@strawberry.type(
+    description="One outcome for each user. In a dry run what would be is in the options and their facts alone: their subscription is as it is, and quotes are null."
+)
 class RemoveUsersSuccess:
     removed: strawberry.Private[services.RemovedUsers]
     shows_names: strawberry.Private[bool]
@@ -47,10 +31,11 @@ class RemoveUsersSuccess:
 
     @strawberry.field(description="In the order of userIds.")
     def results(self) -> list[UserRemoval]:
+        say = would_be_message if self.dry_run else removal_message
         return [
             UserRemoval(
-                removal=removal,
-                of=self,
+                say=partial(say, removal),
+                person=partial(self._person, removal.user),
                 user_id=strawberry.ID(removal.user_id),
                 outcome=removal.outcome,
                 group_names=list(removal.group_names),
@@ -58,9 +43,17 @@ class RemoveUsersSuccess:
             for removal in self.removed.removals
         ]
 
-    removed_count: int = strawberry.field(description="How many licenses were taken away; in a dry run: would be.")
+    def _person(self, pk: int) -> DirectoryUser | None:
+        return self.removed.users.get(pk) if self.shows_names else None
+
+    removed_count: int = strawberry.field(
+        description="How many licenses were taken away at once; in a dry run: would be. 0 where the directory is asked to."
+    )
     cancellation_options: CancellationOptions = strawberry.field(
         description="As they stand after the removal (or would, in a dry run)."
+    )
+    removal_request: RemovalRequest | None = strawberry.field(
+        description="Follow it while it is on its way; null where removals are confirmed at once, and in a dry run."
     )
 
 
@@ -79,7 +72,7 @@ class RemoveUsersInput:
     dry_run: bool = strawberry.field(default=False, description="True: answer what would happen, and change nothing.")
     idempotency_key: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Made by you, at most 255 characters: repeated within 30 days it answers what was done. Null: repeating is harmless, and says NOT_ASSIGNED.",
+        description="Made by you, at most 255 characters: repeated within 30 days it answers what was done. Null: repeating is harmless, and says NOT_ASSIGNED, or REQUESTED while the directory is asked.",
     )
 
 
@@ -106,10 +99,13 @@ class LicenseMutation:
 
 def _removed(removed: services.RemovedUsers, caller: Caller, *, dry_run: bool) -> RemoveUsersSuccess:
     row = removed.batch.rows[0]
+    real = SubscriptionSummary(row, removed.batch)
+    would_be = SubscriptionSummary(row, removed.would_be, real=real) if removed.would_be else real
     return RemoveUsersSuccess(
         removed=removed,
         shows_names=FIELDS["UserRemoval.user"].allows(caller, row.tenant_id),
         dry_run=dry_run,
         removed_count=sum(removal.outcome is services.RemovalOutcome.REMOVED for removal in removed.removals),
-        cancellation_options=CancellationOptions.of(SubscriptionSummary(row, removed.batch)),
+        cancellation_options=CancellationOptions.of(would_be),
+        removal_request=RemovalRequest.of(removed.request_id, real, caller) if removed.request_id else None,
     )

@@ -14,8 +14,10 @@ from billing.credit_form import CreditForm
 from billing.models import RefundStatus
 from billing.proration import Convention, LineReason, NoRefundReason
 from desk.codes import CallbackStatus, CloseReason
+from subscriptions.carriers.base import RefusalReason
 from subscriptions.directory.licenses import RemovalOutcome
 from subscriptions.models.cancellations import CancellationStatus, Feedback
+from subscriptions.models.removals import RemovalStatus
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Channel, Mode, Status
 from tenants.callers import Role, Scope
@@ -167,6 +169,26 @@ _declare(
     GROUP_INHERITED="It comes from a group, which takes it away.",
     STILL_ASSIGNED_BY_GROUP="What was assigned directly is taken away; a group still hands it out.",
     DUPLICATE="This user is in the list before; the first entry says what became of the license.",
+    REQUESTED="The directory is asked to take away what was assigned directly, now or before: the license counts until it confirms that.",
+    REFUSED="The directory refused to: the license counts on. Of a removalRequest alone.",
+)
+_declare(
+    RemovalStatus,
+    "RemovalStatus",
+    "What the directory made of a removal.",
+    REQUESTED="It was asked, and has not decided.",
+    CONFIRMED="It took the license away.",
+    REFUSED="It did not, for a reason.",
+)
+_declare(
+    RefusalReason,
+    "RefusalReason",
+    "Why the directory did not take a license away.",
+    INHERITED_FROM_GROUP="A group hands the license out.",
+    DEPENDENT_PRODUCT="Another product of this user depends on it.",
+    UNKNOWN_USER="It does not know this user.",
+    NOT_PERMITTED="Whoever asked may not do that there.",
+    OTHER="None of the others; the text may say more.",
 )
 _declare(
     CallbackStatus,
@@ -214,7 +236,7 @@ _declare(
     WEBHOOKS="Register webhooks. Includes READ.",
     EVENTS="Read the feed of events.",
     SETTLE="Say that a refund was paid. Not on one token with CANCEL or SESSIONS.",
-    SYNC="Bring the facts of tenants. Not on one token with CANCEL, REMOVE_USERS or SESSIONS.",
+    SYNC="Bring the facts of tenants, and say what became of removals. Not on one token with CANCEL, REMOVE_USERS or SESSIONS.",
     SCIM="Bring users and groups of one tenant by SCIM. Not on one token with CANCEL, REMOVE_USERS or SESSIONS.",
     SESSIONS="Vouch for people: make and end portal sessions.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -13,7 +14,10 @@ from portal.graphql.access import FIELDS
 from portal.graphql.types.connections import Page, PageInfo, make_cursor, read_cursor, read_search
 from portal.graphql.types.node import Node
 from subscriptions import models
+from subscriptions.messages.removals import refusal_message
+from subscriptions.models import RemovalStatus
 from subscriptions.selectors.lists import license_rows
+from subscriptions.selectors.removals import LatestRemovals
 from tenants.callers import Caller
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,9 +57,26 @@ class DirectoryUser(Node):
         return self.row.is_blocked
 
 
+@strawberry.type(description="That a license is to be taken away by the directory, and what became of that.")
+class Removal:
+    row: strawberry.Private[models.Removal]
+    with_text: strawberry.Private[bool]
+    status: RemovalStatus = strawberry.field(description="What the directory has said of it.")
+    requested_at: datetime = strawberry.field(description="When it was asked for.")
+    decided_at: datetime | None = strawberry.field(
+        description="When the directory confirmed or refused it. Null: it has not."
+    )
+
+    @strawberry.field(description="The directory's reason, in the request's language.")
+    def reason(self) -> str | None:
+        return refusal_message(self.row, with_text=self.with_text) if self.row.reason else None
+
+
 @strawberry.type(description="One user's license of one subscription.")
 class License(Node):
     row: strawberry.Private[models.License]
+    latest_removals: strawberry.Private[LatestRemovals]
+    reads_texts: strawberry.Private[bool]
 
     def public_id(self) -> tuple[Kind, int]:
         return Kind.LICENSE, self.row.pk
@@ -80,6 +101,25 @@ class License(Node):
     @strawberry.field(description="Whether removeUsers can take it away completely.")
     def removable(self) -> bool:
         return not self.row.is_inherited
+
+    @strawberry.field(description="Set once its removal was asked.")
+    def removal(self) -> Removal | None:
+        row = self.latest_removals.of(self.row)
+        if row is None:
+            return None
+        return Removal(
+            row=row,
+            with_text=self.reads_texts,
+            status=RemovalStatus(row.status),
+            requested_at=row.requested_at,
+            decided_at=row.decided_at,
+        )
+
+    @classmethod
+    def page(cls, caller: Caller, tenant_id: int, rows: Sequence[models.License]) -> list[License]:
+        """Of one tenant; they ask for their removals together."""
+        latest, reads_texts = LatestRemovals(rows), FIELDS["Removal.reason (text)"].allows(caller, tenant_id)
+        return [cls(row=row, latest_removals=latest, reads_texts=reads_texts) for row in rows]
 
 
 @strawberry.type(description="One license of a page.")
@@ -112,7 +152,10 @@ def license_page(
     cursors = [make_cursor(_microseconds(row.user.last_active_at), row.pk) for row in page.rows]
     return LicenseConnection(
         rows=counted,
-        edges=[LicenseEdge(node=License(row=row), cursor=c) for row, c in zip(page.rows, cursors, strict=True)],
+        edges=[
+            LicenseEdge(node=node, cursor=cursor)
+            for node, cursor in zip(License.page(caller, subscription.tenant_id, page.rows), cursors, strict=True)
+        ],
         page_info=page.info(cursors),
     )
 

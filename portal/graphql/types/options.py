@@ -163,7 +163,7 @@ class CancellationOption:
         return option_message(self.option, self.summary.snapshot, self.summary.decision)
 
     users_to_remove: int | None = strawberry.field(
-        description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens, besides those whose removal is on its way."
+        description="REMOVE_USERS: how many users must lose their license before CANCEL_ONLINE opens."
     )
 
     @classmethod
@@ -182,7 +182,8 @@ class CancellationOption:
         " not quote."
     )
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
-        if self.option.route is not Route.CANCEL_ONLINE:
+        # Of what only would be, nothing could be confirmed.
+        if self.option.route is not Route.CANCEL_ONLINE or self.summary.real is not self.summary:
             return None
         FIELDS["CancellationOption.quotes"].require(info.context.caller, self.summary.row.tenant_id)
         return [CancellationQuote(summary=self.summary, quote=quote) for quote in self.summary.decision.quotes]

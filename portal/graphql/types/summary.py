@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 
 
 class SubscriptionSummary:
-    """The decision on one subscription and what explains it: what every type here is made from."""
+    """The decision on one subscription and what explains it: what every type here is made from.
 
-    def __init__(self, row: Subscription, batch: SubscriptionBatch, calls: Calls | None = None) -> None:
+    ``real``: what is true now, where this only would be: an id leads to nothing else, because clients cache by it.
+    """
+
+    def __init__(
+        self,
+        row: Subscription,
+        batch: SubscriptionBatch,
+        calls: Calls | None = None,
+        *,
+        real: SubscriptionSummary | None = None,
+    ) -> None:
         self.row = row
         self.batch = batch
         self.calls = calls or Calls([row.pk])
+        self.real = real or self
 
     @classmethod
     def page(cls, batch: SubscriptionBatch) -> list[SubscriptionSummary]:
@@ -58,4 +69,4 @@ def subscription_of(
     """The field ``subscription`` of every type that the subscription itself is made of, hence imported when asked."""
     from portal.graphql.types.subscriptions import ProductSubscription
 
-    return ProductSubscription.of(root.summary)
+    return ProductSubscription.of(root.summary.real)
