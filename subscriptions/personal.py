@@ -7,14 +7,23 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from common.personal import Holding, Whom, blanking, by_address
-from subscriptions.models import Cancellation, DirectoryUser
+from common.personal import Holding, Whom, blanking, by_address, mentioning
+from subscriptions.models import Cancellation, DirectoryUser, Removal
 
 
 def _cancellations(whom: Whom) -> QuerySet[Cancellation]:
     if whom.user_id is None:
         return Cancellation.objects.none()
     return Cancellation.objects.filter(Q(requested_by_user=whom.user_id) | Q(customer=whom.user_id))
+
+
+def _refusals(whom: Whom) -> QuerySet[Removal]:
+    """Removals that somebody asked for, of their license, or whose refusal mentions them."""
+    with_text = Removal.objects.exclude(text="")
+    of_them = Q(request__requested_by_user=whom.user_id) if whom.user_id else Q(pk=None)
+    return with_text.filter(
+        of_them | by_address("license__user__principal_name", whom) | mentioning(with_text, "text", whom)
+    )
 
 
 def _erase_users(rows: QuerySet[Any], _now: datetime) -> None:
@@ -31,6 +40,13 @@ HOLDINGS = (
         ("reference", "requested_at", "mode", "language", "feedback", "comment", "staff_reason"),
         blanking(comment="", staff_reason=""),
         kept="what was canceled, when and for how much, without who it was",
+    ),
+    Holding(
+        "removals",
+        _refusals,
+        ("requested_at", "status", "decided_at", "text"),
+        blanking(text=""),
+        kept="that a license was to be removed, and what became of that",
     ),
     Holding(
         "directory_users",

@@ -8,6 +8,7 @@ from subscriptions.admin.policies import CancellationPolicyAdmin
 from subscriptions.admin.reconciliations import ReconciliationAdmin
 from subscriptions.admin.refunds import RefundOfCancellationAdmin
 from subscriptions.admin.sources import FactSourceAdmin, SyncRunAdmin
+from subscriptions.admin.removals import RemovalAdmin
 from subscriptions.admin.subscriptions import LicenseAdmin, PlanAdmin, SubscriptionAdmin
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PlanAdmin",
     "ReconciliationAdmin",
     "RefundOfCancellationAdmin",
+    "RemovalAdmin",
     "SubscriptionAdmin",
     "SyncRunAdmin",
 ]

@@ -20,6 +20,7 @@ class Subject(CodeTable):
     NOTICE = "NOTICE", N_("notice %(name)s"), "billing_providernotice"
     TASK = "TASK", N_("task %(name)s"), "outbox_task"
     PROVIDER = "PROVIDER", N_("provider %(name)s"), ""
+    TENANT = "TENANT", N_("tenant %(name)s"), "tenants_tenant"
 
 
 _CONTRADICTION = N_(
@@ -143,6 +144,24 @@ class FindingKind(CodeTable):
         "TALLY_DIFFERS", Subject.SUBSCRIPTION,
         N_("%(kept)s licenses are kept as assigned, %(held)s are held"),
         _CONTRADICTION,
+    )  # fmt: skip
+    REMOVALS_LATE = (
+        "REMOVALS_LATE", Subject.SUBSCRIPTION,
+        N_("%(count)s removals of licenses wait since %(since)s"),
+        N_("Where the host removes them, ask whoever runs it; where a connection does, its page and its task say why. The"
+           " list of removals has each."),
+    )  # fmt: skip
+    NO_CARRIER = (
+        "NO_CARRIER", Subject.TENANT,
+        N_("a connection is to remove its licenses, and none serves it"),
+        N_("Make or resume the connection: removals wait for it, none is lost. Or say on the tenant's page that somebody"
+           " else removes licenses."),
+    )  # fmt: skip
+    REFUSED_AFTER = (
+        "REFUSED_AFTER", Subject.CANCELLATION,
+        N_("the directory has refused %(count)s removals that were on their way when it was canceled"),
+        N_("The cancellation stands. Have these licenses removed in the directory, which says why not in the list of"
+           " removals, and tell the customer."),
     )  # fmt: skip
     TASK_GIVEN_UP = (
         "TASK_GIVEN_UP", Subject.TASK,

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from billing.providers.base import ProviderUnavailable
 from subscriptions.models import MAX_FINDINGS, Reconciliation
-from subscriptions.reconciliation import cancellations, charges, refunds, tallies, tasks
+from subscriptions.reconciliation import cancellations, charges, refunds, removals, tallies, tasks
 from subscriptions.reconciliation.asking import Asking
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.kinds import FindingKind
@@ -20,7 +20,7 @@ from subscriptions.reconciliation.provider import part_checks
 from subscriptions.reconciliation.stops import stop_checks
 
 # Each registers its checks.
-__all__ = ["Overtaken", "Piece", "Progress", "cancellations", "charges", "refunds", "tallies", "tasks"]
+__all__ = ["Overtaken", "Piece", "Progress", "cancellations", "charges", "refunds", "removals", "tallies", "tasks"]
 
 # Seconds between two times that a run is written while a piece goes on.
 _BETWEEN = 5.0

@@ -28,7 +28,7 @@ from desk.models import CallbackAttempt, CallbackRequest, CallbackSource
 from desk.services.requests import Wish, request_callback
 from outbox.models import Task
 from portal.accounts.personal import HOLDINGS, find
-from subscriptions.models import Cancellation, DirectoryUser, License
+from subscriptions.models import Cancellation, DirectoryUser, License, Removal, RemovalRequest
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Role, Scope
@@ -106,6 +106,12 @@ def _is_written_about(world: World, user: User, staff: User) -> None:
     held.user.principal_name, held.user.display_name = ADDRESS.title(), NAME
     held.user.principal_key = ADDRESS
     held.user.save()
+    asked = RemovalRequest.objects.create(tenant=world.tenant, subscription=held.subscription, requested_at=NOW)
+    for license in (held, world.assign(held.subscription, 1)[0]):
+        Removal.objects.create(
+            request=asked, license=license, requested_at=NOW, decided_at=NOW, status="REFUSED", reason="OTHER",
+            text=f"{NAME} is in a group",
+        )  # fmt: skip
     admin = client_of(staff)
     page = reverse("admin:tenants_user_change", args=[user.pk])
     form = admin.get(page)

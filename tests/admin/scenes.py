@@ -14,7 +14,7 @@ from django.test import Client
 from billing.models import ProviderNotice, Refund, RefundPart
 from desk.models import CallbackRequest
 from outbox.models import Task
-from subscriptions.models import CancellationPolicy, Reconciliation
+from subscriptions.models import CancellationPolicy, Reconciliation, Removal, RemovalRequest
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.kinds import FindingKind
 from tenants.actions import Action
@@ -74,6 +74,9 @@ def furnished(world: World) -> World:
         data={},
     )
     Delivery.objects.create(endpoint=endpoint, event=event, status="DELIVERED", delivered_at=NOW)
+    asked = world.subscription(1)
+    made = RemovalRequest.objects.create(tenant=world.tenant, subscription=asked, requested_at=NOW)
+    Removal.objects.create(request=made, license=asked.licenses.get(), requested_at=NOW)
     finding = Finding(FindingKind.REFUND_FAILED, str(Refund.objects.latest("pk").pk))
     Reconciliation.objects.create(
         since=NOW - timedelta(days=7), until=NOW, started_at=NOW, finished_at=NOW, findings=[finding.as_json()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,12 +14,23 @@ from billing.models import Agreement, Charge, ProviderNotice, Refund, RefundPart
 from billing.money import Money
 from billing.providers.base import RefundOutcome, RefundRequest
 from outbox.models import Task
-from subscriptions.models import Cancellation, LicenseTally, Reconciliation, Subscription
+from subscriptions.carriers import registered
+from subscriptions.models import (
+    Cancellation,
+    License,
+    LicenseTally,
+    Reconciliation,
+    Removal,
+    RemovalRequest,
+    Subscription,
+)
 from subscriptions.policy.facts import Mode
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.kinds import FindingKind
+from tenants.models import Tenant
 from tests.admin.test_admin import client_of
 from tests.builders import PERIOD
+from tests.carriers import FakeCarrier
 from tests.providers import TestProvider, used
 from tests.reconciling import found
 from tests.subscriptions.test_lifecycle import after, cancel, work
@@ -112,6 +123,17 @@ def refund(**values: Any) -> Callable[[World, TestProvider], None]:
     return lambda _world, _provider: Refund.objects.update(**values) and None
 
 
+def removal(at: datetime, **decided: Any) -> Removal:
+    subscription = Subscription.objects.get()
+    License.objects.update(is_direct=True)
+    made = RemovalRequest.objects.create(tenant=subscription.tenant, subscription=subscription, requested_at=at)
+    return Removal.objects.create(request=made, license=subscription.licenses.first(), requested_at=at, **decided)
+
+
+def refused_late(world: World, provider: TestProvider) -> None:
+    removal(after(minutes=-1), status="REFUSED", reason="OTHER", decided_at=after(hours=1))
+
+
 Scene = Callable[[World, TestProvider], object]
 SCENES: dict[FindingKind, Scene] = {
     FindingKind.RESERVED_OTHERWISE: lambda *_: Charge.objects.update(refunded=1),
@@ -135,6 +157,9 @@ SCENES: dict[FindingKind, Scene] = {
     FindingKind.PROMISED_OTHERWISE: refund(amount=1),
     FindingKind.MODE_DIFFERS: lambda *_: Subscription.objects.update(canceled_mode=Mode.AT_PERIOD_END),
     FindingKind.TALLY_DIFFERS: lambda *_: LicenseTally.objects.update(assigned=7),
+    FindingKind.REMOVALS_LATE: lambda *_: removal(after(hours=49)),
+    FindingKind.NO_CARRIER: lambda *_: (removal(after(hours=73)), Tenant.objects.update(removals="CONNECTION")),
+    FindingKind.REFUSED_AFTER: refused_late,
     FindingKind.TASK_GIVEN_UP: task("GIVEN_UP"),
     FindingKind.TASK_STUCK: task("STUCK"),
     FindingKind.TASK_LATE: task("WAITING", run_at=after(hours=73)),
@@ -190,6 +215,7 @@ COMPARED = [
     FindingKind.RESERVED_OTHERWISE, FindingKind.LATE_CHARGE, FindingKind.CHARGES_OF_ONE_ID, FindingKind.REFUND_AMOUNT,
     FindingKind.REFUND_UNFINISHED, FindingKind.STOP_DIFFERS, FindingKind.STOP_UNKNOWN, FindingKind.STOP_FAILS,
     FindingKind.UNDONE_WITH_REFUND, FindingKind.PROMISED_OTHERWISE, FindingKind.MODE_DIFFERS, FindingKind.PART_DIFFERS,
+    FindingKind.REFUSED_AFTER,
     FindingKind.PART_MISSING, FindingKind.PART_UNDER_ANOTHER_KEY, FindingKind.PART_FAILS,
     FindingKind.REFUND_UNKNOWN_HERE, FindingKind.PROVIDER_FAILS,
 ]  # fmt: skip
@@ -250,6 +276,35 @@ def test_nothing_is_said_of_what_is_on_its_way_or_decided(canceled: World, provi
     Refund.objects.update(status="SETTLED_MANUALLY")
     says(provider, RefundOutcome.SUCCEEDED)
     assert found(LATER) == []
+
+
+def test_a_refusal_is_of_no_concern_before_it_was_canceled_nor_once_it_is_mended(
+    canceled: World, provider: TestProvider
+) -> None:
+    refused = {"status": "REFUSED", "reason": "OTHER"}
+    removal(after(minutes=-2), **refused, decided_at=after(minutes=-1))
+    assert found(LATER) == []
+    late = removal(after(minutes=-1), **refused, decided_at=after(hours=1))
+    assert [str(finding) for finding in found(LATER)] == [
+        f"cancellation {Cancellation.objects.get().reference}: the directory has refused 1 removals that were on their way"
+        " when it was canceled"
+    ]
+    anew = removal(after(hours=72))
+    assert found(LATER) == []
+    anew.delete()
+    License.objects.update(is_direct=False)
+    assert found(LATER) == []
+    License.objects.update(is_direct=True)
+    Cancellation.objects.update(undone_at=after(hours=2))
+    assert FindingKind.REFUSED_AFTER not in {finding.kind for finding in found(LATER)}
+    assert late.pk
+
+
+def test_what_waits_less_than_a_day_or_has_its_connection_is_fine(canceled: World, provider: TestProvider) -> None:
+    removal(LATER - timedelta(hours=24))
+    Tenant.objects.update(removals="CONNECTION")
+    with registered("fake", FakeCarrier({canceled.tenant.pk})):
+        assert found(LATER) == []
 
 
 def test_what_a_provider_stopped_by_itself_is_what_it_should_be(canceled: World, provider: TestProvider) -> None:
