@@ -147,7 +147,7 @@ class FindingKind(CodeTable):
     )  # fmt: skip
     REMOVALS_LATE = (
         "REMOVALS_LATE", Subject.SUBSCRIPTION,
-        N_("%(count)s removals of licenses wait since %(since)s"),
+        N_("removals of licenses that nobody has decided since %(since)s: %(count)s"),
         N_("Where the host removes them, ask whoever runs it; where a connection does, its page and its task say why. The"
            " list of removals has each."),
     )  # fmt: skip
@@ -159,7 +159,7 @@ class FindingKind(CodeTable):
     )  # fmt: skip
     REFUSED_AFTER = (
         "REFUSED_AFTER", Subject.CANCELLATION,
-        N_("the directory has refused %(count)s removals that were on their way when it was canceled"),
+        N_("removals that were on their way when it was canceled, and that the directory has refused: %(count)s"),
         N_("The cancellation stands. Have these licenses removed in the directory, which says why not in the list of"
            " removals, and tell the customer."),
     )  # fmt: skip

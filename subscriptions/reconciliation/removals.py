@@ -23,7 +23,9 @@ def late_removals(scope: Scope) -> Iterator[Finding]:
     late = Removal.objects.filter(status=RemovalStatus.REQUESTED, requested_at__lt=scope.now - _LATE)
     of_each = late.order_by().values("request__subscription").annotate(count=Count("pk"), since=Min("requested_at"))
     for pk, count, since in of_each.values_list("request__subscription", "count", "since").iterator():
-        yield Finding(FindingKind.REMOVALS_LATE, str(pk), {"count": count, "since": since.isoformat()})
+        yield Finding(
+            FindingKind.REMOVALS_LATE, str(pk), {"count": count, "since": since.isoformat(timespec="seconds")}
+        )
 
 
 @stands_open

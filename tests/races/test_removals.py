@@ -177,7 +177,7 @@ def test_settled_in_two_orders_while_workers_carry_and_lists_come() -> None:
     with registered("fake", carrier):
         answers = together(12, act)
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
-    assert {answer for answer in (a.count for a in answers if isinstance(a, Settled))} == {41}
+    assert {answer.count for answer in answers if isinstance(answer, Settled)} == {41}
     assert set(Removal.objects.values_list("status", flat=True)) == {"CONFIRMED"}
     assert (counted(one), counted(other)) == ((0, 0), (0, 0))
     decided = [pk for event in AuditEvent.objects.filter(action="removals.decided") for pk in event.data["confirmed"]]

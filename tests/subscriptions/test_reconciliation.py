@@ -286,8 +286,8 @@ def test_a_refusal_is_of_no_concern_before_it_was_canceled_nor_once_it_is_mended
     assert found(LATER) == []
     late = removal(after(minutes=-1), **refused, decided_at=after(hours=1))
     assert [str(finding) for finding in found(LATER)] == [
-        f"cancellation {Cancellation.objects.get().reference}: the directory has refused 1 removals that were on their way"
-        " when it was canceled"
+        f"cancellation {Cancellation.objects.get().reference}: removals that were on their way when it was canceled, and"
+        " that the directory has refused: 1"
     ]
     anew = removal(after(hours=72))
     assert found(LATER) == []
