@@ -188,7 +188,7 @@ _declare(
     DEPENDENT_PRODUCT="Another product of this user depends on it.",
     UNKNOWN_USER="It does not know this user.",
     NOT_PERMITTED="Whoever asked may not do that there.",
-    OTHER="None of the others; the text may say more.",
+    OTHER="Another one; the text may say more.",
 )
 _declare(
     CallbackStatus,
