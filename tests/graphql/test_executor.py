@@ -37,6 +37,7 @@ from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
 from portal.graphql.schema import Mutation, extensions, schema
 from portal.graphql.types.problems import Problem
+from tenants.callers import EXCLUDES
 from tenants.models import PartnerToken
 from tests.builders import NOW
 from tests.graphql.collected import collected
@@ -238,11 +239,15 @@ def undone(ask: Callable[[], bytes]) -> bytes:
 
 
 def callers(scene: Scene) -> list[Caller]:
-    text = scene.world.token(*ACTING_SCOPES)
+    acting, bringing = scene.world.token(*ACTING_SCOPES), scene.world.token(*EXCLUDES)
     PartnerToken.objects.update(partner=PARTNER)
     scene.world.admin.set_password(PASSWORD)
     scene.world.admin.save()
-    return [Caller("an admin", Api(scene.world.admin)), Caller("a partner", Api(token=text)), Caller("nobody", Api())]
+    tokens = {"a partner": acting, "a host": bringing, "nobody": None}
+    return [
+        Caller("an admin", Api(scene.world.admin)),
+        *(Caller(name, Api(token=text)) for name, text in tokens.items()),
+    ]
 
 
 @pytest.mark.long
