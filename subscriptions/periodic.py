@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from outbox.registry import periodic
 from subscriptions.cancellations.refunds import report_late_refunds
-from subscriptions.directory.work import pause_stuck_runs
 from subscriptions.directory.carrying import carry_stranded
 from subscriptions.directory.settling import confirm_gone
+from subscriptions.directory.work import pause_stuck_runs
 from subscriptions.idempotency import forget_keys
 from subscriptions.reconciliation.runs import reconcile_daily
 from subscriptions.renewal import roll_periods

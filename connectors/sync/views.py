@@ -25,7 +25,7 @@ from subscriptions.directory import runs, work
 from subscriptions.directory.faults import Fault, Problem
 from subscriptions.directory.newcomers import tenant_of
 from subscriptions.directory.reading import BodyRefused, Document, lines_of
-from subscriptions.directory.report import Report, answer_of, problem_message
+from subscriptions.directory.report import SyncReport, answer_of, problem_message
 from subscriptions.models import SyncRun
 from tenants.callers import Caller, Scope, with_included
 from tenants.models import Tenant
@@ -147,7 +147,7 @@ def _tenant(caller: Caller, external_id: str) -> Tenant | None:
     raise NotFound("externalId")
 
 
-def _now(request: HttpRequest, caller: Caller, whom: Tenant | str, body: Body, *, dry_run: bool) -> Report:
+def _now(request: HttpRequest, caller: Caller, whom: Tenant | str, body: Body, *, dry_run: bool) -> SyncReport:
     now, content = timezone.now(), body.short or b""
     with transaction.atomic(durable=True):
         tenant = tenant_of(whom, content, is_ndjson=body.is_ndjson, caller=caller, now=now)
@@ -205,5 +205,5 @@ def _run(run: SyncRun) -> dict[str, Any]:
         "progress": {"rows": run.rows, "pieces": run.pieces, "applied": run.cursor},
         "receivedAt": run.created_at,
         "finishedAt": run.finished_at,
-        "report": answer_of(Report.from_json(run.report)) if run.report else None,
+        "report": answer_of(SyncReport.from_json(run.report)) if run.report else None,
     }

@@ -7,8 +7,8 @@ from subscriptions.admin.cancellations import CancellationAdmin
 from subscriptions.admin.policies import CancellationPolicyAdmin
 from subscriptions.admin.reconciliations import ReconciliationAdmin
 from subscriptions.admin.refunds import RefundOfCancellationAdmin
-from subscriptions.admin.sources import FactSourceAdmin, SyncRunAdmin
 from subscriptions.admin.removals import RemovalAdmin
+from subscriptions.admin.sources import FactSourceAdmin, SyncRunAdmin
 from subscriptions.admin.subscriptions import LicenseAdmin, PlanAdmin, SubscriptionAdmin
 
 __all__ = [

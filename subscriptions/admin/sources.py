@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from common.admin import ReadOnlyAdmin
 from common.attention import Sign, shows_signs
 from common.formatting import active_language
-from subscriptions.directory.report import Report, problem_message
+from subscriptions.directory.report import SyncReport, problem_message
 from subscriptions.directory.sharing import hand_over
 from subscriptions.directory.work import resume_run
 from subscriptions.errors import SyncRunning
@@ -77,7 +77,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         run: SyncRun | None = self.get_object(request, object_id)
         context = {
             **(extra_context or {}),
-            "lists": list(_lists(Report.from_json(run.report))) if run and run.report else [],
+            "lists": list(_lists(SyncReport.from_json(run.report))) if run and run.report else [],
             "can_resume": run and run.state == SyncState.PAUSED and request.user.has_perm(RESUME),
         }
         return super().change_view(request, object_id, form_url, context)
@@ -98,7 +98,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         return redirect("admin:subscriptions_syncrun_change", pk)
 
 
-def _lists(report: Report) -> Iterator[tuple[str, list[tuple[str, str]], int]]:
+def _lists(report: SyncReport) -> Iterator[tuple[str, list[tuple[str, str]], int]]:
     """What is counted, then each list with where it stands and what it says, and how many more there are."""
     counts = {
         _("rows"): report.rows, _("created"): report.created, _("changed"): report.changed,

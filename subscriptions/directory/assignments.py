@@ -34,7 +34,7 @@ class Held(NamedTuple):
     by_group_known_at: datetime | None
 
 
-class Outcome(NamedTuple):
+class Given(NamedTuple):
     """What became of what a row says: at most one of them."""
 
     created: int = 0
@@ -131,32 +131,32 @@ class Assignments:
 
     def give(
         self, section: Section, line: int, subscription: Subscription, user_id: int, license: Held | None
-    ) -> Outcome:
+    ) -> Given:
         """One license that is said to be held. Raises Refused where another source says who holds it."""
         report, context = self._report, self._context
         if license is None:
             self._new.append((subscription.pk, user_id))
             report.counts["licenses_assigned"] += 1
-            return Outcome(created=1)
+            return Given(created=1)
         if context.is_older(license.known_at):
-            return Outcome(older=1)
+            return Given(older=1)
         if license.is_direct:
             if license.known_at != context.as_of and not context.is_of_another(license.source_id):
                 self._confirmed.append(license.pk)
-            return Outcome(unchanged=1)
+            return Given(unchanged=1)
         if context.is_of_another(license.source_id):
             raise Refused(Fault.OTHER_SOURCE, source=context.name_of(license.source_id))
         grace = GRACE if license.removed_here else GRACE * 0
         if license.removed_at and context.as_of <= license.removed_at + grace:
             report.counts["kept_removed"] += 1
-            return Outcome(older=1)
+            return Given(older=1)
         if license.removed_here and license.removed_at:
             date = license.removed_at.astimezone(context.tenant.zone).date()
             report.tell(section, line, Fault.REMOVED_HERE, date=date)
             self._contradicted.append(Contradicted(license.pk, subscription, user_id, license.removed_at))
         self._back.append(license.pk)
         report.counts["licenses_assigned"] += 1
-        return Outcome(changed=1)
+        return Given(changed=1)
 
     def _may_take(self, license: Held) -> bool:
         """Whether a list that does not show a license says that it is gone."""

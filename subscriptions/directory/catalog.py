@@ -15,7 +15,7 @@ from billing.money import Money
 from common.search import fold
 from subscriptions.directory.document import Section
 from subscriptions.directory.faults import Fault, Refused
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.models import FactSource, Plan, Subscription
 from subscriptions.policy.facts import Status
 from subscriptions.policy.status import is_in_service
@@ -37,7 +37,7 @@ class Context:
     source: FactSource
     as_of: datetime
     now: datetime
-    report: Report
+    report: SyncReport
     complete: Collection[Section] = ()
 
     def is_of_another(self, source_id: int | None) -> bool:

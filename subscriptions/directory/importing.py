@@ -12,7 +12,7 @@ from subscriptions.directory.absences import absent
 from subscriptions.directory.document import Row, Section
 from subscriptions.directory.faults import Fault, Problem
 from subscriptions.directory.rehearsal import Rehearsal
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.directory.runs import DocumentRefused, apply_last, context_of, open_run, source_of, stale_problems
 from subscriptions.directory.staging import Staging, begin_applying
 from subscriptions.directory.work import apply_next
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 def import_files(
     *, tenant: Tenant, files: Files, dry_run: bool, now: datetime, progress: Progress = lambda done, of: None
-) -> Report:
+) -> SyncReport:
     """Make the tenant's rows what the files say; doing it again changes nothing.
 
     A tenant that was not saved yet is. ``progress`` hears how many pieces are applied, of how many. Raises FileUnreadable,
@@ -74,8 +74,8 @@ def _open(tenant: Tenant, files: Files, *, dry_run: bool, now: datetime) -> Sync
     return run
 
 
-def _apply(run: SyncRun, files: Files, now: datetime, progress: Progress) -> Report:
-    report = Report()
+def _apply(run: SyncRun, files: Files, now: datetime, progress: Progress) -> SyncReport:
+    report = SyncReport()
     staging = Staging(run, report)
     for found in files.rows:
         staging.add(found)
@@ -93,20 +93,20 @@ def _apply(run: SyncRun, files: Files, now: datetime, progress: Progress) -> Rep
     return report
 
 
-def _in_pieces(run: SyncRun, staging: Staging, report: Report, now: datetime, progress: Progress) -> Report:
+def _in_pieces(run: SyncRun, staging: Staging, report: SyncReport, now: datetime, progress: Progress) -> SyncReport:
     begin_applying(run, report, staging.pieces, now)
     rehearsal = Rehearsal(run) if run.dry_run else None
     progress(0, run.pieces)
     while apply_next(run, caller=SYSTEM, rehearsal=rehearsal):
         progress(run.cursor, run.pieces)
     progress(run.pieces, run.pieces)
-    report = Report.from_json(run.report)
+    report = SyncReport.from_json(run.report)
     if not run.dry_run:
         _count_absent(run, report, now)
     return report
 
 
-def _count_absent(run: SyncRun, report: Report, now: datetime) -> None:
+def _count_absent(run: SyncRun, report: SyncReport, now: datetime) -> None:
     """Licenses of people whom the files do not name: with a list that is not complete they stay."""
     context = context_of(run, report, now)
     context.complete = {Section.LICENSES}

@@ -70,9 +70,9 @@ class People:
         self._assignments = Assignments(catalog)
 
     def apply(self, rows: Sequence[UserRow]) -> None:
-        once = list({row.key: row for row in rows}.values())
-        self._report.unchanged += len(rows) - len(once)
-        for piece in chunks(once):
+        unique = list({row.key: row for row in rows}.values())
+        self._report.unchanged += len(rows) - len(unique)
+        for piece in chunks(unique):
             self._apply(piece)
 
     def _apply(self, rows: Sequence[UserRow]) -> None:

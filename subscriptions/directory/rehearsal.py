@@ -17,7 +17,7 @@ from subscriptions.directory.applying import apply_rows
 from subscriptions.directory.catalog import Context
 from subscriptions.directory.document import GroupRow, LicenseRow, Row, Section, SubscriptionRow, UserRow
 from subscriptions.directory.packing import unpack
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.models import SyncRun
 
 
@@ -44,7 +44,7 @@ class Rehearsal:
     def apply(self, context: Context, rows: list[tuple[Section, Row]], *, is_last: bool) -> None:
         """Apply a piece and take it back; what would have become of it is in the context's report."""
         with transaction.atomic():
-            before = replace(context, report=Report(contradicted=context.report.contradicted))
+            before = replace(context, report=SyncReport(contradicted=context.report.contradicted))
             apply_rows(before, [*self._before(rows), *self._stand_ins(rows)])
             apply_rows(context, rows)
             for section, found in mentioned(context).items():

@@ -31,7 +31,7 @@ class MoneyCount:
 
 
 @dataclass(slots=True)
-class Report:
+class SyncReport:
     """``rows`` is the sum of those that were created, changed, unchanged, older than what is known, and left out.
 
     ``counts``: how many of what else. ``problems`` name rows that were left out, ``conflicts`` what two sides say
@@ -117,7 +117,7 @@ class Report:
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Report:
+    def from_json(cls, kept: Mapping[str, Any]) -> SyncReport:
         """The report that a run kept, to go on with."""
         report = cls(**{name: kept[name] for name in _PLAIN if name in kept})
         report.counts, report.numbers = Counter(report.counts), Counter(report.numbers)
@@ -159,7 +159,7 @@ def refusal_message(error: Refused) -> str:
     return problem_message(Problem(error.fault, data=error.data))
 
 
-def answer_of(report: Report) -> dict[str, Any]:
+def answer_of(report: SyncReport) -> dict[str, Any]:
     """The report as hosts get it, with its sentences in the active language."""
     return {
         **{name: getattr(report, name) for name in ("rows", "created", "changed", "unchanged", "older", "removed")},

@@ -15,7 +15,7 @@ from subscriptions.directory.catalog import Context
 from subscriptions.directory.document import Row, Section, SubscriptionRow
 from subscriptions.directory.faults import Fault, Problem
 from subscriptions.directory.reading import BodyRefused, Document
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.directory.staging import Staging
 from subscriptions.errors import SyncRunning
 from subscriptions.models import FactSource, SyncRun, SyncState
@@ -84,11 +84,11 @@ def stale_problems(run: SyncRun, now: datetime) -> Sequence[Problem]:
         Problem(
             Fault.STALE, f"complete[{run.complete.index(section)}]", data={"section": section, "value": at.isoformat()}
         )
-        for section, at in stale_sections(context_of(run, Report(), now)).items()
+        for section, at in stale_sections(context_of(run, SyncReport(), now)).items()
     ]
 
 
-def check_end(document: Document, report: Report) -> None:
+def check_end(document: Document, report: SyncReport) -> None:
     """In lines nobody sees that the end is missing: with complete sections, the number of rows has to be said."""
     head = document.head
     if not document.is_ndjson or not (head.complete or head.rows is not None):
@@ -100,19 +100,19 @@ def check_end(document: Document, report: Report) -> None:
         report.add_problem(Problem(Fault.TRUNCATED, "rows", data={"detail": detail}))
 
 
-def context_of(run: SyncRun, report: Report, now: datetime) -> Context:
+def context_of(run: SyncRun, report: SyncReport, now: datetime) -> Context:
     """What its rows are applied with."""
     return Context(
         run.tenant, run.source, run.as_of or now, now, report, frozenset(Section(name) for name in run.complete)
     )
 
 
-def sync_now(run: SyncRun, document: Document, *, caller: Caller, now: datetime) -> Report:
+def sync_now(run: SyncRun, document: Document, *, caller: Caller, now: datetime) -> SyncReport:
     """Apply a short document within the caller's transaction, which rolls a dry run back.
 
     Raises DocumentRefused, and LongDocument above MAX_AT_ONCE rows.
     """
-    report = Report(in_lines=document.is_ndjson)
+    report = SyncReport(in_lines=document.is_ndjson)
     staging = Staging(run, report)
     try:
         for found in document.rows():
@@ -130,7 +130,7 @@ def sync_now(run: SyncRun, document: Document, *, caller: Caller, now: datetime)
 
 
 def apply_last(
-    run: SyncRun, report: Report, rows: Iterable[tuple[Section, Row]], *, caller: Caller, now: datetime
+    run: SyncRun, report: SyncReport, rows: Iterable[tuple[Section, Row]], *, caller: Caller, now: datetime
 ) -> None:
     """Apply the last piece, take away what is absent, and close the run, within a transaction."""
     context = context_of(run, report, now)
@@ -147,7 +147,7 @@ def apply_last(
         _audit(run, report, caller, now)
 
 
-def _audit(run: SyncRun, report: Report, caller: Caller, now: datetime) -> None:
+def _audit(run: SyncRun, report: SyncReport, caller: Caller, now: datetime) -> None:
     record(
         tenant_id=run.tenant_id,
         at=now,

@@ -12,7 +12,7 @@ from django.db import transaction
 from subscriptions.directory.document import Row, Section
 from subscriptions.directory.faults import Fault, Problem, Refused
 from subscriptions.directory.packing import pack
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.models import SyncPiece, SyncRun, SyncState
 
 PIECE = 10_000
@@ -34,7 +34,7 @@ class Staging:
     Memory holds a piece of each section, and two numbers for each thing that is named.
     """
 
-    def __init__(self, run: SyncRun, report: Report) -> None:
+    def __init__(self, run: SyncRun, report: SyncReport) -> None:
         self._run, self._report = run, report
         self._waiting: dict[Section, list[tuple[Section, Row]]] = defaultdict(list)
         self._seen: dict[int, tuple[int, int]] = {}
@@ -125,7 +125,7 @@ def raw_of(run: SyncRun) -> Iterator[bytes]:
         number -= 1
 
 
-def begin_applying(run: SyncRun, report: Report, pieces: int, now: datetime) -> bool:
+def begin_applying(run: SyncRun, report: SyncReport, pieces: int, now: datetime) -> bool:
     """All of it is read: from now on pieces are applied. False where somebody else has the run meanwhile."""
     run.pieces, run.report, run.rows = pieces, report.as_json(), report.rows
     values = {"state": SyncState.APPLYING, "pieces": pieces, "report": run.report, "rows": run.rows}

@@ -123,13 +123,13 @@ def money(value: Any) -> Money:
     return Money(found, of)
 
 
-def word(words: Mapping[str, Word]) -> Read:
-    """One of ``words``, whatever its case. What is not among them is never guessed."""
+def word(known: Mapping[str, Word]) -> Read:
+    """One of ``known``, whatever its case. What is not among them is never guessed."""
 
     def read(value: Any) -> Word:
-        found = words.get(fold(value).replace(" ", "").replace("_", "")) if isinstance(value, str) else None
+        found = known.get(fold(value).replace(" ", "").replace("_", "")) if isinstance(value, str) else None
         if found is None:
-            raise Refused(Fault.UNKNOWN_WORD, value=_short(value), known=", ".join(words))
+            raise Refused(Fault.UNKNOWN_WORD, value=_short(value), known=", ".join(known))
         return found
 
     return read

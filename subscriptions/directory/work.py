@@ -20,7 +20,7 @@ from subscriptions.directory.faults import Problem
 from subscriptions.directory.packing import unpack
 from subscriptions.directory.reading import BodyRefused, Document, lines_of
 from subscriptions.directory.rehearsal import Rehearsal
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.directory.runs import apply_last, check_end, check_head, context_of
 from subscriptions.directory.staging import Staging, begin_applying, keep_raw, raw_of
 from subscriptions.errors import SyncRunning
@@ -69,7 +69,7 @@ def stage(run: SyncRun, now: datetime) -> None:
     """Read and check the whole of a document that came as it is; one that cannot be read ends here."""
     run.stored.filter(number__gt=0).delete()
     document = Document(lines_of(raw_of(run)), run.is_ndjson, run.tenant.zone)
-    report = Report(in_lines=run.is_ndjson)
+    report = SyncReport(in_lines=run.is_ndjson)
     staging = Staging(run, report)
     try:
         for found in document.rows():
@@ -85,7 +85,7 @@ def stage(run: SyncRun, now: datetime) -> None:
     begin_applying(run, report, staging.pieces, timezone.now())
 
 
-def _fail(run: SyncRun, report: Report, problems: Sequence[Problem], now: datetime) -> None:
+def _fail(run: SyncRun, report: SyncReport, problems: Sequence[Problem], now: datetime) -> None:
     for problem in problems:
         report.add_problem(problem)
     with transaction.atomic():
@@ -103,7 +103,7 @@ def apply_next(run: SyncRun, *, caller: Caller, rehearsal: Rehearsal | None = No
         # Held until the transaction ends: whoever pauses or takes the run waits for this piece.
         if not mine.update(cursor=run.cursor + 1, progressed_at=now):
             return False
-        report = Report.from_json(run.report)
+        report = SyncReport.from_json(run.report)
         piece = run.stored.filter(number__gt=0).order_by("number")[run.cursor]
         rows = unpack(bytes(piece.content))
         run.cursor += 1

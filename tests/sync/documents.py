@@ -13,7 +13,7 @@ from django.db import transaction
 
 from subscriptions.directory import runs, work
 from subscriptions.directory.reading import Document, lines_of
-from subscriptions.directory.report import Report
+from subscriptions.directory.report import SyncReport
 from subscriptions.models import License, Subscription, SyncRun
 from tenants.models import Tenant
 from tenants.people import SYSTEM
@@ -37,7 +37,7 @@ def body(document: Mapping[str, Any], *, in_lines: bool = False) -> bytes:
 def send(
     tenant: Tenant, document: Mapping[str, Any], *, source: str = "host", dry_run: bool = False, in_lines: bool = False,
     now: datetime = NOW,
-) -> Report:  # fmt: skip
+) -> SyncReport:  # fmt: skip
     """Apply a short document; its report."""
     document = {"asOf": now.isoformat(), **document}
     with time_machine.travel(now, tick=False), transaction.atomic():

@@ -50,7 +50,7 @@ def applied(world: World, content: bytes, *, in_lines: bool) -> Any:
     return report
 
 
-FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+PATIENTLY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def again(world: World, db: None) -> World:
     return fresh
 
 
-@FEW
+@PATIENTLY
 @given(data=st.data(), in_lines=st.booleans())
 def test_mutated_bytes(again: World, data: st.DataObject, in_lines: bool) -> None:
     content = bytearray(body(WHOLE, in_lines=in_lines))
@@ -76,7 +76,7 @@ def test_mutated_bytes(again: World, data: st.DataObject, in_lines: bool) -> Non
     applied(again, bytes(content), in_lines=in_lines)
 
 
-@FEW
+@PATIENTLY
 @given(data=st.data(), in_lines=st.booleans())
 def test_half_a_document_takes_nobody_away(again: World, data: st.DataObject, in_lines: bool) -> None:
     content = body(WHOLE, in_lines=in_lines)
@@ -84,7 +84,7 @@ def test_half_a_document_takes_nobody_away(again: World, data: st.DataObject, in
     assert report is None or not report.removed
 
 
-@FEW
+@PATIENTLY
 @given(data=st.data())
 def test_odd_values_anywhere(again: World, data: st.DataObject) -> None:
     document = json.loads(json.dumps(WHOLE))
@@ -97,7 +97,7 @@ def test_odd_values_anywhere(again: World, data: st.DataObject) -> None:
     assert report is None or report.rows == 12
 
 
-@FEW
+@PATIENTLY
 @given(content=st.binary(min_size=1, max_size=300), cut=st.integers(1, 20))
 def test_what_claims_to_be_gzip(content: bytes, cut: int) -> None:
     for packed in (content, gzip.compress(content)[:-cut], gzip.compress(content) + content[:5]):

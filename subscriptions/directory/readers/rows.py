@@ -90,9 +90,9 @@ def currency(cell: str) -> str:
     return str(values.currency(cell.upper()))
 
 
-def in_both(words: Mapping[str, Any], bulgarian: Mapping[str, str]) -> values.Read:
+def in_both(known: Mapping[str, Any], bulgarian: Mapping[str, str]) -> values.Read:
     """One of the words of the document, or the Bulgarian for it."""
-    return values.word({**words, **{word: words[meant] for word, meant in bulgarian.items()}})
+    return values.word({**known, **{word: known[meant] for word, meant in bulgarian.items()}})
 
 
 _DIGITS = 10

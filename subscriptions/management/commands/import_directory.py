@@ -18,8 +18,9 @@ from subscriptions.directory.faults import Refused
 from subscriptions.directory.importing import Files, import_files
 from subscriptions.directory.readers.charges import read_charges
 from subscriptions.directory.readers.products import read_products
+from subscriptions.directory.readers.rows import FileRows, Found
 from subscriptions.directory.readers.users import UsersFile
-from subscriptions.directory.report import Report, problem_message, refusal_message
+from subscriptions.directory.report import SyncReport, problem_message, refusal_message
 from subscriptions.directory.runs import DocumentRefused
 from subscriptions.directory.tables import FileUnreadable, Source
 from subscriptions.directory.values import instant
@@ -87,14 +88,14 @@ class Command(BaseCommand):
         """What the files say, and the list of users, which counts while it is read."""
         zone = tenant.zone
         users = UsersFile(_opener(options["users"]), options["users"].name)
-        others = []
+        others: list[FileRows[Found]] = []
         if path := options["products"]:
             others.append(read_products(_opener(path), path.name, zone))
         if path := options["charges"]:
             others.append(read_charges(_opener(path), path.name, zone, tenant.domain))
         rows = tqdm(chain(*others, users), desc="read", unit=" rows", disable=None)
         complete = [Section.LICENSES] if options["complete"] else []
-        notes = [note for file in (*others, users) for note in file.notes]
+        notes = [note for file in others for note in file.notes] + list(users.notes)
         return Files(rows, as_of, complete, lambda: notes), users
 
     def _exported_at(self, tenant: Tenant, options: dict[str, Any], now: datetime) -> datetime:
@@ -109,7 +110,7 @@ class Command(BaseCommand):
             raise CommandError(f"--exported-at: {given} is in the future. Nothing was imported.")
         return exported_at
 
-    def _print(self, report: Report, exported_at: datetime, *, dry_run: bool) -> None:
+    def _print(self, report: SyncReport, exported_at: datetime, *, dry_run: bool) -> None:
         write = self.stdout.write
         came_in = (
             "Nothing new." if not report.has_changed else "Imported, but not all." if report.problems else "Imported."
@@ -133,7 +134,7 @@ class Command(BaseCommand):
             for problem in report.problems[:_MAX_PROBLEMS_SHOWN]:
                 write(f"  {problem.path}, line {problem.line}: {problem_message(problem)}")
 
-    def _print_money(self, report: Report) -> None:
+    def _print_money(self, report: SyncReport) -> None:
         write = self.stdout.write
         if report.money:
             write("\nMoney of the charges file:")

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscriptions', '0006_facts'),
+        ('subscriptions', '0007_said_facts'),
         ('tenants', '0007_external_ids'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
