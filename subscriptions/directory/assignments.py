@@ -73,7 +73,7 @@ class Assignments:
         by_subscription = {license.subscription_id: license for license in of_user}
         self._report.counts["unlicensed"] += not row.licenses
         for reference in row.licenses or ():
-            wanted = self.wanted(reference, by_subscription)
+            wanted = self.wanted(reference, by_subscription) or self._catalog.unlisted(reference)
             if not wanted:
                 is_known = False
                 self._ask(reference, row.line)
@@ -98,7 +98,7 @@ class Assignments:
     def wanted(self, reference: str, of_user: Mapping[int, Held]) -> Sequence[Subscription]:
         """Where a license of this id or product is held. Of several that staff have split, one."""
         wanted = self._catalog.holding(reference)
-        if len(wanted) == 1:
+        if len(wanted) <= 1:
             return wanted
         if not any(subscription.shares_split_at for subscription in wanted):
             self._share(wanted)

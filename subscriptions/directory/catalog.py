@@ -122,6 +122,18 @@ class Catalog:
     def _holding(self) -> dict[str, Sequence[Subscription]]:
         return {}
 
+    def unlisted(self, product: str) -> Sequence[Subscription]:
+        """A subscription of a product that is sold here and that only its holders tell of; none of one that is not.
+
+        Nobody says how many seats it has and until when: those that are held, and nothing.
+        """
+        if self._known_plan(product) is None:
+            return ()
+        made, _is_new = self.subscription(product, "", None)
+        self.context.report.note(Fault.UNLISTED, product=product)
+        self._holding[fold(product)] = [made]
+        return [made]
+
     def _running(self, known: Sequence[Subscription]) -> Sequence[Subscription]:
         if len(known) < 2:
             return known

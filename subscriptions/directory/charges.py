@@ -72,8 +72,9 @@ class Charges:
         try:
             subscription, changed = self._record(row)
         except ChargeInvalid as error:
-            said = Refused(Fault.CHARGE_REFUSED, charge=row.external_id, detail=str(error))
-            self._report.refuse(Section.CHARGES, row.line, said)
+            said = {name: value for name, value in vars(error).items() if name != "path"}
+            refused = Refused(Fault.CHARGE_REFUSED, charge=row.external_id, sentence=error.sentence, **said)
+            self._report.refuse(Section.CHARGES, row.line, refused)
         except Refused as error:
             self._report.refuse(Section.CHARGES, row.line, error)
         self._report.count_charge(row.currency, row.charged, row.paid, came_in=subscription is not None)
@@ -169,7 +170,8 @@ class Charges:
             subscription.term_months = said or term_of(subscription.term_months, anchor, period, zone)
         if found.seats > MAX_SEATS:
             line, count = rows[0].line, f"{found.seats:,}"
-            self._report.tell(Section.CHARGES, line, Fault.TOO_MANY_SEATS, "seats", value=count)
+            most = f"{MAX_SEATS:,}"
+            self._report.tell(Section.CHARGES, line, Fault.TOO_MANY_SEATS, "seats", value=count, limit=most)
         elif subscription.seats_said_at is None or subscription.seats_said_at < self._context.as_of:
             subscription.purchased_licenses = found.seats or subscription.purchased_licenses
         subscription.save()

@@ -72,7 +72,7 @@ class Fault(CodeTable):
     GROUP_IN_GROUP = "GROUP_IN_GROUP", N_("“%(value)s” is a group. Groups in groups hand out nothing: name the users.")
     NAME_TAKEN = "NAME_TAKEN", N_("The name %(value)s is that of another user.")
     CHARGE_UNKNOWN = "CHARGE_UNKNOWN", N_("it corrects %(value)s, which is not on record")
-    CHARGE_REFUSED = "CHARGE_REFUSED", "%(charge)s: %(detail)s"
+    CHARGE_REFUSED = "CHARGE_REFUSED", "%(detail)s"
     PROVIDER_ID_REFUSED = "PROVIDER_ID_REFUSED", "%(detail)s"
     PROVIDER_ID_STANDS = (
         "PROVIDER_ID_STANDS",
@@ -80,7 +80,7 @@ class Fault(CodeTable):
     )
     CURRENCY_DIFFERS = "CURRENCY_DIFFERS", N_("The price is in %(value)s, what was charged in %(currency)s.")
     TERM_UNKNOWN = "TERM_UNKNOWN", N_("“endsAt” needs “term” or “period”: nobody knows when this period began.")
-    TOO_MANY_SEATS = "TOO_MANY_SEATS", N_("%(value)s seats in all are too many: they are not taken.")
+    TOO_MANY_SEATS = "TOO_MANY_SEATS", N_("%(value)s seats in all are more than %(limit)s: they are not taken.")
 
     # What two sides say of one thing.
     OTHER_SOURCE = "OTHER_SOURCE", N_("This is known from %(source)s, which keeps it: staff can hand it over.")
@@ -141,6 +141,10 @@ class Fault(CodeTable):
         N_(
             "%(product)s: %(said)s licenses are assigned by the products file, %(count)s users hold it by the users file"
         ),
+    )
+    UNLISTED = (
+        "UNLISTED",
+        N_("%(product)s: in no products or charges file; seats taken from its holders, period not known"),
     )
     PERIOD_UNKNOWN = "PERIOD_UNKNOWN", N_("%(product)s: no charge on record, so its period is not known")
     PRODUCT_UNKNOWN = (

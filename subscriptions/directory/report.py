@@ -150,8 +150,10 @@ def problem_message(problem: Problem) -> str:
     data = dict(problem.data)
     if "date" in data:
         data["date"] = format_day(date.fromisoformat(str(data["date"])))
-    sentence = data.get("sentence") or Fault(problem.code).sentence
-    return say(sentence, data)
+    if "sentence" not in data:
+        return say(Fault(problem.code).sentence, data)
+    said = say(data["sentence"], data)
+    return f"{data['charge']}: {said}" if data.get("charge") else said
 
 
 def refusal_message(error: Refused) -> str:

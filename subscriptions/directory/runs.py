@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from common.languages import DEFAULT_LANGUAGE
 from subscriptions.directory.absences import apply_absences, stale_sections
-from subscriptions.directory.applying import apply_rows, count_holders
+from subscriptions.directory.applying import apply_rows, count_holders, take_seats
 from subscriptions.directory.catalog import Context
 from subscriptions.directory.document import Row, Section, SubscriptionRow
 from subscriptions.directory.faults import Fault, Problem
@@ -137,6 +137,7 @@ def apply_last(
     kept = list(rows)
     apply_rows(context, kept)
     apply_absences(context)
+    take_seats(context.tenant)
     products = [row for _section, row in kept if isinstance(row, SubscriptionRow) and row.assigned is not None]
     count_holders(context, products)
     run.state, run.cursor, run.finished_at, run.progressed_at = SyncState.DONE, run.pieces, now, now

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from subscriptions.directory.document import Row, Section
+from subscriptions.directory.document import Row, Section, SubscriptionRow
 from subscriptions.directory.faults import Fault, Problem, Refused
 from subscriptions.directory.packing import pack
 from subscriptions.directory.report import SyncReport
@@ -17,7 +17,7 @@ from subscriptions.models import SyncPiece, SyncRun, SyncState
 
 PIECE = 10_000
 _RAW = 1_000_000
-_RANKS = {section: rank for rank, section in enumerate(Section, start=1)}
+_RANKS = {section: 2 * rank for rank, section in enumerate(Section, start=1)}
 # Of these the same row may come twice and says nothing new; the others name one thing each.
 _NAMED = (Section.SUBSCRIPTIONS, Section.CHARGES, Section.USERS, Section.GROUPS)
 
@@ -28,6 +28,12 @@ def key_of(section: Section, row: Row) -> str:
     return f"{section}\x1f{key if isinstance(key, str) else chr(31).join(key)}"
 
 
+def rank_of(section: Section, row: Row) -> int:
+    """What is applied before what. A product without an id comes after charges, which may say that it was bought twice."""
+    is_product = isinstance(row, SubscriptionRow) and not row.external_id
+    return _RANKS[Section.CHARGES] + 1 if is_product else _RANKS[section]
+
+
 class Staging:
     """Takes rows as they come and keeps them by sections, in pieces; a document of one piece is kept as one.
 
@@ -36,9 +42,9 @@ class Staging:
 
     def __init__(self, run: SyncRun, report: SyncReport) -> None:
         self._run, self._report = run, report
-        self._waiting: dict[Section, list[tuple[Section, Row]]] = defaultdict(list)
+        self._waiting: dict[int, list[tuple[Section, Row]]] = defaultdict(list)
         self._seen: dict[int, tuple[int, int]] = {}
-        self._pieces: dict[Section, int] = defaultdict(int)
+        self._pieces: dict[int, int] = defaultdict(int)
 
     def add(self, found: tuple[Section, Row] | Problem) -> None:
         """A row, or what is wrong with one."""
@@ -50,11 +56,12 @@ class Staging:
         self._report.rows += 1
         if section in _NAMED and self._is_said_before(section, row):
             return
-        waiting = self._waiting[section]
+        rank = rank_of(section, row)
+        waiting = self._waiting[rank]
         waiting.append(found)
         if len(waiting) == PIECE:
-            self._keep(section, waiting)
-            self._waiting[section] = []
+            self._keep(rank, waiting)
+            self._waiting[rank] = []
 
     def _is_said_before(self, section: Section, row: Row) -> bool:
         """Whether another row named the same thing. One that says something else puts out both."""
@@ -72,23 +79,23 @@ class Staging:
 
     def finish(self) -> list[tuple[Section, Row]]:
         """What is not in a piece yet: all of a document that fits into one. Else it is kept too, and nothing is left."""
-        rest = [found for section in Section for found in self._waiting[section]]
+        rest = [found for rank in sorted(self._waiting) for found in self._waiting[rank]]
         if not self._pieces and len(rest) <= PIECE:
             return rest
-        for section in Section:
-            if self._waiting[section]:
-                self._keep(section, self._waiting[section])
+        for rank, waiting in self._waiting.items():
+            if waiting:
+                self._keep(rank, waiting)
         return []
 
     def close(self) -> None:
         """Keep what is left, so that there is a piece also of a document without rows."""
         rest = self.finish()
         if rest or not self._pieces:
-            self._keep(Section.TENANT, rest)
+            self._keep(0, rest)
 
-    def _keep(self, section: Section, rows: list[tuple[Section, Row]]) -> None:
-        number = _RANKS[section] * _RAW + self._pieces[section]
-        self._pieces[section] += 1
+    def _keep(self, rank: int, rows: list[tuple[Section, Row]]) -> None:
+        number = rank * _RAW + self._pieces[rank] + 1
+        self._pieces[rank] += 1
         with transaction.atomic():
             SyncPiece.objects.create(run=self._run, number=number, content=pack(rows))
             SyncRun.objects.filter(pk=self._run.pk).update(rows=self._report.rows)

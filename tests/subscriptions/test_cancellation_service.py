@@ -115,7 +115,7 @@ def test_the_facts_that_decided_are_kept(world: World) -> None:
     assert kept == {
         "status": "SUSPENDED", "is_trial": False, "channel": "DIRECT", "renews": False, "has_payment_method": True,
         "purchased_licenses": 12, "assigned_licenses": 5, "group_assigned_licenses": 2,
-        "shares_licenses": False,
+        "shares_licenses": False, "pending_removals": 0,
     }  # fmt: skip
     assert (policy["version"], policy["online_license_limit"]) == (1, 25)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from subscriptions.models import Plan, Subscription
 from tenants.callers import Role
 from tenants.models import AuditEvent
 from tests.builders import NOW, PERIOD
-from tests.graphql.test_access import everything
-from tests.imports import LEFT_OUT, import_files
+from tests.imports import LEFT_OUT, facts, import_files
 from tests.subscriptions.test_lifecycle import cancel
 from tests.world import World
 
@@ -63,18 +63,18 @@ def test_one_subscription_id_under_two_products(imported: Any) -> None:
     rows = [row("c1"), row("c2", product="E5"), row("c3", product="E7", subscription_id="s7")]
     text, code = imported(*rows)
     assert code == LEFT_OUT
-    assert "charges, line 4: c2: subscription s1 is one of E3" in text
+    assert "charges, line 4: subscription s1 is one of E3" in text
     assert on_record() == [("c1", "s1", "E3", "EUR"), ("c3", "s7", "E7", "EUR")]
     assert not Plan.objects.filter(name="E5").exists()
-    before = everything()
-    assert "charges, line 3: c2" in imported(*rows[::-1])[0] or "charges, line 4: c2" in imported(*rows[::-1])[0]
-    assert everything() == before
+    before = facts()
+    assert "charges, line 3: " in imported(*rows[::-1])[0] or "charges, line 4: " in imported(*rows[::-1])[0]
+    assert facts() == before
 
 
 def test_a_product_that_was_renamed_since(imported: Any) -> None:
     imported(row("c1"))
     text, _ = imported(row("c2", product="E3 (new name)"), row("c3", product="E7", subscription_id="s7"))
-    assert "charges, line 3: c2: subscription s1 is one of E3" in text
+    assert "charges, line 3: subscription s1 is one of E3" in text
     assert [id for id, *_ in on_record()] == ["c1", "c3"]
     # Once the plan has the new name, both names are its own.
     Plan.objects.filter(name="E3").update(name="E3 (new name)")
@@ -84,10 +84,11 @@ def test_a_product_that_was_renamed_since(imported: Any) -> None:
 
 def test_an_id_of_another_product_is_not_given_to_one_without_charges(imported: Any, tmp_path: Path) -> None:
     users = tmp_path / "users.csv"
+    Plan.objects.create(part_number="E5", name="E5")
     users.write_text("User principal name,Display name,Licenses\na@x.example,Ada,Good+E5\n")
     imported(row("c1"))
     text, _ = imported(row("c2", product="E5"))
-    assert "c2: subscription s1 is one of E3" in text
+    assert "subscription s1 is one of E3" in text
     assert Subscription.objects.get(plan__name="E5").external_id == ""
 
 
@@ -104,13 +105,13 @@ REFUSED = {
 @pytest.mark.parametrize("provider", ["", "stripe"])
 def test_what_is_refused_leaves_nothing(imported: Any, refused: str, provider: str) -> None:
     imported()
-    before = everything()
+    before = facts()
     if provider:
         refused = refused.removesuffix(",,") + ",stripe,sub_1MowQVLkdIwHu7ix"
     text, code = imported(refused)
     assert code == LEFT_OUT
-    assert "charges, line 3: x: " in text
-    assert everything() == before
+    assert re.search(r"charges[.a-z]*, line 3: ", text)
+    assert facts() == before
 
 
 def test_a_refused_first_row_does_not_choose_the_currency(imported: Any) -> None:
@@ -118,7 +119,7 @@ def test_a_refused_first_row_does_not_choose_the_currency(imported: Any) -> None
     imported(refused)
     text, _ = imported(refused, row("c1"))
     assert on_record() == [("c1", "s1", "E3", "EUR")]
-    assert "charges, line 3: x: " in text
+    assert re.search(r"charges[.a-z]*, line 3: ", text)
     assert "line 4" not in text
 
 
@@ -126,9 +127,9 @@ def test_a_subscription_without_charges_stays_as_it_was(imported: Any, tmp_path:
     users = tmp_path / "users.csv"
     users.write_text("User principal name,Display name,Licenses\na@x.example,Ada,Good+E3\n")
     imported()
-    before = everything()
+    before = facts()
     imported(row("x", currency="USD", settled="100.01"))
-    assert everything() == before
+    assert facts() == before
     imported(row("c1", currency="USD"))
     assert on_record() == [("c1", "s1", "E3", "USD")]
     assert Subscription.objects.count() == 2
@@ -137,10 +138,10 @@ def test_a_subscription_without_charges_stays_as_it_was(imported: Any, tmp_path:
 def test_what_contradicts_the_record_moves_no_currency_and_names_no_provider(imported: Any) -> None:
     leva = row("c1", currency="BGN", charged_at="2025-12-10", period_start="2025-12-10")
     imported(leva)
-    before = everything()
+    before = facts()
     text, _ = imported(row("c1", provider="stripe", provider_id="sub_1MowQVLkdIwHu7ix"))
     assert "c1: it is already on record with other amounts" in text
-    assert everything() == before
+    assert facts() == before
     assert Agreement.objects.get(subscription__external_id="s1").currency == "BGN"
 
 
@@ -150,22 +151,21 @@ def test_two_rows_of_one_charge_that_differ(imported: Any, field: str, known: bo
     other = {"settled": "60.00", "charged": "120.00", "period_end": "2026-12-02", "currency": "USD"}[field]
     rows = [row("c1"), row("c2"), row("c1", **{field: other})]
     imported(row("c2"), *[row("c1", settled="80.00")][: int(known)])
-    before = everything()
+    before = facts()
     for some, lines in ((rows, (3, 5)), (rows[::-1], (3, 5)), (rows, (3, 5))):
         text, code = imported(*some)
         assert code == LEFT_OUT
         for one, another in (lines, lines[::-1]):
-            assert f"charges, line {one}: c1: line {another} says otherwise" in text
-        assert everything() == before
+            assert f"charges, line {one}: Line {another} says otherwise" in text
+        assert facts() == before
 
 
 def test_two_rows_of_one_correction_that_differ(imported: Any) -> None:
     correction = {"settled": "", "corrects": "c1"}
     rows = [row("c1"), *(row("k1", charged=amount, **correction) for amount in ("-30.00", "-30.00", "-31.00"))]
     text, _ = imported(*rows)
-    assert "line 4: k1: line 6 says otherwise" in text
-    assert "line 5: k1: line 6 says otherwise" in text
-    assert "line 6: k1: line 4 says otherwise" in text
+    assert "line 4: Line 6 says otherwise" in text
+    assert "line 6: Line 4 says otherwise" in text
     assert not Correction.objects.exists()
 
 
@@ -185,7 +185,7 @@ def test_only_a_charge_that_is_new_came_after_the_cancellation(imported: Any) ->
     found.admin = found.person(Role.GLOBAL_ADMIN)
     cancel(found, subscription, at=PERIOD.start)
     text, _ = imported(row("c1"), row("c2", period_start="2026-12-01", period_end="2027-01-01"))
-    assert "c1: by these charges, 100.00 EUR more of it goes back by 2026-12-31" in text
+    assert "c1: by these charges, 100.00 EUR more of it goes back by 31 December 2026" in text
     assert "c1 came after" not in text
     assert "c2 came after its subscription was canceled: 100.00 EUR of it goes back" in text
     assert AuditEvent.objects.filter(action="charge.paid").count() == 1

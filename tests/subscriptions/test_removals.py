@@ -133,7 +133,7 @@ def test_what_a_host_is_asked_and_told(partner: Partner) -> None:
     about = {"id": f"rem_{request}"}
     assert (asked.type, asked.version) == ("license.removal_requested", 1)
     assert asked.data == {
-        "tenant": {"id": f"ten_{world.tenant.pk}"},
+        "tenant": {"id": f"ten_{world.tenant.pk}", "externalId": "c-1"},
         "subscription": product,
         "removalRequest": about,
         "removals": [{"user": users[pk], "status": "REQUESTED"} for pk in (first, second, third)],
