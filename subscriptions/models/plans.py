@@ -220,6 +220,8 @@ class Subscription(models.Model):
             models.Index(fields=["tenant", "-id"], name="subscription_newest_first"),
             models.Index(fields=["tenant", "plan"], name="subscription_by_product"),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="subscription_by_end"),
+            # Of all rows: SQLite asks a partial index only for what the statement itself says.
+            models.Index(fields=["external_id"], name="subscription_by_external_id"),
         ]
 
     def __str__(self) -> str:

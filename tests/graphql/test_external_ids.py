@@ -91,6 +91,19 @@ def test_of_two_tenants_one_is_named(world: World, name: str) -> None:
     assert find(api, name, "s1", "t3") is None
 
 
+@pytest.mark.parametrize("name", ["subscriptionByExternalId", "userByExternalId"])
+def test_a_token_of_the_installation_names_the_tenant_where_several_have_such_a_one(world: World, name: str) -> None:
+    other = World.build()
+    name_all(world, "t1")
+    api = Api(token=world.installation_token(Scope.READ, Scope.READ_USERS))
+    found = find(api, name, "s1")
+    assert found == find(api, name, "s1", "t1")
+    assert find(api, "tenantByExternalId", "t1")["id"] == f"ten_{world.tenant.pk}"
+    name_all(other, "t2")
+    assert api.raw(DOCUMENTS[name], id="s1")["errors"][0]["extensions"]["path"] == ["tenantExternalId"]
+    assert find(api, name, "s1", "t1") == found != find(api, name, "s1", "t2")
+
+
 def test_a_deleted_user_is_not_found(world: World) -> None:
     name_all(world, "t1")
     DirectoryUser.objects.update(deleted_at=NOW)
@@ -112,6 +125,21 @@ def test_questions_to_the_database_do_not_grow(world: World, name: str, more: in
         world.users(10)
         world.subscription(3)
     assert counts[0] >= counts[1] == counts[2] <= 3 + more, [q["sql"] for q in captured]
+
+
+@pytest.mark.parametrize("name", ["subscriptionByExternalId", "userByExternalId"])
+def test_an_index_finds_it_also_where_no_tenant_is_named(world: World, name: str) -> None:
+    name_all(world, "t1")
+    api = Api(token=world.installation_token(Scope.READ, Scope.READ_USERS))
+    with CaptureQueriesContext(connection) as captured:
+        assert find(api, name, "s1")
+    [asked] = [q["sql"] for q in captured if "external_id" in q["sql"].partition("WHERE")[2]]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"{'EXPLAIN' if connection.vendor == 'postgresql' else 'EXPLAIN QUERY PLAN'} {asked}")
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "_by_external_id" in plan, plan
 
 
 def test_an_id_is_one_of_its_kind_in_its_tenant(world: World) -> None:
