@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from outbox.each import each_by_itself
 from outbox.mail import queue_staff_mail
 from outbox.queue import enqueue, requeue
 from outbox.registry import Lane, handles
@@ -157,25 +159,25 @@ def work_on(pk: int, *, caller_of: Callable[[SyncRun], Caller], until: datetime)
 
 def pause_stuck_runs(now: datetime) -> int:
     """Runs of which nothing moved for too long: staff are told, and decisions open on what is on record."""
-    count = 0
-    for run in SyncRun.objects.filter(state__in=UNDER_WAY, progressed_at__lt=now - PAUSED_AFTER).select_related(
-        "tenant"
-    ):
-        with transaction.atomic():
-            mine = SyncRun.objects.filter(pk=run.pk, state=run.state, progressed_at=run.progressed_at)
-            if not mine.update(state=SyncState.PAUSED):
-                continue
-            queue_staff_mail(
-                key=f"sync.paused:{run.pk}",
-                sentence=_(
-                    "Facts of %(tenant)s stopped coming in after %(cursor)s of %(pieces)s pieces. What is on record"
-                    " counts again; go on with the run under Runs in the admin, or have it sent again."
-                ),
-                values={"tenant": run.tenant, "cursor": run.cursor, "pieces": run.pieces},
-                now=now,
-            )
-            count += 1
-    return count
+    stuck = SyncRun.objects.filter(state__in=UNDER_WAY, progressed_at__lt=now - PAUSED_AFTER).select_related("tenant")
+    return each_by_itself(stuck, partial(_pause, now=now), work="pause_stuck_runs", now=now)
+
+
+def _pause(run: SyncRun, now: datetime) -> bool:
+    with transaction.atomic():
+        mine = SyncRun.objects.filter(pk=run.pk, state=run.state, progressed_at=run.progressed_at)
+        if not mine.update(state=SyncState.PAUSED):
+            return False
+        queue_staff_mail(
+            key=f"sync.paused:{run.pk}",
+            sentence=_(
+                "Facts of %(tenant)s stopped coming in after %(cursor)s of %(pieces)s pieces. What is on record"
+                " counts again; go on with the run under Runs in the admin, or have it sent again."
+            ),
+            values={"tenant": run.tenant, "cursor": run.cursor, "pieces": run.pieces},
+            now=now,
+        )
+        return True
 
 
 def resume_run(*, run: SyncRun, caller: Caller, language: str, now: datetime) -> bool:
