@@ -15,7 +15,7 @@ export interface WayoutEvents {
   "wayout-before-cancel": CustomEvent<{ subscriptionId: string }>;
   "wayout-canceled": CustomEvent<{ subscriptionId: string; reference: string }>;
   "wayout-undone": CustomEvent<{ subscriptionId: string; reference: string }>;
-  "wayout-users-removed": CustomEvent<{ subscriptionId: string; removedCount: number }>;
+  "wayout-users-removed": CustomEvent<{ subscriptionId: string; removedCount: number; requestedCount: number }>;
   "wayout-callback-requested": CustomEvent<{ subscriptionId: string; reference: string }>;
   "wayout-callback-withdrawn": CustomEvent<{ subscriptionId: string; reference: string }>;
   /** subscriptionId: what it is about, which may not be what is shown; null: the list. code: of the API, when refused. */

@@ -58,6 +58,12 @@ const answers = {
     return said.cancellation ? { type: "feedbackKept", feedback: said.cancellation.feedback } : refused(said);
   },
 
+  /** How far removals are, after a pause: whoever carries them out takes a while. */
+  async follow(api, { request, pause }) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    return { type: "gotProgress", request: (await api.run("Follow", { id: request })).removalRequest };
+  },
+
   preview: (api, { input }) => removal(api, input),
 
   remove: (api, { input }) => removal(api, input),
@@ -90,7 +96,9 @@ const refused = (said) => ({ type: "refused", ...said });
 async function removal(api, input) {
   const { removeUsers: said } = await api.run("RemoveUsers", { input });
   if (!said.results) return refused(said);
-  const found = { results: said.results, removedCount: said.removedCount, options: said.cancellationOptions };
+  const { results, removedCount, removalRequest: request, cancellationOptions: options } = said;
+  const requestedCount = results.filter((result) => result.outcome === "REQUESTED").length;
+  const found = { results, removedCount, requestedCount, request, options };
   return { type: said.dryRun ? "gotPreview" : "gotRemoved", ...found };
 }
 

@@ -35,7 +35,10 @@ export const start = (options = {}) => ({
   ...options,
 });
 
-const READS = new Set(["list", "load", "people", "windows", "least", "preview", "receipt"]);
+const READS = new Set(["list", "load", "people", "windows", "least", "preview", "receipt", "follow"]);
+
+// Between two looks at removals that are on their way, in milliseconds.
+const [FIRST_PAUSE, LONGEST_PAUSE] = [3_000, 60_000];
 
 /** Whether an effect changes nothing, so that nothing is lost when its answer is. */
 export const isRead = (effect) => READS.has(effect.type);
@@ -82,7 +85,7 @@ function told({ type, of, ...said }) {
     case "undone":
       return tell("wayout-undone", { reference: said.cancellation.reference });
     case "gotRemoved":
-      return tell("wayout-users-removed", { removedCount: said.removedCount });
+      return tell("wayout-users-removed", { removedCount: said.removedCount, requestedCount: said.requestedCount });
     case "gotCall":
       return tell("wayout-callback-requested", { reference: said.callback.reference });
     case "callWithdrawn":
@@ -202,6 +205,8 @@ const events = {
   refused: (state, { code, message, path }) => stay(state, { problem: { code, message, path: path ?? [] } }),
 
   failed: (state, { of, kind, maybe, until }) => {
+    // Nobody asked for it but the screen, which asks again.
+    if (of.type === "follow" && kind !== "signedOut") return asking(state, follow(of.request, of.pause));
     const effects = isRead(of) ? told({ type: "failed", of: { id: state.id }, kind }) : [];
     return stay(state, { failure: { of, kind, maybe, until } }, until ? [...effects, { type: "wait", until }] : effects);
   },
@@ -266,16 +271,24 @@ const events = {
     return asking({ ...state, problem: null, failure: null }, { type: "preview", id: state.id, input });
   },
 
-  gotPreview: (state, { results, removedCount, options }) => stay(state, { preview: { results, removedCount, options } }),
+  gotPreview: (state, { type, of, ...preview }) => stay(state, { preview }),
 
   removedUsers: (state, { key }) =>
     state.preview
       ? change(state, "remove", { subscriptionId: state.id, userIds: state.picked, dryRun: false, idempotencyKey: key })
       : stay(state),
 
-  gotRemoved: (state, { results, removedCount, options }) => {
-    const removed = { results, removedCount, opened: quotesOf(options).length > 0 };
-    return asking({ ...state, preview: null, picked: [], removed }, load(state));
+  gotRemoved: (state, { results, removedCount, requestedCount, request, options }) => {
+    const removed = { results, removedCount, requestedCount, request, opened: optionOf(options, "CANCEL_ONLINE").available };
+    return asking({ ...state, preview: null, picked: [], removed }, load(state), ...(request?.requested ? [follow(request.id)] : []));
+  },
+
+  /** Removals are followed to their end, and what is open is asked for anew when some were decided. */
+  gotProgress: (state, { of, request }) => {
+    if (!request || state.removed?.request?.id !== request.id) return stay(state);
+    const moved = request.requested !== state.removed.request.requested;
+    const next = request.requested ? [follow(request.id, moved ? 0 : of.pause)] : [];
+    return asking({ ...state, removed: { ...state.removed, request } }, ...next, ...(moved ? [load(state)] : []));
   },
 
   askedForCall: (state, { input, key }) =>
@@ -301,6 +314,8 @@ const list = ({ search }, after = null) => ({ type: "list", search, after });
 const load = ({ id }) => ({ type: "load", id });
 
 const people = ({ id }, search, after = null) => ({ type: "people", id, search, after });
+
+const follow = (request, before = 0) => ({ type: "follow", request, pause: Math.min(2 * before || FIRST_PAUSE, LONGEST_PAUSE) });
 
 const without = (from, key) => Object.fromEntries(Object.entries(from).filter(([name]) => name !== key));
 

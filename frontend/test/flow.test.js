@@ -6,7 +6,7 @@ import { view } from "../src/views/index.js";
 import { cancellation, fakeDocument, options, quote, subscription } from "./world.js";
 
 const ANSWERED = {
-  gotList: "list", gotSubscription: "load", gotPeople: "people", gotLeast: "least", gotWindows: "windows", gotPreview: "preview",
+  gotList: "list", gotSubscription: "load", gotPeople: "people", gotLeast: "least", gotWindows: "windows", gotPreview: "preview", gotProgress: "follow",
   canceled: "cancel", quoteChanged: "cancel", optionsChanged: "cancel", undone: "undo", feedbackKept: "feedback", gotRemoved: "remove",
   callWithdrawn: "withdraw",
 };
@@ -243,6 +243,104 @@ test("removing: pick, preview, remove, and canceling online opens", () => {
   assert.deepEqual(state.picked, []);
   assert.equal(state.removed.opened, true);
   assert.equal(effects.at(-1).type, "load");
+});
+
+const progress = (requested, confirmed = 0, refused = 0) => ({
+  id: "rem_1", requested, confirmed, refused,
+  refusals: Array.from({ length: refused }, () => ({ userId: "u2", message: "It depends.", user: { displayName: "Ada" } })),
+});
+
+const requested = (found = subscription(["REMOVE_USERS", "REQUEST_CALLBACK"])) => {
+  const answer = { results: [{ outcome: "REQUESTED" }, { outcome: "REQUESTED" }], removedCount: 0, requestedCount: 2, options: options(["REMOVE_USERS"]) };
+  return play(
+    opened(found), { type: "picked", ids: ["u1", "u2"], on: true }, { type: "previewed" }, { type: "gotPreview", ...answer, request: null },
+    { type: "removedUsers", key: "k" }, { type: "gotRemoved", ...answer, request: progress(2) },
+  );
+};
+
+test("what the directory is asked for is followed to its end, and the options are read when it moves", () => {
+  const first = requested();
+  assert.deepEqual(names(first.effects).slice(-2), ["load", "follow"]);
+  const steps = [[progress(2), ["follow"]], [progress(1, 1), ["follow", "load"]], [progress(0, 1, 1), ["load"]]];
+  let { state } = first;
+  let of = first.effects.at(-1);
+  const pauses = [of.pause];
+  for (const [request, expected] of steps) {
+    const [next, effects] = reduce(state, { type: "gotProgress", of, request });
+    assert.deepEqual(names(effects).sort(), [...expected].sort());
+    state = next;
+    of = effects.find((effect) => effect.type === "follow");
+    if (of) pauses.push(of.pause);
+  }
+  assert.deepEqual(pauses, [3_000, 6_000, 3_000]);
+  assert.equal(state.waiting.follow, undefined);
+});
+
+test("a look at it that fails is no failure of the screen, and is tried again", () => {
+  const { state, effects } = requested();
+  const [next, more] = reduce(state, { type: "failed", of: effects.at(-1), kind: "timeout", maybe: false, until: null });
+  assert.equal(next.failure, null);
+  assert.deepEqual(more.map(({ type, pause }) => [type, pause]), [["follow", 6_000]]);
+});
+
+test("who has gone on hears nothing of it", () => {
+  const { state, effects } = requested();
+  const [elsewhere] = reduce(state, { type: "openedList" });
+  const [next, more] = reduce(elsewhere, { type: "gotProgress", of: effects.at(-1), request: progress(0, 2) });
+  assert.deepEqual([next, more], [elsewhere, []]);
+});
+
+for (const [language, sentences] of [
+  ["en", [/removal of 2 licenses was requested/, /Confirmed: 1\. With your directory: 0\. Refused: 1\./]],
+  ["bg", [/Поискано е отнемане на 2 лиценза/, /Потвърдени: 1\. При вашия указател: 0\. Отказани: 1\./]],
+]) {
+  test(`removals are said as they stand, with reasons (${language})`, () => {
+    globalThis.document = fakeDocument();
+    const { state, effects } = requested();
+    const [next] = reduce(state, { type: "gotProgress", of: effects.at(-1), request: progress(0, 1, 1) });
+    try {
+      const said = view(next, textOf(language), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+      for (const sentence of [...sentences, /Ada: It depends\./]) assert.match(said, sentence);
+    } finally {
+      delete globalThis.document;
+    }
+  });
+}
+
+test("a preview says whether the way opens without a quote, which a dry run does not have", () => {
+  globalThis.document = fakeDocument();
+  const said = (available, counts, usersToRemove) => {
+    const found = options(available, "1", null);
+    found.options.find((option) => option.route === "REMOVE_USERS").usersToRemove = usersToRemove;
+    const { state } = play(
+      opened(subscription(["REMOVE_USERS"])), { type: "picked", ids: ["u"], on: true }, { type: "previewed" },
+      { type: "gotPreview", results: [], request: null, options: found, ...counts },
+    );
+    return view(state, textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+  };
+  const [removed, asked] = [{ removedCount: 2, requestedCount: 0 }, { removedCount: 0, requestedCount: 2 }];
+  try {
+    assert.match(said(["CANCEL_ONLINE"], removed, null), /you can cancel online.*Remove the licenses of 2 users/);
+    assert.match(said(["REMOVE_USERS"], removed, 3), /3 more have to be removed/);
+    assert.match(said(["REMOVE_USERS"], asked, 0), /Your directory is asked\..*Request the removal of 2 licenses/);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
+test("what is on its way stands with the subscription, and is not picked once more", () => {
+  globalThis.document = fakeDocument();
+  const found = subscription(["REMOVE_USERS"], { pendingRemovals: 4 });
+  const row = (status, reason) => ({ user: { id: "u", displayName: "Ada", userPrincipalName: "ada@x" }, removable: true, groupNames: [], removal: { status, reason } });
+  const shown = (state) => view(state, textOf("en"), () => {}, {}, 0).map((part) => part?.textContent ?? "").join(" ");
+  try {
+    assert.match(shown(opened(found, "details")), /Removals with your directory 4/);
+    const rows = [row("REQUESTED", null), row("REFUSED", "It depends.")];
+    const said = shown({ ...opened(found), people: { search: "", total: 2, next: null, rows } });
+    assert.match(said, /removal requested.*It depends\./);
+  } finally {
+    delete globalThis.document;
+  }
 });
 
 test("picking anew throws the preview away", () => {

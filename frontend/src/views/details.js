@@ -21,6 +21,7 @@ export function detailsScreen(context) {
         [say("account"), row.tenant.name],
         [say("state"), stateOf(row, t)],
         [say("licensesLabel"), say("licenses", { assigned: row.assignedLicenses, purchased: row.purchasedLicenses })],
+        [say("pendingRemovals"), row.pendingRemovals ? String(row.pendingRemovals) : null],
         [say("period"), end && say(row.recurringBilling ? "renews" : "ends", { date: end })],
       ]),
       left ? button(`${say("receipt")} ${left.reference}`, "receipt", () => send({ type: "opened", id: row.id, step: "done" })) : null,

@@ -63,5 +63,6 @@ export function newsText(one, { say }) {
     return say("about", { name, text: `${say(`failures.${one.kind}`)} ${known}` });
   }
   if (one.message) return say("about", { name, text: one.message });
+  if (type === "gotRemoved" && one.requestedCount) return say("news.gotRequested", { name, count: one.requestedCount });
   return say(`news.${type}`, { name, count: one.removedCount, reference: (one.cancellation ?? one.callback)?.reference });
 }

@@ -1,7 +1,7 @@
 // Removing users, until there are few enough.
 
 import { h } from "../dom.js";
-import { optionOf, quotesOf } from "../flow.js";
+import { optionOf } from "../flow.js";
 import { button, later, loading, newKey } from "./parts.js";
 
 export function removeView(context) {
@@ -12,7 +12,7 @@ export function removeView(context) {
     "section",
     { "aria-labelledby": "remove" },
     h("h2", { id: "remove", tabindex: "-1" }, say("removeTitle")),
-    button(say("leastActive", { count }), "least", () => send({ type: "wantedLeast", count }), { busy: state.busy === "least" }),
+    count > 0 && button(say("leastActive", { count }), "least", () => send({ type: "wantedLeast", count }), { busy: state.busy === "least" }),
     h(
       "div",
       { class: "field" },
@@ -27,7 +27,9 @@ export function removeView(context) {
   );
 }
 
-function personView({ user, removable, groupNames }, { state, t, say, send }) {
+function personView({ user, removable, groupNames, removal }, { state, t, say, send }) {
+  const isAsked = removal?.status === "REQUESTED";
+  const asked = isAsked ? say("removalAsked") : removal?.status === "REFUSED" ? removal.reason : null;
   const active = user.lastActiveAt ? say("active", { date: t.day(user.lastActiveAt, state.subscription.tenant.timeZone) }) : say("neverActive");
   return h(
     "li",
@@ -36,41 +38,52 @@ function personView({ user, removable, groupNames }, { state, t, say, send }) {
       "label",
       { class: "choice" },
       h("input", {
-        type: "checkbox", id: `pick-${user.id}`, checked: state.picked.includes(user.id), disabled: !removable,
+        type: "checkbox", id: `pick-${user.id}`, checked: state.picked.includes(user.id), disabled: !removable || isAsked,
         onchange: (event) => send({ type: "picked", ids: [user.id], on: event.target.checked }),
       }),
-      h("span", {}, user.displayName, " ", h("span", { class: "muted" }, `${user.userPrincipalName} · `, removable ? active : say("fromGroup", { groups: groupNames.join(", ") }))),
+      h("span", {}, user.displayName, " ", h("span", { class: "muted" }, `${user.userPrincipalName} · `, removable ? active : say("fromGroup", { groups: groupNames.join(", ") }), asked && ` · ${asked}`)),
     ),
   );
 }
 
 function previewView({ state, say, send }) {
-  const { results, removedCount, options } = state.preview;
-  const opens = quotesOf(options).length > 0;
+  const { results, removedCount, requestedCount, options } = state.preview;
+  const opens = optionOf(options, "CANCEL_ONLINE").available;
   const left = optionOf(options, "REMOVE_USERS").usersToRemove ?? 0;
+  const then = opens ? say("wouldOpen") : left ? say("wouldNotOpen", { count: left }) : say("wouldWait");
+  const act = removedCount ? say("remove", { count: removedCount }) : requestedCount ? say("request", { count: requestedCount }) : null;
   return h(
     "div",
     { class: "notice" },
     h("h3", { id: "previewed", tabindex: "-1" }, say("previewTitle")),
     keptView(results),
-    h("p", {}, opens ? say("wouldOpen") : say("wouldNotOpen", { count: left })),
-    removedCount
-      ? button(say("remove", { count: removedCount }), "do-remove", () => send({ type: "removedUsers", key: newKey() }), { class: "danger", busy: state.busy === "remove" })
-      : null,
+    h("p", {}, then),
+    act && button(act, "do-remove", () => send({ type: "removedUsers", key: newKey() }), { class: "danger", busy: state.busy === "remove" }),
   );
 }
 
 export function removedView({ state, say }) {
+  const { results, removedCount, requestedCount, request } = state.removed;
+  const title = requestedCount ? say("requestedTitle", { count: requestedCount }) : say("removedTitle", { count: removedCount });
   return h(
     "section",
     { class: "notice" },
-    h("h2", { id: "removed", tabindex: "-1", class: "good" }, say("removedTitle", { count: state.removed.removedCount })),
-    keptView(state.removed.results),
+    h("h2", { id: "removed", tabindex: "-1", class: "good" }, title),
+    request ? progressView(request, say) : null,
+    keptView(results),
   );
+}
+
+/** How far the directory is with what was asked of it. */
+function progressView({ requested, confirmed, refused, refusals }, say) {
+  return [
+    h("p", { id: "progress", role: "status" }, say("progress", { requested, confirmed, refused })),
+    refusals.length ? h("ul", {}, refusals.map((one) => h("li", {}, `${one.user?.displayName ?? one.userId}: ${one.message}`))) : null,
+  ];
 }
 
 /** Who keeps a license, and why. */
 function keptView(results) {
-  const kept = results.filter((result) => result.outcome !== "REMOVED");
+  const kept = results.filter((result) => !["REMOVED", "REQUESTED"].includes(result.outcome));
   return kept.length ? h("ul", {}, kept.map((result) => h("li", {}, `${result.user?.displayName ?? result.userId}: ${result.message}`))) : null;
 }
