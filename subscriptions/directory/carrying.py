@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 
+from common.chunks import chunks
 from common.languages import DEFAULT_LANGUAGE
 from outbox.each import each_by_itself
+from outbox.models import Task, TaskStatus
 from outbox.queue import enqueue, requeue
 from outbox.registry import Lane, RetryLater, handles
 from subscriptions.carriers import carrier_of
@@ -68,7 +70,14 @@ def carry_stranded(now: datetime) -> int:
         ask_to_carry(request, now)
         return requeue(key=_key(request), now=now, only_done=True)
 
-    return each_by_itself(requests, carry_on, work="carry_stranded_removals", now=now)
+    return each_by_itself(_without_task(requests), carry_on, work="carry_stranded_removals", now=now)
+
+
+def _without_task(requests: Iterable[RemovalRequest]) -> Iterator[RemovalRequest]:
+    for piece in chunks(requests):
+        tasks = Task.objects.filter(key__in=[_key(request) for request in piece], status=TaskStatus.WAITING)
+        waiting = set(tasks.values_list("key", flat=True))
+        yield from (request for request in piece if _key(request) not in waiting)
 
 
 def _open(request: RemovalRequest) -> QuerySet[Removal]:
