@@ -50,6 +50,18 @@ def work() -> None:
     Lanes(clock=clock, pause=0.05).work()
 
 
+def carry() -> None:
+    """A worker with a connection to a directory on paper."""
+    from outbox import worker
+    from outbox.lanes import Lanes
+    from subscriptions.carriers import register_carrier
+    from tests.kills.paper_directory import PaperDirectory
+
+    register_carrier("paper", PaperDirectory())
+    worker.LEASE = timedelta(seconds=1)
+    Lanes(pause=0.05).work()
+
+
 def work_with_a_wrong_clock() -> None:
     """On a machine whose clock is off by the minutes of the second argument."""
     import time_machine
@@ -85,6 +97,8 @@ def work_on_poison() -> None:
 
 if __name__ == "__main__":
     django.setup()
-    {"canceler": cancel_all, "worker": work, "skewed": work_with_a_wrong_clock, "poisoned": work_on_poison}[
-        sys.argv[1]
-    ]()
+    kinds = {
+        "canceler": cancel_all, "worker": work, "carrier": carry, "skewed": work_with_a_wrong_clock,
+        "poisoned": work_on_poison,
+    }  # fmt: skip
+    kinds[sys.argv[1]]()
