@@ -104,6 +104,23 @@ def test_from_asking_to_the_way_that_opens(hosted: World) -> None:
     assert (one["cancellationOptions"]["route"], one["pendingRemovals"]) == ("CANCEL_ONLINE", 0)
 
 
+def test_what_is_with_the_directory_is_said_in_bulgarian(hosted: World) -> None:
+    subscription, api = bought(hosted, 27), Api(hosted.admin, language="bg")
+    users = holders(subscription)
+    first = remove(api, subscription, users[:1])
+    assert first["cancellationOptions"]["headline"] == (
+        "Присвоени са 27 лиценза. 1 отнемане на лиценз чака вашия указател. Премахнете 2 потребители, за да анулирате"
+        " онлайн."
+    )
+    assert first["results"][0]["message"] == (
+        "Поискано е вашият указател да отнеме лиценза; той се брои, докато отнемането бъде потвърдено."
+    )
+    then = remove(api, subscription, users[:3])
+    assert then["cancellationOptions"]["headline"] == (
+        "3 отнемания на лицензи чакат вашия указател; ще можете да анулирате онлайн, когато бъдат потвърдени."
+    )
+
+
 def test_a_refusal_says_why_and_counts_on(hosted: World) -> None:
     subscription = bought(hosted, 25)
     [chosen] = holders(subscription)[:1]
