@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -37,23 +37,28 @@ def carry_removals(payload: dict[str, int], now: datetime) -> datetime | None:
     request = RemovalRequest.objects.select_related("tenant", "subscription__plan").get(pk=payload["request"])
     if request.tenant.removals != Removals.CONNECTION:
         return None
-    carrier, rows = carrier_of(request.tenant_id), list(_due(request, now)[:_PIECE])
-    if rows and carrier is None:
-        raise RetryLater("no connection carries removals of this tenant out", outage=True)
-    if rows and carrier:
-        given = {row.pk: _for_carrier(row, request.subscription) for row in rows}
-        maybe_there = [given[row.pk] for row in rows if row.asked_at]
-        with transaction.atomic(durable=True):
-            Removal.objects.filter(pk__in=given, status=RemovalStatus.REQUESTED).update(asked_at=now)
-        found = carrier.look(request.tenant_id, maybe_there) if maybe_there else {}
-        _take(request, given, found, now)
-        if to_ask := [one for one in given.values() if one.id not in found]:
-            _take(request, given, carrier.carry(request.tenant_id, to_ask), now)
-        _open(request).filter(pk__in=given).update(look_at=now + _LOOK_AGAIN)
+    if rows := list(_due(request, now)[:_PIECE]):
+        _carry(request, rows, now)
     if _due(request, now).exists():
         return now
     next_look: datetime | None = _open(request).aggregate(at=Min("look_at"))["at"]
     return next_look
+
+
+def _carry(request: RemovalRequest, rows: Sequence[Removal], now: datetime) -> None:
+    carrier, tenant_id = carrier_of(request.tenant_id), request.tenant_id
+    if carrier is None:
+        raise RetryLater("no connection carries removals of this tenant out", outage=True)
+    given = {row.pk: _for_carrier(row, request.subscription) for row in rows}
+    maybe_there = [given[row.pk] for row in rows if row.asked_at]
+    with transaction.atomic(durable=True):
+        _open(request).filter(pk__in=given).update(asked_at=now)
+    found = carrier.look(tenant_id, maybe_there) if maybe_there else {}
+    _take(request, given, found, now)
+    if to_ask := [one for one in given.values() if one.id not in found]:
+        _take(request, given, carrier.carry(tenant_id, to_ask), now)
+    # Where nothing could be said this is not reached: the outbox tries again when it will.
+    _open(request).filter(pk__in=given).update(look_at=now + _LOOK_AGAIN)
 
 
 def ask_to_carry(request: RemovalRequest, now: datetime) -> None:
