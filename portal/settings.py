@@ -326,7 +326,6 @@ SESSION_ENGINE = "portal.accounts.sessions"
 CSRF_FAILURE_VIEW = "portal.web.csrf.refused"
 # 10,000 user ids in one removeUsers call are about 200 kB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
-# A sync document, unpacked.
 WAYOUT_SYNC_MAX_BYTES = env.whole("WAYOUT_SYNC_MAX_BYTES", 200_000_000, least=1_000_000)
 
 # What one GraphQL document may ask for, with its fragments written out. See portal/graphql/limits.py.
@@ -340,8 +339,7 @@ GRAPHQL_LIMITS = {
     "cost": 28_000,
     "bytesSignedOut": 1_000_000,
 }
-# How long an API request may work, in seconds.
-REQUEST_TIMEOUT = env.number("WAYOUT_REQUEST_TIMEOUT", 10)
+REQUEST_TIMEOUT = env.number("WAYOUT_REQUEST_TIMEOUT", 10)  # seconds that an API request may work
 
 CACHES = {
     "default": {"BACKEND": "common.store.SharedCache", "LOCATION": WAYOUT_REDIS_URL}

@@ -21,7 +21,7 @@ from portal.graphql.types.options import CancellationOptions, CancellationQuote
 from portal.graphql.types.problems import InputProblem, NotAvailableProblem, Problem, ProblemCode, QuoteChangedProblem
 from portal.graphql.types.summary import SubscriptionSummary
 from portal.web.outages import AWAY, INTERNAL_ERROR, UNAVAILABLE, UNEXPECTED, log_away, number_of_request
-from subscriptions.errors import QuoteChanged, RouteNotAvailable
+from subscriptions.errors import QuoteChanged, RouteNotAvailable, SyncRunning
 from subscriptions.messages.routes import option_message, reason_message
 from subscriptions.policy.decision import Reason, Route
 from subscriptions.policy.facts import Mode
@@ -41,7 +41,7 @@ def as_problem(error: ExpectedError, info: Info, given: object, members: Collect
 
     ``given`` is the mutation's input; it names the subscription where the error does not.
     """
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | SyncRunning):
         info.context.request.META[RETRY_AFTER] = error.retry_after
     subscription_id = read_id(Kind.SUBSCRIPTION, getattr(given, "subscription_id", ""))
     if isinstance(error, QuoteChanged) and QuoteChangedProblem in members:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from common.admin import ReadOnlyAdmin
 from common.attention import Sign, shows_signs
 from common.formatting import active_language
+from common.messages import fill
 from subscriptions.directory.report import SyncReport, problem_message
 from subscriptions.directory.sharing import hand_over
 from subscriptions.directory.work import resume_run
@@ -154,7 +155,8 @@ class FactSourceAdmin(ReadOnlyAdmin):
         others = FactSource.objects.filter(tenant=source.tenant_id).exclude(pk=source.pk)
         to = get_object_or_404(others, pk=int(chosen) if chosen.isascii() and chosen.isdigit() else 0)
         count = hand_over(source=source, to=to, caller=caller, language=active_language(), now=timezone.now())
-        said = gettext("%(count)s rows are now of %(source)s.") % {"count": f"{count:,}", "source": to.name}
+        values = {"count": f"{count:,}", "source": to.name}
+        said = fill(gettext("%(count)s rows are now of %(source)s."), values)
         messages.success(request, said)
         return redirect("admin:subscriptions_factsource_change", pk)
 

@@ -80,7 +80,7 @@ def cancel_subscription(
     is in force already answers the cancellation there is. ``staff``, by staff alone, ignores the license limit.
 
     Raises NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
-    RouteNotAvailable, IdempotencyKeyReused, InputInvalid, and what a receiver of ``canceling`` refuses with.
+    RouteNotAvailable, SyncRunning, IdempotencyKeyReused, InputInvalid, and what a receiver of ``canceling`` refuses with.
     """
     with one_transaction():
         subscription = locked_subscription(caller, subscription_id, Scope.CANCEL, "subscriptionId")
@@ -176,6 +176,7 @@ def _promised_quote(
     """
     on_behalf = staff.on_behalf if staff else None
     batch = SubscriptionBatch.get(caller, subscription.pk, signed.made_at, on_behalf=on_behalf)
+    batch.require_whole(subscription.pk)
     snapshot, decision = batch.snapshots[subscription.pk], batch.decisions[subscription.pk]
     quote = decision.quote(signed.mode)
     if now >= signed.made_at + QUOTE_LIFETIME:

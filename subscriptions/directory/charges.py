@@ -170,8 +170,8 @@ class Charges:
             subscription.term_months = said or term_of(subscription.term_months, anchor, period, zone)
         if found.seats > MAX_SEATS:
             line, count = rows[0].line, f"{found.seats:,}"
-            most = f"{MAX_SEATS:,}"
-            self._report.tell(Section.CHARGES, line, Fault.TOO_MANY_SEATS, "seats", value=count, limit=most)
+            limit = f"{MAX_SEATS:,}"
+            self._report.tell(Section.CHARGES, line, Fault.TOO_MANY_SEATS, "seats", value=count, limit=limit)
         elif subscription.seats_said_at is None or subscription.seats_said_at < self._context.as_of:
             subscription.purchased_licenses = found.seats or subscription.purchased_licenses
         subscription.save()

@@ -14,7 +14,7 @@ from django.db.models import FilteredRelation, Q
 
 from common.chunks import chunks
 from subscriptions.directory.asking import latest_request, request_removals
-from subscriptions.errors import RouteNotAvailable, TooManyUsers
+from subscriptions.errors import RouteNotAvailable, SyncRunning, TooManyUsers
 from subscriptions.events import publish_users_removed
 from subscriptions.idempotency import IdempotentCall, one_transaction
 from subscriptions.inputs import locked_subscription
@@ -22,6 +22,7 @@ from subscriptions.models import DirectoryUser, License, Removal, RemovalStatus,
 from subscriptions.policy.decision import Reason
 from subscriptions.policy.facts import Channel
 from subscriptions.selectors.batches import SubscriptionBatch
+from subscriptions.selectors.rows import IS_SYNCING
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller, Scope
@@ -108,7 +109,8 @@ def remove_users(
     ``users`` are pairs of the id as the caller wrote it and the row's id. Deletes nobody; a license inherited
     from a group cannot be removed here. Where the tenant's host or a connection carries removals out, a license counts
     until that is confirmed, and who asks again joins what is under way. Repeating a call is harmless; ``dry_run``
-    answers the same and changes nothing, and is counted apart. Raises NotFound, NotPermitted, RouteNotAvailable, TooManyUsers, IdempotencyKeyReused, InputInvalid.
+    answers the same and changes nothing, and is counted apart. Raises NotFound, NotPermitted, RouteNotAvailable, SyncRunning, TooManyUsers,
+    IdempotencyKeyReused, InputInvalid.
     """
     with one_transaction():
         of = (caller, subscription_id, Scope.REMOVE_USERS, "subscriptionId")
@@ -141,7 +143,11 @@ def _require_open(subscription: Subscription, now: datetime) -> None:
     """Users can be removed from any subscription in service that no partner manages, whatever its route."""
     if subscription.channel == Channel.PARTNER:
         raise RouteNotAvailable("subscriptionId", reason=Reason.PARTNER_MANAGED)
-    if not Subscription.objects.filter(pk=subscription.pk).in_service(now).exists():
+    in_service = Subscription.objects.filter(pk=subscription.pk).in_service(now)
+    is_syncing = in_service.values_list(IS_SYNCING, flat=True).first()
+    if is_syncing:
+        raise SyncRunning
+    if is_syncing is None:
         reason = Reason.ALREADY_CANCELED if subscription.canceled_mode else Reason.ALREADY_ENDED
         raise RouteNotAvailable("subscriptionId", reason=reason)
 

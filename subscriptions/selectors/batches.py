@@ -19,6 +19,7 @@ from billing.money import Money
 from billing.providers import credit_form
 from billing.selectors import Charges, charged_before, charges_not_over, held_by_charge, provider_of
 from common.prepared import ModelColumns, PreparedQuery
+from subscriptions.errors import SyncRunning
 from subscriptions.models import Cancellation, CancellationPolicy, License, Subscription
 from subscriptions.policy.decision import Decision, evaluate
 from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
@@ -98,6 +99,11 @@ class SubscriptionBatch:
     def counts(self) -> Mapping[int, LicenseCounts]:
         """License counts by subscription, which came with the rows."""
         return {row.pk: row.counts for row in self.rows}  # type: ignore[attr-defined]
+
+    def require_whole(self, subscription_id: int) -> None:
+        """Raise SyncRunning while facts of its tenant are half applied: nobody decides on those, however it looks."""
+        if any(row.is_syncing for row in self.rows if row.pk == subscription_id):  # type: ignore[attr-defined]
+            raise SyncRunning
 
     @cached_property
     def group_names(self) -> Mapping[int, tuple[str, ...]]:

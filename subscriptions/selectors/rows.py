@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Agreement, BillingAccount, PaymentMethod
 from common.prepared import ModelColumns, PreparedQuery
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Plan, Subscription, SyncRun, SyncState
 from tenants.models import Tenant
 
 _NO_ID = 2**63 - 1
@@ -35,9 +35,16 @@ _AT_ACCOUNT = _AT_AGREEMENT + len(_AGREEMENT)
 _AT_HINTS = _AT_ACCOUNT + len(_ACCOUNT)
 
 
+# Facts of its tenant are being applied piece by piece, so that counts are of a part of them.
+IS_SYNCING = Exists(
+    SyncRun.objects.filter(tenant=OuterRef("tenant"), state=SyncState.APPLYING, pieces__gt=1, dry_run=False)
+)
+
+
 def _wide(rows: QuerySet[Subscription]) -> QuerySet[Any, Any]:
     return rows.annotate(
         has_method=Exists(PaymentMethod.objects.filter(account=OuterRef("agreement__account"), is_active=True)),
+        is_syncing=IS_SYNCING,
         has_sibling=Exists(
             Subscription.objects.filter(tenant=OuterRef("tenant"), plan=OuterRef("plan")).exclude(pk=OuterRef("pk"))
         ),
@@ -49,6 +56,7 @@ def _wide(rows: QuerySet[Subscription]) -> QuerySet[Any, Any]:
         *_ACCOUNT.paths,
         "has_method",
         "has_sibling",
+        "is_syncing",
         "tally__assigned",
         "tally__removable",
         "tally__by_group",
@@ -89,6 +97,6 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[Subscription]:
         tenants[tenant.pk], accounts[account.pk] = tenant, account
         plan, agreement = _PLAN.read(values, _AT_PLAN), _AGREEMENT.read(values, _AT_AGREEMENT, account=account)
         row: Any = _SUBSCRIPTION.read(values, 0, plan=plan, tenant=tenant, agreement=agreement)
-        row.has_method, row.has_sibling, *tally = values[_AT_HINTS:]
+        row.has_method, row.has_sibling, row.is_syncing, *tally = values[_AT_HINTS:]
         row.counts = LicenseCounts(*(number or 0 for number in tally))
         yield row

@@ -179,13 +179,14 @@ class CancellationOption:
 
     @strawberry.field(
         description="CANCEL_ONLINE: one per mode on offer. Null, with NOT_PERMITTED in errors, for a token that may"
-        " not quote."
+        " not quote; and with SYNC_RUNNING while facts of the tenant come in."
     )
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
         # Of what only would be, nothing could be confirmed.
         if self.option.route is not Route.CANCEL_ONLINE or self.summary.real is not self.summary:
             return None
         FIELDS["CancellationOption.quotes"].require(info.context.caller, self.summary.row.tenant_id)
+        self.summary.batch.require_whole(self.summary.row.pk)
         return [CancellationQuote(summary=self.summary, quote=quote) for quote in self.summary.decision.quotes]
 
 
