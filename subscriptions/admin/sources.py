@@ -69,7 +69,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         resume = self.admin_site.admin_view(require_POST(self.resume))
-        return [path("<int:pk>/resume/", resume, name="subscriptions_syncrun_resume"), *super().get_urls()]
+        return [path("<key:pk>/resume/", resume, name="subscriptions_syncrun_resume"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -135,7 +135,7 @@ class FactSourceAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         over = self.admin_site.admin_view(require_POST(self.hand_over))
-        return [path("<int:pk>/hand-over/", over, name="subscriptions_factsource_hand_over"), *super().get_urls()]
+        return [path("<key:pk>/hand-over/", over, name="subscriptions_factsource_hand_over"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

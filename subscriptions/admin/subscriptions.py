@@ -97,7 +97,7 @@ class SubscriptionAdmin(AuditedAdmin, FoldedSearch):
 
     def get_urls(self) -> list[URLPattern]:
         split = self.admin_site.admin_view(require_POST(self.split))
-        return [path("<int:pk>/split/", split, name="subscriptions_subscription_split"), *super().get_urls()]
+        return [path("<key:pk>/split/", split, name="subscriptions_subscription_split"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

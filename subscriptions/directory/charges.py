@@ -149,7 +149,8 @@ class Charges:
         first, *others = named
         for row in others:
             if (row.provider, row.provider_id) != (first.provider, first.provider_id):
-                self._report.tell(Section.CHARGES, row.line, Fault.SAID_TWICE, "providerId", other=first.line)
+                ids = {"other": first.line, "first": first.provider_id, "value": row.provider_id}
+                self._report.tell(Section.CHARGES, row.line, Fault.PROVIDER_IDS_DIFFER, "providerId", **ids)
         take_provider(self._context, Section.CHARGES, first.line, subscription, first.provider, first.provider_id)
 
     def _take_period(self, subscription: Subscription, rows: Sequence[ChargeRow]) -> None:

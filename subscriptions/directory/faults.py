@@ -78,6 +78,7 @@ class Fault(CodeTable):
         "PROVIDER_ID_STANDS",
         N_("%(value)s is on record; change it under Billing agreements in the admin"),
     )
+    PROVIDER_IDS_DIFFER = "PROVIDER_IDS_DIFFER", N_("line %(other)s says %(first)s, this %(value)s")
     CURRENCY_DIFFERS = "CURRENCY_DIFFERS", N_("The price is in %(value)s, what was charged in %(currency)s.")
     TERM_UNKNOWN = "TERM_UNKNOWN", N_("“endsAt” needs “term” or “period”: nobody knows when this period began.")
     TOO_MANY_SEATS = "TOO_MANY_SEATS", N_("%(value)s seats in all are more than %(limit)s: they are not taken.")

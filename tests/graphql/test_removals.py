@@ -268,4 +268,4 @@ def test_following_and_lists_ask_no_more_for_more_removals(hosted: World) -> Non
         with CaptureQueriesContext(connection) as listed:
             api(LICENSES, id=f"sub_{subscription.pk}", first=50)
         counted.append((len(settled), len(followed), len(listed)))
-    assert counted == [(15, 8, 8)] * 2
+    assert counted == [(20, 8, 8)] * 2

@@ -179,7 +179,7 @@ class CancellationOption:
 
     @strawberry.field(
         description="CANCEL_ONLINE: one per mode on offer. Null, with NOT_PERMITTED in errors, for a token that may"
-        " not quote; and with SYNC_RUNNING while facts of the tenant come in."
+        " not quote."
     )
     def quotes(self, info: Info) -> list[CancellationQuote] | None:
         # Of what only would be, nothing could be confirmed.
