@@ -21,6 +21,7 @@ class Kind(StrEnum):
     CALLBACK = "cal"
     WINDOW = "win"
     PERSON = "per"
+    VOUCHED_PERSON = "vou"
     TOKEN = "tok"  # noqa: S105
     WEBHOOK = "whk"
     REMOVAL_REQUEST = "rem"

@@ -26,7 +26,7 @@ CALL_MAIL = "mail.callback"
 
 def queue_call_mail(occasion: CallOccasion, request: CallbackRequest, now: datetime) -> None:
     """Put one mail to the person who asked into the outbox, in the language of the call; none for a token."""
-    person = request.requested_by_user
+    person = request.requested_by_user or request.requested_by_vouched
     if person is None or not person.email:
         return
     window = (

@@ -21,7 +21,7 @@ from desk.codes import OPEN_STATUSES, CallbackStatus, CloseReason
 from desk.windows import LONGEST_WINDOW
 from subscriptions.models.cancellations import Cancellation
 from subscriptions.models.plans import Subscription
-from tenants.models import PartnerToken, Tenant, validate_time_zone
+from tenants.models import PartnerToken, Tenant, VouchedPerson, validate_time_zone
 
 
 class CallbackSource(CodeTable):
@@ -127,6 +127,9 @@ class CallbackRequest(models.Model):
     )
     requested_by_token = models.ForeignKey(
         PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
+    )
+    requested_by_vouched = models.ForeignKey(
+        VouchedPerson, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("vouched person")
     )
     cancellation = models.ForeignKey(
         Cancellation, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("cancellation")

@@ -14,7 +14,7 @@ from desk.models import CallbackAttempt, CallbackRequest
 from desk.services.contacts import erase_contact
 from desk.services.requests import withdraw_callback
 from tenants.people import SYSTEM
-from tenants.personal import tenants_of
+from tenants.personal import tenants_of, vouched
 
 
 def requests_of(whom: Whom) -> QuerySet[CallbackRequest]:
@@ -25,7 +25,7 @@ def requests_of(whom: Whom) -> QuerySet[CallbackRequest]:
     theirs = Q(phone__in=whom.numbers)
     if whom.user_id:
         theirs = theirs & Q(tenant__in=tenants_of(whom.user_id)) | Q(requested_by_user=whom.user_id)
-    return CallbackRequest.objects.filter(theirs, erased_at=None)
+    return CallbackRequest.objects.filter(theirs | Q(requested_by_vouched__in=vouched(whom)), erased_at=None)
 
 
 def open_requests_of(whom: Whom) -> QuerySet[CallbackRequest]:

@@ -14,11 +14,13 @@ from outbox.registry import periodic
 from tenants.personal import forget_old_names
 from tenants.sessions import forget_sessions
 from tenants.tokens import ending_tokens
+from tenants.vouching import forget_portal_sessions
 
 HISTORY_KEPT_FOR = timedelta(days=365)
 _BATCH = 1_000
 
 periodic(timedelta(hours=1))(forget_sessions)
+periodic(timedelta(hours=1))(forget_portal_sessions)
 periodic(timedelta(hours=6))(forget_old_names)
 
 

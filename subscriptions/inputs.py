@@ -51,7 +51,7 @@ def within_rate(caller: Caller, tenant_id: int, what: str) -> None:
 
     Nobody can use up what another needs. Staff and commands are not counted.
     """
-    if caller.kind not in (CallerKind.PERSON, CallerKind.PARTNER):
+    if not caller.is_person and caller.kind is not CallerKind.PARTNER:
         return
     found = hit_rate_limit(settings.WAYOUT_TENANT_RATE, "tenant", str(tenant_id), caller.partner, what)
     if not found.allowed:

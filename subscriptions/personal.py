@@ -9,12 +9,14 @@ from django.db.models import Q, QuerySet
 
 from common.personal import Holding, Whom, blanking, by_address, mentioning
 from subscriptions.models import Cancellation, DirectoryUser, Removal
+from tenants.personal import vouched
 
 
 def _cancellations(whom: Whom) -> QuerySet[Cancellation]:
-    if whom.user_id is None:
-        return Cancellation.objects.none()
-    return Cancellation.objects.filter(Q(requested_by_user=whom.user_id) | Q(customer=whom.user_id))
+    theirs = Q(requested_by_vouched__in=vouched(whom))
+    if whom.user_id is not None:
+        theirs |= Q(requested_by_user=whom.user_id) | Q(customer=whom.user_id)
+    return Cancellation.objects.filter(theirs)
 
 
 def _refusals(whom: Whom) -> QuerySet[Removal]:

@@ -32,6 +32,7 @@ from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.sessions import end_sessions
 from tenants.staff import has_more_rights, staff_caller
 from tenants.tokens import TokenEnded, check_rights, ending_tokens, mint, revoke_token, rotate_token, trails_of
+from tenants.vouching import origin_of
 
 _OVERLAP = timedelta(days=7)
 HIDDEN = "***"
@@ -176,14 +177,37 @@ class MembershipAdmin(AuditedAdmin):
         return {"person": obj.user_id, "role": obj.role, "active": obj.is_active}
 
 
+class OriginsField(forms.CharField):
+    """Origins, one a line: https, or a machine that is the browser's own."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "placeholder": "https://portal.example"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        origins = str(value or "").split()
+        for origin in origins:
+            if origin_of(origin) != origin or not origin.startswith(
+                ("https://", "http://localhost", "http://127.0.0.1")
+            ):
+                raise forms.ValidationError(
+                    _("“%(origin)s” is no origin: https, a host, no path."), params={"origin": origin}
+                )
+        return origins
+
+
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         label=_("scopes"), choices=PartnerToken.SCOPE_CHOICES, widget=forms.CheckboxSelectMultiple
     )
+    return_origins = OriginsField(
+        label=_("where people whom it vouches for may return to"), required=False, help_text=_("One origin a line.")
+    )
 
     class Meta:
         model = PartnerToken
-        fields = ("name", "scopes", "tenants", "of_installation", "expires_at")
+        fields = ("name", "scopes", "tenants", "of_installation", "max_role", "return_origins", "expires_at")
 
     def clean(self) -> dict[str, Any]:
         """What the service refuses, said beside the field."""

@@ -16,7 +16,15 @@ from common.keys import key_of
 from tenants.actions import Action
 from tenants.callers import Caller, CallerKind
 from tenants.hashing import Data, canonical, sign, sign_older
-from tenants.models import AuditEvent, AuditHead, AuditPersonalData, InstallationAuditHead, PartnerToken, User
+from tenants.models import (
+    AuditEvent,
+    AuditHead,
+    AuditPersonalData,
+    InstallationAuditHead,
+    PartnerToken,
+    User,
+    VouchedPerson,
+)
 from tenants.security import say_recorded
 
 
@@ -37,7 +45,8 @@ def record(
     Lock order: the caller holds its subscription already, the head comes last.
     """
     at = at.astimezone(UTC)  # as it is read back
-    personal = {**(personal or {}), **({"address": caller.address} if caller.address else {})}
+    said = {"address": caller.address, "vouched_by": caller.vouched_by}
+    personal = {**(personal or {}), **{name: value for name, value in said.items() if value}}
     heads = heads_of(tenant_id)
     heads.get_or_create(pk=tenant_id or 1)
     head = heads.select_for_update().get()
@@ -69,15 +78,18 @@ def events_about(tenant_id: int | None, subject: str, after: int = 0) -> QuerySe
 
 
 def actor_names(events: Iterable[AuditEvent]) -> Mapping[tuple[str, int], str]:
-    """The name of everybody who acted, by kind and id, as they are called now. Two queries at most."""
+    """The name of everybody who acted, by kind and id, as they are called now. Three queries at most."""
     acting = {(event.actor_kind, event.actor_id) for event in events}
     people = {pk for kind, pk in acting if kind in (CallerKind.PERSON, CallerKind.STAFF)}
     tokens = {pk for kind, pk in acting if kind == CallerKind.PARTNER}
     users = {user.pk: user.display_name for user in User.objects.filter(pk__in=people)} if people else {}
+    vouched_ids = {pk for kind, pk in acting if kind == CallerKind.VOUCHED}
+    people_vouched = VouchedPerson.objects.filter(pk__in=vouched_ids).select_related("token") if vouched_ids else ()
     partners = dict(PartnerToken.objects.filter(pk__in=tokens).values_list("pk", "name")) if tokens else {}
     by_kind: Mapping[str, Mapping[int, str]] = {
         CallerKind.PERSON.value: users,
         CallerKind.STAFF.value: users,
+        CallerKind.VOUCHED.value: {person.pk: person.display_name for person in people_vouched},
         CallerKind.PARTNER.value: partners,
     }
     return {(kind, pk): by_kind.get(kind, {}).get(pk, "Wayout") for kind, pk in acting}

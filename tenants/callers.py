@@ -11,9 +11,10 @@ from common.errors import NotPermitted, RoleMissing, ScopeMissing
 
 
 class CallerKind(StrEnum):
-    """A signed-in person, a partner's token, a staff member in the admin, or a command."""
+    """A signed-in person, one whom a host vouches for, a partner's token, a staff member in the admin, or a command."""
 
     PERSON = "PERSON"
+    VOUCHED = "VOUCHED"
     PARTNER = "PARTNER"
     STAFF = "STAFF"
     SYSTEM = "SYSTEM"
@@ -85,7 +86,7 @@ def common_language(languages: Iterable[str]) -> str:
 class Caller:
     """The one on whose behalf something is read or done.
 
-    ``roles`` maps the tenants of a PERSON to a role; ``tenant_ids`` are the tenants of a PARTNER token, and
+    ``roles`` maps the tenants of a PERSON to a role, the one of somebody VOUCHED for by ``vouched_by``; ``tenant_ids`` are the tenants of a PARTNER token, and
     ``partner`` is what stays the same when the token is rotated. A token ``of_installation`` sees every tenant, those
     to come included, and does there what its scopes say.
     STAFF and SYSTEM do everything everywhere: the admin has checked the permission before it calls a service.
@@ -105,6 +106,7 @@ class Caller:
     tenant_ids: frozenset[int] = frozenset()
     partner: str = ""
     of_installation: bool = False
+    vouched_by: str = ""
     address: str = ""
     correlation_id: str = ""
 
@@ -112,6 +114,16 @@ class Caller:
     def user_id(self) -> int | None:
         """The row of the person or staff member; None for a token or a command."""
         return self.id if self.kind in (CallerKind.PERSON, CallerKind.STAFF) else None
+
+    @property
+    def vouched_id(self) -> int | None:
+        """The row of somebody whom a host vouches for; None for everyone else."""
+        return self.id if self.kind is CallerKind.VOUCHED else None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it acts by a role, whoever says who they are."""
+        return self.kind in (CallerKind.PERSON, CallerKind.VOUCHED)
 
     @property
     def token_id(self) -> int | None:
@@ -126,7 +138,7 @@ class Caller:
     @property
     def visible_tenant_ids(self) -> frozenset[int]:
         """The tenants this caller can see at all. Ask ``reaches_all`` first."""
-        return frozenset(self.roles) if self.kind is CallerKind.PERSON else self.tenant_ids
+        return frozenset(self.roles) if self.is_person else self.tenant_ids
 
     def sees(self, tenant_id: int) -> bool:
         """Whether the tenant exists for this caller."""

@@ -15,7 +15,15 @@ from common.personal import Holding, Whom, by_address, mentioning
 from tenants.actions import Action
 from tenants.audit import erase_personal_data, record
 from tenants.callers import CallerKind
-from tenants.models import AuditEvent, AuditPersonalData, Membership, PartnerToken, Tenant
+from tenants.models import (
+    AuditEvent,
+    AuditPersonalData,
+    Membership,
+    PartnerToken,
+    PortalSession,
+    Tenant,
+    VouchedPerson,
+)
 from tenants.people import SYSTEM
 
 # For as long as somebody may still dispute what was done.
@@ -25,6 +33,11 @@ _BATCH = 500
 
 def _memberships(whom: Whom) -> QuerySet[Membership]:
     return Membership.objects.filter(user=whom.user_id) if whom.user_id else Membership.objects.none()
+
+
+def vouched(whom: Whom) -> QuerySet[VouchedPerson]:
+    """As whom hosts know them: by their address, or by a number as it is dialed."""
+    return VouchedPerson.objects.filter(by_address("email", whom) | Q(phone__in=whom.numbers))
 
 
 def tenants_of(user_id: int) -> set[int]:
@@ -43,7 +56,15 @@ def _on_the_trail(whom: Whom) -> QuerySet[AuditPersonalData]:
         roles = [f"Membership:{pk}" for pk in _memberships(whom).values_list("pk", flat=True)]
         found |= Q(event__actor_kind__in=[CallerKind.PERSON, CallerKind.STAFF], event__actor_id=whom.user_id)
         found |= Q(event__subject__in=[f"User:{whom.user_id}", *roles])
+    ids = list(vouched(whom).values_list("pk", flat=True))
+    found |= Q(event__actor_kind=CallerKind.VOUCHED, event__actor_id__in=ids)
+    found |= Q(event__subject__in=[f"VouchedPerson:{pk}" for pk in ids])
     return AuditPersonalData.objects.filter(found)
+
+
+def _forget_vouched(rows: QuerySet[Any], _now: datetime) -> None:
+    PortalSession.objects.filter(person__in=rows).delete()
+    rows.update(external_id="", name="", email="", phone="")
 
 
 def _take_roles(rows: QuerySet[Any], now: datetime) -> None:
@@ -110,6 +131,13 @@ HOLDINGS = (
         ("event__at", "event__action", "event__subject", "data"),
         _erase_from_trail,
         kept="what was done and decided, with an id that means nobody any more",
+    ),
+    Holding(
+        "vouched_people",
+        vouched,
+        ("tenant__domain", "token__name", "external_id", "name", "email", "phone", "language", "seen_at"),
+        _forget_vouched,
+        kept="that a partner vouched for somebody; who it was comes back when it does so again",
     ),
     Holding("memberships", _memberships, ("tenant__domain", "role", "is_active"), _take_roles),
 )

@@ -11,7 +11,7 @@ import hmac
 import re
 import secrets
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,9 +23,9 @@ from common.languages import DEFAULT_LANGUAGE
 from common.prepared import PreparedQuery
 from tenants.actions import Action
 from tenants.audit import record
-from tenants.callers import Caller, CallerKind, Scope, common_language, excluded
+from tenants.callers import Caller, CallerKind, Role, Scope, common_language, excluded
 from tenants.errors import EndMissing, ScimTakesOneTenant, ScopesExclude, TenantsOrInstallation
-from tenants.models import PartnerToken, Tenant, User
+from tenants.models import PartnerToken, PortalSession, Tenant, User
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 10, 32, 7
@@ -55,6 +55,8 @@ def create_token(
     of_installation: bool = False,
     expires_at: datetime | None = None,
     partner: str = "",
+    max_role: Role = Role.VIEWER,
+    return_origins: Sequence[str] = (),
     caller: Caller,
     now: datetime,
 ) -> tuple[PartnerToken, str]:
@@ -72,6 +74,8 @@ def create_token(
             name=name,
             scopes=sorted(scope.value for scope in scopes),
             of_installation=of_installation,
+            max_role=max_role.value,
+            return_origins=[*return_origins],
             expires_at=expires_at,
             partner=partner,
             created_at=now,
@@ -108,6 +112,7 @@ def _require_superuser(caller: Caller) -> None:
 def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now: datetime) -> tuple[PartnerToken, str]:
     """Make a successor with the same name, scopes, tenants and end; the old one works on for ``overlap``, no longer.
 
+    Sessions of people whom it vouched for end at once: the host makes new ones.
     Raises TokenEnded, and NotPermitted as create_token does.
     """
     with transaction.atomic():
@@ -117,12 +122,15 @@ def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now
         ends = old.expires_at
         old.expires_at = min(filter(None, (ends, now + overlap)))
         old.save(update_fields=["expires_at"])
+        _end_sessions(old, now)
         _audit(Action.TOKEN_ROTATED, old, caller, now)
         return create_token(
             name=old.name,
             scopes=[Scope(scope) for scope in old.scopes],
             tenants=old.tenants.all(),
             of_installation=old.of_installation,
+            max_role=Role(old.max_role),
+            return_origins=old.return_origins,
             expires_at=ends,
             partner=old.partner,
             caller=caller,
@@ -131,10 +139,11 @@ def rotate_token(*, token: PartnerToken, overlap: timedelta, caller: Caller, now
 
 
 def revoke_token(*, token: PartnerToken, caller: Caller, now: datetime) -> bool:
-    """End a token at once; False when it was revoked before."""
+    """End a token at once, with the sessions of people whom it vouched for; False when it was revoked before."""
     with transaction.atomic():
         if not PartnerToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
             return False
+        _end_sessions(token, now)
         _audit(Action.TOKEN_REVOKED, token, caller, now)
         return True
 
@@ -188,6 +197,16 @@ def live_tokens(now: datetime) -> QuerySet[PartnerToken]:
     return PartnerToken.objects.filter(unexpired, revoked_at=None)
 
 
+def is_live(token: PartnerToken, now: datetime) -> bool:
+    """Whether one works now: live_tokens, of a row that is there."""
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
+
+
+def sees_tenant(token: PartnerToken, tenant_id: int) -> bool:
+    """Whether it is of the tenant, or of all. One query at most."""
+    return token.of_installation or token.tenants.filter(pk=tenant_id).exists()
+
+
 def ending_tokens(now: datetime) -> QuerySet[PartnerToken]:
     """Those of the installation that end within two weeks and have no successor: somebody has to see to them."""
     successors = live_tokens(now).filter(partner=OuterRef("partner"), pk__gt=OuterRef("pk"))
@@ -198,6 +217,10 @@ def ending_tokens(now: datetime) -> QuerySet[PartnerToken]:
 def trails_of(token: PartnerToken) -> Collection[int | None]:
     """On which trails it stands what becomes of a token: those of its tenants, or the installation's."""
     return [None] if token.of_installation else token.tenants.order_by("pk").values_list("pk", flat=True)
+
+
+def _end_sessions(token: PartnerToken, now: datetime) -> None:
+    PortalSession.objects.filter(token=token, ended_at=None).update(ended_at=now)
 
 
 def _audit(action: Action, token: PartnerToken, caller: Caller, now: datetime) -> None:

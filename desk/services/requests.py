@@ -143,6 +143,7 @@ def _new(caller: Caller, subscription: Subscription, source: CallbackSource, now
         subscription=subscription,
         requested_by_user_id=caller.user_id,
         requested_by_token_id=caller.token_id,
+        requested_by_vouched_id=caller.vouched_id,
         source=source.value,
         requested_at=now,
     )

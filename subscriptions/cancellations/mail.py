@@ -36,7 +36,7 @@ def send(payload: dict[str, Any], now: datetime) -> None:
 
 def _compose(payload: dict[str, Any], now: datetime) -> EmailMultiAlternatives:
     rows = Cancellation.objects.select_related(
-        "tenant", "subscription__plan", "requested_by_user", "requested_by_token"
+        "tenant", "subscription__plan", "requested_by_user", "requested_by_token", "requested_by_vouched__token"
     )
     cancellation = rows.get(pk=payload["cancellation"])
     refunds = refunds_of([cancellation]).get(cancellation.pk, ())

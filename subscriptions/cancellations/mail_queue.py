@@ -12,7 +12,7 @@ from billing.models import Refund
 from common.languages import DEFAULT_LANGUAGE
 from outbox.queue import enqueue
 from subscriptions.models import Cancellation
-from tenants.models import User
+from tenants.models import User, VouchedPerson
 
 MAIL = "mail.cancellation"
 
@@ -35,7 +35,9 @@ def queue_mail(occasion: Occasion, cancellation: Cancellation, now: datetime) ->
 
 def queue_refund_mail(occasion: Occasion, refund: Refund, now: datetime) -> None:
     """The same about money, once per occasion and instant; staff hear too of what is late."""
-    for cancellation in refund.cancellations.select_related("tenant", "requested_by_user", "customer"):
+    for cancellation in refund.cancellations.select_related(
+        "tenant", "requested_by_user", "requested_by_vouched", "customer"
+    ):
         recipients = dict(_recipients(cancellation, occasion))
         if occasion is Occasion.REFUND_LATE:
             recipients |= dict.fromkeys(settings.WAYOUT_STAFF_EMAIL, DEFAULT_LANGUAGE)
@@ -69,7 +71,7 @@ def _queue(
 
 def _recipients(cancellation: Cancellation, occasion: Occasion) -> Iterator[tuple[str, str]]:
     """Address and language; the person's own comes last, so that it wins where both are one address."""
-    tenant, person = cancellation.tenant, cancellation.requested_by_user
+    tenant, person = cancellation.tenant, cancellation.requested_by_user or cancellation.requested_by_vouched
     if tenant.billing_contact_email:
         yield tenant.billing_contact_email.lower(), tenant.billing_contact_language or tenant.language
     if not cancellation.by_staff:
@@ -79,6 +81,6 @@ def _recipients(cancellation: Cancellation, occasion: Occasion) -> Iterator[tupl
         yield from _of_person(cancellation.customer, cancellation.customer_language)
 
 
-def _of_person(person: User | None, language: str) -> Iterator[tuple[str, str]]:
+def _of_person(person: User | VouchedPerson | None, language: str) -> Iterator[tuple[str, str]]:
     if person and person.email:
         yield person.email.lower(), person.language or language

@@ -79,7 +79,7 @@ def follow_repricing(*, repricing: Repricing, now: datetime, **_more: Any) -> No
     Where nothing came back before and nothing does now, the reason alone may be another one: that is no mail.
     """
     in_force = Cancellation.objects.filter(subscription__agreement=repricing.agreement, undone_at=None)
-    for cancellation in in_force.select_related("tenant", "requested_by_user"):
+    for cancellation in in_force.select_related("tenant", "requested_by_user", "requested_by_vouched"):
         if repricing.added:
             cancellation.refunds.add(repricing.added)
         reason = _why_nothing(cancellation, repricing)

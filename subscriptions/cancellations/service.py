@@ -220,6 +220,7 @@ def _write(
     cancellation.requested_at = now
     cancellation.requested_by_user_id = caller.user_id
     cancellation.requested_by_token_id = caller.token_id
+    cancellation.requested_by_vouched_id = caller.vouched_id
     cancellation.by_staff = caller.kind is CallerKind.STAFF
     cancellation.staff_reason = staff.reason.strip() if staff else ""
     cancellation.customer_id = staff.customer_id if staff else None

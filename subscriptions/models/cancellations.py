@@ -17,7 +17,7 @@ from common.codes import N_, CodeTable
 from common.languages import MAX_LANGUAGE
 from subscriptions.models.plans import Subscription
 from subscriptions.models.policies import CancellationPolicy
-from tenants.models import PartnerToken, Tenant
+from tenants.models import PartnerToken, Tenant, VouchedPerson
 
 
 class CancellationStatus(StrEnum):
@@ -57,6 +57,9 @@ class Cancellation(models.Model):
     )
     requested_by_token = models.ForeignKey(
         PartnerToken, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("partner token")
+    )
+    requested_by_vouched = models.ForeignKey(
+        VouchedPerson, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("vouched person")
     )
     by_staff = models.BooleanField(_("by staff"), default=False)
     staff_reason = models.CharField(_("why staff did it"), max_length=500, blank=True)

@@ -25,7 +25,7 @@ from subscriptions.policy.decision import Decision, evaluate
 from subscriptions.policy.facts import Channel, InForce, Mode, OnBehalf, PolicyTerms, QuoteFacts, Snapshot, Status
 from subscriptions.selectors.rows import LicenseCounts, find_rows
 from tenants.callers import Caller
-from tenants.models import PartnerToken, User
+from tenants.models import PartnerToken, User, VouchedPerson
 
 logger = logging.getLogger("wayout.subscriptions")
 
@@ -48,6 +48,8 @@ _STILL_COVERED = PreparedQuery(
 )
 _CANCELLATION = ModelColumns(Cancellation)
 _USER, _TOKEN = ModelColumns(User, "requested_by_user"), ModelColumns(PartnerToken, "requested_by_token")
+_VOUCHED = ModelColumns(VouchedPerson, "requested_by_vouched")
+_VOUCHING = ModelColumns(PartnerToken, "requested_by_vouched__token")
 _LATEST_CANCELLATIONS = PreparedQuery(
     "latest cancellations",
     lambda ids, _: Cancellation.objects.filter(
@@ -55,7 +57,7 @@ _LATEST_CANCELLATIONS = PreparedQuery(
         .values("subscription")
         .annotate(Max("pk"))
         .values("pk__max")
-    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths),
+    ).values_list(*_CANCELLATION.paths, *_USER.paths, *_TOKEN.paths, *_VOUCHED.paths, *_VOUCHING.paths),
 )
 _POLICY = ModelColumns(CancellationPolicy)
 _POLICIES = PreparedQuery(
@@ -171,6 +173,10 @@ class SubscriptionBatch:
                 cancellation.requested_by_user = _USER.read(values, at)
             if values[at + len(_USER)] is not None:
                 cancellation.requested_by_token = _TOKEN.read(values, at + len(_USER))
+            at += len(_USER) + len(_TOKEN)
+            if values[at] is not None:
+                token = _VOUCHING.read(values, at + len(_VOUCHED))
+                cancellation.requested_by_vouched = _VOUCHED.read(values, at, token=token)
             found[cancellation.subscription_id] = cancellation
         return found
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from subscriptions.models import Cancellation
 from subscriptions.models.cancellations import CancellationStatus
-from tenants.models import User
 
 
 def cancellation_status(cancellation: Cancellation, at: datetime) -> CancellationStatus:
@@ -17,8 +16,8 @@ def cancellation_status(cancellation: Cancellation, at: datetime) -> Cancellatio
 
 
 def requested_by(cancellation: Cancellation) -> str:
-    """The name of the person or the token that canceled; empty when they are gone."""
-    who = cancellation.requested_by_user or cancellation.requested_by_token
-    if who is None:
-        return ""
-    return who.display_name if isinstance(who, User) else who.name
+    """The name of the person or the token that canceled; empty when they are gone. Of who was vouched for, by whom."""
+    person = cancellation.requested_by_user or cancellation.requested_by_vouched
+    if person:
+        return person.display_name
+    return cancellation.requested_by_token.name if cancellation.requested_by_token else ""

@@ -26,6 +26,8 @@ from tenants.models.trail import AuditEvent as AuditEvent
 from tenants.models.trail import AuditHead as AuditHead
 from tenants.models.trail import AuditPersonalData as AuditPersonalData
 from tenants.models.trail import InstallationAuditHead as InstallationAuditHead
+from tenants.models.vouching import PortalSession as PortalSession
+from tenants.models.vouching import VouchedPerson as VouchedPerson
 
 logger = logging.getLogger("wayout.tenants")
 
@@ -217,6 +219,16 @@ class PartnerToken(models.Model):
         default=False,
         db_default=False,
         help_text=_("Of all tenants, those to come included. Superusers make it, with an end."),
+    )
+    max_role = models.CharField(
+        _("highest role that it may vouch for"),
+        max_length=16,
+        choices=Membership.ROLE_CHOICES,
+        default=Role.VIEWER.value,
+        db_default=Role.VIEWER.value,
+    )
+    return_origins = models.JSONField(
+        _("where people whom it vouches for may return to"), default=list, db_default=[], blank=True
     )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)

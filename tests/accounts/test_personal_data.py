@@ -32,7 +32,7 @@ from subscriptions.models import Cancellation, DirectoryUser, License, Removal, 
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Role, Scope
-from tenants.models import AuditEvent, AuditPersonalData, Membership, Tenant, User
+from tenants.models import AuditEvent, AuditPersonalData, Membership, Tenant, User, VouchedPerson
 from tenants.people import SYSTEM, caller_of_person
 from tenants.tokens import create_token
 from tenants.verification import verify
@@ -92,7 +92,11 @@ def _acts(world: World, user: User) -> None:
             request=made, number=1, agent=user, started_at=NOW, ended_at=NOW, outcome="BUSY", note=f"{NAME} was out",
             counts=True,
         )  # fmt: skip
-    create_token(name="Partner", scopes=[Scope.READ], tenants=[world.tenant], caller=caller, now=NOW)
+    token, _ = create_token(name="Partner", scopes=[Scope.READ], tenants=[world.tenant], caller=caller, now=NOW)
+    VouchedPerson.objects.create(
+        tenant=world.tenant, token=token, partner=token.partner, external_id=ADDRESS, name=NAME, email=ADDRESS.title(),
+        phone=NUMBER, seen_at=NOW,
+    )  # fmt: skip
 
 
 def _is_written_about(world: World, user: User, staff: User) -> None:

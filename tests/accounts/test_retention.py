@@ -20,9 +20,11 @@ from subscriptions.models import IdempotencyRecord, Reconciliation
 from subscriptions.reconciliation.runs import reconcile_daily
 from tenants.actions import Action
 from tenants.audit import record
-from tenants.models import AuditEvent, AuditPersonalData
+from tenants.callers import Role, Scope
+from tenants.models import AuditEvent, AuditPersonalData, PartnerToken, PortalSession, VouchedPerson
 from tenants.people import SYSTEM
 from tenants.verification import verify
+from tenants.vouching import new_session
 from tests.admin.test_admin import callback
 from tests.builders import NOW
 from tests.world import World
@@ -78,6 +80,14 @@ def _name(world: World, at: datetime) -> None:
             )  # fmt: skip
 
 
+def _portal_session(world: World, at: datetime) -> None:
+    world.token(Scope.SESSIONS)
+    token = PartnerToken.objects.latest("pk")
+    person = VouchedPerson.objects.create(tenant=world.tenant, token=token, partner=token.partner, seen_at=at)
+    lasts = timedelta(minutes=15)
+    new_session(person=person, token=token, role=Role.VIEWER, lasts=lasts, now=at - lasts).save()
+
+
 def _reconciliation(world: World, at: datetime) -> None:
     Reconciliation.objects.create(since=at, until=at, started_at=at, finished_at=at)
 
@@ -86,6 +96,7 @@ def _reconciliation(world: World, at: datetime) -> None:
 SCENES: dict[str, tuple[Callable[[World, datetime], None], Callable[[], int]]] = {
     "erase_old_contacts": (_request, CallbackRequest.objects.exclude(phone="").count),
     "forget_sessions": (_session, Session.objects.count),
+    "forget_portal_sessions": (_portal_session, PortalSession.objects.count),
     "forget_done_tasks": (_task, Task.objects.filter(kind="x").count),
     "forget_events": (_event, Event.objects.count),
     "forget_keys": (_key, IdempotencyRecord.objects.count),

@@ -329,14 +329,18 @@ def test_what_ended_is_not_rotated(world: World, staff: User) -> None:
 
 def test_a_token_is_shown_once(world: World, staff: User) -> None:
     client = client_of(staff)
-    form = {"name": "Reseller", "scopes": ["READ", "CANCEL"], "tenants": [world.tenant.pk]}
+    form = {
+        "name": "Reseller", "scopes": ["READ", "CANCEL"], "tenants": [world.tenant.pk], "max_role": "BILLING_ADMIN",
+        "return_origins": "https://portal.example https://portal.example:8443",
+    }  # fmt: skip
     page = client.post(reverse("admin:tenants_partnertoken_add"), form, follow=True)
     [text] = re.findall(r"<code>(wyo_\w+)</code>", page.text)
     token = PartnerToken.objects.get()
     caller = caller_of_token(text, NOW)
     assert caller
     assert (caller.scopes, caller.tenant_ids) == ({Scope.READ, Scope.CANCEL}, {world.tenant.pk})
-    assert token.created_by == staff
+    assert (token.created_by, token.max_role) == (staff, "BILLING_ADMIN")
+    assert token.return_origins == ["https://portal.example", "https://portal.example:8443"]
     secret = text.removeprefix(f"wyo_test_{token.key_id}")
     again = client.get(reverse("admin:tenants_partnertoken_change", args=[token.pk]))
     assert secret not in again.text

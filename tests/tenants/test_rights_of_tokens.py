@@ -86,11 +86,16 @@ def test_scim_is_of_one_tenant(world: World) -> None:
 
 def test_the_form_says_it_beside_the_field(world: World) -> None:
     client = client_of(world.person(None, is_staff=True, is_superuser=True))
-    form = {"name": "R", "scopes": ["SYNC", "CANCEL"], "tenants": [world.tenant.pk]}
+    form = {"name": "R", "scopes": ["SYNC", "CANCEL"], "tenants": [world.tenant.pk], "max_role": "VIEWER"}
     page = client.post(ADD, form)
     assert page.status_code == 200
     assert "SYNC and CANCEL do not go on one token" in page.text
-    form = {"name": "R", "scopes": ["SCIM"], "tenants": [world.tenant.pk, World.build().tenant.pk]}
+    form = {
+        "name": "R",
+        "scopes": ["SCIM"],
+        "tenants": [world.tenant.pk, World.build().tenant.pk],
+        "max_role": "VIEWER",
+    }
     assert "exactly one tenant" in client.post(ADD, form).text
     assert not PartnerToken.objects.exists()
 
@@ -222,7 +227,7 @@ def test_nobody_is_warned_of_one_that_has_a_successor() -> None:
 
 def test_the_admin_lets_superusers_make_it(world: World) -> None:
     client = client_of(world.person(None, is_staff=True, is_superuser=True))
-    form = {"name": "Host", "scopes": ["EVENTS"], "of_installation": "on"}
+    form = {"name": "Host", "scopes": ["EVENTS"], "of_installation": "on", "max_role": "VIEWER"}
     assert "needs an end" in client.post(ADD, form).text
     page = client.post(ADD, {**form, "expires_at_0": "2027-06-01", "expires_at_1": "00:00"}, follow=True)
     token = PartnerToken.objects.get()
@@ -235,7 +240,7 @@ def test_other_staff_neither_make_nor_change_nor_rotate_it_and_may_end_it(world:
     staff = world.person(None, is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(content_type__app_label="tenants"))
     client = client_of(staff)
-    form = {"name": "Host", "scopes": ["EVENTS"], "of_installation": "on", "expires_at_0": "2027-06-01",
+    form = {"name": "Host", "scopes": ["EVENTS"], "of_installation": "on", "max_role": "VIEWER", "expires_at_0": "2027-06-01",
             "expires_at_1": "00:00"}  # fmt: skip
     assert "either of some tenants or" in client.post(ADD, form).text
     token, _ = installation_token()

@@ -12,10 +12,11 @@ from django.utils import timezone
 from common.errors import InputInvalid
 from common.messages import error_message
 from common.whole_numbers import whole_number_argument
-from tenants.callers import Scope
+from tenants.callers import Role, Scope
 from tenants.models import PartnerToken, Tenant
 from tenants.people import SYSTEM
 from tenants.tokens import TokenEnded, create_token, is_well_formed, revoke_token, rotate_token
+from tenants.vouching import origin_of
 
 
 class Command(BaseCommand):
@@ -34,6 +35,8 @@ class Command(BaseCommand):
         parser.add_argument("--scope", action="append", choices=[s.value for s in Scope], default=[])
         parser.add_argument("--tenant", action="append", default=[], metavar="DOMAIN")
         parser.add_argument("--installation", action="store_true", help="of all tenants, those to come included")
+        parser.add_argument("--max-role", choices=[role.value for role in Role], default=Role.VIEWER.value)
+        parser.add_argument("--return-origin", action="append", default=[], metavar="ORIGIN")
         parser.add_argument("--expires", metavar="TIME", help="ISO 8601 with an offset")
         parser.add_argument("--overlap", type=whole_number_argument, default=7, metavar="DAYS")
 
@@ -69,6 +72,8 @@ class Command(BaseCommand):
                 scopes=[Scope(scope) for scope in options["scope"]],
                 tenants=tenants,
                 of_installation=options["installation"],
+                max_role=Role(options["max_role"]),
+                return_origins=[self._origin(text) for text in options["return_origin"]],
                 expires_at=self._instant(options["expires"]),
                 caller=SYSTEM,
                 now=now,
@@ -98,6 +103,11 @@ class Command(BaseCommand):
         if instant.tzinfo is None:
             raise CommandError("--expires: write the offset, for example 2027-01-01T00:00:00+02:00.")
         return instant
+
+    def _origin(self, text: str) -> str:
+        if origin_of(text) != text:
+            raise CommandError(f"--return-origin: “{text}” is no origin, for example https://portal.example.")
+        return text
 
     def _known(self, key_id: str) -> PartnerToken:
         token = PartnerToken.objects.filter(key_id=key_id).first()
