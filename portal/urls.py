@@ -13,6 +13,7 @@ from portal.accounts.organization import come_back
 from portal.graphql.subgraph import serve_subgraph
 from portal.graphql.view import graphql
 from portal.web.health import live, ready
+from portal.web.hosted import enter, hosted
 from portal.web.language import choose_language
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
@@ -26,6 +27,10 @@ urlpatterns = [
     path("subscriptions/<key:pk>/cancel/", cancel, name="cancel"),
     path("cancellations/<key:pk>/undo/", undo, name="undo"),
     path("receipts/<str:reference>/", receipt, name="receipt"),
+    path("portal/", hosted, name="hosted"),
+    path("portal/enter/<str:code>/", enter, name="portal_enter"),
+    path("portal/graphql/", graphql, name="hosted_graphql"),
+    path("portal/receipts/<str:reference>/", receipt, name="hosted_receipt"),
     path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="login"),
     # Staff keep the addresses: the organization's sign-in finds people by them.
     path("accounts/email/", RedirectView.as_view(pattern_name="home")),

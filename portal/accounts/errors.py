@@ -6,14 +6,18 @@ ExpectedError
 ├── SecondFactorRequired
 ├── SessionEnded
 ├── SignInFailed
+├── NotPermitted
+│   └── RoleTooHigh
 └── InputInvalid
-    └── InputRefused
+    ├── InputRefused
+    ├── OneTenantMissing
+    └── ReturnUrlRefused
 """
 
 from __future__ import annotations
 
 from common.codes import N_
-from common.errors import ExpectedError, InputInvalid
+from common.errors import ExpectedError, InputInvalid, NotPermitted
 
 
 class AlreadySignedIn(ExpectedError):
@@ -60,3 +64,25 @@ class InputRefused(InputInvalid):
         """``why``: translated already."""
         super().__init__(*path)
         self.why = why
+
+
+class OneTenantMissing(InputInvalid):
+    """Neither or both."""
+
+    sentence = N_("Name the tenant by tenantExternalId or by tenantId, by one of the two.")
+
+
+class ReturnUrlRefused(InputInvalid):
+    """Whoever has a token could otherwise send people of ours anywhere."""
+
+    sentence = N_("People do not return there: the origin is not among those of the token.")
+
+
+class RoleTooHigh(NotPermitted):
+    """A token says up to which role its host may vouch."""
+
+    sentence = N_("This token vouches for the role %(role)s at most.")
+
+    def __init__(self, *path: str, role: str) -> None:
+        super().__init__(*path)
+        self.role = role

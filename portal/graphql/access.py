@@ -21,9 +21,9 @@ class Who(StrEnum):
 
     ANYBODY = "anybody"
     NOBODY = "nobody signed in"
-    PERSON = "a signed-in person; no partner token"
+    PERSON = "a signed-in person; no partner token, and nobody whom a host vouches for"
     PARTNER = "a partner's token"
-    CALLER = "a signed-in person or a partner's token"
+    CALLER = "a person or a partner's token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Access:
             return
         if caller is None:
             raise NotAuthenticated
+        if self.who is Who.PERSON and caller.kind is not CallerKind.PERSON:
+            raise NotPermitted
         if caller.kind is CallerKind.PARTNER:
-            if self.who is Who.PERSON:
-                raise NotPermitted
             if not self.opens_to_scopes(caller.scopes):
                 raise ScopeMissing(scope=self.scopes[0])
         elif self.who is Who.PARTNER:
@@ -89,6 +89,7 @@ _WEBHOOKS = Access(Who.PARTNER, (Scope.WEBHOOKS,))
 _SETTLE = Access(Who.PARTNER, (Scope.SETTLE,))
 # Whoever asks for removals does not say that they were carried out: the host does, of its directory.
 _SYNC = Access(Who.PARTNER, (Scope.SYNC,))
+_SESSIONS = Access(Who.PARTNER, (Scope.SESSIONS,))
 
 QUERIES: Mapping[str, Access] = {
     "viewer": _read(),
@@ -128,6 +129,8 @@ MUTATIONS: Mapping[str, Access] = {
     "testWebhook": _WEBHOOKS,
     "replayWebhook": _WEBHOOKS,
     "removeWebhook": _WEBHOOKS,
+    "createPortalSession": _SESSIONS,
+    "endPortalSessions": _SESSIONS,
 }
 # Accounts are no tenant's: each of these takes what it says, whatever the role.
 ACCOUNTS: Mapping[str, Access] = {

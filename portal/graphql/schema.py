@@ -22,6 +22,7 @@ from portal.graphql.mutations.cancellations import CancellationMutation
 from portal.graphql.mutations.licenses import LicenseMutation
 from portal.graphql.mutations.refunds import RefundMutation
 from portal.graphql.mutations.removals import RemovalMutation
+from portal.graphql.mutations.sessions import SessionMutation
 from portal.graphql.mutations.webhooks import WebhookMutation
 from portal.graphql.queries import Query
 from portal.graphql.scalars import SCALARS
@@ -39,6 +40,7 @@ class Mutation(
     RefundMutation,
     AccountMutation,
     WebhookMutation,
+    SessionMutation,
 ):
     pass
 

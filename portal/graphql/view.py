@@ -25,6 +25,7 @@ from common.database import is_away
 from common.errors import InputInvalid, RateLimited
 from common.messages import error_message
 from common.rates import RateLimitStatus
+from portal.accounts.callers import page_cookie
 from portal.graphql.context import RATE_LIMIT_STATUS, Context, TooManyRequests, build_context
 from portal.graphql.errors import coded
 from portal.graphql.limits import LimitExceeded
@@ -196,5 +197,6 @@ _view_for_sessions = csrf_protect(_view)
 @csrf_exempt
 def graphql(request: HttpRequest) -> HttpResponseBase:
     """Token callers need no CSRF token; a session's cookie never rides without one."""
-    by_session = "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME in request.COOKIES
+    by_cookie = not request.COOKIES.keys().isdisjoint((settings.SESSION_COOKIE_NAME, page_cookie()))
+    by_session = "Authorization" not in request.headers and by_cookie
     return (_view_for_sessions if by_session else _view)(request)

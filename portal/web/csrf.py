@@ -15,7 +15,7 @@ def refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """JSON with a code for the API, Django's page for people."""
     # What follows may be the address that somebody came from.
     say(SecurityEvent.FORM_REFUSED, request, reason=reason.partition(" - ")[0])
-    if not request.path.startswith("/graphql"):
+    if not request.path.startswith(("/graphql", "/portal/graphql")):
         return csrf_failure(request, reason=reason)
     said = _("The CSRF token is missing or wrong. Send the value of the cookie %(name)s as the X-CSRFToken header.")
     message = said % {"name": settings.CSRF_COOKIE_NAME}

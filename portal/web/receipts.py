@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.accounts.callers import identify
+from portal.accounts.callers import identify, is_hosted
 from portal.accounts.tokens import bears_token
 from subscriptions.cancellations.receipt import make_receipt
 from subscriptions.models import Cancellation
@@ -42,14 +42,17 @@ def receipt(request: HttpRequest, reference: str) -> HttpResponse:
         case "html":
             page = render_to_string("subscriptions/mail.html", {"receipt": made})
             return _file(found.reference, "html", page, "text/html")
-    return render(request, "portal/receipt.html", {"receipt": made, "cancellation": found})
+    context = {"receipt": made, "cancellation": found, "hosted": is_hosted(request)}
+    return render(request, "portal/receipt.html", context)
 
 
 def _found(reference: str, caller: Caller | None) -> Cancellation | None:
     if caller is None:
         return None
     rows = visible(Cancellation.objects.all(), caller).filter(reference=reference)
-    found = rows.select_related("tenant", "subscription__plan", "requested_by_user", "requested_by_token").first()
+    found = rows.select_related(
+        "tenant", "subscription__plan", "requested_by_user", "requested_by_token", "requested_by_vouched__token"
+    ).first()
     return found if found and caller.may(Scope.READ, found.tenant_id) else None
 
 

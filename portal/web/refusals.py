@@ -14,7 +14,7 @@ from portal.web.language import asked_language
 from tenants.security import SecurityEvent, say
 
 # What programs ask.
-API = ("/graphql", "/subgraph", SYNC := "/sync/")
+API = ("/graphql", "/portal/graphql", "/subgraph", SYNC := "/sync/")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:

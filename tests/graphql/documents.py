@@ -109,6 +109,14 @@ VIEWER = """{ viewer { id displayName email phone kind scopes
   tenants { totalCount edges { cursor node { role tenant { id name } } } } } }"""
 WEBHOOK = "id url events status failingSince lastProblem lastDeliveredAt waitingEvents createdAt"
 WEBHOOKS = f"{{ webhooks {{ {WEBHOOK} }} }}"
+CREATE_SESSION = f"""
+mutation($input: CreatePortalSessionInput!) {{ createPortalSession(input: $input) {{ {PROBLEM}
+  ... on CreatePortalSessionSuccess {{ accessToken url expiresAt }}
+}} }}"""
+END_SESSIONS = f"""
+mutation($input: EndPortalSessionsInput!) {{ endPortalSessions(input: $input) {{ {PROBLEM}
+  ... on EndPortalSessionsSuccess {{ ended }}
+}} }}"""
 EVENTS = """
 query($after: String, $first: Int! = 100, $types: [WebhookEventType!], $tenantId: ID) {
   events(after: $after, first: $first, types: $types, tenantId: $tenantId) {

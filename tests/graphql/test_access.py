@@ -20,12 +20,15 @@ from portal.graphql.schema import schema
 from subscriptions.directory.licenses import remove_users
 from subscriptions.models import Cancellation, DirectoryUser, License, Subscription
 from tenants.callers import Role, Scope
-from tenants.models import Membership, PartnerToken, Removals, SignIn, Tenant
+from tenants.models import Membership, PartnerToken, Removals, SignIn, Tenant, VouchedPerson
 from tenants.people import SYSTEM
 from tenants.tokens import caller_of_token, revoke_token
+from tenants.vouching import new_session
 from tests.builders import NOW
 from tests.graphql.documents import (
     CANCEL,
+    CREATE_SESSION,
+    END_SESSIONS,
     EVENTS,
     FEEDBACK,
     FOLLOW,
@@ -105,10 +108,11 @@ def scene(world: World) -> Scene:
 
     canceled = api(
         CANCEL,
-        input={"subscriptionId": f"sub_{to_cancel.pk}", "quoteId": quote(to_cancel.pk), "idempotencyKey": "scene"},
+        input={"subscriptionId": f"sub_{to_cancel.pk}", "quoteId": quote(to_cancel.pk), "idempotencyKey": "c-1"},
     )["cancelSubscription"]["cancellation"]["id"]
     wish = {"subscriptionId": f"sub_{with_callback.pk}", "phone": "0888123456", "contactName": "Ada"}
     callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]
+    vouched_person(world)
     user = License.objects.filter(subscription=online).values_list("user", flat=True)[0]
     scene = Scene(
         world,
@@ -155,6 +159,17 @@ def requested(world: World, subscription: Subscription) -> tuple[str, dict[str, 
     Tenant.objects.filter(pk=world.tenant.pk).update(removals=Removals.LOCAL)
     said = {"userExternalId": "u-1", "subscriptionExternalId": "s-1", "tenantExternalId": "c-1", "confirmed": True}
     return f"rem_{removed.request_id}", said
+
+
+def vouched_person(world: World) -> None:
+    """With a session; ``tokens_act_by_scope`` calls as the same partner."""
+    Tenant.objects.filter(pk=world.tenant.pk).update(external_id="c-1")
+    world.token(Scope.SESSIONS)
+    token = PartnerToken.objects.latest("pk")
+    person = VouchedPerson.objects.create(
+        tenant=world.tenant, token=token, partner=PARTNER, external_id="7", seen_at=NOW
+    )
+    new_session(person=person, token=token, role=Role.VIEWER, lasts=timedelta(hours=1), now=NOW).save()
 
 
 def owed(subscription: Subscription) -> str:
@@ -218,6 +233,26 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
     "replayWebhook": (REPLAY_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
     "removeWebhook": (REMOVE_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
     "testWebhook": (TEST_WEBHOOK, lambda s: {"input": {"webhookId": s.webhook}}),
+    "createPortalSession": (
+        CREATE_SESSION,
+        lambda s: {
+            "input": {
+                "tenantId": f"ten_{s.world.tenant.pk}" if s.online != "sub_999999999" else "ten_999999999",
+                "person": {"externalId": "7", "email": "ana@host.example", "displayName": "Ana"},
+                "role": "VIEWER",
+                "idempotencyKey": "x",
+            }
+        },
+    ),
+    "endPortalSessions": (
+        END_SESSIONS,
+        lambda s: {
+            "input": {
+                "personExternalId": "7",
+                "tenantExternalId": "c-1" if s.online != "sub_999999999" else "nobody's",
+            }
+        },
+    ),
 }
 NAMES = sorted(MUTATIONS)
 PARTNERS_ONLY = {n for n, entry in {**access.QUERIES, **access.MUTATIONS}.items() if entry.who is access.Who.PARTNER}
@@ -293,7 +328,7 @@ def stranger(world: World, who: str) -> Api:
             return Api(token=world.token(*ACTING_SCOPES, expires_at=NOW - timedelta(seconds=1)))
         case "revoked token":
             text = world.token(*ACTING_SCOPES)
-            assert revoke_token(token=PartnerToken.objects.get(), caller=SYSTEM, now=NOW)
+            assert revoke_token(token=PartnerToken.objects.latest("pk"), caller=SYSTEM, now=NOW)
             return Api(token=text)
         case "basic":
             api = Api(world.admin)
@@ -556,11 +591,11 @@ def test_a_token_never_rides_with_a_cookie(scene: Scene) -> None:
 def test_last_used_is_kept_to_the_minute(scene: Scene) -> None:
     text = scene.world.token(Scope.READ)
     caller_of_token(text, NOW)
-    assert PartnerToken.objects.get().last_used_at == NOW
+    assert PartnerToken.objects.latest("pk").last_used_at == NOW
     caller_of_token(text, NOW + timedelta(seconds=59))
-    assert PartnerToken.objects.get().last_used_at == NOW
+    assert PartnerToken.objects.latest("pk").last_used_at == NOW
     caller_of_token(text, NOW + timedelta(seconds=60))
-    assert PartnerToken.objects.get().last_used_at == NOW + timedelta(seconds=60)
+    assert PartnerToken.objects.latest("pk").last_used_at == NOW + timedelta(seconds=60)
     assert text not in str(PartnerToken.objects.values())
 
 

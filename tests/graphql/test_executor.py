@@ -89,7 +89,7 @@ ALSO = (
     " cancellationOptions(subscriptionId: $id) { subscription { id name } } }"
 )
 # What a change makes by chance, or by a sequence that does not go back: secrets, references, ids of new rows.
-BY_CHANCE = re.compile(rb'("(?:id|reference|receiptUrl|secret|accessToken|refreshToken)":)"[^"]*"')
+BY_CHANCE = re.compile(rb'("(?:id|reference|receiptUrl|url|secret|accessToken|refreshToken)":)"[^"]*"')
 
 
 def values(s: Scene) -> dict[str, Any]:
@@ -152,6 +152,13 @@ def values(s: Scene) -> dict[str, Any]:
         "replayWebhook.input": {"webhookId": s.webhook},
         "removeWebhook.input": {"webhookId": s.webhook},
         "testWebhook.input": {"webhookId": s.webhook},
+        "createPortalSession.input": {
+            "tenantId": f"ten_{s.world.tenant.pk}",
+            "person": {"externalId": "7", "email": "ana@host.example", "displayName": "Ana"},
+            "role": "VIEWER",
+            "idempotencyKey": "x",
+        },
+        "endPortalSessions.input": {"personExternalId": "7"},
         "signIn.input": {"name": person, "password": PASSWORD, "kind": "TOKEN"},
         "refreshSession.input": {},
         "requestPasswordReset.input": {"email": s.world.admin.email},

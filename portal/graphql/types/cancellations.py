@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from billing import proration
 from common.public_ids import Kind
+from portal.accounts.callers import is_hosted
 from portal.graphql.context import Info
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
@@ -83,7 +84,9 @@ class Cancellation(Node):
 
     @strawberry.field(description="HTML page and, with ?format=txt, plain text; for whoever may see the cancellation.")
     def receipt_url(self, info: Info) -> str:
-        return info.context.request.build_absolute_uri(reverse("receipt", args=[self.row.reference]))
+        request = info.context.request
+        name = "hosted_receipt" if is_hosted(request) else "receipt"
+        return request.build_absolute_uri(reverse(name, args=[self.row.reference]))
 
     @strawberry.field(description="Why they left, if they said.")
     def feedback(self) -> Feedback | None:

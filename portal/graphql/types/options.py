@@ -19,7 +19,7 @@ from subscriptions.policy.decision import Option, Reason, Route
 from subscriptions.policy.facts import Mode
 from subscriptions.policy.quotes import Quote
 from tenants import callers
-from tenants.callers import ACTING_ROLES, Caller, CallerKind, Scope
+from tenants.callers import ACTING_ROLES, Caller, Scope
 
 _ACTS = {
     Route.CANCEL_ONLINE: Scope.CANCEL,
@@ -267,7 +267,7 @@ class CancellationOptions:
 def _can_act(caller: Caller, summary: SubscriptionSummary) -> bool:
     """A person by role; a token by the scopes of what is open now (of anything, where nothing is)."""
     tenant_id = summary.row.tenant_id
-    if caller.kind is CallerKind.PERSON:
+    if caller.is_person:
         return caller.may(Scope.CANCEL, tenant_id)
     acts = {_ACTS[option.route] for option in summary.decision.options if option.available and option.route in _ACTS}
     return any(caller.may(scope, tenant_id) for scope in acts or set(_ACTS.values()))

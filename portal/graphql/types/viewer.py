@@ -15,10 +15,16 @@ from portal.graphql.types.node import Node, make_id
 from subscriptions.selectors.lists import visible
 from tenants import callers, models
 
+_KINDS = {
+    callers.CallerKind.PERSON: Kind.PERSON,
+    callers.CallerKind.VOUCHED: Kind.VOUCHED_PERSON,
+    callers.CallerKind.PARTNER: Kind.TOKEN,
+}
+
 
 @strawberry.enum(description="Who can call.")
 class ViewerKind(Enum):
-    PERSON = strawberry.enum_value("PERSON", description="Somebody who signed in.")
+    PERSON = strawberry.enum_value("PERSON", description="Somebody who signed in, or whom a host vouches for.")
     PARTNER = strawberry.enum_value("PARTNER", description="A program with a partner's token.")
 
 
@@ -72,8 +78,7 @@ class Viewer:
 
     @strawberry.field(description="Of the person or the token.")
     def id(self) -> strawberry.ID:  # a Viewer is no Node
-        kind = Kind.PERSON if self.caller.kind is callers.CallerKind.PERSON else Kind.TOKEN
-        return make_id(kind, self.caller.id)
+        return make_id(_KINDS[self.caller.kind], self.caller.id)
 
     @strawberry.field(description="To show.")
     def display_name(self) -> str:
@@ -89,7 +94,7 @@ class Viewer:
 
     @strawberry.field(description="A person or a partner's token.")
     def kind(self) -> ViewerKind:
-        return ViewerKind(self.caller.kind.value)
+        return ViewerKind.PERSON if self.caller.is_person else ViewerKind.PARTNER
 
     @strawberry.field(description="PARTNER: what the token may do. PERSON: empty, see role.")
     def scopes(self) -> list[callers.Scope]:
