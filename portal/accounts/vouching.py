@@ -118,9 +118,9 @@ def enter_portal(*, text: str, request: HttpRequest, now: datetime) -> tuple[Por
 def _check(wish: Wish, token: PartnerToken) -> None:
     if exceeds(wish.role, Role(token.max_role)):
         raise RoleTooHigh("role", role=token.max_role)
-    least, most = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())
-    if not least <= wish.seconds <= most:
-        raise NumberOutOfRange("expiresIn", least=least, limit=most)
+    least, limit = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())
+    if not least <= wish.seconds <= limit:
+        raise NumberOutOfRange("expiresIn", least=least, limit=limit)
     if wish.return_url and origin_of(wish.return_url) not in token.return_origins:
         raise ReturnUrlRefused("returnUrl")
 

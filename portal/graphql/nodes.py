@@ -52,7 +52,8 @@ def _summaries(batch: SubscriptionBatch) -> Mapping[int, SubscriptionSummary]:
 
 
 def _cancellations(info: Info, numbers: Collection[int]) -> Found:
-    rows = list(visible(models.Cancellation.objects.filter(pk__in=numbers), info.context.caller))
+    found = visible(models.Cancellation.objects.filter(pk__in=numbers), info.context.caller)
+    rows = list(found.select_related("requested_by_user", "requested_by_token", "requested_by_vouched__token"))
     batch = _batch(info, {row.subscription_id for row in rows})
     batch.include_cancellations(rows)
     summaries = _summaries(batch)

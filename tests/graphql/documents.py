@@ -17,7 +17,7 @@ OPTIONS_FIELDS = f"""
 OPTIONS = f"query($id: ID!) {{ cancellationOptions(subscriptionId: $id) {{ {OPTIONS_FIELDS} }} }}"
 PROBLEM = "__typename ... on Problem { code message path }"
 CANCELLATION = """
-  id reference mode status requestedAt requestedBy effectiveAt undoUntil noRefundReason
+  id reference mode status requestedAt requestedBy canceledBy { kind displayName vouchedBy } effectiveAt undoUntil noRefundReason
   accessEndsAt dataAvailableUntil dataErasedBy receiptUrl feedback comment
   refunds { id amount { amount formatted } status creditForm dueBy settledAt overdue }
   subscription { id status }

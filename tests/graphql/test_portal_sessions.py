@@ -73,7 +73,7 @@ def is_out(api: Api) -> bool:
 def cancel(api: Api, subscription: Any) -> dict[str, Any]:
     options = api(OPTIONS, id=f"sub_{subscription.pk}")["cancellationOptions"]["options"]
     quote = next(quote for option in options for quote in option["quotes"] or ())
-    given = {"subscriptionId": f"sub_{subscription.pk}", "quoteId": quote["id"], "idempotencyKey": "c"}
+    given = {"subscriptionId": f"sub_{subscription.pk}", "quoteId": quote["id"], "idempotencyKey": f"{subscription.pk}"}
     found: dict[str, Any] = api(CANCEL, input=given)["cancelSubscription"]
     return found
 
@@ -125,6 +125,26 @@ def test_their_name_and_the_hosts_stand_on_what_they_do(world: World, host: Api,
     with translation.override(language):
         assert requested_by(made) == said
         assert said in make_receipt(made, [], NOW).text
+
+
+CANCELED_BY = """query($id: ID!) { node(id: $id) { ... on Cancellation {
+  requestedBy canceledBy { kind displayName vouchedBy } } } }"""
+
+
+def test_who_canceled_is_told_apart_by_kind(world: World, host: Api, agent: User) -> None:
+    partner = Api(token=world.token(Scope.CANCEL))
+    by = {"VOUCHED_PERSON": vouched(host), "PERSON": Api(world.admin), "PARTNER": partner}
+    names = {"VOUCHED_PERSON": "Ana Petrova", "PERSON": world.admin.display_name, "PARTNER": "Partner"}
+    for kind, api in by.items():
+        canceled = cancel(api, world.subscription(1))["cancellation"]
+        vouching = "Partner" if kind == "VOUCHED_PERSON" else None
+        told = {"kind": kind, "displayName": names[kind], "vouchedBy": vouching}
+        assert Api(world.admin)(CANCELED_BY, id=canceled["id"])["node"]["canceledBy"] == told
+        assert canceled["canceledBy"] == told
+    Cancellation.objects.filter(requested_by_user=world.admin).update(by_staff=True, requested_by_user=agent)
+    staff = Cancellation.objects.get(requested_by_user=agent)
+    shown = Api(world.admin)(CANCELED_BY, id=f"can_{staff.pk}")["node"]["canceledBy"]
+    assert (shown["kind"], shown["displayName"]) == ("STAFF", agent.display_name)
 
 
 def test_the_trail_says_who_it_was_and_who_vouched(world: World, host: Api) -> None:

@@ -11,6 +11,7 @@ from billing import proration
 from common.public_ids import Kind
 from portal.accounts.callers import is_hosted
 from portal.graphql.context import Info
+from portal.graphql.types.actors import Actor, who_canceled
 from portal.graphql.types.billing import Refund
 from portal.graphql.types.node import Node
 from portal.graphql.types.summary import SubscriptionSummary, subscription_of
@@ -52,6 +53,10 @@ class Cancellation(Node):
     @strawberry.field(description="Who confirmed it, by name: a person, a partner, or support.")
     def requested_by(self) -> str:
         return requested_by(self.row)
+
+    @strawberry.field(description="Who decided: a person, a person vouched for by a host, a partner's token, or staff.")
+    def canceled_by(self) -> Actor:
+        return who_canceled(self.row)
 
     @strawberry.field(description="When the subscription ends.")
     def effective_at(self) -> datetime:
