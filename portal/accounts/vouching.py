@@ -77,7 +77,7 @@ def create_portal_session(*, caller: Caller, wish: Wish, idempotency_key: str, n
         session.save()
         call.remember({"session": session.pk})
         data = {"session": session.pk, "role": session.role, "expires_at": session.expires_at}
-        _audit(Action.SESSION_CREATED, caller, person, data, now)
+        _audit(Action.PORTAL_SESSION_CREATED, caller, person, data, now)
         return _with_texts(session)
 
 
@@ -97,7 +97,7 @@ def end_portal_sessions(
         for person in people.order_by("tenant_id"):
             ended = person.sessions.filter(ended_at=None, expires_at__gt=now).update(ended_at=now)
             if ended:
-                _audit(Action.SESSION_ENDED, caller, person, {"sessions": ended}, now)
+                _audit(Action.PORTAL_SESSION_ENDED, caller, person, {"sessions": ended}, now)
             count += ended
         return count
 
@@ -111,7 +111,7 @@ def enter_portal(*, text: str, request: HttpRequest, now: datetime) -> tuple[Por
             return None
         session, _ = entered
         data = {"session": session.pk}
-        _audit(Action.SESSION_ENTERED, from_request(caller, request), session.person, data, now)
+        _audit(Action.PORTAL_SESSION_ENTERED, from_request(caller, request), session.person, data, now)
         return entered
 
 

@@ -74,9 +74,9 @@ def new_token(site: Served) -> str:
     """A partner token that may do with the demo's first account what a portal needs."""
     return in_the_installation(
         site,
-        "from django.utils import timezone; from tenants.callers import Scope; from tenants.models import Tenant;"
+        "from django.utils import timezone; from tenants.callers import EXCLUDES, Scope; from tenants.models import Tenant;"
         "from tenants.people import SYSTEM; from tenants.tokens import create_token;"
-        "scopes = [scope for scope in Scope if scope is not Scope.WEBHOOKS];"
+        "scopes = set(Scope) - {*EXCLUDES, Scope.WEBHOOKS};"
         "tenants = [Tenant.objects.get(domain='contoso.example')];"
         "print(create_token(name='Own', scopes=scopes, tenants=tenants, caller=SYSTEM, now=timezone.now())[1])",
     )

@@ -108,7 +108,7 @@ def scene(world: World) -> Scene:
 
     canceled = api(
         CANCEL,
-        input={"subscriptionId": f"sub_{to_cancel.pk}", "quoteId": quote(to_cancel.pk), "idempotencyKey": "c-1"},
+        input={"subscriptionId": f"sub_{to_cancel.pk}", "quoteId": quote(to_cancel.pk), "idempotencyKey": "scene"},
     )["cancelSubscription"]["cancellation"]["id"]
     wish = {"subscriptionId": f"sub_{with_callback.pk}", "phone": "0888123456", "contactName": "Ada"}
     callback = api(REQUEST, input=wish)["requestCallback"]["callbackRequest"]["id"]

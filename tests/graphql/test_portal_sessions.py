@@ -152,7 +152,7 @@ def test_the_trail_says_who_it_was_and_who_vouched(world: World, host: Api) -> N
     events = list(AuditEvent.objects.filter(tenant=world.tenant).order_by("position"))
     person = VouchedPerson.objects.get()
     created, canceled = (
-        next(e for e in events if e.action == a) for a in ("session.created", "cancellation.requested")
+        next(e for e in events if e.action == a) for a in ("portal_session.created", "cancellation.requested")
     )
     assert (created.actor_kind, created.subject) == ("PARTNER", f"VouchedPerson:{person.pk}")
     assert (canceled.actor_kind, canceled.actor_id) == ("VOUCHED", person.pk)

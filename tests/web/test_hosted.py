@@ -93,7 +93,7 @@ def test_it_works_once(host: Api) -> None:
     again = Client().post(at)
     assert (again.status_code, "portal" in again.cookies) == (410, False)
     assert "This visit is over" in again.text
-    assert AuditEvent.objects.filter(action="session.entered").count() == 1
+    assert AuditEvent.objects.filter(action="portal_session.entered").count() == 1
 
 
 def test_the_form_needs_its_token(host: Api) -> None:
