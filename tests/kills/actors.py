@@ -95,10 +95,45 @@ def work_on_poison() -> None:
     call_command("work", "--pause", "0.05", *sys.argv[3:])
 
 
+def publish_without_end() -> None:
+    import uuid
+
+    from django.db import transaction
+    from django.utils import timezone
+
+    from subscriptions.events import SubscriptionEvent
+    from tenants.models import Tenant
+    from webhooks.events import publish
+
+    tenant_id = Tenant.objects.values_list("pk", flat=True).get()
+    while True:
+        with transaction.atomic():
+            for n in range(3):
+                publish(
+                    type=SubscriptionEvent.USERS_REMOVED, key=uuid.uuid4().hex, tenant_id=tenant_id, subject=f"sub_{n}",
+                    describe=dict, now=timezone.now(),
+                )  # fmt: skip
+
+
+def position_without_end() -> None:
+    from django.utils import timezone
+
+    from webhooks.feed import position_events
+
+    while True:
+        position_events(timezone.now())
+
+
+ACTORS = {
+    "canceler": cancel_all,
+    "worker": work,
+    "carrier": carry,
+    "skewed": work_with_a_wrong_clock,
+    "poisoned": work_on_poison,
+    "publisher": publish_without_end,
+    "positioner": position_without_end,
+}
+
 if __name__ == "__main__":
     django.setup()
-    kinds = {
-        "canceler": cancel_all, "worker": work, "carrier": carry, "skewed": work_with_a_wrong_clock,
-        "poisoned": work_on_poison,
-    }  # fmt: skip
-    kinds[sys.argv[1]]()
+    ACTORS[sys.argv[1]]()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscriptions', '0006_facts'),
+        ('subscriptions', '0009_found_by_external_id'),
         ('tenants', '0010_vouched_people'),
     ]
 
