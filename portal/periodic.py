@@ -14,7 +14,7 @@ from outbox.registry import periodic
 from tenants.personal import forget_old_names
 from tenants.sessions import forget_sessions
 from tenants.tokens import ending_tokens
-from tenants.vouching import forget_portal_sessions
+from tenants.vouching import forget_portal_sessions, forget_vouched_people
 
 HISTORY_KEPT_FOR = timedelta(days=365)
 _BATCH = 1_000
@@ -22,6 +22,7 @@ _BATCH = 1_000
 periodic(timedelta(hours=1))(forget_sessions)
 periodic(timedelta(hours=1))(forget_portal_sessions)
 periodic(timedelta(hours=6))(forget_old_names)
+periodic(timedelta(hours=6))(forget_vouched_people)
 
 
 @periodic(timedelta(hours=6))

@@ -24,6 +24,7 @@ from tenants.models import (
     Tenant,
     VouchedPerson,
 )
+from tenants.models.vouching import NOBODY
 from tenants.people import SYSTEM
 
 # For as long as somebody may still dispute what was done.
@@ -64,7 +65,7 @@ def _on_the_trail(whom: Whom) -> QuerySet[AuditPersonalData]:
 
 def _forget_vouched(rows: QuerySet[Any], _now: datetime) -> None:
     PortalSession.objects.filter(person__in=rows).delete()
-    rows.update(external_id="", name="", email="", phone="")
+    rows.update(**NOBODY)
 
 
 def _take_roles(rows: QuerySet[Any], now: datetime) -> None:

@@ -17,10 +17,13 @@ from django.db.models import Q, QuerySet
 from common.keys import digests
 from tenants.callers import Caller, CallerKind, Role, Scope
 from tenants.models import PartnerToken, PortalSession, VouchedPerson
+from tenants.models.vouching import NOBODY
 from tenants.tokens import is_live, sees_tenant
 
 PREFIX = "wyp_"
 LONGEST = timedelta(hours=1)
+# As long as names are kept on the trail.
+NAMES_KEPT_FOR = timedelta(days=3 * 365)
 _LONGEST_URL = 2_000
 # From the least to the most.
 _RANKS = (Role.VIEWER, Role.BILLING_ADMIN, Role.GLOBAL_ADMIN)
@@ -99,6 +102,12 @@ def session_of_page(cookie: str) -> PortalSession | None:
 def forget_portal_sessions(now: datetime) -> int:
     """Drop sessions a day after they were over: the trail has that they were."""
     return PortalSession.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()[0]
+
+
+def forget_vouched_people(now: datetime) -> int:
+    """Blank whom nobody has vouched for in three years; what they did stays."""
+    old = VouchedPerson.objects.filter(seen_at__lt=now - NAMES_KEPT_FOR).exclude(external_id="")
+    return old.update(**NOBODY)
 
 
 def hashed(text: str) -> str:

@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from common.languages import MAX_LANGUAGE
 from tenants.callers import Role
 
+# What is written over who somebody was.
+NOBODY = {"external_id": "", "name": "", "email": "", "phone": ""}
+
 
 class VouchedPerson(models.Model):
     """Somebody of one tenant, as a partner calls them. ``token``: the last that vouched, whose name is said with theirs.
@@ -37,6 +40,9 @@ class VouchedPerson(models.Model):
                 condition=~models.Q(external_id=""),
                 name="one_vouched_person_per_external_id",
             )
+        ]
+        indexes = [
+            models.Index(fields=["seen_at"], condition=~models.Q(external_id=""), name="vouched_person_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -80,11 +80,17 @@ def _name(world: World, at: datetime) -> None:
             )  # fmt: skip
 
 
-def _portal_session(world: World, at: datetime) -> None:
+def _vouched_person(world: World, at: datetime) -> VouchedPerson:
     world.token(Scope.SESSIONS)
     token = PartnerToken.objects.latest("pk")
-    person = VouchedPerson.objects.create(tenant=world.tenant, token=token, partner=token.partner, seen_at=at)
-    lasts = timedelta(minutes=15)
+    return VouchedPerson.objects.create(
+        tenant=world.tenant, token=token, partner=token.partner, external_id="7", name="Ada", seen_at=at
+    )
+
+
+def _portal_session(world: World, at: datetime) -> None:
+    person = _vouched_person(world, at)
+    token, lasts = person.token, timedelta(minutes=15)
     new_session(person=person, token=token, role=Role.VIEWER, lasts=lasts, now=at - lasts).save()
 
 
@@ -93,9 +99,10 @@ def _reconciliation(world: World, at: datetime) -> None:
 
 
 # How to make one, and how many of what was made are still there.
-SCENES: dict[str, tuple[Callable[[World, datetime], None], Callable[[], int]]] = {
+SCENES: dict[str, tuple[Callable[[World, datetime], object], Callable[[], int]]] = {
     "erase_old_contacts": (_request, CallbackRequest.objects.exclude(phone="").count),
     "forget_sessions": (_session, Session.objects.count),
+    "forget_vouched_people": (_vouched_person, VouchedPerson.objects.exclude(name="").count),
     "forget_portal_sessions": (_portal_session, PortalSession.objects.count),
     "forget_done_tasks": (_task, Task.objects.filter(kind="x").count),
     "forget_events": (_event, Event.objects.count),
