@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -23,16 +21,13 @@ from django.utils.translation import gettext_lazy as _
 
 from common.admin import AuditedAdmin, Changes, FoldedSearch, ReadOnlyAdmin, pretty, shown_once
 from common.attention import Sign, shows_signs
-from common.errors import InputInvalid
 from common.forms import ExternalIdForm
-from common.messages import error_message
 from common.outcomes import act_on_each
-from tenants.callers import Scope
+from tenants.forms import NewPersonForm, PersonForm, TokenForm
 from tenants.models import AuditEvent, Membership, PartnerToken, Tenant, User
 from tenants.sessions import end_sessions
 from tenants.staff import has_more_rights, staff_caller
-from tenants.tokens import TokenEnded, check_rights, ending_tokens, mint, revoke_token, rotate_token, trails_of
-from tenants.vouching import origin_of
+from tenants.tokens import TokenEnded, ending_tokens, mint, revoke_token, rotate_token, trails_of
 
 _OVERLAP = timedelta(days=7)
 HIDDEN = "***"
@@ -41,17 +36,6 @@ admin.site.site_header = admin.site.site_title = "Wayout"
 
 # What decides who may do what: superusers' to give.
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
-
-
-# Django's field for a name makes plain characters of those that only look like them; here they are refused.
-class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]
-    class Meta(AdminUserCreationForm.Meta):
-        field_classes: ClassVar = {}
-
-
-class PersonForm(UserChangeForm):  # type: ignore[type-arg]
-    class Meta(UserChangeForm.Meta):
-        field_classes: ClassVar = {}
 
 
 @admin.register(User)
@@ -175,55 +159,6 @@ class MembershipAdmin(AuditedAdmin):
     def facts(self, obj: Membership) -> dict[str, Any]:
         """Whose it is, and what of."""
         return {"person": obj.user_id, "role": obj.role, "active": obj.is_active}
-
-
-class OriginsField(forms.CharField):
-    """Origins, one a line: https, or a machine that is the browser's own."""
-
-    widget = forms.Textarea(attrs={"rows": 3, "placeholder": "https://portal.example"})
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        origins = str(value or "").split()
-        for origin in origins:
-            if origin_of(origin) != origin or not origin.startswith(
-                ("https://", "http://localhost", "http://127.0.0.1")
-            ):
-                raise forms.ValidationError(
-                    _("“%(origin)s” is no origin: https, a host, no path."), params={"origin": origin}
-                )
-        return origins
-
-
-class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
-    scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=PartnerToken.SCOPE_CHOICES, widget=forms.CheckboxSelectMultiple
-    )
-    return_origins = OriginsField(
-        label=_("where people whom it vouches for may return to"), required=False, help_text=_("One origin a line.")
-    )
-
-    class Meta:
-        model = PartnerToken
-        fields = ("name", "scopes", "tenants", "of_installation", "max_role", "return_origins", "expires_at")
-
-    def clean(self) -> dict[str, Any]:
-        """What the service refuses, said beside the field."""
-        cleaned = super().clean() or self.cleaned_data
-        if self.errors:
-            return cleaned
-        try:
-            check_rights(
-                scopes=[*map(Scope, cleaned.get("scopes", ()))],
-                tenants=len(cleaned.get("tenants", ())),
-                of_installation=cleaned.get("of_installation", self.instance.of_installation),
-                expires_at=cleaned.get("expires_at"),
-            )
-        except InputInvalid as refused:
-            self.add_error(refused.path[0], error_message(refused))
-        return cleaned
 
 
 @admin.register(PartnerToken)
