@@ -76,11 +76,10 @@ def cancel_subscription(
 ) -> Canceled:
     """Cancel what the quote said, to the cent, or change nothing.
 
-    The facts of now are evaluated as of when the quote was made; any difference is refused. Canceling in a mode that
-    is in force already answers the cancellation there is. ``staff``, by staff alone, ignores the license limit.
-
-    Raises NotFound, NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote),
-    RouteNotAvailable, SyncRunning, IdempotencyKeyReused, InputInvalid, and what a receiver of ``canceling`` refuses with.
+    The facts of now are evaluated as of when the quote was made; any difference is refused. Canceling in a mode that is in
+    force already answers the cancellation there is. ``staff``, by staff alone, ignores the license limit. Raises NotFound,
+    NotPermitted, QuoteInvalid, QuoteExpired, QuoteChanged (both mean: ask for a new quote), RouteNotAvailable, SyncRunning,
+    IdempotencyKeyReused, InputInvalid, and what a receiver of ``canceling`` refuses with.
     """
     with one_transaction():
         subscription = locked_subscription(caller, subscription_id, Scope.CANCEL, "subscriptionId")
