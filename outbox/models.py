@@ -43,7 +43,7 @@ class Task(models.Model):
         (Lane.MONEY.value, _("money")),
         (Lane.MAIL.value, _("mail")),
         (Lane.WEBHOOKS.value, _("webhooks")),
-        (Lane.SYNC.value, _("facts that come in")),
+        (Lane.SYNC.value, _("systems of record")),
         (Lane.LONG.value, _("long runs")),
     ]
 

@@ -16,7 +16,7 @@ class Lane(StrEnum):
     """What waits for what: tasks of one lane for each other, and for no other lane's.
 
     MONEY asks those who bill, and does what follows for cancellations and refunds. MAIL waits for the mail server, WEBHOOKS
-    for receivers. SYNC takes facts in, piece by piece. LONG works on many rows: reconciling, and all periodic work.
+    for receivers. SYNC is for systems of record: facts come in, removals go out. LONG works on many rows: reconciling, and all periodic work.
     """
 
     MONEY = "MONEY"

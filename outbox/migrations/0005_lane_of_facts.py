@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='task',
             name='lane',
-            field=models.CharField(choices=[('MONEY', 'money'), ('MAIL', 'mail'), ('WEBHOOKS', 'webhooks'), ('SYNC', 'facts that come in'), ('LONG', 'long runs')], db_default='MONEY', default='MONEY', max_length=8, verbose_name='lane'),
+            field=models.CharField(choices=[('MONEY', 'money'), ('MAIL', 'mail'), ('WEBHOOKS', 'webhooks'), ('SYNC', 'systems of record'), ('LONG', 'long runs')], db_default='MONEY', default='MONEY', max_length=8, verbose_name='lane'),
         ),
     ]

@@ -27,7 +27,7 @@ _PIECE = 100
 _LOOK_AGAIN = timedelta(minutes=10)
 
 
-@handles(CARRY, Lane.LONG)
+@handles(CARRY, Lane.SYNC)
 def carry_removals(payload: dict[str, int], now: datetime) -> datetime | None:
     """A hundred removals of a request; when to go on with the others, or to look again for those on their way.
 
