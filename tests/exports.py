@@ -1,4 +1,4 @@
-"""What is printed from the code: schema.graphql, docs/access.md, the element's operations. ``make schema`` writes all."""
+"""What is printed from the code: schema.graphql, pages of docs/, the element's operations. ``make schema`` writes all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from graphql.language import FragmentSpreadNode, Visitor
 from graphql.utilities import strip_ignored_characters
 
 from common.languages import DEFAULT_LANGUAGE, Language
+from tests.sync import problems
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = ROOT / "frontend" / "operations"
@@ -24,6 +25,7 @@ def main() -> None:
 
     (ROOT / "schema.graphql").write_text(schema.as_str() + "\n")
     (ROOT / "docs" / "access.md").write_text(as_markdown())
+    (ROOT / "docs" / "sync-problems.md").write_text(problems.as_markdown())
     (ROOT / "frontend" / "src" / "operations.js").write_text(operations_as_module())
     LOCALES.write_text(locales_as_module())
 
