@@ -157,7 +157,7 @@ ELSEWHERE: Mapping[str, tuple[Fault, ...]] = {
     "A document that is too long to be shown here is refused whole, with 413:": (Fault.TOO_LARGE, Fault.TOO_MANY_ROWS),
     "Of [files that staff import](setup.md#to-bring-a-tenant-in), beside those above:": (
         Fault.COLUMNS_DIFFER, Fault.QUOTE_OPEN, Fault.NOT_CLEAR, Fault.NOT_A_PRODUCT, Fault.NOT_OURS, Fault.PAID_UNSAID,
-        Fault.OTHER_PRODUCT, Fault.UNKNOWN_COLUMN, Fault.BOUGHT_SEVERAL_TIMES, Fault.SEATS_DIFFER, Fault.HOLDERS_DIFFER,
+        Fault.OTHER_PRODUCT, Fault.PROVIDER_IDS_DIFFER, Fault.UNKNOWN_COLUMN, Fault.BOUGHT_SEVERAL_TIMES, Fault.SEATS_DIFFER, Fault.HOLDERS_DIFFER,
         Fault.PERIOD_UNKNOWN,
     ),
     "Notes about who bills, and about what charges do to money that was promised or paid:":
