@@ -18,7 +18,7 @@ from subscriptions.directory.reading import BodyRefused, Document
 from subscriptions.directory.report import SyncReport
 from subscriptions.directory.staging import Staging
 from subscriptions.errors import SyncRunning
-from subscriptions.models import FactSource, SyncRun, SyncState
+from subscriptions.models import FactSource, SyncPiece, SyncRun, SyncState
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Caller
@@ -39,11 +39,12 @@ def open_run(*, source: FactSource, token_id: int | None, dry_run: bool, now: da
 
     One that is paused is replaced: what comes later knows more.
     """
-    SyncRun.objects.filter(tenant=source.tenant, state=SyncState.PAUSED).update(
-        state=SyncState.REPLACED, finished_at=now
-    )
     try:
         with transaction.atomic():
+            paused = SyncRun.objects.filter(tenant=source.tenant, state=SyncState.PAUSED)
+            for pk in paused.values_list("pk", flat=True):
+                if paused.filter(pk=pk).update(state=SyncState.REPLACED, finished_at=now):
+                    SyncPiece.objects.filter(run=pk).delete()
             return SyncRun.objects.create(
                 tenant=source.tenant, source=source, token_id=token_id, dry_run=dry_run, created_at=now,
                 progressed_at=now, **given,

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from subscriptions.directory.document import Row, Section, SubscriptionRow
 from subscriptions.directory.faults import Fault, Problem, Refused
 from subscriptions.directory.packing import pack
 from subscriptions.directory.report import SyncReport
+from subscriptions.errors import SyncRunning
 from subscriptions.models import SyncPiece, SyncRun, SyncState
 
 PIECE = 10_000
@@ -34,10 +37,16 @@ def rank_of(section: Section, row: Row) -> int:
     return _RANKS[Section.CHARGES] + 1 if is_product else _RANKS[section]
 
 
+def being_read(run: SyncRun) -> QuerySet[SyncRun]:
+    """The run, while it is read by whoever has it here; nothing once somebody else does, or it was paused."""
+    return SyncRun.objects.filter(pk=run.pk, fence=run.fence, state=SyncState.RECEIVED)
+
+
 class Staging:
     """Takes rows as they come and keeps them by sections, in pieces; a document of one piece is kept as one.
 
-    Memory holds a piece of each section, and two numbers for each thing that is named.
+    Memory holds a piece of each section, and two numbers for each thing that is named. Raises SyncRunning, from any of its
+    methods, once somebody else has the run.
     """
 
     def __init__(self, run: SyncRun, report: SyncReport) -> None:
@@ -96,9 +105,12 @@ class Staging:
     def _keep(self, rank: int, rows: list[tuple[Section, Row]]) -> None:
         number = rank * _RAW + self._pieces[rank] + 1
         self._pieces[rank] += 1
+        content = pack(rows)
         with transaction.atomic():
-            SyncPiece.objects.create(run=self._run, number=number, content=pack(rows))
-            SyncRun.objects.filter(pk=self._run.pk).update(rows=self._report.rows)
+            # Held until the piece is there: whoever takes the run begins anew after it.
+            if not being_read(self._run).update(rows=self._report.rows, progressed_at=timezone.now()):
+                raise SyncRunning
+            SyncPiece.objects.create(run=self._run, number=number, content=content)
 
     @property
     def pieces(self) -> int:
@@ -136,9 +148,8 @@ def begin_applying(run: SyncRun, report: SyncReport, pieces: int, now: datetime)
     """All of it is read: from now on pieces are applied. False where somebody else has the run meanwhile."""
     run.pieces, run.report, run.rows = pieces, report.as_json(), report.rows
     values = {"state": SyncState.APPLYING, "pieces": pieces, "report": run.report, "rows": run.rows}
-    mine = SyncRun.objects.filter(pk=run.pk, fence=run.fence, state=SyncState.RECEIVED)
     with transaction.atomic():
-        if not mine.update(**values, as_of=run.as_of, complete=run.complete, progressed_at=now):
+        if not being_read(run).update(**values, as_of=run.as_of, complete=run.complete, progressed_at=now):
             return False
         SyncPiece.objects.filter(run=run, number__lt=0).delete()
     run.state = SyncState.APPLYING

@@ -24,7 +24,7 @@ from subscriptions.directory.reading import BodyRefused, Document, lines_of
 from subscriptions.directory.rehearsal import Rehearsal
 from subscriptions.directory.report import SyncReport
 from subscriptions.directory.runs import apply_last, check_end, check_head, context_of
-from subscriptions.directory.staging import Staging, begin_applying, keep_raw, raw_of
+from subscriptions.directory.staging import Staging, begin_applying, being_read, keep_raw, raw_of
 from subscriptions.errors import SyncRunning
 from subscriptions.models import SyncRun, SyncState
 from subscriptions.models.sources import UNDER_WAY
@@ -69,21 +69,27 @@ def take_run(pk: int) -> SyncRun | None:
 
 def stage(run: SyncRun, now: datetime) -> None:
     """Read and check the whole of a document that came as it is; one that cannot be read ends here."""
-    run.stored.filter(number__gt=0).delete()
+    with transaction.atomic():
+        # Not of somebody who has begun after us.
+        if not being_read(run).update(rows=0, progressed_at=now):
+            return
+        run.stored.filter(number__gt=0).delete()
     document = Document(lines_of(raw_of(run)), run.is_ndjson, run.tenant.zone)
     report = SyncReport(in_lines=run.is_ndjson)
     staging = Staging(run, report)
     try:
         for found in document.rows():
             staging.add(found)
+        staging.close()
         problems = check_head(run, document, now)
     except BodyRefused as error:
         problems = [error.problem]
+    except SyncRunning:
+        return
     if problems:
         _fail(run, report, problems, timezone.now())
         return
     check_end(document, report)
-    staging.close()
     begin_applying(run, report, staging.pieces, timezone.now())
 
 
@@ -91,8 +97,7 @@ def _fail(run: SyncRun, report: SyncReport, problems: Sequence[Problem], now: da
     for problem in problems:
         report.add_problem(problem)
     with transaction.atomic():
-        mine = SyncRun.objects.filter(pk=run.pk, fence=run.fence, state=SyncState.RECEIVED)
-        if mine.update(state=SyncState.FAILED, report=report.as_json(), rows=report.rows, finished_at=now):
+        if being_read(run).update(state=SyncState.FAILED, report=report.as_json(), rows=report.rows, finished_at=now):
             run.stored.all().delete()
     run.state = SyncState.FAILED
 
@@ -181,7 +186,10 @@ def _pause(run: SyncRun, now: datetime) -> bool:
 
 
 def resume_run(*, run: SyncRun, caller: Caller, language: str, now: datetime) -> bool:
-    """Go on with a run that was paused, from where it stopped; False where it is not. Raises SyncRunning beside another."""
+    """Go on with a run that was paused, from where it stopped. Raises SyncRunning beside another.
+
+    False where it is not paused, and where its document never came in whole: nobody was told that it was taken.
+    """
     try:
         with transaction.atomic():
             mine = SyncRun.objects.filter(pk=run.pk, state=SyncState.PAUSED)
@@ -189,6 +197,9 @@ def resume_run(*, run: SyncRun, caller: Caller, language: str, now: datetime) ->
             if not mine.update(state=state, progressed_at=now):
                 return False
             if not requeue(key=key_of_run(run), now=now):
+                if not run.pieces:
+                    transaction.set_rollback(True)
+                    return False
                 enqueue(kind=SYNC, key=key_of_run(run), payload={"run": run.pk}, run_at=now, now=now)
             record(
                 tenant_id=run.tenant_id, at=now, action=Action.SYNC_RESUMED, subject=f"SyncRun:{run.pk}", caller=caller,

@@ -62,6 +62,36 @@ def carry() -> None:
     Lanes(pause=0.05).work()
 
 
+def sync() -> None:
+    """A worker for which five rows are a piece."""
+    from outbox import worker
+    from outbox.lanes import Lanes
+    from outbox.registry import Lane
+    from subscriptions.directory import staging
+
+    staging.PIECE = 5
+    worker.LEASE = timedelta(seconds=1)
+    Lanes([Lane.SYNC], pause=0.05).work()
+
+
+def send() -> None:
+    """A web process that keeps a long document of the only tenant with an id, slowly."""
+    import os
+    from pathlib import Path
+
+    from django.utils import timezone
+
+    from subscriptions.directory import runs, staging, work
+    from tenants.models import Tenant
+
+    staging._RAW = 500
+    content = Path(os.environ["WAYOUT_TEST_DOCUMENT"]).read_bytes()
+    source = runs.source_of(Tenant.objects.get(external_id="c-1"), "host", "Host")
+    run = runs.open_run(source=source, token_id=None, dry_run=False, now=timezone.now(), is_ndjson=True)
+    pieces = (time.sleep(0.1) or content[at : at + 500] for at in range(0, len(content), 500))
+    work.receive(run, pieces, timezone.now())
+
+
 def work_with_a_wrong_clock() -> None:
     """On a machine whose clock is off by the minutes of the second argument."""
     import time_machine
@@ -128,6 +158,8 @@ ACTORS = {
     "canceler": cancel_all,
     "worker": work,
     "carrier": carry,
+    "syncer": sync,
+    "sender": send,
     "skewed": work_with_a_wrong_clock,
     "poisoned": work_on_poison,
     "publisher": publish_without_end,

@@ -234,12 +234,14 @@ def test_a_row_says_its_lane_and_one_of_an_earlier_version_finds_it() -> None:
 
 
 def test_what_waited_before_there_were_lanes_is_given_its_own() -> None:
-    for number, kind in enumerate(kind for kinds in LANES.values() for kind in kinds):
+    """Kinds that came later were never anywhere else."""
+    before = {lane: kinds for lane, kinds in LANES.items() if lane is not Lane.SYNC}
+    for number, kind in enumerate(kind for kinds in before.values() for kind in kinds):
         ask(kind, number)
     Task.objects.update(lane="MONEY")
     import_module("outbox.migrations.0004_lanes").set_lanes(apps, None)
     assert {(kind, Lane(lane)) for kind, lane in Task.objects.values_list("kind", "lane")} == {
-        (kind, lane) for lane, kinds in LANES.items() for kind in kinds
+        (kind, lane) for lane, kinds in before.items() for kind in kinds
     }
 
 
