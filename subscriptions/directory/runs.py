@@ -30,7 +30,12 @@ MAX_AT_ONCE = 1_000
 
 def source_of(tenant: Tenant, key: str, name: str) -> FactSource:
     """Who sends facts of a tenant under this key, by the name that is the latest."""
-    source, _made = FactSource.objects.update_or_create(tenant=tenant, key=key, defaults={"name": name[:100]})
+    name = name[:100]
+    source, _made = FactSource.objects.get_or_create(tenant=tenant, key=key, defaults={"name": name})
+    # Not locked as update_or_create does: another run that is just opened refers to it, and ours waits for that one.
+    if source.name != name:
+        FactSource.objects.filter(pk=source.pk).update(name=name)
+        source.name = name
     return source
 
 
