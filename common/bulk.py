@@ -23,6 +23,8 @@ def insert(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any
 
 def _copy(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[int]:
     given = list(rows)
+    if not given:
+        return []
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     columns = ", ".join(quote(str(model._meta.get_field(name).column)) for name in ("id", *names))  # type: ignore[union-attr]
