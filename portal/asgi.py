@@ -29,10 +29,13 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+# Sets Django up, without which nothing below can be imported.
+from portal.wsgi import application as answer
+
+# isort: split
 from common.starting import log_warnings_beside
 from connectors.sync.views import may_send
 from portal.web.requests import BODY_REFUSED
-from portal.wsgi import application as answer
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
