@@ -19,6 +19,8 @@ _REFUSALS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (InputInvalid.code, _("The body is too large.")),
     HTTPStatus.SERVICE_UNAVAILABLE: ("OVERLOADED", _("Too many documents are being sent. Try again in a minute.")),
 }
+# Seconds; what the sentence says.
+_RETRY_AFTER = 60
 
 
 class BodyMiddleware:
@@ -30,4 +32,9 @@ class BodyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Say what was wrong with the body, or pass on."""
         status = request.META.get(BODY_REFUSED)
-        return self.get_response(request) if status is None else refusal(request, status, *_REFUSALS[status])
+        if status is None:
+            return self.get_response(request)
+        response = refusal(request, status, *_REFUSALS[status])
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response["Retry-After"] = str(_RETRY_AFTER)
+        return response

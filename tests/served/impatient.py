@@ -1,6 +1,7 @@
-"""The application as it is served, which waits three seconds for a body instead of ten."""
+"""The application as it is served, which waits three seconds for a body instead of ten, or of ten minutes."""
 
 from portal import asgi
 
-asgi._TIMEOUT = 3.0
+asgi._TIMEOUT = asgi._LONGEST_UPLOAD = 3.0
+asgi._SILENCE = 1.5
 application = asgi.application
