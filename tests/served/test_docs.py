@@ -43,7 +43,7 @@ def lasting(value: Any) -> Any:
     return VOLATILE.sub("#", value) if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/walk.md", "docs/removals.md", "docs/sync.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/walk.md", "docs/removals.md", "docs/sync.md", "docs/sessions.md"])
 def test_the_page_does_what_it_says(served: tuple[int, dict[str, str]], page: str) -> None:
     port, environment = served
     bash = shutil.which("bash")
