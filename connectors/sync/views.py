@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import partial, wraps
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from common.messages import error_message
 from common.rates import hit_rate_limit
 from connectors.sync.bodies import Body, NotADocument
 from subscriptions.directory import runs, work
+from subscriptions.directory.document import Section
 from subscriptions.directory.faults import Fault, Problem
 from subscriptions.directory.newcomers import tenant_of
 from subscriptions.directory.reading import BodyRefused, Document, lines_of
@@ -38,6 +40,8 @@ _STATUS: Mapping[str, int] = {
 }  # fmt: skip
 _OF_PROBLEM: Mapping[str, int] = {Fault.TOO_LARGE: 413, Fault.TOO_MANY_ROWS: 413, Fault.STALE: 409}
 _BAD, _WRONG_TYPE, _ACCEPTED = 400, 415, 202
+# Where the tenant is said, of a document in lines.
+BEGINNING = 1_000_000
 View = Callable[..., HttpResponse]
 
 
@@ -159,22 +163,23 @@ def _now(request: HttpRequest, caller: Caller, whom: Tenant | str, body: Body, *
 
 
 def _later(caller: Caller, whom: Tenant | str, body: Body, *, dry_run: bool) -> SyncRun:
-    now = timezone.now()
-    if not isinstance(whom, Tenant):
-        start = body.short if body.short is not None else next(body.pieces)
+    """Keep a long document. Of a customer that nobody knows yet it is looked through first: a refused one leaves nobody."""
+    if isinstance(whom, Tenant):
+        run = _open(caller, whom, body, dry_run=dry_run)
+        work.receive(run, body.pieces, timezone.now())
+        return run
+    if dry_run:
+        raise BodyRefused(Problem(Fault.TENANT_NEEDED, Section.TENANT))
+    with TemporaryFile() as file:
+        file.writelines(body.pieces)
+        file.seek(0)
+        start = file.read(BEGINNING if body.is_ndjson else -1)
         with transaction.atomic(durable=True):
-            tenant = tenant_of(whom, start, is_ndjson=body.is_ndjson, caller=caller, now=now)
-        pieces: Iterable[bytes] = [start] if body.short is not None else _again(start, body.pieces)
-    else:
-        tenant, pieces = whom, body.pieces
-    run = _open(caller, tenant, body, dry_run=dry_run)
-    work.receive(run, pieces, now)
+            tenant = tenant_of(whom, start, is_ndjson=body.is_ndjson, caller=caller, now=timezone.now())
+            run = _open(caller, tenant, body, dry_run=dry_run)
+        file.seek(0)
+        work.receive(run, iter(partial(file.read, BEGINNING), b""), timezone.now())
     return run
-
-
-def _again(start: bytes, rest: Iterable[bytes]) -> Iterable[bytes]:
-    yield start
-    yield from rest
 
 
 def _open(caller: Caller, tenant: Tenant, body: Body, *, dry_run: bool) -> SyncRun:

@@ -55,6 +55,10 @@ class Fault(CodeTable):
 
     # What does not fit what is there.
     TENANT_UNKNOWN = "TENANT_UNKNOWN", N_("There is no such customer: send “tenant” with its name and domain.")
+    TENANT_NEEDED = (
+        "TENANT_NEEDED",
+        N_("A long dry run needs the customer to be there: send a short document with “tenant” before."),
+    )
     DOMAIN_TAKEN = "DOMAIN_TAKEN", N_("The domain %(value)s is that of another customer.")
     SUBSCRIPTION_UNKNOWN = "SUBSCRIPTION_UNKNOWN", N_("There is no subscription and no product “%(value)s” here.")
     SUBSCRIPTION_AMBIGUOUS = (

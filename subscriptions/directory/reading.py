@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -139,6 +140,7 @@ class Document:
             self._count()
             yield Problem(Fault.NOT_AN_OBJECT, "", line)
             return
+        self._take_zone(found.get(Section.TENANT))
         for key, value in found.items():
             if key in _HEAD:
                 yield from self._take_head(key, value, line)
@@ -152,6 +154,12 @@ class Document:
             elif value is not None:
                 self._count()
                 yield Said(_SECTIONS[key], line or 0, value)
+
+    def _take_zone(self, tenant: Any) -> None:
+        """Days are those of the zone that the document itself says, wherever it says it. A wrong one is told of later."""
+        said = tenant.get("timeZone") if isinstance(tenant, Mapping) else None
+        with suppress(Refused):
+            self.zone = ZoneInfo(values.time_zone(said)) if said else self.zone
 
     def _count(self) -> None:
         self.count += 1
@@ -167,13 +175,18 @@ class Document:
             else:
                 self.head.rows = values.whole(0, MAX_ROWS)(value)
         except Refused as error:
-            yield Problem(error.fault, ".".join((key, *error.path)), line, error.data)
+            yield Problem(error.fault, _path(key, error.path), line, error.data)
 
 
 def problem_of(section: Section, at: int, error: Refused, *, in_lines: bool) -> Problem:
     """What is wrong with a row, named as whoever sent it finds it: by its line, or by its number in JSON."""
     row = section if in_lines or section is Section.TENANT else f"{section}[{at}]"
-    return Problem(error.fault, ".".join((row, *error.path)), at if in_lines else None, error.data)
+    return Problem(error.fault, _path(row, error.path), at if in_lines else None, error.data)
+
+
+def _path(start: str, parts: Iterable[str]) -> str:
+    """``groups[0].members[1]``: as programs write it."""
+    return start + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in parts)
 
 
 def _json(written: bytes) -> Any:

@@ -26,6 +26,7 @@ from tenants.models import Tenant
 
 logger = logging.getLogger("wayout.sync")
 MAX_AT_ONCE = 1_000
+_MAX_SAID = 10
 
 
 def source_of(tenant: Tenant, key: str, name: str) -> FactSource:
@@ -70,12 +71,13 @@ class DocumentRefused(Exception):
         self.problems = problems
 
 
-def check_head(run: SyncRun, document: Document, now: datetime) -> Sequence[Problem]:
+def check_head(run: SyncRun, document: Document, report: SyncReport, now: datetime) -> Sequence[Problem]:
     """What is wrong with what a document says of itself, once all of it was read; and take that over."""
     head = document.head
     run.as_of, run.complete = head.as_of, [section.value for section in head.complete]
     if head.as_of is None:
-        return [Problem(Fault.MISSING, "asOf")]
+        # What stands there instead says more.
+        return report.problems[:_MAX_SAID] or [Problem(Fault.MISSING, "asOf")]
     if head.as_of > now:
         return [Problem(Fault.IN_THE_FUTURE, "asOf", data={"value": head.as_of.isoformat()})]
     problems = []
@@ -127,7 +129,7 @@ def sync_now(run: SyncRun, document: Document, *, caller: Caller, now: datetime)
                 raise LongDocument
     except BodyRefused as error:
         raise DocumentRefused([error.problem]) from None
-    if problems := check_head(run, document, now):
+    if problems := check_head(run, document, report, now):
         raise DocumentRefused(problems)
     check_end(document, report)
     run.rows, run.pieces = report.rows, 1

@@ -36,6 +36,7 @@ from tenants.people import SYSTEM
 SYNC = "sync.run"
 # Without progress for so long, what is on record counts again.
 PAUSED_AFTER = timedelta(minutes=10)
+KEPT_FOR = timedelta(days=90)
 
 
 def receive(run: SyncRun, body: Iterable[bytes], now: datetime) -> None:
@@ -81,7 +82,7 @@ def stage(run: SyncRun, now: datetime) -> None:
         for found in document.rows():
             staging.add(found)
         staging.close()
-        problems = check_head(run, document, now)
+        problems = check_head(run, document, report, now)
     except BodyRefused as error:
         problems = [error.problem]
     except SyncRunning:
@@ -95,7 +96,8 @@ def stage(run: SyncRun, now: datetime) -> None:
 
 def _fail(run: SyncRun, report: SyncReport, problems: Sequence[Problem], now: datetime) -> None:
     for problem in problems:
-        report.add_problem(problem)
+        if problem not in report.problems:
+            report.add_problem(problem)
     with transaction.atomic():
         if being_read(run).update(state=SyncState.FAILED, report=report.as_json(), rows=report.rows, finished_at=now):
             run.stored.all().delete()
@@ -208,3 +210,8 @@ def resume_run(*, run: SyncRun, caller: Caller, language: str, now: datetime) ->
             return True
     except IntegrityError:
         raise SyncRunning from None
+
+
+def forget_runs(now: datetime) -> int:
+    """Drop runs that ended long ago, with their reports, which may name who was in a row that was refused."""
+    return SyncRun.objects.filter(finished_at__lt=now - KEPT_FOR).delete()[0]

@@ -116,7 +116,7 @@ EXAMPLES: tuple[Example, ...] = (
         "licenses[0].via.group",
     ),
     Example(
-        Fault.GROUP_IN_GROUP, PROBLEM, said(groups=[{"id": "all", "members": ["u-1", "staff"]}]), "groups[0].members.1",
+        Fault.GROUP_IN_GROUP, PROBLEM, said(groups=[{"id": "all", "members": ["u-1", "staff"]}]), "groups[0].members[1]",
     ),
     Example(Fault.NAME_TAKEN, PROBLEM, said(users=[{"id": "u-3", "principalName": "ANA@bakery.example"}]), "users[0].principalName"),
     Example(Fault.CHARGE_UNKNOWN, PROBLEM, said(charges=[charge(corrects="invoice-6", charged="-5.00")]), "charges[0].corrects"),
@@ -154,6 +154,7 @@ EXAMPLES: tuple[Example, ...] = (
 
 # Said elsewhere, and where.
 ELSEWHERE: Mapping[str, tuple[Fault, ...]] = {
+    Fault.TENANT_NEEDED: "a dry run of more than 1,000 rows of a customer that nobody knows yet",
     "A document that is too long to be shown here is refused whole, with 413:": (Fault.TOO_LARGE, Fault.TOO_MANY_ROWS),
     "Of [files that staff import](setup.md#to-bring-a-tenant-in), beside those above:": (
         Fault.COLUMNS_DIFFER, Fault.QUOTE_OPEN, Fault.NOT_CLEAR, Fault.NOT_A_PRODUCT, Fault.NOT_OURS, Fault.PAID_UNSAID,

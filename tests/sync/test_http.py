@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.test import Client
 
+from billing.models import Charge
 from subscriptions.directory import work
 from subscriptions.models import DirectoryUser, Subscription, SyncRun
 from tenants.callers import Scope
@@ -102,7 +103,7 @@ def test_a_long_document_is_a_run(host: Host, world: World) -> None:
 REFUSED: dict[str, tuple[Any, int, str, str]] = {
     "not JSON": (b"{", 400, "UNREADABLE", ""),
     "NaN": (b'{"asOf": NaN}', 400, "UNREADABLE", ""),
-    "a list": (b"[]", 400, "MISSING", "asOf"),
+    "a list": (b"[]", 400, "NOT_AN_OBJECT", ""),
     "no asOf": ({"users": []}, 400, "MISSING", "asOf"),
     "tomorrow": ({"asOf": (NOW + timedelta(days=1)).isoformat()}, 400, "IN_THE_FUTURE", "asOf"),
     "complete charges": ({"asOf": NOW.isoformat(), "complete": ["charges"]}, 400, "NEVER_COMPLETE", "complete[0]"),
@@ -176,3 +177,44 @@ def test_a_broken_line_in_the_middle(host: Host, world: World) -> None:
     # Whose line was broken holds nothing, and all others do.
     assert answer["rows"] == answer["created"] + answer["leftOut"]
     assert DirectoryUser.objects.filter(tenant=world.tenant).count() == 39
+
+
+def test_days_are_those_of_the_zone_that_the_document_says(host: Host, world: World) -> None:
+    charge = {"id": "c1", "subscription": "s1", "charged": "1.00", "paid": "1.00", "currency": "EUR", "period": {"start": "2026-11-01", "end": "2026-12-01"}}  # fmt: skip
+    sent = document(charges=[charge], tenant={"timeZone": "America/New_York"})
+    for _ in range(2):
+        report = host.put("acme", sent).json()
+        assert report["problems"] == []
+    assert Charge.objects.get().period_start.isoformat() == "2026-11-01T04:00:00+00:00"
+
+
+def test_a_long_document_that_is_refused_brings_no_customer(db: None, settings: Any) -> None:
+    settings.WAYOUT_SYNC_MAX_BYTES = 1_000_000
+    _, text = create_token(
+        name="Portal", scopes=[Scope.SYNC], of_installation=True, expires_at=NOW + timedelta(days=90), caller=SYSTEM,
+        now=NOW,
+    )  # fmt: skip
+    host, tenant = Host(text), {"name": "Big", "domain": "big.example"}
+    too_large = host.put("big", document(20_000, tenant=tenant), in_lines=True)
+    assert too_large.status_code == 413
+    dry = host.put("big", document(1_100, tenant=tenant), in_lines=True, query="?dryRun=true")
+    assert (dry.status_code, dry.json()["problems"][0]["code"]) == (400, "TENANT_NEEDED")
+    assert not Tenant.objects.exists()
+    settings.WAYOUT_SYNC_MAX_BYTES = 20_000_000
+    long = host.put("big", document(30_000, tenant=tenant))
+    assert (long.status_code, Tenant.objects.get().external_id) == (202, "big")
+
+
+def test_what_stands_instead_of_a_head_is_said(host: Host) -> None:
+    for sent, in_lines, code in (
+        (b'{"asOf": "25.11.2026"}', False, "NOT_A_DATE"),
+        (b'{\n  "asOf": "2026-11-25T10:00:00Z"\n}', True, "UNREADABLE"),
+    ):
+        answer = host.put("acme", sent, in_lines=in_lines)
+        assert (answer.status_code, answer.json()["problems"][0]["code"]) == (400, code)
+
+
+def test_runs_and_their_reports_are_forgotten(host: Host) -> None:
+    host.put("acme", document())
+    assert work.forget_runs(NOW + timedelta(days=90)) == 0
+    assert work.forget_runs(NOW + timedelta(days=90, seconds=1)) == 1
