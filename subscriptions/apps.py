@@ -45,13 +45,14 @@ def _drop_triggers(using: str, plan: Sequence[tuple[Migration, bool]], **_kwargs
 
 def _keep_triggers(using: str, **_kwargs: Any) -> None:
     """And indexes, unless the tables are not there: somebody migrates back."""
-    from subscriptions.directory.indexes import keep_indexes  # noqa: PLC0415 (apps load before models)
+    from subscriptions.directory.indexes import keep_indexes, leave_space  # noqa: PLC0415 (apps load before models)
     from subscriptions.directory.tallies import keep_tallies  # noqa: PLC0415 (apps load before models)
     from subscriptions.models import DirectoryUser, License, LicenseTally  # noqa: PLC0415 (apps load before models)
 
     if all(is_migrated(using, model) for model in (DirectoryUser, License, LicenseTally)):
         keep_tallies(connections[using])
         keep_indexes(connections[using])
+        leave_space(connections[using])
 
 
 def _ensure_default_policy(using: str, **_kwargs: Any) -> None:

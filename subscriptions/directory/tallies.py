@@ -33,11 +33,18 @@ END $$
 """
 
 
-def _of_licenses(table: str, sign: str) -> str:
+def _of_licenses(table: str, sign: str, other: str = "") -> str:
+    """What licenses of ``table`` add; of those that are in ``other`` and count alike there, nothing."""
     adds = _ADDS.format(row="l", sign=sign)
+    # Most updates only say that it is still so.
+    unless = (
+        f" AND NOT EXISTS (SELECT FROM {other} o WHERE o.id = l.id AND o.user_id = l.user_id"
+        " AND (o.subscription_id, o.is_direct, o.is_inherited, o.removal_requested_at IS NULL)"
+        " = (l.subscription_id, l.is_direct, l.is_inherited, l.removal_requested_at IS NULL))"
+    )
     return (
         f"SELECT l.subscription_id, {adds} FROM {table} l"  # noqa: S608 (our own names)
-        f" JOIN {_USER} u ON u.id = l.user_id WHERE u.deleted_at IS NULL"
+        f" JOIN {_USER} u ON u.id = l.user_id WHERE u.deleted_at IS NULL{unless if other else ''}"
     )
 
 
@@ -56,7 +63,12 @@ _COME, _GONE = _of_licenses("come", "1 *"), _of_licenses("gone", "-1 *")
 _POSTGRESQL = {
     "inserted": (_LICENSE, "INSERT", _COME, "NEW TABLE AS come"),
     "deleted": (_LICENSE, "DELETE", _GONE, "OLD TABLE AS gone"),
-    "updated": (_LICENSE, "UPDATE", f"{_COME} UNION ALL {_GONE}", "OLD TABLE AS gone NEW TABLE AS come"),
+    "updated": (
+        _LICENSE,
+        "UPDATE",
+        f"{_of_licenses('come', '1 *', 'gone')} UNION ALL {_of_licenses('gone', '-1 *', 'come')}",
+        "OLD TABLE AS gone NEW TABLE AS come",
+    ),
     "users": (_USER, "UPDATE", _of_users(), "OLD TABLE AS gone NEW TABLE AS come"),
 }
 
