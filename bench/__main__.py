@@ -1,4 +1,4 @@
-"""Run every benchmark: ``python -m bench [--quick] [--picture]``. The queue on SQLite, too; the others on PostgreSQL."""
+"""Run every benchmark: ``python -m bench [--quick] [--picture]``. The queue and documents on SQLite, too; the others on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ BENCHMARKS = [
     ("bench.writes", POSTGRES),
     ("bench.growth", POSTGRES),
     ("bench.imports", POSTGRES),
+    ("bench.sync", POSTGRES),
     ("bench.processes", POSTGRES),
     ("bench.outsiders", POSTGRES),
     ("bench.queue", POSTGRES),
     ("bench.queue", SQLITE),
+    ("bench.sync", SQLITE),
 ]
 _LONG = ("bench.outsiders", "bench.queue")
 

@@ -13,7 +13,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client as InProcess
 
-from bench import growth, imports, processes, queue, reads, soak, writes
+from bench import growth, imports, processes, queue, reads, soak, sync, writes
 from bench.client import OK, Client, RequestFailed, SenderDied, check_page, failed, outcome, said, send_together
 from bench.dataset import Dataset, last_noon
 from tests.builders import at
@@ -275,3 +275,22 @@ def test_imports_fail_when_the_command_or_a_row_does(monkeypatch: pytest.MonkeyP
         imports.bring_in(tmp_path / "users.csv", "2026-11-01")
     with pytest.raises(RequestFailed, match="0 users of 3"):
         imports.check_rows(3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_documents_come_in_and_fail_at_the_first_row_that_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tenant = sync.new_tenant()
+    assert sync.take_in(tenant, 400) > 0
+    assert sync.take_in(tenant, 400) > 0
+    assert [line[:26].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "the first time", "again, with nothing new",
+    ]  # fmt: skip
+    few = sync.statements(tenant)
+    sync.take_in(tenant, 2_000)
+    assert sync.statements(tenant) == few
+    true = sync.document
+    monkeypatch.setattr(sync, "document", lambda *given: [*list(true(*given))[:-1], b'{"users":{}}\n'])
+    with pytest.raises(RequestFailed, match="DONE"):
+        sync.take_in(tenant, 400)
