@@ -41,7 +41,7 @@ test-long: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the long matrices and races as w
 test-kills: $(DEV_READY) $(CATALOGS:.po=.mo)  ## hundreds of random sequences and kills, of the money and of everything, on both databases, by hand (two hours)
 	@for database in sqlite postgres; do WAYOUT_TEST_DB=$$database WAYOUT_SEQUENCES=$${SEQUENCES:-300} WAYOUT_KILLS=$${KILLS:-100} \
 		.venv/bin/pytest -q -s -n0 -m long tests/subscriptions/test_money_stateful.py tests/kills/test_money_kills.py \
-		tests/kills/test_grown_kills.py || exit 1; done
+		tests/kills/test_grown_kills.py tests/kills/test_sync_kills.py || exit 1; done
 
 test-gateway: $(DEV_READY) $(CATALOGS:.po=.mo)  ## the subgraph behind Apollo's and Hive's gateways, and beside a graphene portal (installs them by npm)
 	@.venv/bin/pytest -q -s tests/served/test_gateway.py tests/served/test_graphene_portal.py
