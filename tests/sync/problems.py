@@ -154,7 +154,7 @@ EXAMPLES: tuple[Example, ...] = (
 
 # Said elsewhere, and where.
 ELSEWHERE: Mapping[str, tuple[Fault, ...]] = {
-    Fault.TENANT_NEEDED: "a dry run of more than 1,000 rows of a customer that nobody knows yet",
+    "Of a long dry run of a customer that nobody knows yet:": (Fault.TENANT_NEEDED,),
     "A document that is too long to be shown here is refused whole, with 413:": (Fault.TOO_LARGE, Fault.TOO_MANY_ROWS),
     "Of [files that staff import](setup.md#to-bring-a-tenant-in), beside those above:": (
         Fault.COLUMNS_DIFFER, Fault.QUOTE_OPEN, Fault.NOT_CLEAR, Fault.NOT_A_PRODUCT, Fault.NOT_OURS, Fault.PAID_UNSAID,
