@@ -36,7 +36,7 @@ from subscriptions.models import SyncRun, SyncState
 from tenants.models import Tenant
 from tenants.people import SYSTEM
 
-USERS, FEW = 200_000, 300
+USERS, SMALL = 200_000, 300
 GOAL, GOAL_AGAIN = 10_000, 1.0
 # As many cancellations as a p99 needs, alone; and no more than there are during the run.
 ALONE, DURING = 150, 450
@@ -152,14 +152,14 @@ def main() -> int:
     if vendor == "postgresql":
         with databases({1: lambda: None, 2: lambda: None}):
             few = new_tenant()
-            work_on(receive(few, FEW).pk)
+            work_on(receive(few, SMALL).pk)
             counts = [statements(few)]
             use(1)
             print(f"\n{'':26}{'rows':>9}{'received':>10}{'ended':>10}{'rows a second':>16}{'memory':>11}")
             big = new_tenant()
             rates = [take_in(big, USERS // 10 if quick else USERS) for _ in range(3)]
             counts.append(statements(big))
-        print(f"\nstatements of one changed user: {counts[0]} with {FEW} users, {counts[1]} with many")
+        print(f"\nstatements of one changed user: {counts[0]} with {SMALL} users, {counts[1]} with many")
         missed += [f"{rates[0]:,.0f} rows a second of {GOAL:,}"] if rates[0] < GOAL else []
         missed += ["nothing new is slower"] if rates[1] < GOAL_AGAIN * rates[0] else []
         missed += ["statements grow"] if len(set(counts)) > 1 else []
