@@ -10,7 +10,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the worker does for this app, and what is said of the settings."""
-        import portal.accounts.mail  # noqa: PLC0415 (apps load before models)
+        import portal.accounts.invitations  # noqa: PLC0415 (apps load before models)
+        import portal.accounts.mail  # noqa: PLC0415
         import portal.accounts.security  # noqa: PLC0415
         import portal.checks  # noqa: PLC0415
         import portal.periodic  # noqa: F401, PLC0415

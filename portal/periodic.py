@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from common.formatting import format_datetime
 from outbox.mail import queue_staff_mail
 from outbox.registry import periodic
+from portal.accounts.invitations import forget_invitations
 from tenants.personal import forget_old_names
 from tenants.sessions import forget_sessions
 from tenants.tokens import ending_tokens
@@ -21,6 +22,7 @@ _BATCH = 1_000
 
 periodic(timedelta(hours=1))(forget_sessions)
 periodic(timedelta(hours=1))(forget_portal_sessions)
+periodic(timedelta(hours=6))(forget_invitations)
 periodic(timedelta(hours=6))(forget_old_names)
 periodic(timedelta(hours=6))(forget_vouched_people)
 

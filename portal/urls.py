@@ -14,6 +14,7 @@ from portal.graphql.subgraph import serve_subgraph
 from portal.graphql.view import graphql
 from portal.web.health import live, ready
 from portal.web.hosted import enter, hosted
+from portal.web.invitations import invitation
 from portal.web.language import choose_language
 from portal.web.metrics import metrics
 from portal.web.pages import cancel, details, home, undo
@@ -35,6 +36,7 @@ urlpatterns = [
     # Staff keep the addresses: the organization's sign-in finds people by them.
     path("accounts/email/", RedirectView.as_view(pattern_name="home")),
     path("accounts/sessions/", sessions, name="sessions"),
+    path("accounts/invitations/<str:key>/", invitation, name="invitation"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/social/", include("allauth.socialaccount.urls")),
     path("accounts/oidc/organization/login/callback/", come_back),

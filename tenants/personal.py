@@ -11,13 +11,14 @@ from django.db.models import Q, QuerySet
 
 from common.chunks import chunks
 from common.languages import DEFAULT_LANGUAGE
-from common.personal import Holding, Whom, by_address, mentioning
+from common.personal import Holding, Whom, by_address, deleting, mentioning
 from tenants.actions import Action
 from tenants.audit import erase_personal_data, record
 from tenants.callers import CallerKind
 from tenants.models import (
     AuditEvent,
     AuditPersonalData,
+    Invitation,
     Membership,
     PartnerToken,
     PortalSession,
@@ -41,6 +42,11 @@ def vouched(whom: Whom) -> QuerySet[VouchedPerson]:
     return VouchedPerson.objects.filter(by_address("email", whom) | Q(phone__in=whom.numbers))
 
 
+def _invitations(whom: Whom) -> QuerySet[Invitation]:
+    accepted = Q(accepted_by=whom.user_id) if whom.user_id else Q(pk=None)
+    return Invitation.objects.filter(accepted | by_address("email", whom))
+
+
 def tenants_of(user_id: int) -> set[int]:
     """Where somebody has a role, or had one: there a number of theirs means them, and elsewhere it may be a colleague's."""
     given = AuditEvent.objects.filter(action__startswith="membership.", data__person=user_id, tenant__isnull=False)
@@ -57,6 +63,8 @@ def _on_the_trail(whom: Whom) -> QuerySet[AuditPersonalData]:
         roles = [f"Membership:{pk}" for pk in _memberships(whom).values_list("pk", flat=True)]
         found |= Q(event__actor_kind__in=[CallerKind.PERSON, CallerKind.STAFF], event__actor_id=whom.user_id)
         found |= Q(event__subject__in=[f"User:{whom.user_id}", *roles])
+    invitations = _invitations(whom).values_list("pk", flat=True)
+    found |= Q(event__subject__in=[f"Invitation:{pk}" for pk in invitations])
     ids = list(vouched(whom).values_list("pk", flat=True))
     found |= Q(event__actor_kind=CallerKind.VOUCHED, event__actor_id__in=ids)
     found |= Q(event__subject__in=[f"VouchedPerson:{pk}" for pk in ids])
@@ -139,6 +147,12 @@ HOLDINGS = (
         ("tenant__domain", "token__name", "external_id", "name", "email", "phone", "language", "seen_at"),
         _forget_vouched,
         kept="that a partner vouched for somebody; who it was comes back when it does so again",
+    ),
+    Holding(
+        "invitations",
+        _invitations,
+        ("tenant__domain", "email", "first_name", "last_name", "role", "language", "created_at", "accepted_at"),
+        deleting,
     ),
     Holding("memberships", _memberships, ("tenant__domain", "role", "is_active"), _take_roles),
 )

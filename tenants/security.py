@@ -46,7 +46,7 @@ class SecurityEvent(CodeTable):
 
 
 # The actions of the trail that are said as well: whose begin with these.
-_OF_TRAIL = ("group.", "keys.", "membership.", "person.", "portal_session.", "token.", "user.")
+_OF_TRAIL = ("group.", "invitation.", "keys.", "membership.", "person.", "portal_session.", "token.", "user.")
 
 
 def say(event: SecurityEvent, request: HttpRequest, *, who: str | None = None, **facts: str) -> None:

@@ -10,6 +10,8 @@ ExpectedError
 │   └── RoleTooHigh
 └── InputInvalid
     ├── InputRefused
+    ├── InvitationEnded
+    ├── InvitationWaiting
     ├── OneTenantMissing
     └── ReturnUrlRefused
 """
@@ -64,6 +66,18 @@ class InputRefused(InputInvalid):
         """``why``: translated already."""
         super().__init__(*path)
         self.why = why
+
+
+class InvitationEnded(InputInvalid):
+    """To staff, who would withdraw it or send it again."""
+
+    sentence = N_("This invitation was accepted or withdrawn.")
+
+
+class InvitationWaiting(InputInvalid):
+    """To staff: a second link would be one more that opens the same."""
+
+    sentence = N_("There is an invitation for this address already. Send it again, or withdraw it.")
 
 
 class OneTenantMissing(InputInvalid):

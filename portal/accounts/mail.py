@@ -6,7 +6,8 @@ What is kept in between names a person and no more: a link that opens an account
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,11 @@ _NOBODY = "account/email/unknown_account"
 _TOO_LATE = timedelta(days=1)
 
 
+def site_of(request: HttpRequest) -> str:
+    """Under which address we were reached: where links of a mail lead."""
+    return f"{request.scheme}://{request.get_host()}"
+
+
 def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapping[str, str] | None = None) -> None:
     """Ask for one mail to a person, or to an address that is nobody's."""
     now = timezone.now()
@@ -44,7 +50,7 @@ def ask_for_mail(request: HttpRequest, what: str, *, to: User | str, facts: Mapp
         "what": what,
         "user": to.pk if isinstance(to, User) else None,
         "to": to if isinstance(to, str) else "",
-        "site": f"{request.scheme}://{request.get_host()}",
+        "site": site_of(request),
         "language": active_language(),
         "at": now.isoformat(),
         "facts": dict(facts or {}),
@@ -60,18 +66,25 @@ def send(payload: dict[str, Any], now: datetime) -> None:
     to = EmailAddress.objects.get_primary_email(user) if user else payload["to"]
     if not to or (what == RESET and now > at + _TOO_LATE):
         return
-    request = _Remembered(payload["site"])
-    with request_context(request), translation.override(payload["language"]):
-        context = {"request": request, "current_site": get_current_site(request), "email": to, "user": user}
+    with on_site(payload["site"], payload["language"]) as context:
+        context |= {"email": to, "user": user}
         if what == RESET and user:
             context |= {"password_reset_url": _reset_link(user), "username": user.username}
         elif what == RESET:
             what = _NOBODY
-            context |= {"signup_url": get_signup_url(request)}
+            context |= {"signup_url": get_signup_url(context["request"])}
         else:
             context |= {"timestamp": at, **payload["facts"]}
         message = get_adapter().render_mail(what, to, context)
     deliver(message)
+
+
+@contextmanager
+def on_site(site: str, language: str) -> Iterator[dict[str, Any]]:
+    """Write mail as if for a request that reached us under ``site``; what each template is given."""
+    request = _Remembered(site)
+    with request_context(request), translation.override(language):
+        yield {"request": request, "current_site": get_current_site(request)}
 
 
 def _reset_link(user: User) -> str:

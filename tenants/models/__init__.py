@@ -22,6 +22,8 @@ from common.fields import SearchKeyField
 from common.languages import DEFAULT_LANGUAGE, MAX_LANGUAGE, language_choices
 from common.names import LowerAscii, SameName, validate_plain
 from tenants.callers import EXCLUDES, Role, Scope
+from tenants.models.invitations import Invitation as Invitation
+from tenants.models.roles import ROLE_CHOICES
 from tenants.models.trail import AuditEvent as AuditEvent
 from tenants.models.trail import AuditHead as AuditHead
 from tenants.models.trail import AuditPersonalData as AuditPersonalData
@@ -53,6 +55,7 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        permissions = [("reset_second_factor", _("Can reset the second factor of people who may do no more"))]
         constraints = [
             models.UniqueConstraint(
                 LowerAscii("email"),
@@ -163,11 +166,7 @@ class Tenant(models.Model):
 class Membership(models.Model):
     """A person's role in a tenant."""
 
-    ROLE_CHOICES: ClassVar = [
-        (Role.GLOBAL_ADMIN.value, _("global admin")),
-        (Role.BILLING_ADMIN.value, _("billing admin")),
-        (Role.VIEWER.value, _("viewer")),
-    ]
+    ROLE_CHOICES: ClassVar = ROLE_CHOICES
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships", verbose_name=_("tenant"))

@@ -32,7 +32,7 @@ from subscriptions.models import Cancellation, DirectoryUser, License, Removal, 
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Role, Scope
-from tenants.models import AuditEvent, AuditPersonalData, Membership, Tenant, User, VouchedPerson
+from tenants.models import AuditEvent, AuditPersonalData, Invitation, Membership, Tenant, User, VouchedPerson
 from tenants.people import SYSTEM, caller_of_person
 from tenants.tokens import create_token
 from tenants.verification import verify
@@ -101,6 +101,10 @@ def _acts(world: World, user: User) -> None:
 
 def _is_written_about(world: World, user: User, staff: User) -> None:
     Tenant.objects.filter(pk=world.tenant.pk).update(billing_contact_name=NAME, billing_contact_email=ADDRESS.title())
+    Invitation.objects.create(
+        tenant=world.tenant, email=ADDRESS.title(), first_name="Ивана", last_name="Маркерова", role="VIEWER", language="bg",
+        created_at=NOW, expires_at=NOW,
+    )  # fmt: skip
     # With the billing contact there, it is mailed to.
     cancel(world, world.subscription(3))
     Endpoint.objects.create(

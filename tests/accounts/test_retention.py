@@ -21,7 +21,7 @@ from subscriptions.reconciliation.runs import reconcile_daily
 from tenants.actions import Action
 from tenants.audit import record
 from tenants.callers import Role, Scope
-from tenants.models import AuditEvent, AuditPersonalData, PartnerToken, PortalSession, VouchedPerson
+from tenants.models import AuditEvent, AuditPersonalData, Invitation, PartnerToken, PortalSession, VouchedPerson
 from tenants.people import SYSTEM
 from tenants.verification import verify
 from tenants.vouching import new_session
@@ -94,6 +94,16 @@ def _portal_session(world: World, at: datetime) -> None:
     new_session(person=person, token=token, role=Role.VIEWER, lasts=lasts, now=at - lasts).save()
 
 
+def _invitations(world: World, at: datetime) -> None:
+    """One of each end."""
+    for ends in ({}, {"accepted_at": at}, {"withdrawn_at": at}):
+        expires_at = NOW if ends else at
+        Invitation.objects.create(
+            tenant=world.tenant, email="ada@x.example", role="VIEWER", language="en", created_at=at, expires_at=expires_at,
+            **ends,
+        )  # fmt: skip
+
+
 def _reconciliation(world: World, at: datetime) -> None:
     Reconciliation.objects.create(since=at, until=at, started_at=at, finished_at=at)
 
@@ -104,6 +114,7 @@ SCENES: dict[str, tuple[Callable[[World, datetime], object], Callable[[], int]]]
     "forget_sessions": (_session, Session.objects.count),
     "forget_vouched_people": (_vouched_person, VouchedPerson.objects.exclude(name="").count),
     "forget_portal_sessions": (_portal_session, PortalSession.objects.count),
+    "forget_invitations": (_invitations, Invitation.objects.count),
     "forget_done_tasks": (_task, Task.objects.filter(kind="x").count),
     "forget_events": (_event, Event.objects.count),
     "forget_keys": (_key, IdempotencyRecord.objects.count),

@@ -28,6 +28,7 @@ TYPED = {
     "confirmed": "1", "disposition": "OTHER", "tell": "no", "provider": "stripe", "external_id": "sub_12345678", "was": "",
     "reason": "asked on the phone", "amount": "1.00", "paid_on": "2026-11-25", "reference": "x", "seen": "99999",
     "outcome": "BUSY", "other_language": "en", "post": "yes", "note": "x", "quote": "x", "key": "x", "mode": "IMMEDIATE",
+    "email": "new@contoso.example", "role": "VIEWER", "language": "en",
     "password1": "another fine horse", "password2": "another fine horse", "usable_password": "true",
 }  # fmt: skip
 # Addresses that only show something; and canceling for a customer, which takes a quote and is tried where quotes are.

@@ -107,7 +107,7 @@ def test_bulgarian_dates_of_the_admin() -> None:
 # What a sentence goes on with after a value that has a full stop of its own.
 ENDS_IN_VALUE = re.compile(r"%\((\w+)\)s\.(?!\.)")
 # Never: amounts, references, zones, migrations.
-PLAIN = {"left", "reference", "zone", "migration"}
+PLAIN = {"email", "left", "migration", "reference", "role", "zone"}
 TODAY = date(2026, 12, 20)
 
 
