@@ -62,7 +62,7 @@ def invite(world: World, by: User | None = None, **given: Any) -> Invitation:
 
 def mailed() -> str:
     """Where the link of the last mail leads."""
-    work_off()
+    work_off(timezone.now)
     return re.findall(rf"{SITE}(/accounts/invitations/\S+/)\s", mail.outbox[-1].body)[0]
 
 
@@ -250,7 +250,7 @@ def test_what_ended_before_its_mail_is_not_mailed(world: World) -> None:
     caller = caller_of_staff(world.admin)
     withdraw_invitation(invitation=withdrawn, caller=caller, now=NOW)
     send_again(invitation=again, site=SITE, caller=caller, now=NOW)
-    work_off()
+    work_off(timezone.now)
     assert [message.to for message in mail.outbox] == [["ada@contoso.example"]]
 
 

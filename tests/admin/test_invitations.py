@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from outbox.worker import work_off
 from tenants.models import AuditEvent, Invitation, User
@@ -47,9 +48,9 @@ def test_who_may_invite_does_from_the_tenants_page(world: World) -> None:
     assert "There is an invitation for this address already." in client.post(at, FILLED).text
     found = Invitation.objects.get()
     assert (found.invited_by, found.tenant) == (staff, world.tenant)
-    work_off()
+    work_off(timezone.now)
     client.post(at, {"again": found.pk})
-    work_off()
+    work_off(timezone.now)
     assert [message.to for message in mail.outbox] == [[FILLED["email"]]] * 2
     client.post(at, {"withdraw": found.pk})
     assert "withdrawn" in client.get(at).text
@@ -119,7 +120,7 @@ def test_a_lost_factor_is_reset_for_a_reason_and_its_person_is_told(world: World
     assert (event.tenant, event.subject, event.actor_id) == (None, f"User:{person.pk}", staff.pk)
     assert event.data == {"factors": ["recovery_codes", "totp", "webauthn"]}
     assert event.personal.data["reason"] == "phone lost, called back"
-    work_off()
+    work_off(timezone.now)
     said = {"en": "Your second factor was reset", "bg": "Вторият ви фактор беше нулиран"}
     assert said[language] in next(m.subject for m in mail.outbox if m.to == [person.email])
     # A second time there is nothing to do.
