@@ -16,7 +16,7 @@ from django.db import transaction
 from desk.models import CallbackRequest
 from outbox.models import Task
 from outbox.registry import Lane, periodic_work
-from subscriptions.models import IdempotencyRecord, Reconciliation
+from subscriptions.models import FactSource, IdempotencyRecord, Reconciliation, SyncRun
 from subscriptions.reconciliation.runs import reconcile_daily
 from tenants.actions import Action
 from tenants.audit import record
@@ -104,6 +104,11 @@ def _invitations(world: World, at: datetime) -> None:
         )  # fmt: skip
 
 
+def _run(world: World, at: datetime) -> None:
+    source = FactSource.objects.get_or_create(tenant=world.tenant, key="host", defaults={"name": "Host"})[0]
+    SyncRun.objects.create(tenant=world.tenant, source=source, state="DONE", created_at=at, finished_at=at)
+
+
 def _reconciliation(world: World, at: datetime) -> None:
     Reconciliation.objects.create(since=at, until=at, started_at=at, finished_at=at)
 
@@ -117,6 +122,7 @@ SCENES: dict[str, tuple[Callable[[World, datetime], object], Callable[[], int]]]
     "forget_invitations": (_invitations, Invitation.objects.count),
     "forget_done_tasks": (_task, Task.objects.filter(kind="x").count),
     "forget_events": (_event, Event.objects.count),
+    "forget_runs": (_run, SyncRun.objects.count),
     "forget_keys": (_key, IdempotencyRecord.objects.count),
     "forget_admin_history": (_entry, LogEntry.objects.count),
     "forget_old_names": (_name, AuditPersonalData.objects.count),

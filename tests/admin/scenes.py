@@ -15,7 +15,15 @@ from django.test import Client
 from billing.models import ProviderNotice, Refund, RefundPart
 from desk.models import CallbackRequest
 from outbox.models import Task
-from subscriptions.models import CancellationPolicy, Reconciliation, Removal, RemovalRequest
+from subscriptions.models import (
+    CancellationPolicy,
+    FactSource,
+    Reconciliation,
+    Removal,
+    RemovalRequest,
+    Subscription,
+    SyncRun,
+)
 from subscriptions.reconciliation.finding import Finding
 from subscriptions.reconciliation.kinds import FindingKind
 from tenants.actions import Action
@@ -79,6 +87,12 @@ def furnished(world: World) -> World:
     asked = world.subscription(1)
     made = RemovalRequest.objects.create(tenant=world.tenant, subscription=asked, requested_at=NOW)
     Removal.objects.create(request=made, license=asked.licenses.get(), requested_at=NOW)
+    Subscription.objects.filter(pk=asked.pk).update(shares_licenses=True)
+    host, _files = (
+        FactSource.objects.create(tenant=world.tenant, key=key, name=key.title()) for key in ("host", "files")
+    )
+    Subscription.objects.filter(pk=asked.pk).update(source=host)
+    SyncRun.objects.create(tenant=world.tenant, source=host, state="PAUSED", pieces=2, cursor=1, as_of=NOW)
     finding = Finding(FindingKind.REFUND_FAILED, str(Refund.objects.latest("pk").pk))
     Reconciliation.objects.create(
         since=NOW - timedelta(days=7), until=NOW, started_at=NOW, finished_at=NOW, findings=[finding.as_json()],

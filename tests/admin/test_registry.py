@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from desk.models import CallbackRequest
+from subscriptions.models import FactSource
 from tenants.models import AuditEvent, User
 from tests.admin.scenes import REGISTRY, client_of, furnished, member, tables, who_looks
 from tests.builders import NOW
@@ -200,7 +201,8 @@ def test_who_may_do_everything_does_something_by_each_button_and_it_is_on_the_tr
                 if held:
                     rows.open().update(**claim)
             before = tables()
-            client.post(address, {**TYPED, "agent": other.pk, "phone": "+359 88 765 4321"})
+            to = FactSource.objects.latest("pk").pk
+            client.post(address, {**TYPED, "agent": other.pk, "phone": "+359 88 765 4321", "to": to})
             after = tables()
             if without_trail(after) == without_trail(before):
                 nothing_done.add(button)
