@@ -250,7 +250,10 @@ def test_nobody_waits_in_a_ring_for_an_import(tmp_path: Path) -> None:
 
     with used(TestProvider()) as provider:
         answers = together(12, act)
-        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        # One import of a tenant at a time: the others are told, and nothing else went wrong.
+        told = [answer for answer in answers if "just coming in from elsewhere" in str(answer)]
+        assert not [answer for answer in answers if isinstance(answer, Exception) and answer not in told]
+        assert len(told) < 3
         # What the import asks for is due by its own clock, the machine's.
         both = max(at, timezone.now())
         work_off(lambda: both + timedelta(hours=2))

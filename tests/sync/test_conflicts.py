@@ -20,7 +20,7 @@ from tests.sync.test_documents import CHARGE, S1, licenses, users
 from tests.world import World
 from webhooks.models import Event
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 

@@ -16,7 +16,7 @@ from tests.sync.documents import send
 from tests.sync.test_documents import S1
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 SUBSCRIPTIONS = [S1, {**S1, "id": "s2", "product": "Drawing"}]
 
 

@@ -12,7 +12,7 @@ from tests.builders import NOW
 from tests.sync.documents import codes, holders, send, send_long
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 S1 = {
     "id": "s1",

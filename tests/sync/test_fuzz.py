@@ -22,7 +22,7 @@ from tests.sync.documents import body, open_run
 from tests.sync.test_documents import CHARGE, S1, licenses, users
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 GROUP = {"id": "g", "name": "All", "members": ["u0", "u1"], "licenses": ["s1"]}
 WHOLE = {
     "asOf": NOW.isoformat(), "complete": ["licenses", "users"], "tenant": {"name": "Acme"}, "subscriptions": [S1],
@@ -53,18 +53,10 @@ def applied(world: World, content: bytes, *, in_lines: bool) -> Any:
 PATIENTLY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
-@pytest.fixture(scope="module")
-def world(django_db_blocker: Any, django_db_setup: Any) -> World:
-    with django_db_blocker.unblock():
-        return World.build()
-
-
-@pytest.fixture(autouse=True)
-def again(world: World, db: None) -> World:
-    """Tests with transactions leave an empty database behind."""
-    fresh = World.build()
-    world.tenant, world.admin = fresh.tenant, fresh.admin
-    return fresh
+@pytest.fixture
+def again() -> World:
+    """One for all examples of a test: each is rolled back."""
+    return World.build()
 
 
 @PATIENTLY

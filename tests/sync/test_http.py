@@ -22,7 +22,7 @@ from tests.sync.documents import body
 from tests.sync.test_documents import S1, licenses, users
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class Host:

@@ -17,7 +17,7 @@ from tests.sync.problems import BASE, ELSEWHERE, EXAMPLES, Before, Example, Kind
 from tests.sync.test_http import Host
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.sync.documents import body, open_run, send
 from tests.sync.test_documents import CHARGE, S1, licenses, users
 from tests.world import Api, World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
