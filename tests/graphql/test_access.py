@@ -129,6 +129,7 @@ def scene(world: World) -> Scene:
     for name, row in (("tenant", world.tenant), ("subscription", online), ("user", DirectoryUser.objects.get(pk=user))):
         row.external_id = scene.named(name)
         row.save(update_fields=["external_id"])
+    scene.settlement["tenantExternalId"] = scene.named("tenant")
     return scene
 
 
@@ -249,7 +250,7 @@ MUTATIONS: dict[str, tuple[str, Variables]] = {
         lambda s: {
             "input": {
                 "personExternalId": "7",
-                "tenantExternalId": "c-1" if s.online != "sub_999999999" else "nobody's",
+                "tenantExternalId": s.named("tenant") if s.online != "sub_999999999" else "nobody's",
             }
         },
     ),
@@ -389,7 +390,7 @@ def test_case_68_another_tenant_looks_unknown(scene: Scene, name: str, who: str)
 
 
 def test_another_tenants_removal_looks_unknown(scene: Scene) -> None:
-    api = Api(token=World.build().token(*Scope))
+    api = Api(token=World.build().token(Scope.SYNC))
     before = everything()
     for change in ({}, {"tenantExternalId": None}, {"tenantExternalId": "c-none"}, {"userExternalId": ""}):
         found = api(SETTLE, input={"removals": [{**scene.settlement, **change}]})["settleRemovals"]
