@@ -64,9 +64,6 @@ class Assignments:
             self._hold(row, user_id, held.get(user_id, ()))
         self.write()
 
-    def _subscriptions(self) -> Iterable[Subscription]:
-        return (subscription for of_plan in self._catalog.of_plan.values() for subscription in of_plan)
-
     def _hold(self, row: UserRow, user_id: int, of_user: Sequence[Held]) -> None:
         plans, named = set[int](), set[int]()
         is_known = True
@@ -86,13 +83,12 @@ class Assignments:
                 if by_id or not (license and license.is_inherited and not license.is_direct):
                     self.give(Section.USERS, row.line, subscription, user_id, license)
         if is_known:
-            plan_of = {s.pk: s.plan_id for s in self._subscriptions()}
             self._taken += [
                 license.pk
                 for license in of_user
                 if self._may_take(license)
                 and license.subscription_id not in named
-                and plan_of.get(license.subscription_id) not in plans
+                and self._catalog.plan_of.get(license.subscription_id) not in plans
             ]
 
     def wanted(self, reference: str, of_user: Mapping[int, Held]) -> Sequence[Subscription]:
@@ -118,7 +114,7 @@ class Assignments:
         for subscription in wanted:
             if subscription.pk not in self._split:
                 self._split[subscription.pk] = License.objects.held().filter(subscription=subscription).count()
-        in_order = sorted(wanted, key=lambda s: s.period_end.timestamp() if s.period_end else 0, reverse=True)
+        in_order = ending_last_first(wanted)
         found = next((s for s in in_order if self._split[s.pk] < s.purchased_licenses), in_order[0])
         self._split[found.pk] += 1
         return found
@@ -153,7 +149,7 @@ class Assignments:
         if license.removed_here and license.removed_at:
             date = license.removed_at.astimezone(context.tenant.zone).date()
             report.tell(section, line, Fault.REMOVED_HERE, date=date)
-            self._contradicted.append(Contradicted(license.pk, subscription, user_id, license.removed_at))
+            self._contradicted.append(Contradicted(license.pk, subscription, user_id))
         self._back.append(license.pk)
         report.counts["licenses_assigned"] += 1
         return Given(changed=1)
@@ -180,6 +176,11 @@ class Assignments:
         self._report.removed += len(self._taken)
         self._report.counts["licenses_removed"] += len(self._taken)
         self._new, self._back, self._confirmed, self._taken, self._contradicted = [], [], [], [], []
+
+
+def ending_last_first(subscriptions: Iterable[Subscription]) -> list[Subscription]:
+    """The order in which subscriptions of one product are filled; one without an end comes last."""
+    return sorted(subscriptions, key=lambda s: s.period_end.timestamp() if s.period_end else 0, reverse=True)
 
 
 def find_held(users: Collection[int]) -> Iterable[Held]:

@@ -60,13 +60,14 @@ class Catalog:
         self.context, self.tenant = context, context.tenant
         self.of_plan: dict[int, list[Subscription]] = defaultdict(list)
         self.by_id: dict[str, Subscription] = {}
+        self.plan_of: dict[int, int] = {}
         self._plans: dict[str, Plan | None] = {}
+        self._holding: dict[str, Sequence[Subscription]] = {}
         existing = Subscription.objects.filter(tenant=self.tenant).select_related("plan", "agreement__account__tenant")
         for subscription in existing.order_by("pk"):
-            self.of_plan[subscription.plan_id].append(subscription)
             for name in (subscription.plan.part_number, subscription.plan.name):
                 self._plans.setdefault(fold(name), subscription.plan)
-            self._name(subscription)
+            self._keep(subscription)
 
     @cached_property
     def _account(self) -> BillingAccount:
@@ -118,10 +119,6 @@ class Catalog:
             self._holding[key] = self._running(self.known(reference))
         return self._holding[key]
 
-    @cached_property
-    def _holding(self) -> dict[str, Sequence[Subscription]]:
-        return {}
-
     def unlisted(self, product: str) -> Sequence[Subscription]:
         """A subscription of a product that is sold here and that only its holders tell of; none of one that is not.
 
@@ -156,8 +153,7 @@ class Catalog:
             agreement=Agreement.objects.create(account=self._account, currency=currency or _CURRENCY),
             external_id=external_id,
         )
-        self.of_plan[subscription.plan_id].append(subscription)
-        self._name(subscription)
+        self._keep(subscription)
         return subscription, True
 
     def move(self, subscription: Subscription, product: str) -> bool:
@@ -167,7 +163,7 @@ class Catalog:
             return False
         self.of_plan[subscription.plan_id].remove(subscription)
         subscription.plan = plan
-        self.of_plan[plan.pk].append(subscription)
+        self._keep(subscription)
         return True
 
     def follow_currency(self, subscription: Subscription, before: str) -> None:
@@ -176,6 +172,11 @@ class Catalog:
         if subscription.unit_price is not None and after != before:
             subscription.unit_price = Money(subscription.unit_price, before).into(after).minor_units
             subscription.save(update_fields=["unit_price"])
+
+    def _keep(self, subscription: Subscription) -> None:
+        self.of_plan[subscription.plan_id].append(subscription)
+        self.plan_of[subscription.pk] = subscription.plan_id
+        self._name(subscription)
 
     def _name(self, subscription: Subscription) -> None:
         if subscription.external_id:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
 from typing import NamedTuple
 
 from common.chunks import chunks
@@ -23,7 +22,6 @@ class Contradicted(NamedTuple):
     license_id: int
     subscription: Subscription
     user_id: int
-    removed_at: datetime
 
 
 def record_contradictions(context: Context, found: Iterable[Contradicted]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 
 from common.chunks import chunks
 from subscriptions.directory.assignments import Assignments, Held, find_held
@@ -133,10 +134,11 @@ class Licenses:
                 ) and license.by_group_known_at != self._context.as_of:
                     said[license.pk].add(group_id)
         by_other: dict[int, list[int]] = defaultdict(list)
+        hands_out = cache(handed_out)
         subscription_of = {license.pk: license.subscription_id for license in held.values()}
         for license_id, groups in said.items():
             for group_id in links.get(license_id, set()) - groups:
-                if subscription_of[license_id] not in handed_out(group_id):
+                if subscription_of[license_id] not in hands_out(group_id):
                     by_other[group_id].append(license_id)
         for group_id, licenses in by_other.items():
             unlink(self._context, group_id, licenses, drop=False)

@@ -28,7 +28,6 @@ class Rehearsal:
     """
 
     def __init__(self, run: SyncRun) -> None:
-        self._run = run
         self._subscriptions: list[tuple[Section, Row]] = []
         self._named: Mapping[Section, set[str]] = {Section.USERS: set(), Section.GROUPS: set()}
         self._mentioned: dict[Section, set[int]] = defaultdict(set)

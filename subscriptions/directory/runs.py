@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -24,7 +23,6 @@ from tenants.audit import record
 from tenants.callers import Caller
 from tenants.models import Tenant
 
-logger = logging.getLogger("wayout.sync")
 MAX_AT_ONCE = 1_000
 _MAX_SAID = 10
 

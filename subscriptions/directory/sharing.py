@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from subscriptions.directory.assignments import take_away
+from subscriptions.directory.assignments import ending_last_first, take_away
 from subscriptions.models import DirectoryGroup, DirectoryUser, FactSource, License, Subscription
 from tenants.actions import Action
 from tenants.audit import record
@@ -35,7 +35,7 @@ def sharing(subscription: Subscription) -> Sequence[Subscription]:
     of_product = Subscription.objects.filter(
         tenant=subscription.tenant_id, plan=subscription.plan_id, shares_licenses=True
     )
-    return sorted(of_product, key=lambda one: one.period_end.timestamp() if one.period_end else 0, reverse=True)
+    return ending_last_first(of_product)
 
 
 def split_holders(*, subscription: Subscription, caller: Caller, language: str, now: datetime) -> dict[int, int]:
